@@ -1,0 +1,445 @@
+/**
+ * One connection to one server, and many calls in flight on it.
+ *
+ * @module
+ */
+
+import type { Abortable } from "./abort.ts";
+import { type Endpoint, parseAddress } from "./address.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import {
+  type ClientCodec,
+  DEFAULT_LIMITS,
+  type Limits,
+  type Protocol,
+  type RequestExtras,
+} from "./codec.ts";
+import { errorText, type RpcCode, RpcError, TimeoutError } from "./errors.ts";
+import { connectThrough } from "./http_connect.ts";
+import { systemNetwork } from "./network.ts";
+import { PendingCall, PendingCalls, type Settler } from "./pending.ts";
+import { checkProtocol, connectPath, openClientCodec } from "./protocol.ts";
+import { type CallOptions, type Service, serviceView } from "./service.ts";
+import type { Network, TlsOptions, Transport } from "./transport.ts";
+
+/** How a client connects, and what it allows. */
+export interface ClientOptions {
+  /** Handshake and encoding. Default: what the address says, else `geerpc/json`. */
+  protocol?: Protocol;
+  /** How long connecting may take, TLS and CONNECT handshakes included. Default 10,000. */
+  connectTimeoutMs?: number;
+  /** What a GeeRPC server gives each call of this connection. Default: no limit. */
+  handleTimeoutMs?: number;
+  /** The largest message in each direction, in bytes. Default 4 MiB. */
+  maxMessageBytes?: number;
+  /** How deep arrays and objects of a reply may be nested. Default 100. */
+  maxDepth?: number;
+  /** The most calls in flight; one more fails as `resource_exhausted`. Default 10,000. */
+  maxInFlight?: number;
+  /** Certificates and names for `tls@` addresses. */
+  tls?: TlsOptions;
+  /** What connects. Default: the machine's network. */
+  network?: Network;
+  /** Where timeouts take the time from. Default: the system's clock. */
+  clock?: Clock;
+}
+
+/** How {@linkcode dial} connects. */
+export interface DialOptions extends ClientOptions {
+  /** Gives the attempt up; it rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** How a client or a server closes. */
+export interface CloseOptions {
+  /** How long calls in flight may take to end, in milliseconds. */
+  graceMs?: number;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const MAX_IN_FLIGHT = 10_000;
+const DISPOSE_GRACE_MS = 10_000;
+
+/**
+ * How many microtasks a write waits for company. A reply that comes resumes
+ * its caller some microtasks later; all the calls that one read sets off are
+ * made within these, and leave in one write.
+ */
+const GATHER_MICROTASKS = 4;
+
+/**
+ * Connects to one server.
+ *
+ * @param address `tcp@host:port`, `tls@host:port`, `http@host:port` or `unix@/path`.
+ * @param options Protocol, limits and timeouts.
+ * @returns The client, connected.
+ * @throws {RpcError} `invalid_argument` for a wrong address or protocol;
+ * `unavailable` if the server can't be reached in time.
+ * @throws The signal's reason, if it aborts first.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { dial, Server } from "@geerpc/xclient";
+ *
+ * const server = new Server();
+ * server.register("Arith", { Sum: (args: { A: number; B: number }) => args.A + args.B });
+ * const listener = await server.listen("tcp@127.0.0.1:0");
+ *
+ * const client = await dial(listener.address);
+ * const sum = await client.call<number>("Arith.Sum", { A: 1, B: 2 }, { timeoutMs: 500 });
+ * assert(sum === 3);
+ *
+ * await client.close();
+ * await server.close();
+ * ```
+ */
+export async function dial(address: string, options: DialOptions = {}): Promise<Client> {
+  const endpoint = parseAddress(address);
+  const protocol = checkProtocol(
+    options.protocol ?? endpoint.metadata.protocol ?? "geerpc/json",
+  );
+  const limits: Limits = {
+    maxMessageBytes: options.maxMessageBytes ?? DEFAULT_LIMITS.maxMessageBytes,
+    maxDepth: options.maxDepth ?? DEFAULT_LIMITS.maxDepth,
+  };
+  const codec = openClientCodec(protocol, limits, options.handleTimeoutMs ?? 0);
+  const transport = await connect(endpoint, protocol, options);
+  return new Client(endpoint.address, transport, codec, options);
+}
+
+async function connect(
+  endpoint: Endpoint,
+  protocol: Protocol,
+  options: DialOptions,
+): Promise<Transport> {
+  const { address } = endpoint;
+  const { network = systemNetwork, clock = systemClock, signal, tls } = options;
+  const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  const giveUp = new AbortController();
+  const abort = () => giveUp.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  const timer = clock.setTimer(connectTimeoutMs, () => {
+    const message = `${address}: no connection within ${connectTimeoutMs} ms (connectTimeoutMs)`;
+    const cause = new TimeoutError(message, { address, execution: "not_sent" });
+    giveUp.abort(
+      new RpcError("unavailable", message, { address, execution: "not_sent", cause }),
+    );
+  });
+  try {
+    const transport = await network.connect(endpoint, { signal: giveUp.signal, tls });
+    if (endpoint.scheme !== "http") return transport;
+    return await connectThrough(transport, connectPath(protocol), giveUp.signal);
+  } finally {
+    timer.cancel();
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/**
+ * One connection to one server: many calls in flight, answered in any order.
+ * Made by {@linkcode dial}.
+ */
+export class Client implements AsyncDisposable {
+  /** The server's address. */
+  readonly address: string;
+  /** Resolves when the connection is over, whoever ended it. */
+  readonly closed: Promise<void>;
+  readonly #transport: Transport;
+  readonly #codec: ClientCodec;
+  readonly #clock: Clock;
+  readonly #calls: PendingCalls;
+  readonly #maxInFlight: number;
+  #seq = 0;
+  /** Whether the server has said that it takes no new calls. */
+  #draining = false;
+  /** Whether we have said so: `closing` is ours, `shutdown` is the server's. */
+  #closing = false;
+  #shutdown = false;
+  #writing = false;
+  #gathering = 0;
+  #toWrite = false;
+  #resolveClosed!: () => void;
+
+  /**
+   * Takes a connection over.
+   *
+   * @param address The server's address, for messages.
+   * @param transport The connection. The client owns it from here on.
+   * @param codec The protocol's half for this connection.
+   * @param options Limits and clock.
+   */
+  constructor(
+    address: string,
+    transport: Transport,
+    codec: ClientCodec,
+    options: ClientOptions = {},
+  ) {
+    this.address = address;
+    this.#transport = transport;
+    this.#codec = codec;
+    this.#clock = options.clock ?? systemClock;
+    this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
+    this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
+    this.#calls = new PendingCalls(
+      address,
+      this.#clock,
+      (seq) => this.#cancel(seq),
+      () => this.#idled(),
+    );
+    transport.start({
+      data: (chunk) => this.#receive(chunk),
+      end: (error) => this.#end(error),
+    });
+  }
+
+  /** Whether new calls can be made: `true` until either side ends it. */
+  get available(): boolean {
+    return !this.#closing && !this.#shutdown && !this.#draining;
+  }
+
+  /** How many calls wait for a reply. */
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  /**
+   * Calls a method.
+   *
+   * @typeParam T What it replies.
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options Signal, timeout and metadata.
+   * @returns Its reply.
+   * @throws {RpcError} What the server answered (`unknown`, or the code it gave),
+   * or why there is no answer.
+   * @throws {TimeoutError} If there is no reply within `timeoutMs`.
+   * @throws The signal's reason, if it aborts.
+   *
+   * @example
+   * ```ts ignore
+   * const sum = await client.call<number>("Arith.Sum", { A: 1, B: 2 }, { timeoutMs: 500 });
+   * ```
+   */
+  call<T = unknown>(
+    serviceMethod: string,
+    args?: unknown,
+    options: CallOptions = {},
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.send(serviceMethod, args, options, { resolve: resolve as Settler["resolve"], reject });
+    });
+  }
+
+  /**
+   * A typed view of a service.
+   *
+   * @typeParam T The service's methods as the server has them.
+   * @param name The service's name.
+   * @returns A view whose methods make calls.
+   *
+   * @example
+   * ```ts ignore
+   * interface Arith {
+   *   Sum(args: { A: number; B: number }): number;
+   * }
+   * const sum = await client.service<Arith>("Arith").Sum({ A: 1, B: 2 });
+   * ```
+   */
+  service<T>(name: string): Service<T> {
+    return serviceView<T>(name, (method, args, options) => this.call(method, args, options));
+  }
+
+  /**
+   * Calls a method and tells `settler` how it ended: what `call` is made of,
+   * for those who have something to do between the reply and the caller.
+   *
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options As for {@linkcode call}.
+   * @param settler Told once; perhaps before this returns.
+   * @returns The call, which may be aborted; `undefined` if it has failed already.
+   */
+  send(
+    serviceMethod: string,
+    args: unknown,
+    options: CallOptions,
+    settler: Settler,
+  ): Abortable | undefined {
+    const { signal, timeoutMs } = options;
+    if (signal?.aborted) return void settler.reject(signal.reason);
+    if (timeoutMs !== undefined && !(timeoutMs > 0)) {
+      return void settler.reject(this.#tooLate(serviceMethod, timeoutMs));
+    }
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      return void settler.reject(this.#failure(serviceMethod, refusal.code, refusal.message));
+    }
+    const seq = this.#seq + 1;
+    try {
+      this.#codec.request(seq, serviceMethod, args, options as RequestExtras);
+    } catch (error) {
+      const code = error instanceof RpcError ? error.code : "internal";
+      const message = `the argument of the call is refused: ${errorText(error)}`;
+      return void settler.reject(this.#failure(serviceMethod, code, message, error));
+    }
+    this.#seq = seq;
+    const call = new PendingCall(this.#calls, seq, serviceMethod, settler);
+    this.#calls.add(call, timeoutMs, signal);
+    this.#gather();
+    return call;
+  }
+
+  /**
+   * Ends the connection. Idempotent.
+   *
+   * @param options `graceMs`: how long calls in flight may take to end.
+   * Default 0: they fail at once, as `canceled`.
+   * @returns Resolves when it is over.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { graceMs = 0 } = options;
+    this.#closing = true;
+    if (graceMs > 0 && this.#calls.size > 0 && !this.#shutdown) await this.#idle(graceMs);
+    if (!this.#shutdown) this.#over("canceled", "the client was closed", undefined);
+    return this.closed;
+  }
+
+  /** Lets calls in flight end, for ten seconds at most, then closes. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close({ graceMs: DISPOSE_GRACE_MS });
+  }
+
+  #onIdle: (() => void) | undefined;
+
+  #idle(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.#onIdle;
+      const done = () => {
+        timer.cancel();
+        before?.();
+        resolve();
+      };
+      const timer = this.#clock.setTimer(graceMs, done);
+      this.#onIdle = done;
+    });
+  }
+
+  #refusal(): { code: RpcCode; message: string } | undefined {
+    if (this.#closing) return { code: "canceled", message: "the client is closed" };
+    if (this.#shutdown) return { code: "unavailable", message: "the connection is over" };
+    if (this.#draining) {
+      return { code: "unavailable", message: "the server is draining and takes no new calls" };
+    }
+    // Calls that were given up before they could be written count too: they are still held.
+    const unwritten = this.#seq - this.#calls.handedOver;
+    if (Math.max(this.#calls.size, unwritten) < this.#maxInFlight) return undefined;
+    const message = `${this.#maxInFlight} calls are in flight already (maxInFlight)`;
+    return { code: "resource_exhausted", message };
+  }
+
+  #failure(serviceMethod: string, code: RpcCode, message: string, cause?: unknown): RpcError {
+    const { address } = this;
+    const details = { address, serviceMethod, execution: "not_sent" as const };
+    return new RpcError(
+      code,
+      `${serviceMethod} at ${address}: ${message}`,
+      cause === undefined ? details : { ...details, cause },
+    );
+  }
+
+  #tooLate(serviceMethod: string, timeoutMs: number): unknown {
+    if (Number.isNaN(timeoutMs)) return new RangeError("timeoutMs is not a number");
+    const { address } = this;
+    return new TimeoutError(`${serviceMethod} at ${address}: the deadline has passed already`, {
+      address,
+      serviceMethod,
+      execution: "not_sent",
+    });
+  }
+
+  #cancel(seq: number): void {
+    if (this.#shutdown || this.#codec.cancel === undefined) return;
+    this.#codec.cancel(seq);
+    this.#gather();
+  }
+
+  /** Writes soon: when no call has been made for a few microtasks. */
+  #gather(): void {
+    this.#toWrite = true;
+    if (this.#writing) return;
+    if (this.#gathering === 0) queueMicrotask(this.#tick);
+    this.#gathering = GATHER_MICROTASKS;
+  }
+
+  readonly #tick = (): void => {
+    if (--this.#gathering > 0) queueMicrotask(this.#tick);
+    else this.#write();
+  };
+
+  #write(): void {
+    if (this.#shutdown) return;
+    this.#toWrite = false;
+    this.#writing = true;
+    this.#calls.handedOver = this.#seq;
+    this.#transport.write(this.#codec.take()).then(this.#written, this.#lost);
+  }
+
+  readonly #written = (): void => {
+    this.#writing = false;
+    if (this.#toWrite) this.#write();
+  };
+
+  readonly #lost = (error: unknown): void => {
+    this.#over("unavailable", `the connection was lost: ${errorText(error)}`, error);
+  };
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#shutdown) return;
+    try {
+      this.#codec.receive(chunk, this.#sink);
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  readonly #sink = {
+    take: (seq: number): PendingCall | undefined => this.#calls.take(seq),
+    drain: (): void => {
+      this.#draining = true;
+      if (this.#calls.size === 0) this.#idled();
+    },
+  };
+
+  /** No call is left. A connection that the server drains is ours to close then. */
+  #idled(): void {
+    if (this.#draining) this.#over("unavailable", "the server has drained", undefined);
+    this.#onIdle?.();
+  }
+
+  #end(error: unknown): void {
+    if (this.#shutdown) return;
+    if (error !== undefined) return this.#lost(error);
+    try {
+      this.#codec.end();
+    } catch (broken) {
+      return this.#broken(broken);
+    }
+    this.#over("unavailable", "the server closed the connection", undefined);
+  }
+
+  #broken(error: unknown): void {
+    const code = error instanceof RpcError ? error.code : "internal";
+    this.#over(code, `the connection was given up: ${errorText(error)}`, error);
+  }
+
+  #over(code: RpcCode, message: string, cause: unknown): void {
+    if (this.#shutdown) return;
+    this.#shutdown = true;
+    this.#transport.close();
+    this.#calls.failAll(code, message, cause);
+    this.#onIdle?.();
+    this.#resolveClosed();
+  }
+}

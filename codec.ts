@@ -1,0 +1,177 @@
+/**
+ * What a protocol has to be able to do: turn calls and replies into bytes and
+ * back. One implementation for each protocol; `protocol.ts` picks it by name.
+ *
+ * @module
+ */
+
+import type { RpcCode } from "./errors.ts";
+
+/** The protocols, by name: handshake and encoding. */
+export type Protocol = "geerpc/json" | "geerpc/gob" | "netrpc/gob" | "netrpc/json";
+
+/** What a peer may make us hold. */
+export interface Limits {
+  /** The largest message, in bytes, in each direction. */
+  readonly maxMessageBytes: number;
+  /** How deep arrays and objects may be nested in a message that comes. */
+  readonly maxDepth: number;
+}
+
+/** 4 MiB a message, nesting of 100. */
+export const DEFAULT_LIMITS: Limits = { maxMessageBytes: 4 * 1024 * 1024, maxDepth: 100 };
+
+/** What may go along with a call. */
+export interface RequestExtras {
+  /** Milliseconds left until the caller gives up; for protocols that can say so. */
+  readonly timeoutMs?: number;
+  /** Metadata for the server; for protocols that can carry it. */
+  readonly meta?: Readonly<Record<string, string>>;
+}
+
+/** A call that waits for its reply, as its codec sees it. One of the three is called, once. */
+export interface PendingReply {
+  /** Gives it the reply. */
+  resolve(value: unknown): void;
+  /** Fails it with the server's own words. */
+  fail(code: RpcCode, message: string, execution: "answered" | "rejected"): void;
+  /** Fails it because its reply, which has come, can't be used. */
+  spoil(code: RpcCode, what: string, cause?: unknown): void;
+}
+
+/** What a client's codec tells of what it has read. */
+export interface ReplySink {
+  /**
+   * Takes the call a reply belongs to, when all of the reply has come.
+   *
+   * @returns `undefined` if nobody waits for it any more: the reply is dropped.
+   */
+  take(seq: number): PendingReply | undefined;
+  /** The server takes no new calls on this connection. */
+  drain(): void;
+}
+
+/** The client's half of a protocol, for one connection. */
+export interface ClientCodec {
+  /**
+   * Adds a call to what {@linkcode take} returns. What throws adds nothing.
+   *
+   * @throws {RpcError} `invalid_argument` for arguments that can't be encoded,
+   * `resource_exhausted` over the limit.
+   */
+  request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void;
+  /** Adds word that nobody waits for a call any more, where the protocol can say so. */
+  cancel?(seq: number): void;
+  /** Adds a question that proves the peer alive: its answer is a reply to `seq`. */
+  ping?(seq: number): void;
+  /**
+   * All that has been added since the last time, the handshake first.
+   *
+   * @returns Valid until the next call.
+   */
+  take(): Uint8Array;
+  /**
+   * Reads replies.
+   *
+   * @throws {RpcError} If the stream is broken and the connection can't go on.
+   */
+  receive(chunk: Uint8Array, sink: ReplySink): void;
+  /**
+   * The stream has ended.
+   *
+   * @throws {RpcError} `data_loss` if it ended in the middle of a reply.
+   */
+  end(): void;
+}
+
+/** What a server's codec tells of what it has read. */
+export interface RequestSink {
+  /** A call has come. */
+  call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void;
+  /** A call has come whose arguments can't be taken: it is answered so, and did not run. */
+  refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void;
+  /** Nobody waits for that call any more. */
+  cancel(seq: number): void;
+  /** The codec has added an answer of its own, which is to be written. */
+  answered(): void;
+}
+
+/** The server's half of a protocol, for one connection. */
+export interface ServerCodec {
+  /**
+   * Reads calls.
+   *
+   * @throws {RpcError} If the stream is broken and the connection can't go on.
+   */
+  receive(chunk: Uint8Array, sink: RequestSink): void;
+  /**
+   * Adds a reply to what {@linkcode take} returns. What throws adds nothing.
+   *
+   * @throws {RpcError} `internal` for a reply that can't be encoded,
+   * `resource_exhausted` over the limit.
+   */
+  reply(seq: number, serviceMethod: string, value: unknown): void;
+  /** Adds an error as the reply. `rejected`: the call did not run. */
+  fail(seq: number, serviceMethod: string, message: string, code: RpcCode, rejected: boolean): void;
+  /** Adds word that no new calls are taken, where the protocol can say so. */
+  drain?(): void;
+  /** Adds why the connection is given up, where the protocol can say so. */
+  giveUp?(message: string, code: RpcCode): void;
+  /** All that has been added since the last time. Valid until the next call. */
+  take(): Uint8Array;
+}
+
+const encoder = new TextEncoder();
+
+/** How large a buffer is kept between writes. */
+const KEPT_BYTES = 64 * 1024;
+
+/** Text that gathers, and leaves as bytes. */
+export class TextWriter {
+  #text = "";
+  #buffer = new Uint8Array(1024);
+
+  /** Adds text. */
+  append(text: string): void {
+    this.#text += text;
+  }
+
+  /** All that has been added since the last time, as UTF-8. Valid until the next call. */
+  take(): Uint8Array {
+    const text = this.#text;
+    this.#text = "";
+    const most = text.length * 3; // no UTF-16 unit takes more bytes
+    if (most > KEPT_BYTES) return encoder.encode(text);
+    if (most > this.#buffer.length) this.#buffer = new Uint8Array(most * 2);
+    return this.#buffer.subarray(0, encoder.encodeInto(text, this.#buffer).written);
+  }
+}
+
+/**
+ * Whether a text is over so many bytes in UTF-8.
+ *
+ * @param text The text.
+ * @param maxBytes The limit.
+ * @returns `true` if it is longer.
+ */
+export function isLongerThan(text: string, maxBytes: number): boolean {
+  if (text.length * 3 <= maxBytes) return false;
+  return text.length > maxBytes || encoder.encode(text).length > maxBytes;
+}
+
+/**
+ * Quotes the beginning of what a peer has sent, and guesses what it is, for
+ * an error message.
+ *
+ * @param text What has come, as text.
+ * @returns At most some 60 characters and a hint.
+ */
+export function excerpt(text: string): string {
+  const start = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  if (text.startsWith("HTTP/")) return `${start} (an HTTP server? its addresses are http@…)`;
+  // A TLS record of an alert or a handshake, of any version.
+  if ("\x15\x16".includes(text.charAt(0)) && text.charCodeAt(1) === 3) {
+    return `${start} (a TLS server? its addresses are tls@…)`;
+  }
+  return start;
+}

@@ -1,0 +1,51 @@
+/**
+ * XClient: one RPC client for a whole fleet of servers, for Deno and Node.
+ *
+ * @module
+ */
+
+export type { Abortable } from "./abort.ts";
+export { type Endpoint, parseAddress, type Scheme } from "./address.ts";
+export { Client, type ClientOptions, type CloseOptions, dial, type DialOptions } from "./client.ts";
+export type { Clock, Timer } from "./clock.ts";
+export type { Protocol } from "./codec.ts";
+export {
+  type Discovery,
+  MultiServerDiscovery,
+  type MultiServerDiscoveryOptions,
+} from "./discovery.ts";
+export {
+  type Attempt,
+  type ErrorDetails,
+  type Execution,
+  type RpcCode,
+  RpcError,
+  TimeoutError,
+} from "./errors.ts";
+export type { Settler } from "./pending.ts";
+export {
+  type Candidate,
+  createSelector,
+  type Random,
+  SelectMode,
+  type Selector,
+} from "./selector.ts";
+export {
+  type CallContext,
+  type Listener,
+  type ServeOptions,
+  Server,
+  type ServerCloseOptions,
+  type ServerOptions,
+} from "./server.ts";
+export type { CallOptions, Service } from "./service.ts";
+export type {
+  ConnectOptions,
+  ListenOptions,
+  Network,
+  Receiver,
+  TlsOptions,
+  Transport,
+  TransportListener,
+} from "./transport.ts";
+export { XClient, type XClientOptions } from "./xclient.ts";

@@ -1,0 +1,74 @@
+/** Reads the closing lines of test runners. */
+
+/** What a runner counted, and the lines where it says so. */
+export interface Totals {
+  passed: number;
+  failed: number;
+  skipped: number;
+  lines: string;
+}
+
+/** One run of a test runner. */
+export interface Run {
+  runner: string;
+  code: number;
+  timedOut: boolean;
+  /** Left out if the runner did not come to its end. */
+  totals?: Totals;
+}
+
+/** From the output of `deno test`; `undefined` if it did not come to its end. */
+export function denoTotals(output: string): Totals | undefined {
+  const last = output.match(/^(ok|FAILED) \| \d+ passed.*$/gm)?.at(-1);
+  if (!last) return;
+  const count = (what: string) => Number(last.match(new RegExp(`\\| (\\d+) ${what}`))?.[1] ?? 0);
+  return {
+    passed: count("passed"),
+    failed: count("failed"),
+    skipped: count("ignored"),
+    lines: last,
+  };
+}
+
+/** From the TAP output of `node --test`. */
+export function nodeTotals(tap: string): Totals | undefined {
+  const lines = tap.match(/^# tests \d+\n(# \w+ [\d.]+\n)+$(?![^])/m)?.[0]
+    .trimEnd();
+  if (!lines) return;
+  const count = (what: string) =>
+    Number(lines.match(new RegExp(`^# ${what} (\\d+)$`, "m"))?.[1] ?? 0);
+  return {
+    passed: count("pass"),
+    failed: count("fail") + count("cancelled"),
+    skipped: count("skipped") + count("todo"),
+    lines,
+  };
+}
+
+/**
+ * Shows the closing lines of all runs and, as the last line, their sum.
+ * Returns whether all went well, which a run without tests did not.
+ */
+export function report(runs: Run[]): boolean {
+  const complaints = runs.flatMap(({ runner, code, timedOut, totals }) => {
+    if (timedOut) return `${runner} was stopped: it did not end in time`;
+    if (!totals) return `${runner} ended without a result, code ${code}`;
+    if (totals.passed + totals.failed === 0) return `${runner} ran no tests`;
+    if (code === 0 || totals.failed > 0) return [];
+    return `${runner} passed its tests but ended with code ${code}`;
+  });
+  const totals = runs.flatMap((run) => run.totals ?? []);
+  for (const { lines } of totals) console.log(`\n${lines}`);
+  console.log();
+  for (const complaint of complaints) console.log(complaint);
+  if (totals.length === runs.length) console.log(sumLine(totals));
+  return complaints.length === 0 && runs.every(({ code }) => code === 0);
+}
+
+/** The sum as one line: `12 passed, 0 failed`. */
+function sumLine(totals: Totals[]): string {
+  const sum = (key: "passed" | "failed" | "skipped") =>
+    totals.reduce((total, each) => total + each[key], 0);
+  const skipped = sum("skipped") ? `, ${sum("skipped")} skipped` : "";
+  return `${sum("passed")} passed, ${sum("failed")} failed${skipped}`;
+}

@@ -1,0 +1,396 @@
+/**
+ * A server's side of one connection: the handshake, then calls to handlers
+ * and replies back.
+ *
+ * @module
+ */
+
+import { type Clock, Deadlines, type Expiring, type Timer } from "./clock.ts";
+import type { Limits, RequestExtras, RequestSink, ServerCodec } from "./codec.ts";
+import { JsonServerCodec } from "./codec_json.ts";
+import { errorText, type RpcCode, RpcError } from "./errors.ts";
+import { goDuration } from "./geerpc.ts";
+import { Handshake } from "./server_handshake.ts";
+import type { Transport } from "./transport.ts";
+
+/** What a handler may know of the call that it answers. */
+export interface CallContext {
+  /** Aborts when nobody waits any more: cancelled, too late, connection gone, server closed. */
+  readonly signal: AbortSignal;
+  /** When the caller gives up, if it said so. */
+  readonly deadline?: Date;
+  /** The caller's metadata. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** The caller's address. */
+  readonly remote: string;
+  /** What was called. */
+  readonly serviceMethod: string;
+}
+
+/** One method of a service. */
+export interface Method {
+  /** `Service.Method`. */
+  readonly serviceMethod: string;
+  /** Runs it. */
+  handle(args: unknown, context: CallContext): unknown;
+}
+
+/** What a connection needs of its server. */
+export interface Host {
+  /** Looks a method up. */
+  find(serviceMethod: string): Method | undefined;
+  /** Says why there is no such method. */
+  explain(serviceMethod: string): string;
+  /** What a client may make us hold. */
+  readonly limits: Limits;
+  /** The most calls running; more of them wait until some end. */
+  readonly maxInFlight: number;
+  /** Where deadlines take the time from. */
+  readonly clock: Clock;
+}
+
+/** How long a drained client may take to close the connection itself. */
+const LINGER_MS = 250;
+
+const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+
+/** One call that runs, and what its handler sees of it. */
+class RunningCall implements CallContext, Expiring {
+  dueAt = 0;
+  waiting = false;
+  deadline: Date | undefined;
+  /** What is answered when `dueAt` passes; nothing if the caller set it himself. */
+  lateText: string | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(
+    readonly connection: ServerConnection,
+    readonly seq: number,
+    readonly serviceMethod: string,
+    readonly meta: Readonly<Record<string, string>>,
+  ) {}
+
+  get remote(): string {
+    return this.connection.remote;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    // A handler that asks for its signal later must find it aborted.
+    (this.#controller ??= new AbortController()).abort(reason);
+  }
+
+  expire(): void {
+    this.connection.late(this);
+  }
+}
+
+/** A server's side of one connection. */
+export class ServerConnection implements RequestSink {
+  /** The client's address. */
+  readonly remote: string;
+  /** Resolves when the connection is over. */
+  readonly closed: Promise<void>;
+  readonly #host: Host;
+  readonly #transport: Transport;
+  readonly #deadlines: Deadlines;
+  readonly #running = new Map<number, RunningCall>();
+  /**
+   * Calls that are too many to run yet. They are read all the same, up to a
+   * limit, since behind them may come a cancel, or the end of the client.
+   */
+  #held: Parameters<RequestSink["call"]>[] = [];
+  #heldBytes = 0;
+  #handshake: Handshake | undefined;
+  #codec!: ServerCodec;
+  #handleTimeoutMs = 0;
+  /** Whether a read is being worked through: what it answers leaves behind it. */
+  #reading = false;
+  #scheduled = false;
+  #writing = false;
+  #toWrite = false;
+  #draining = false;
+  #over = false;
+  #lingering: Timer | undefined;
+  #resume: (() => void) | undefined;
+  #resolveClosed!: () => void;
+
+  /**
+   * @param transport The connection, accepted just now.
+   * @param host Methods and limits.
+   */
+  constructor(transport: Transport, host: Host) {
+    this.#host = host;
+    this.#transport = transport;
+    this.remote = transport.remote;
+    this.#deadlines = new Deadlines(host.clock);
+    this.#handshake = new Handshake(host.limits, transport);
+    this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
+    transport.start({
+      data: (chunk) => this.#receive(chunk),
+      end: () => this.close(),
+    });
+  }
+
+  /**
+   * Takes no new calls, and closes when the running ones have ended.
+   *
+   * @returns Resolves when it is closed.
+   */
+  drain(): Promise<void> {
+    if (!this.#over && !this.#draining) {
+      this.#draining = true;
+      if (this.#handshake !== undefined) this.close();
+      else {
+        this.#codec.drain?.();
+        this.#gather();
+      }
+    }
+    return this.closed;
+  }
+
+  /** Closes at once; handlers that still run see their signal abort. */
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#transport.close();
+    this.#deadlines.clear();
+    this.#lingering?.cancel();
+    const running = [...this.#running.values()];
+    this.#running.clear();
+    this.#held = [];
+    this.#resume?.();
+    this.#resolveClosed();
+    const reason = new RpcError("canceled", `the connection of ${this.remote} is over`);
+    for (const call of running) call.abort(reason);
+  }
+
+  #receive(chunk: Uint8Array): Promise<void> | void {
+    if (this.#over) return;
+    this.#reading = true;
+    try {
+      if (this.#handshake === undefined) this.#codec.receive(chunk, this);
+      else this.#open(this.#handshake, chunk);
+    } catch (error) {
+      return this.#giveUp(error);
+    } finally {
+      this.#reading = false;
+    }
+    if (this.#held.length > 0) {
+      this.#heldBytes += chunk.length;
+      this.#release();
+    }
+    if (this.#toWrite && !this.#writing) this.#write();
+    if (this.#blocked) return new Promise((resolve) => this.#resume = resolve);
+  }
+
+  /** Whether to read no further: too much is held, or the client does not read its replies. */
+  get #blocked(): boolean {
+    return this.#heldBytes > this.#host.limits.maxMessageBytes || this.#writing && this.#toWrite;
+  }
+
+  #unblock(): void {
+    if (this.#resume === undefined || this.#blocked) return;
+    this.#resume();
+    this.#resume = undefined;
+  }
+
+  #open(handshake: Handshake, chunk: Uint8Array): void {
+    const opened = handshake.push(chunk);
+    if (opened === undefined) return;
+    this.#handshake = undefined;
+    this.#codec = opened.codec;
+    this.#handleTimeoutMs = opened.handleTimeoutMs;
+    if (opened.rest.length > 0) this.#codec.receive(opened.rest, this);
+  }
+
+  /** Says why, as far as the protocol can, and closes. */
+  #giveUp(error: unknown): Promise<void> | void {
+    // Whoever fails in the handshake may still be able to read a line of JSON.
+    const codec = this.#handshake === undefined
+      ? this.#codec
+      : new JsonServerCodec(this.#host.limits);
+    const message = `rpc server: ${errorText(error).replace(/^rpc server: /, "")}`;
+    codec.giveUp?.(message, error instanceof RpcError ? error.code : "internal");
+    const close = () => this.close();
+    if (this.#writing) return close();
+    this.#writing = true;
+    return this.#transport.write(codec.take()).then(close, close); // nothing is read until then
+  }
+
+  call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
+    if (this.#running.size < this.#host.maxInFlight && this.#held.length === 0) {
+      this.#run(seq, serviceMethod, args, extras);
+    } else this.#held.push([seq, serviceMethod, args, extras]);
+  }
+
+  /** Runs calls that were held, as many as may run. */
+  #release(): void {
+    while (this.#held.length > 0 && this.#running.size < this.#host.maxInFlight) {
+      this.#run(...this.#held.shift()!);
+    }
+    if (this.#held.length === 0) this.#heldBytes = 0;
+  }
+
+  #run(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
+    const method = this.#host.find(serviceMethod);
+    if (method === undefined) {
+      const message = this.#host.explain(serviceMethod);
+      return this.refuse(seq, serviceMethod, "unimplemented", message);
+    }
+    if (this.#draining) {
+      const message = "rpc server: the server is draining and takes no new calls";
+      return this.refuse(seq, serviceMethod, "unavailable", message);
+    }
+    if (this.#running.has(seq)) {
+      const message = `rpc server: a call with Seq ${seq} is running already`;
+      return this.refuse(seq, serviceMethod, "invalid_argument", message);
+    }
+    const { timeoutMs, meta = NO_META } = extras;
+    if (timeoutMs !== undefined && !(timeoutMs > 0)) {
+      const message = "rpc server: the deadline had passed when the call came";
+      return this.refuse(seq, serviceMethod, "deadline_exceeded", message);
+    }
+    const call = new RunningCall(this, seq, method.serviceMethod, meta);
+    if (timeoutMs !== undefined) call.deadline = new Date(Date.now() + timeoutMs);
+    let result: unknown;
+    try {
+      result = method.handle(args, call);
+      // A `then` of the handler's own making may throw, or call back twice.
+      if (isPromise(result)) result = Promise.resolve(result);
+    } catch (error) {
+      return this.#fail(call, error);
+    }
+    if (!(result instanceof Promise)) return this.#reply(call, result);
+    this.#running.set(seq, call);
+    this.#limit(call, timeoutMs);
+    result.then(
+      (value) => this.#end(call, () => this.#reply(call, value)),
+      (error) => this.#end(call, () => this.#fail(call, error)),
+    );
+  }
+
+  refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
+    this.#codec.fail(seq, serviceMethod, message, code, true);
+    this.#gather();
+  }
+
+  cancel(seq: number): void {
+    const call = this.#running.get(seq);
+    if (call === undefined) {
+      if (this.#held.length > 0) this.#held = this.#held.filter(([held]) => held !== seq);
+      return;
+    }
+    this.#end(call, () => {});
+    call.abort(new RpcError("canceled", `the caller gave ${call.serviceMethod} up`));
+  }
+
+  answered(): void {
+    this.#gather();
+  }
+
+  /**
+   * A running call's deadline has passed. What GeeRPC's handshake gave every
+   * call is answered; who set a deadline of his own has given the call up.
+   */
+  late(call: RunningCall): void {
+    const { seq, serviceMethod, lateText } = call;
+    this.#end(call, () => {
+      if (lateText === undefined) return;
+      this.#codec.fail(seq, serviceMethod, lateText, "deadline_exceeded", false);
+      this.#gather();
+    });
+    call.abort(new DOMException(lateText ?? "the caller's deadline has passed", "TimeoutError"));
+  }
+
+  /** The earlier of the caller's deadline and what GeeRPC's handshake gave every call. */
+  #limit(call: RunningCall, timeoutMs = Infinity): void {
+    const handleTimeoutMs = this.#handleTimeoutMs || Infinity;
+    const limitMs = Math.min(timeoutMs, handleTimeoutMs);
+    if (limitMs === Infinity) return;
+    if (handleTimeoutMs <= timeoutMs) {
+      call.lateText = `rpc server: request handle timeout: expect within ${
+        goDuration(handleTimeoutMs)
+      }`;
+    }
+    call.dueAt = this.#host.clock.now() + limitMs;
+    this.#deadlines.add(call);
+  }
+
+  #end(call: RunningCall, answer: () => void): void {
+    if (this.#running.get(call.seq) !== call) return; // it was cancelled, or too late
+    this.#running.delete(call.seq);
+    this.#deadlines.remove(call);
+    answer();
+    if (!this.#reading) this.#release(); // else behind the read, which may bring cancels
+    this.#unblock();
+    if (this.#draining) this.#gather();
+  }
+
+  #reply(call: RunningCall, value: unknown): void {
+    try {
+      this.#codec.reply(call.seq, call.serviceMethod, value);
+    } catch (error) {
+      const code = error instanceof RpcError && error.code === "resource_exhausted"
+        ? error.code
+        : "internal";
+      const message = `rpc server: the reply is refused: ${errorText(error)}`;
+      this.#codec.fail(call.seq, call.serviceMethod, message, code, false);
+    }
+    this.#gather();
+  }
+
+  #fail(call: RunningCall, error: unknown): void {
+    const code = error instanceof RpcError ? error.code : "unknown";
+    this.#codec.fail(call.seq, call.serviceMethod, errorText(error), code, false);
+    this.#gather();
+  }
+
+  /** Writes soon: behind the read that is being worked through, else in a microtask. */
+  #gather(): void {
+    this.#toWrite = true;
+    if (this.#reading || this.#writing || this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(this.#tick);
+  }
+
+  readonly #tick = (): void => {
+    this.#scheduled = false;
+    if (!this.#writing && !this.#over) this.#write();
+  };
+
+  #write(): void {
+    this.#toWrite = false;
+    this.#writing = true;
+    this.#transport.write(this.#codec.take()).then(this.#written, this.#lost);
+  }
+
+  readonly #written = (): void => {
+    this.#writing = false;
+    if (this.#over) return;
+    if (this.#toWrite) this.#write();
+    else if (this.#draining && this.#running.size === 0) this.#linger();
+    this.#unblock();
+  };
+
+  /**
+   * A drained connection is the client's to close, since only it knows that it
+   * has sent nothing more. One that does not know of draining is not waited
+   * for long.
+   */
+  #linger(): void {
+    this.#lingering?.cancel();
+    this.#lingering = this.#host.clock.setTimer(LINGER_MS, () => this.close());
+  }
+
+  readonly #lost = (): void => this.close();
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}

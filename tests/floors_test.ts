@@ -1,0 +1,134 @@
+/**
+ * The house: a module imports only from floors below its own, so that there
+ * are no cycles, and what a floor rests on can be read off this table.
+ */
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { assert, assertEquals } from "@std/assert";
+
+/** Each module's floor. A new module is entered here, as low as its imports allow. */
+const FLOORS: readonly (readonly string[])[] = [
+  ["abort", "clock", "errors", "service"],
+  ["address", "codec", "selector"],
+  ["discovery", "geerpc", "json", "pending", "transport"],
+  ["codec_json", "http_connect", "transport_deno", "transport_memory", "transport_node"],
+  ["network", "protocol", "server_handshake", "testing"],
+  ["client", "server_connection"],
+  ["member", "server"],
+  ["fleet_call"],
+  ["xclient"],
+  ["mod"],
+];
+
+/** What no module of the core imports: it is for one runtime, or for tests. */
+const APART = ["transport_deno", "transport_node", "transport_memory", "testing"];
+
+const root = [new URL("..", import.meta.url).pathname, `${process.cwd()}/`]
+  .find((folder) => existsSync(`${folder}mod.ts`))!;
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly isDynamic: boolean;
+}
+
+/** The source without comments, whose examples have imports too. */
+function sourceOf(module: string): string {
+  return readFileSync(`${root}${module}.ts`, "utf-8")
+    .replace(/\/\*[^]*?\*\//g, "")
+    .replace(/^\s*\/\/.*$/gm, "");
+}
+
+/** Imports, type imports, re-exports and dynamic imports. */
+function importsOf(module: string): Import[] {
+  const found = sourceOf(module).matchAll(
+    /(?:^|;)\s*(?:import|export)\b[^;"'()]*?\bfrom\s*["']([^"']+)["']|(?:^|;)\s*import\s*["']([^"']+)["']|\b(import)\s*\(\s*["']([^"']+)["']/gm,
+  );
+  return [...found].map(([, from, bare, dynamic, path]) => ({
+    from: module,
+    to: from ?? bare ?? path,
+    isDynamic: dynamic !== undefined,
+  }));
+}
+
+const modules = readdirSync(root)
+  .filter((name) => /^\w+\.ts$/.test(name))
+  .map((name) => name.replace(/\.ts$/, ""));
+const floorOf = new Map(FLOORS.flatMap((names, floor) => names.map((name) => [name, floor])));
+const imports = modules.flatMap(importsOf);
+
+function moduleOf(path: string): string | undefined {
+  return /^\.\/(\w+)\.ts$/.exec(path)?.[1];
+}
+
+Deno.test("every module has its floor in the table, and every entry is a module", () => {
+  assertEquals([...modules].sort(), [...floorOf.keys()].sort() as string[]);
+});
+
+Deno.test("the imports that the check reads are all there are", () => {
+  for (const module of modules) {
+    const words = sourceOf(module).match(/\bfrom\s*["']|\bimport\s*\(/g) ?? [];
+    assertEquals(importsOf(module).length, words.length, `${module}.ts`);
+  }
+  assert(imports.some(({ isDynamic }) => isDynamic));
+  assert(imports.length > 80, `only ${imports.length} imports found`);
+});
+
+Deno.test("a module imports only from floors below its own", () => {
+  const wrong = imports.filter(({ from, to }) => {
+    const target = moduleOf(to);
+    return target !== undefined && !(floorOf.get(target)! < floorOf.get(from)!);
+  });
+  assertEquals(wrong.map(({ from, to }) => `${from}.ts imports ${to}`), []);
+});
+
+Deno.test("imports from elsewhere: one function of std, and node: in one file", () => {
+  const elsewhere = imports.filter(({ to }) => moduleOf(to) === undefined);
+  for (const { from, to } of elsewhere) {
+    const isAllowed = to === "@std/async/deadline" && from === "xclient" ||
+      to.startsWith("node:") && from === "transport_node";
+    assert(isAllowed, `${from}.ts imports ${to}`);
+  }
+  assertEquals(elsewhere.filter(({ to }) => to.startsWith("node:")).length, 2);
+});
+
+Deno.test("only transport_deno.ts speaks to Deno", () => {
+  for (const module of modules) {
+    if (module === "transport_deno") continue;
+    assert(!/\bDeno\s*\./.test(sourceOf(module)), `${module}.ts uses Deno`);
+  }
+});
+
+Deno.test("dynamic imports: a runtime's sockets, in network.ts alone", () => {
+  assertEquals(imports.filter(({ isDynamic }) => isDynamic), [
+    { from: "network", to: "./transport_deno.ts", isDynamic: true },
+    { from: "network", to: "./transport_node.ts", isDynamic: true },
+  ]);
+  for (const { from, to, isDynamic } of imports) {
+    const target = moduleOf(to);
+    if (isDynamic || target === undefined || from === "testing") continue;
+    assert(!APART.includes(target), `${from}.ts imports ${to}`);
+  }
+});
+
+Deno.test("mod.ts only re-exports, by name", () => {
+  const rest = sourceOf("mod")
+    .replace(/export\s+(?:type\s+)?\{[^}]*\}\s*from\s*"\.\/\w+\.ts";/g, "").trim();
+  assertEquals(rest, "");
+  assert(importsOf("mod").length > 5);
+});
+
+Deno.test("no module is over 300 lines without a reason", () => {
+  const reasons: Record<string, string> = {
+    client: "one class, whose states belong together",
+    codec_json: "both halves of one format",
+    server_connection: "one class, whose states belong together",
+    xclient: "one class, with its documentation",
+  };
+  for (const module of modules) {
+    const lines = readFileSync(`${root}${module}.ts`, "utf-8").split("\n").length - 1;
+    assert(lines <= 300 || module in reasons, `${module}.ts has ${lines} lines`);
+    assert(lines <= 500, `${module}.ts has ${lines} lines`);
+  }
+});

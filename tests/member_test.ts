@@ -1,0 +1,70 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { parseAddress } from "../address.ts";
+import { Member } from "../member.ts";
+import { assertFailure, failure, inWorld, settled } from "./helpers.ts";
+
+Deno.test("a member dials once for all who wait, and keeps the client while it is available", () =>
+  inWorld(async (world) => {
+    const { address, server } = await world.serve("a");
+    const member = new Member(parseAddress(address), world);
+    assertEquals(member.client, undefined);
+    const clients = await Promise.all([member.connect(), member.connect()]);
+    assertStrictEquals(clients[0], clients[1]);
+    assertStrictEquals(await member.connect(), clients[0]);
+    assertStrictEquals(member.client, clients[0]);
+    world.network.cut(address);
+    await clients[0].closed;
+    assertEquals(member.client, undefined);
+    const next = await member.connect();
+    assert(next !== clients[0] && next.available);
+    await settled();
+    assertEquals(server.connections, 1);
+    await member.close();
+    assert(!next.available);
+  }));
+
+Deno.test("a member that leaves waits for its calls, also those that only wait for the dial", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const member = new Member(parseAddress(address), world);
+    member.begin();
+    member.begin();
+    let isOver = false;
+    const leaving = member.leave().then(() => isOver = true);
+    const client = await member.connect();
+    member.end();
+    await settled();
+    assert(!isOver && client.available);
+    member.end();
+    await leaving;
+    assert(!client.available);
+  }));
+
+Deno.test("a member that is closed while it dials tells who waits, and opens nothing", () =>
+  inWorld(async (world) => {
+    const { address, server } = await world.serve("a");
+    world.network.setFaults(address, { delayMs: 10 });
+    const member = new Member(parseAddress(address), world);
+    const outcome = failure(member.connect());
+    await world.clock.advance(5);
+    await member.close();
+    assertFailure(await outcome, { code: "canceled", execution: "not_sent", address });
+    assertFailure(await failure(member.connect()), { code: "canceled", address });
+    await world.clock.advance(100);
+    assertEquals(server.connections, 0);
+  }));
+
+Deno.test("a member is closed with all its clients, one that drains among them", () =>
+  inWorld(async (world) => {
+    const { address, server, gate } = await world.serve("a");
+    const member = new Member(parseAddress(address), world);
+    const before = await member.connect();
+    const call = failure(before.call("Gate.Wait"));
+    await gate.untilBegun(1);
+    const closing = server.close();
+    await settled();
+    assert(!before.available && before.inFlight === 1);
+    await member.close();
+    assertFailure(await call, { code: "canceled", execution: "unknown", address });
+    await closing;
+  }));

@@ -1,0 +1,26 @@
+/** Reading the closing lines of test runners. */
+
+import { assertEquals } from "@std/assert";
+import { denoTotals, nodeTotals } from "../../scripts/totals.ts";
+
+Deno.test("denoTotals() reads the last closing line", () => {
+  const output = [
+    "ok | 9 passed | 0 failed (1ms)",
+    "a ... ok (1ms)",
+    "",
+    "FAILED | 3 passed (2 steps) | 1 failed (1 step) | 2 ignored (20ms)",
+    "",
+  ].join("\n");
+  const totals = denoTotals(output)!;
+  assertEquals([totals.passed, totals.failed, totals.skipped], [3, 1, 2]);
+  assertEquals(denoTotals("error: Type checking failed.\n"), undefined);
+});
+
+Deno.test("nodeTotals() reads the closing lines only at the end", () => {
+  const closing =
+    "# tests 8\n# suites 0\n# pass 3\n# fail 1\n# cancelled 2\n# skipped 1\n# todo 1\n# duration_ms 5.25\n";
+  const totals = nodeTotals(`ok 1 - a\n# tests 1\n# pass 1\n1..8\n${closing}`)!;
+  assertEquals([totals.passed, totals.failed, totals.skipped], [3, 3, 2]);
+  assertEquals(totals.lines, closing.trimEnd());
+  assertEquals(nodeTotals(`${closing}ok 9 - more\n`), undefined);
+});
