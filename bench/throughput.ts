@@ -1,0 +1,147 @@
+/**
+ * Throughput: calls a second through `Client` and `XClient`, beside a raw
+ * echo. `deno task bench [--seconds 0.25] [--rounds 15] [--json FILE]`.
+ */
+
+import { parseArgs } from "node:util";
+import { dial, MultiServerDiscovery, XClient } from "@geerpc/xclient";
+import { callsPerSecond } from "./load.ts";
+import { describeMachine } from "./machine.ts";
+import { type Peer, startDenoPeer } from "./peer.ts";
+import { RawEcho } from "./raw.ts";
+import { measure, median, ratio, type Series, type Subject } from "./rounds.ts";
+
+const IN_FLIGHT = [1, 64, 256];
+const WARM_UP_MS = 1000;
+const USAGE = `Usage: deno task bench [options]
+  --seconds N   how long each measurement takes; 0.25 unless given
+  --rounds N    how many rounds; 15 unless given
+  --json FILE   also write the results to a file`;
+
+/** Where the names of the subjects stand, for the ratios. */
+const RAW = "raw echo";
+const CLIENT = "Client";
+const THREE_CLIENTS = "Client, three in turn";
+const XCLIENT_ONE = "XClient, one server";
+const XCLIENT_THREE = "XClient, three servers";
+const RATIOS: readonly [one: string, other: string, inFlight: number][] = [
+  [CLIENT, RAW, 1],
+  [XCLIENT_ONE, CLIENT, 64],
+  [XCLIENT_THREE, CLIENT, 64],
+  [XCLIENT_THREE, THREE_CLIENTS, 64],
+];
+
+/** What `Client` and `XClient` have in common. */
+interface Caller {
+  call(serviceMethod: string, args: unknown): Promise<unknown>;
+}
+
+const { seconds, rounds, json } = options();
+const machine = describeMachine();
+console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}, Deno ${machine.deno}`);
+console.log(`load before the start: ${machine.load.toFixed(2)}`);
+
+await using peers = new AsyncDisposableStack();
+const start = async (file: string): Promise<Peer> => peers.use(await startDenoPeer(file));
+const echo = await start("deno_echo.ts");
+const servers = await Promise.all([1, 2, 3].map(() => start("deno_server.ts")));
+const addresses = servers.map(({ address }) => address);
+
+using raw = await RawEcho.dial(echo.address);
+await using client = await dial(addresses[0]);
+// What spreading costs by itself: smaller writes, and servers that share the cores.
+const clients = await Promise.all(addresses.map((address) => dial(address)));
+for (const each of clients) peers.use(each);
+let turn = 0;
+const threeClients: Caller = {
+  call: (serviceMethod, args) => clients[turn++ % clients.length].call(serviceMethod, args),
+};
+await using one = new XClient(new MultiServerDiscovery(addresses.slice(0, 1)));
+await using three = new XClient(new MultiServerDiscovery(addresses));
+
+const subjects: Subject[] = [{
+  name: RAW,
+  inFlight: 1,
+  run: (ms) => callsPerSecond(() => raw.echo(), RawEcho.bytes, 1, ms),
+}];
+for (const inFlight of IN_FLIGHT) {
+  subjects.push(
+    sums(CLIENT, client, inFlight),
+    sums(THREE_CLIENTS, threeClients, inFlight),
+    sums(XCLIENT_ONE, one, inFlight),
+    sums(XCLIENT_THREE, three, inFlight),
+  );
+}
+
+const estimate = subjects.length * (rounds * seconds + WARM_UP_MS / 1000);
+console.log(
+  `${rounds} rounds of ${subjects.length} measurements of ${seconds} s, ` +
+    `some ${Math.ceil(estimate)} s with the warm-up\n`,
+);
+const series = await measure(subjects, {
+  rounds,
+  ms: seconds * 1000,
+  warmUpMs: WARM_UP_MS,
+  onProgress: (round, { name, inFlight }) => {
+    const what = round === 0 ? "warm-up" : `round ${round} of ${rounds}`;
+    progress(`${what}: ${name}, ${inFlight} in flight`);
+  },
+});
+progress("");
+const ratios = RATIOS.map(([one, other, inFlight]) => ({
+  what: `${one} / ${other}, ${inFlight} in flight`,
+  ratio: ratio(find(one, inFlight), find(other, inFlight)),
+}));
+print();
+if (json !== undefined) {
+  const result = { machine, seconds, rounds, messageBytes: RawEcho.bytes, series, ratios };
+  await Deno.writeTextFile(json, JSON.stringify(result, undefined, 2) + "\n");
+}
+
+function sums(name: string, caller: Caller, inFlight: number): Subject {
+  const call = () => caller.call("Arith.Sum", { A: 1, B: 2 });
+  return { name, inFlight, run: (ms) => callsPerSecond(call, 3, inFlight, ms) };
+}
+
+function find(name: string, inFlight: number): Series {
+  return series.find((each) => each.name === name && each.inFlight === inFlight)!;
+}
+
+function print(): void {
+  console.log(line("", "in flight", "calls/s", "lowest", "highest"));
+  for (const { name, inFlight, rates } of series) {
+    const figures = [inFlight, median(rates), Math.min(...rates), Math.max(...rates)];
+    console.log(line(name, ...figures.map((figure) => Math.round(figure).toLocaleString("en-US"))));
+  }
+  console.log();
+  for (const { what, ratio } of ratios) console.log(`${what.padEnd(64)}${ratio.toFixed(3)}`);
+}
+
+function line(name: string, ...figures: string[]): string {
+  return name.padEnd(24) + figures.map((figure) => figure.padStart(11)).join("");
+}
+
+/** Where the output goes to a person, one line that changes. */
+function progress(text: string): void {
+  if (!Deno.stderr.isTerminal()) return;
+  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+}
+
+function options(): { seconds: number; rounds: number; json?: string } {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      seconds: { type: "string", default: "0.25" },
+      rounds: { type: "string", default: "15" },
+      json: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  const seconds = Number(values.seconds);
+  const rounds = Number(values.rounds);
+  if (values.help || !(seconds > 0) || !Number.isInteger(rounds) || rounds < 1) {
+    console.log(USAGE);
+    Deno.exit(values.help ? 0 : 2);
+  }
+  return { seconds, rounds, json: values.json };
+}
