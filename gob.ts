@@ -1,0 +1,107 @@
+/**
+ * Go's `encoding/gob`, all of it: what a Go program sends with `gob.Encoder` arrives as JavaScript
+ * values, and the other way round.
+ *
+ * {@linkcode encode} and {@linkcode decode} do one value; {@linkcode GobEncoder} and
+ * {@linkcode GobDecoder} do streams, in which types are defined once. {@linkcode gob} has the
+ * schemas that say what Go type a value has where the value itself doesn't tell.
+ *
+ * @example
+ * ```ts
+ * import { decode, encode, gob } from "@geerpc/xclient/gob";
+ *
+ * const args = gob.struct({ A: gob.int32, Ratio: gob.float, At: gob.time });
+ * const bytes = encode({ A: 7, Ratio: 1, At: new Date(0) }, args);
+ * console.log(decode(bytes, args).At.toISOString()); // 1970-01-01T00:00:00.000Z
+ * ```
+ *
+ * @module
+ */
+
+import { malformed } from "./gob_wire.ts";
+import type { GobSchema } from "./gob_types.ts";
+import { GobEncoder, type GobEncoderOptions } from "./gob_encoder.ts";
+import { GobDecoder, type GobDecoderOptions } from "./gob_decoder.ts";
+
+export { GobWriter } from "./gob_writer.ts";
+export { type GobComplex, type GobInstant, GobNamed } from "./gob_values.ts";
+export {
+  type AnyGobSchema,
+  gob,
+  type GobBuilders,
+  type GobFields,
+  type GobInterfaceOptions,
+  type GobMapOptions,
+  type GobOpaqueOptions,
+  type GobRegistry,
+  GobSchema,
+  type GobService,
+  type GobStructInput,
+  type GobStructOptions,
+  type GobStructOutput,
+  type Infer,
+  type InferInput,
+} from "./gob_types.ts";
+export { GobEncoder, type GobEncoderOptions } from "./gob_encoder.ts";
+export { GobDecoder, type GobDecoderOptions } from "./gob_decoder.ts";
+
+/**
+ * Encodes one value with the type definitions it needs.
+ *
+ * @param value The value.
+ * @param schema Its type; without it the type is guessed, as {@linkcode GobEncoder.encode} does.
+ * @param options The limits.
+ * @returns A gob stream of one value.
+ * @throws {RpcError} `invalid_argument` if the value can't be sent or doesn't fit the schema,
+ * `resource_exhausted` if it passes a limit.
+ *
+ * @example
+ * ```ts
+ * import { encode, gob } from "@geerpc/xclient/gob";
+ *
+ * encode({ A: 7, B: 8 });
+ * encode(new Map([["x", 1]]), gob.map(gob.string, gob.float));
+ * ```
+ */
+export function encode<I = unknown>(
+  value: NoInfer<I>,
+  schema?: GobSchema<unknown, I>,
+  options?: GobEncoderOptions,
+): Uint8Array<ArrayBuffer> {
+  return new GobEncoder(options).encode(value, schema);
+}
+
+/**
+ * Decodes one value.
+ *
+ * @param bytes A gob stream of exactly one value.
+ * @param schema Its type; without it, see {@linkcode GobDecoder.take}.
+ * @param options The limits, and what values without a schema become.
+ * @returns The value.
+ * @throws {RpcError} `data_loss` if the bytes are no gob stream, or of less or more than one
+ * value; `invalid_argument` if the value doesn't fit the schema; `resource_exhausted` if it
+ * passes a limit.
+ *
+ * @example
+ * ```ts
+ * import { decode, encode, gob } from "@geerpc/xclient/gob";
+ *
+ * const bytes = encode({ A: 7, B: 8 });
+ * console.log(decode(bytes)); // { A: 7, B: 8 }
+ * console.log(decode(bytes, gob.struct({ B: gob.safeInt, C: gob.string }))); // { B: 8, C: "" }
+ * ```
+ */
+export function decode<T = unknown>(
+  bytes: Uint8Array,
+  schema?: GobSchema<T, never>,
+  options?: GobDecoderOptions,
+): T {
+  const decoder = new GobDecoder(options);
+  decoder.push(bytes);
+  if (!decoder.ready()) {
+    throw malformed("the bytes end in the middle of a value");
+  }
+  const value = decoder.take(schema);
+  if (decoder.buffered > 0) throw malformed("bytes behind the value");
+  return value;
+}

@@ -1,0 +1,310 @@
+/**
+ * Gob streams to values: messages are found in whatever chunks arrive, definitions are kept, and
+ * each value is read once it is there as a whole.
+ *
+ * @module
+ */
+
+import { RpcError } from "./errors.ts";
+import { malformed, misfit, tooMuch } from "./gob_wire.ts";
+import { GobCursor } from "./gob_cursor.ts";
+import type { AnyGobSchema, GobSchema } from "./gob_types.ts";
+import { GobWalk, readSingle, type WireType, WireTypes } from "./gob_definitions.ts";
+import type { Read } from "./gob_zero.ts";
+import { GobPlans } from "./gob_plans.ts";
+
+/** Options of {@linkcode GobDecoder}. */
+export interface GobDecoderOptions {
+  /**
+   * The longest message, the most bytes of one value that is spread over messages, and the most
+   * bytes of all type definitions together. A quarter as many zero fields may be filled in for one
+   * value. @default {4194304}
+   */
+  maxMessageBytes?: number;
+  /** How deep values may be nested. @default {100} */
+  maxDepth?: number;
+  /** What a `time.Time` becomes where no schema says it. @default {"date"} */
+  time?: "date" | "instant";
+  /** What a map with string keys becomes where no schema says it. @default {"map"} */
+  maps?: "map" | "object";
+}
+
+// A buffer that grew beyond this for one large message is given back when it is empty.
+const KEPT_BYTES = 256 * 1024;
+
+/**
+ * Decodes one gob stream, however its bytes are cut.
+ *
+ * @example Chunks in, values out
+ * ```ts
+ * import { encode, gob, GobDecoder } from "@geerpc/xclient/gob";
+ *
+ * const schema = gob.struct({ A: gob.safeInt, B: gob.safeInt });
+ * const bytes = encode({ A: 7, B: 0 }, schema);
+ *
+ * const decoder = new GobDecoder();
+ * decoder.push(bytes.subarray(0, 9));
+ * console.log(decoder.next(schema)); // undefined: more bytes are needed
+ * decoder.push(bytes.subarray(9));
+ * console.log(decoder.next(schema)?.value); // { A: 7, B: 0 }
+ * ```
+ */
+export class GobDecoder {
+  readonly #cursor: GobCursor;
+  readonly #types: WireTypes;
+  readonly #plans: GobPlans;
+  readonly #walk: GobWalk;
+  /** The reader that each type was last read with at the top. */
+  readonly #readers = new Map<
+    WireType,
+    { schema: AnyGobSchema | undefined; read: Read }
+  >();
+  readonly #nextMessage: () => boolean;
+  #failure: unknown;
+  /** The first byte that is not consumed. */
+  #start = 0;
+  /** The value that comes next, once its first message is there. */
+  #type: WireType | undefined;
+  #isWhole = false;
+  #bodyStart = 0;
+  #bodyEnd = 0;
+  #valueEnd = 0;
+  /** Where the walk over a value stopped for want of its next message. */
+  #walkPosition = 0;
+  #walkEnd = 0;
+
+  /**
+   * Creates a decoder for a new stream.
+   *
+   * @param options The limits, and what values without a schema become.
+   */
+  constructor(options: GobDecoderOptions = {}) {
+    const maxMessageBytes = options.maxMessageBytes ?? 4 * 1024 * 1024;
+    const cursor = new GobCursor(options.maxDepth ?? 100, maxMessageBytes);
+    this.#cursor = cursor;
+    this.#nextMessage = () => cursor.nextMessage();
+    this.#types = new WireTypes(maxMessageBytes);
+    this.#walk = new GobWalk(this.#types, true);
+    this.#plans = new GobPlans(this.#types, {
+      time: options.time ?? "date",
+      maps: options.maps ?? "map",
+    });
+  }
+
+  /** How many bytes have arrived and are not part of a value that was taken. */
+  get buffered(): number {
+    return this.#cursor.limit - this.#start;
+  }
+
+  /**
+   * Adds bytes to the stream. They are copied, so the chunk may be used again at once. Nothing is
+   * decoded or refused here: take what is ready before pushing more, so that little is kept.
+   *
+   * @param chunk The bytes that arrived.
+   */
+  push(chunk: Uint8Array): void {
+    const cursor = this.#cursor;
+    if (this.#start > 0 && this.#start === cursor.limit) {
+      this.#start = 0;
+      cursor.limit = 0;
+      if (cursor.bytes.length > KEPT_BYTES) cursor.bytes = new Uint8Array(0);
+    }
+    if (cursor.limit + chunk.length > cursor.bytes.length) {
+      this.#makeRoom(chunk.length);
+    }
+    cursor.bytes.set(chunk, cursor.limit);
+    cursor.limit += chunk.length;
+  }
+
+  #makeRoom(count: number): void {
+    const cursor = this.#cursor;
+    const kept = cursor.limit - this.#start;
+    const needed = kept + count;
+    const shift = this.#start;
+    // Moving is worth it only if it leaves room, or small pushes would each move everything.
+    if (needed * 2 <= cursor.bytes.length) {
+      cursor.bytes.copyWithin(0, shift, cursor.limit);
+    } else {
+      const larger = new Uint8Array(Math.max(1024, needed * 2));
+      larger.set(cursor.bytes.subarray(shift, cursor.limit));
+      cursor.bytes = larger;
+    }
+    cursor.limit = kept;
+    this.#start = 0;
+    this.#bodyStart -= shift;
+    this.#bodyEnd -= shift;
+    this.#valueEnd -= shift;
+    this.#walkPosition -= shift;
+    this.#walkEnd -= shift;
+  }
+
+  /**
+   * Tells whether the next value has arrived as a whole, with the type definitions it needs.
+   *
+   * @returns Whether {@linkcode GobDecoder.take} has something to take.
+   * @throws {RpcError} `data_loss` if the stream is broken, `resource_exhausted` if a message
+   * passes a limit. Both are final: every later call throws the same.
+   *
+   * @example A header and a body that are taken together
+   * ```ts
+   * import { gob, GobDecoder, GobEncoder } from "@geerpc/xclient/gob";
+   *
+   * const header = gob.struct({ ServiceMethod: gob.string, Seq: gob.uint });
+   * const encoder = new GobEncoder();
+   * const decoder = new GobDecoder();
+   * decoder.push(encoder.encode({ ServiceMethod: "Arith.Sum", Seq: 1 }, header));
+   * if (decoder.ready()) console.log(decoder.take(header).Seq); // 1
+   * console.log(decoder.ready()); // false
+   * ```
+   */
+  ready(): boolean {
+    if (this.#isWhole) return true;
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      this.#isWhole = this.#find();
+      return this.#isWhole;
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+  }
+
+  /** Reads definitions up to the next value and finds its end. */
+  #find(): boolean {
+    const cursor = this.#cursor;
+    while (this.#type === undefined) {
+      cursor.end = this.#start;
+      if (!cursor.nextMessage()) return false;
+      const id = cursor.int();
+      if (typeof id === "bigint" || id === 0) {
+        throw malformed(`a type id of ${id}`);
+      }
+      if (id < 0) {
+        this.#types.define(-id, cursor);
+        if (cursor.position !== cursor.end) {
+          throw malformed("bytes behind a type definition");
+        }
+        this.#start = cursor.end;
+        continue;
+      }
+      const type = this.#types.get(id);
+      this.#bodyStart = cursor.position;
+      this.#bodyEnd = cursor.end;
+      this.#valueEnd = cursor.end;
+      if (!type.holdsInterface) {
+        cursor.continues = false;
+        this.#type = type;
+        return true;
+      }
+      // Types that first appear in an interface are defined in the middle of the value, which
+      // then goes on in further messages; only its structure tells where it ends.
+      cursor.continues = true;
+      cursor.depth = 0;
+      if (type.kind !== "struct") readSingle(cursor);
+      this.#walk.start(type, cursor);
+      this.#walkPosition = cursor.position;
+      this.#walkEnd = cursor.end;
+      this.#type = type;
+    }
+    cursor.position = this.#walkPosition;
+    cursor.end = this.#walkEnd;
+    cursor.continues = true;
+    cursor.depth = 0;
+    const ended = this.#walk.resume(cursor, this.#nextMessage);
+    this.#walkPosition = cursor.position;
+    this.#walkEnd = cursor.end;
+    if (cursor.end - this.#start > cursor.maxMessageBytes) {
+      throw tooMuch(
+        `a value of ${cursor.end - this.#start} bytes, beyond maxMessageBytes, ` +
+          `${cursor.maxMessageBytes}`,
+      );
+    }
+    if (!ended) return false;
+    if (cursor.position !== cursor.end) throw malformed("bytes behind a value");
+    this.#valueEnd = cursor.end;
+    return true;
+  }
+
+  /**
+   * Takes the next value, which must be {@linkcode GobDecoder.ready}.
+   *
+   * Without a schema a value becomes what the type definitions say: structs objects, slices and
+   * arrays arrays, maps `Map`s, integers numbers or, beyond the safe range, bigints, `time.Time`
+   * a `Date`, `big.Int` a bigint, other types that encode themselves bytes; a nil pointer to a
+   * struct or an array is null. Go gives `time.Time` and `big.Int` in arrays and maps no name;
+   * those are bytes unless a schema says what they are.
+   *
+   * @param schema Its type.
+   * @returns The value.
+   * @throws {TypeError} If no value is ready.
+   * @throws {RpcError} `invalid_argument` if the value doesn't fit the schema, and
+   * `resource_exhausted` if it passes a limit: then only this value is lost. `data_loss` if the
+   * stream is broken, which is final.
+   */
+  take<T = unknown>(schema?: GobSchema<T, never>): T {
+    const type = this.#type;
+    if (!this.#isWhole || type === undefined) {
+      throw new TypeError("No value is ready to be taken: ask ready() first");
+    }
+    const cursor = this.#cursor;
+    cursor.position = this.#bodyStart;
+    cursor.end = this.#bodyEnd;
+    cursor.depth = 0;
+    cursor.filled = 0;
+    this.#isWhole = false;
+    this.#type = undefined;
+    this.#start = this.#valueEnd;
+    try {
+      const read = this.#readerOf(type, schema);
+      if (type.kind !== "struct") readSingle(cursor);
+      const value = read(cursor);
+      if (cursor.position !== this.#valueEnd) {
+        throw malformed("bytes behind a value");
+      }
+      return value as T;
+    } catch (error) {
+      if (error instanceof RpcError && error.code === "data_loss") {
+        this.#failure = error;
+      }
+      throw error;
+    }
+  }
+
+  #readerOf(type: WireType, schema: AnyGobSchema | undefined): Read {
+    const last = this.#readers.get(type);
+    if (last !== undefined && last.schema === schema) return last.read;
+    if (schema !== undefined && this.#plans.isStranger(type, schema)) {
+      throw misfit(
+        `no field of ${type.name || "the struct"} received is in the schema`,
+      );
+    }
+    const read = this.#plans.readerOf(type, schema, this.#cursor);
+    this.#readers.set(type, { schema, read });
+    return read;
+  }
+
+  /**
+   * Takes the next value if it is there.
+   *
+   * @param schema Its type; without it, see {@linkcode GobDecoder.take}.
+   * @returns The value in an object, or undefined if more bytes are needed.
+   * @throws {RpcError} As {@linkcode GobDecoder.ready} and {@linkcode GobDecoder.take}.
+   */
+  next<T = unknown>(schema?: GobSchema<T, never>): { value: T } | undefined {
+    return this.ready() ? { value: this.take(schema) } : undefined;
+  }
+
+  /**
+   * Drops the next value if it is there, without decoding it.
+   *
+   * @returns Whether there was one; if not, more bytes are needed.
+   * @throws {RpcError} As {@linkcode GobDecoder.ready}.
+   */
+  skip(): boolean {
+    if (!this.ready()) return false;
+    this.#isWhole = false;
+    this.#type = undefined;
+    this.#start = this.#valueEnd;
+    return true;
+  }
+}

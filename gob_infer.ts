@@ -1,0 +1,262 @@
+/**
+ * Schemas for values that come without one, guessed from the values themselves.
+ *
+ * @module
+ */
+
+import { findCycle, GobNamed } from "./gob_values.ts";
+import { formatPath, misfit, type PathStep, tooMuch } from "./gob_wire.ts";
+import { type AnyGobSchema, gob, GobSchema, shapeOf } from "./gob_types.ts";
+
+/** One field more of the structs seen so far: the ways on from it, and the struct that ends here. */
+interface StructNode {
+  readonly next: Map<string, Map<AnyGobSchema, StructNode>>;
+  readonly fields: readonly (readonly [string, AnyGobSchema])[];
+  schema: AnyGobSchema | undefined;
+}
+
+const INT64_MAX = 2n ** 63n - 1n;
+// The element of an array that is empty: it goes with everything, and can't be sent.
+const UNKNOWN: AnyGobSchema = new GobSchema<unknown, never>({ kind: "bool" });
+
+function kindOf(schema: AnyGobSchema): string {
+  return shapeOf(schema).kind;
+}
+
+/** Guesses schemas, the same object for the same shape, so that a type is defined only once. */
+export class GobInference {
+  readonly #root: StructNode = {
+    next: new Map(),
+    fields: [],
+    schema: undefined,
+  };
+  readonly #slices = new Map<AnyGobSchema, AnyGobSchema>();
+  readonly #maps = new Map<AnyGobSchema, Map<AnyGobSchema, AnyGobSchema>>();
+  /** Schemas with an unknown element somewhere in them. */
+  readonly #open = new Set<AnyGobSchema>([UNKNOWN]);
+  readonly #path: PathStep[] = [];
+  readonly #maxDepth: number;
+  #depth = 0;
+  #top: unknown;
+
+  constructor(maxDepth: number) {
+    this.#maxDepth = maxDepth;
+  }
+
+  /** Guesses the schema of a value. */
+  schemaOf(value: unknown): AnyGobSchema {
+    this.#depth = 0;
+    this.#top = value;
+    const schema = this.#guess(value);
+    if (this.#open.has(schema)) {
+      throw this.#fail(
+        "nothing tells the element type of an empty array or Map: give a schema",
+      );
+    }
+    this.#top = undefined;
+    return schema;
+  }
+
+  #fail(message: string): Error {
+    return misfit(`${formatPath(this.#path, this.#depth)}: ${message}`);
+  }
+
+  #guess(value: unknown): AnyGobSchema {
+    switch (typeof value) {
+      case "number":
+        return Number.isSafeInteger(value) ? gob.int : gob.float;
+      case "string":
+        return gob.string;
+      case "boolean":
+        return gob.bool;
+      case "bigint":
+        return value > INT64_MAX ? gob.uint : gob.int;
+      case "object":
+        if (value !== null) return this.#guessObject(value);
+    }
+    throw this.#fail(
+      `${value === null ? "null" : `a value of type ${typeof value}`} can't be sent`,
+    );
+  }
+
+  #guessObject(value: object): AnyGobSchema {
+    if (value instanceof Uint8Array) return gob.bytes;
+    if (value instanceof Date) return gob.time;
+    if (value instanceof GobNamed) {
+      throw this.#fail("a GobNamed needs a schema with gob.interface");
+    }
+    if (this.#depth >= this.#maxDepth) {
+      const steps = findCycle(this.#top, this.#path, this.#depth);
+      if (steps >= 0) {
+        this.#depth = steps;
+        throw this.#fail("the value contains itself");
+      }
+      throw tooMuch(
+        `a value is nested deeper than maxDepth, ${this.#maxDepth}`,
+      );
+    }
+    this.#depth++;
+    let schema: AnyGobSchema;
+    if (Array.isArray(value)) schema = this.#sliceOf(this.#guessAll(value));
+    else if (value instanceof Map) {
+      schema = this.#mapOf(
+        this.#guessAll(value.keys()),
+        this.#guessAll(value.values()),
+      );
+    } else schema = this.#guessStruct(value as Record<string, unknown>);
+    this.#depth--;
+    return schema;
+  }
+
+  #guessStruct(value: Record<string, unknown>): AnyGobSchema {
+    const prototype = Object.getPrototypeOf(value);
+    if (prototype !== Object.prototype && prototype !== null) {
+      const tag = Object.prototype.toString.call(value);
+      if (tag !== "[object Object]") {
+        this.#depth--;
+        throw this.#fail(
+          `${tag.slice(8, -1)} objects can't be sent without a schema`,
+        );
+      }
+    }
+    let node = this.#root;
+    for (const name of Object.keys(value)) {
+      const item = value[name];
+      if (item === undefined || item === null) continue;
+      this.#path[this.#depth - 1] = name;
+      if (name === "" || name === "__proto__") {
+        throw this.#fail("no field can have this name");
+      }
+      const schema = this.#guess(item);
+      if (this.#open.has(schema)) {
+        // Go doesn't send an empty slice in a field either, so nothing is lost by leaving it out.
+        if (this.#isEmpty(item)) continue;
+        throw this.#fail(
+          "nothing tells the element type of an empty array or Map: give a schema",
+        );
+      }
+      node = this.#follow(node, name, schema);
+    }
+    return this.#structAt(node);
+  }
+
+  #isEmpty(value: unknown): boolean {
+    return Array.isArray(value) ? value.length === 0 : value instanceof Map && value.size === 0;
+  }
+
+  #follow(node: StructNode, name: string, schema: AnyGobSchema): StructNode {
+    let byType = node.next.get(name);
+    if (byType === undefined) {
+      byType = new Map();
+      node.next.set(name, byType);
+    }
+    let following = byType.get(schema);
+    if (following === undefined) {
+      following = {
+        next: new Map(),
+        fields: [...node.fields, [name, schema]],
+        schema: undefined,
+      };
+      byType.set(schema, following);
+    }
+    return following;
+  }
+
+  #structAt(node: StructNode): AnyGobSchema {
+    node.schema ??= new GobSchema<unknown, never>({
+      kind: "struct",
+      name: "",
+      fields: node.fields,
+    });
+    return node.schema;
+  }
+
+  #guessAll(values: Iterable<unknown>): AnyGobSchema {
+    let result = UNKNOWN;
+    let index = 0;
+    for (const value of values) {
+      this.#path[this.#depth - 1] = index++;
+      const schema = this.#guess(value);
+      if (schema !== result) result = this.#unify(result, schema);
+    }
+    return result;
+  }
+
+  /** The one type that both kinds of values can be sent as. */
+  #unify(left: AnyGobSchema, right: AnyGobSchema): AnyGobSchema {
+    if (left === right || right === UNKNOWN) return left;
+    if (left === UNKNOWN) return right;
+    const a = shapeOf(left);
+    const b = shapeOf(right);
+    if (
+      a.kind === "int" && b.kind === "float" ||
+      a.kind === "float" && b.kind === "int"
+    ) {
+      return gob.float;
+    }
+    if (
+      a.kind === "int" && b.kind === "uint" ||
+      a.kind === "uint" && b.kind === "int"
+    ) {
+      return gob.uint;
+    }
+    if (a.kind === "slice" && b.kind === "slice") {
+      return this.#sliceOf(this.#unify(a.element, b.element));
+    }
+    if (a.kind === "map" && b.kind === "map") {
+      return this.#mapOf(
+        this.#unify(a.key, b.key),
+        this.#unify(a.value, b.value),
+      );
+    }
+    if (a.kind === "struct" && b.kind === "struct") {
+      const fields = new Map(a.fields);
+      for (const [name, schema] of b.fields) {
+        const known = fields.get(name);
+        fields.set(
+          name,
+          known === undefined ? schema : this.#unify(known, schema),
+        );
+      }
+      let node = this.#root;
+      for (const [name, schema] of fields) {
+        node = this.#follow(node, name, schema);
+      }
+      return this.#structAt(node);
+    }
+    throw this.#fail(
+      `a ${kindOf(right)} beside a ${kindOf(left)}: elements of different types need a schema ` +
+        "with gob.interface",
+    );
+  }
+
+  #sliceOf(element: AnyGobSchema): AnyGobSchema {
+    let schema = this.#slices.get(element);
+    if (schema === undefined) {
+      schema = new GobSchema<unknown, never>({ kind: "slice", element });
+      this.#slices.set(element, schema);
+      if (this.#open.has(element)) this.#open.add(schema);
+    }
+    return schema;
+  }
+
+  #mapOf(key: AnyGobSchema, value: AnyGobSchema): AnyGobSchema {
+    let byValue = this.#maps.get(key);
+    if (byValue === undefined) {
+      byValue = new Map();
+      this.#maps.set(key, byValue);
+    }
+    let schema = byValue.get(value);
+    if (schema === undefined) {
+      schema = new GobSchema<unknown, never>({
+        kind: "map",
+        key,
+        value,
+        as: "map",
+      });
+      byValue.set(value, schema);
+      if (this.#open.has(key) || this.#open.has(value)) this.#open.add(schema);
+    }
+    return schema;
+  }
+}
