@@ -19,6 +19,7 @@ import { connectThrough } from "./http_connect.ts";
 import { systemNetwork } from "./network.ts";
 import { PendingCall, PendingCalls, type Settler } from "./pending.ts";
 import { checkProtocol, connectPath, openClientCodec } from "./protocol.ts";
+import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { type CallOptions, type Service, serviceView } from "./service.ts";
 import type { Network, TlsOptions, Transport } from "./transport.ts";
 
@@ -103,7 +104,7 @@ export async function dial(address: string, options: DialOptions = {}): Promise<
     maxMessageBytes: options.maxMessageBytes ?? DEFAULT_LIMITS.maxMessageBytes,
     maxDepth: options.maxDepth ?? DEFAULT_LIMITS.maxDepth,
   };
-  const codec = openClientCodec(protocol, limits, options.handleTimeoutMs ?? 0);
+  const codec = await openClientCodec(protocol, limits, options.handleTimeoutMs ?? 0);
   const transport = await connect(endpoint, protocol, options);
   return new Client(endpoint.address, transport, codec, options);
 }
@@ -152,8 +153,8 @@ export class Client implements AsyncDisposable {
   readonly #calls: PendingCalls;
   readonly #maxInFlight: number;
   #seq = 0;
-  /** Whether the server has said that it takes no new calls. */
-  #draining = false;
+  /** Why the server takes no new calls, if it takes none. */
+  #draining: string | undefined;
   /** Whether we have said so: `closing` is ours, `shutdown` is the server's. */
   #closing = false;
   #shutdown = false;
@@ -196,7 +197,7 @@ export class Client implements AsyncDisposable {
 
   /** Whether new calls can be made: `true` until either side ends it. */
   get available(): boolean {
-    return !this.#closing && !this.#shutdown && !this.#draining;
+    return !this.#closing && !this.#shutdown && this.#draining === undefined;
   }
 
   /** How many calls wait for a reply. */
@@ -247,8 +248,19 @@ export class Client implements AsyncDisposable {
    * const sum = await client.service<Arith>("Arith").Sum({ A: 1, B: 2 });
    * ```
    */
-  service<T>(name: string): Service<T> {
-    return serviceView<T>(name, (method, args, options) => this.call(method, args, options));
+  service<T>(name: string): Service<T>;
+  /**
+   * A typed view of a service whose types are said by a schema, as gob needs
+   * them; TypeScript's follow from it.
+   *
+   * @typeParam S The schema's type.
+   * @param name The service's name.
+   * @param schema What its methods take and give, made by `gob.service`.
+   * @returns A view whose methods make calls.
+   */
+  service<S extends ServiceSchema>(name: string, schema: S): Service<CallsOf<S>>;
+  service(name: string, schema?: ServiceSchema): Service<unknown> {
+    return serviceView(name, (method, args, options) => this.call(method, args, options), schema);
   }
 
   /**
@@ -286,6 +298,7 @@ export class Client implements AsyncDisposable {
     }
     this.#seq = seq;
     const call = new PendingCall(this.#calls, seq, serviceMethod, settler);
+    call.schema = options.schema;
     this.#calls.add(call, timeoutMs, signal);
     this.#gather();
     return call;
@@ -329,9 +342,7 @@ export class Client implements AsyncDisposable {
   #refusal(): { code: RpcCode; message: string } | undefined {
     if (this.#closing) return { code: "canceled", message: "the client is closed" };
     if (this.#shutdown) return { code: "unavailable", message: "the connection is over" };
-    if (this.#draining) {
-      return { code: "unavailable", message: "the server is draining and takes no new calls" };
-    }
+    if (this.#draining !== undefined) return { code: "unavailable", message: this.#draining };
     // Calls that were given up before they could be written count too: they are still held.
     const unwritten = this.#seq - this.#calls.handedOver;
     if (Math.max(this.#calls.size, unwritten) < this.#maxInFlight) return undefined;
@@ -406,15 +417,15 @@ export class Client implements AsyncDisposable {
 
   readonly #sink = {
     take: (seq: number): PendingCall | undefined => this.#calls.take(seq),
-    drain: (): void => {
-      this.#draining = true;
+    drain: (why = "the server is draining and takes no new calls"): void => {
+      this.#draining ??= why;
       if (this.#calls.size === 0) this.#idled();
     },
   };
 
   /** No call is left. A connection that the server drains is ours to close then. */
   #idled(): void {
-    if (this.#draining) this.#over("unavailable", "the server has drained", undefined);
+    if (this.#draining !== undefined) this.#over("unavailable", this.#draining, undefined);
     this.#onIdle?.();
   }
 

@@ -6,6 +6,7 @@
  */
 
 import type { RpcCode } from "./errors.ts";
+import type { AnySchema, MethodSchema } from "./schema.ts";
 
 /** The protocols, by name: handshake and encoding. */
 export type Protocol = "geerpc/json" | "geerpc/gob" | "netrpc/gob" | "netrpc/json";
@@ -27,10 +28,14 @@ export interface RequestExtras {
   readonly timeoutMs?: number;
   /** Metadata for the server; for protocols that can carry it. */
   readonly meta?: Readonly<Record<string, string>>;
+  /** The types of argument and reply; for protocols whose values don't tell them. */
+  readonly schema?: MethodSchema;
 }
 
 /** A call that waits for its reply, as its codec sees it. One of the three is called, once. */
 export interface PendingReply {
+  /** The types of argument and reply, if the caller said them. */
+  readonly schema?: MethodSchema;
   /** Gives it the reply. */
   resolve(value: unknown): void;
   /** Fails it with the server's own words. */
@@ -47,8 +52,12 @@ export interface ReplySink {
    * @returns `undefined` if nobody waits for it any more: the reply is dropped.
    */
   take(seq: number): PendingReply | undefined;
-  /** The server takes no new calls on this connection. */
-  drain(): void;
+  /**
+   * The server takes no new calls on this connection.
+   *
+   * @param why Default: it has said so.
+   */
+  drain(why?: string): void;
 }
 
 /** The client's half of a protocol, for one connection. */
@@ -86,6 +95,8 @@ export interface ClientCodec {
 
 /** What a server's codec tells of what it has read. */
 export interface RequestSink {
+  /** The types of a method's argument and reply, if the server said them. */
+  schemaOf?(serviceMethod: string): MethodSchema | undefined;
   /** A call has come. */
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void;
   /** A call has come whose arguments can't be taken: it is answered so, and did not run. */
@@ -107,10 +118,11 @@ export interface ServerCodec {
   /**
    * Adds a reply to what {@linkcode take} returns. What throws adds nothing.
    *
+   * @param schema The reply's type, if the server said it.
    * @throws {RpcError} `internal` for a reply that can't be encoded,
    * `resource_exhausted` over the limit.
    */
-  reply(seq: number, serviceMethod: string, value: unknown): void;
+  reply(seq: number, serviceMethod: string, value: unknown, schema?: AnySchema): void;
   /** Adds an error as the reply. `rejected`: the call did not run. */
   fail(seq: number, serviceMethod: string, message: string, code: RpcCode, rejected: boolean): void;
   /** Adds word that no new calls are taken, where the protocol can say so. */

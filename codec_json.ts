@@ -17,6 +17,7 @@ import {
 } from "./codec.ts";
 import { errorText, isRpcCode, type RpcCode, RpcError } from "./errors.ts";
 import { encodeOption, rejectedBy } from "./geerpc.ts";
+import { REJECTED, verdictOf } from "./go_errors.ts";
 import { LineReader, type LineSink, parse, stringify } from "./json.ts";
 
 /** A header, from either side; every field but these three is an extension of ours. */
@@ -201,9 +202,9 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (call === undefined) return; // nobody waits for it
     const header = this.#header;
     if (header !== undefined && header.Error !== "") {
-      const rejected = header.Rejected === true || rejectedBy(header.Error);
-      const code = isRpcCode(header.Code) ? header.Code : rejected ? "unimplemented" : "unknown";
-      return call.fail(code, header.Error, rejected ? "rejected" : "answered");
+      const verdict = header.Rejected === true ? REJECTED : verdictOf(header.Error);
+      const code = isRpcCode(header.Code) ? header.Code : verdict.code;
+      return call.fail(code, header.Error, verdict.execution);
     }
     let value: unknown;
     try {
@@ -294,7 +295,9 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   giveUp(message: string, code: RpcCode): void {
-    this.fail(0, "", message, code, false);
+    this.#writer.append(
+      `{"ServiceMethod":"","Seq":0,"Error":${JSON.stringify(message)},"Code":"${code}"}\n{}\n`,
+    );
   }
 
   take(): Uint8Array {

@@ -111,10 +111,10 @@ export class FleetCall implements Settler, Abortable, Expiring {
 
   #send(client: Client, timeoutMs: number | undefined): void {
     // The signal is listened to here, once, whichever connection the call is on.
-    const { meta, signal } = this.options;
+    const { meta, schema, signal } = this.options;
     const options = signal === undefined && timeoutMs === this.options.timeoutMs
       ? this.options
-      : { meta, timeoutMs };
+      : { meta, schema, timeoutMs };
     this.#pending = client.send(this.serviceMethod, this.args, options, this);
   }
 

@@ -164,7 +164,15 @@ export function parse(text: string, limits: Limits): unknown {
   return value;
 }
 
-function inspect(value: object, depthLeft: number): void {
+/**
+ * Looks a value over that was parsed as part of something larger.
+ *
+ * @param value What was parsed.
+ * @param depthLeft How deep it may be nested.
+ * @throws {RpcError} `invalid_argument` if it is nested deeper, or has a key `__proto__`.
+ */
+export function inspect(value: unknown, depthLeft: number): void {
+  if (typeof value !== "object" || value === null) return;
   if (depthLeft === 0) throw new RpcError("invalid_argument", "nested too deeply");
   if (Array.isArray(value)) {
     for (const item of value) {

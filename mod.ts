@@ -33,11 +33,22 @@ export {
 export {
   type CallContext,
   type Listener,
+  type RegisterOptions,
   type ServeOptions,
   Server,
   type ServerCloseOptions,
   type ServerOptions,
 } from "./server.ts";
+export type {
+  AnySchema,
+  CallsOf,
+  HandlersOf,
+  InputOf,
+  MethodSchema,
+  OutputOf,
+  Schema,
+  ServiceSchema,
+} from "./schema.ts";
 export type { CallOptions, Service } from "./service.ts";
 export type {
   ConnectOptions,

@@ -8,6 +8,7 @@
 import { type Abortable, AbortListeners } from "./abort.ts";
 import { type Clock, Deadlines, type Expiring } from "./clock.ts";
 import type { PendingReply } from "./codec.ts";
+import type { MethodSchema } from "./schema.ts";
 import {
   type ErrorDetails,
   type Execution,
@@ -34,6 +35,8 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   signal: AbortSignal | undefined;
   /** What it was given, for the error message. */
   timeoutMs = 0;
+  /** The types of argument and reply, if the caller said them. */
+  schema: MethodSchema | undefined;
 
   /**
    * @param table The table it stands in.

@@ -6,13 +6,15 @@
 
 import { parseAddress } from "./address.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { DEFAULT_LIMITS, type Limits } from "./codec.ts";
+import { DEFAULT_LIMITS, type Limits, type Protocol } from "./codec.ts";
 import { systemNetwork } from "./network.ts";
-import { type Method, ServerConnection } from "./server_connection.ts";
+import { checkProtocol } from "./protocol.ts";
+import type { HandlersOf, ServiceSchema } from "./schema.ts";
+import { type CallContext, type Method, ServerConnection } from "./server_connection.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
 
 /** What a handler may know of the call that it answers. */
-export type { CallContext } from "./server_connection.ts";
+export type { CallContext };
 
 /** What a server allows. */
 export interface ServerOptions {
@@ -28,10 +30,26 @@ export interface ServerOptions {
 
 /** How a server listens. */
 export interface ServeOptions {
+  /**
+   * What is spoken at this address. Default: GeeRPC, in the encoding that each
+   * client asks for, JSON or gob. `netrpc/gob` and `netrpc/json` have no
+   * handshake and need an address of their own. A client that comes by HTTP
+   * CONNECT gets the protocol of the path that it asks for, at any address.
+   */
+  protocol?: Protocol;
   /** Certificate and key for a `tls@` address. */
   tls?: TlsOptions;
   /** What listens. Default: the machine's network. */
   network?: Network;
+}
+
+/** How a service is offered. */
+export interface RegisterOptions<S extends ServiceSchema = ServiceSchema> {
+  /**
+   * What the methods take and give on the wire, for clients that speak gob:
+   * made by `gob.service`. Default: inferred from the values.
+   */
+  schema?: S;
 }
 
 /** Where a server listens. */
@@ -110,16 +128,38 @@ export class Server implements AsyncDisposable {
    * promise. What it throws is the call's error.
    * @throws {TypeError} If the name is empty or taken, or there is no method.
    */
-  register(name: string, methods: object): void {
+  register(name: string, methods: object): void;
+  /**
+   * Offers a service whose arguments and replies have the types that a schema
+   * says, as clients in Go need them where a value does not tell.
+   *
+   * @typeParam S The schema's type.
+   * @param name Its name on the wire.
+   * @param methods An object of functions, or an instance of a class.
+   * @param options The schema.
+   * @throws {TypeError} If the name is empty or taken, or there is no method,
+   * or the schema has one that the service has not.
+   */
+  register<S extends ServiceSchema>(
+    name: string,
+    methods: HandlersOf<S, CallContext>,
+    options: RegisterOptions<S>,
+  ): void;
+  register(name: string, methods: object, options: RegisterOptions = {}): void {
     if (name === "") throw new TypeError("a service needs a name");
     if (this.#services.has(name)) throw new TypeError(`service ${name} is registered already`);
     const found = methodsOf(methods);
     if (found.size === 0) throw new TypeError(`service ${name} has no methods`);
+    const { schema = {} } = options;
+    for (const method of Object.keys(schema)) {
+      if (!found.has(method)) throw new TypeError(`service ${name} has no method ${method}`);
+    }
     this.#services.add(name);
     for (const [method, handle] of found) {
       const serviceMethod = `${name}.${method}`;
       this.#methods.set(serviceMethod, {
         serviceMethod,
+        schema: Object.hasOwn(schema, method) ? schema[method] : undefined,
         handle: (args, context) => handle.call(methods, args, context),
       });
     }
@@ -137,9 +177,10 @@ export class Server implements AsyncDisposable {
   async listen(address: string, options: ServeOptions = {}): Promise<Listener> {
     if (this.#closing) throw new TypeError("the server is closed");
     const { network = systemNetwork, tls } = options;
+    const protocol = checkProtocol(options.protocol ?? "geerpc/json");
     const listener = await network.listen(
       parseAddress(address),
-      (transport) => this.#accept(transport),
+      (transport) => this.#accept(transport, protocol),
       { tls },
     );
     if (this.#closing) {
@@ -188,9 +229,10 @@ export class Server implements AsyncDisposable {
     await Promise.all([...listeners, ...drained]);
   }
 
-  #accept(transport: Transport): void {
+  #accept(transport: Transport, protocol: Protocol): void {
     if (this.#closing) return transport.close();
     const connection = new ServerConnection(transport, {
+      protocol,
       find: (serviceMethod) => this.#methods.get(serviceMethod),
       explain: (serviceMethod) => this.#explain(serviceMethod),
       limits: this.#limits,

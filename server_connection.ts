@@ -6,11 +6,13 @@
  */
 
 import { type Clock, Deadlines, type Expiring, type Timer } from "./clock.ts";
-import type { Limits, RequestExtras, RequestSink, ServerCodec } from "./codec.ts";
+import type { Limits, Protocol, RequestExtras, RequestSink, ServerCodec } from "./codec.ts";
 import { JsonServerCodec } from "./codec_json.ts";
 import { errorText, type RpcCode, RpcError } from "./errors.ts";
 import { goDuration } from "./geerpc.ts";
-import { Handshake } from "./server_handshake.ts";
+import { DRAINING } from "./go_errors.ts";
+import type { MethodSchema } from "./schema.ts";
+import { Handshake, type Opened } from "./server_handshake.ts";
 import type { Transport } from "./transport.ts";
 
 /** What a handler may know of the call that it answers. */
@@ -31,12 +33,16 @@ export interface CallContext {
 export interface Method {
   /** `Service.Method`. */
   readonly serviceMethod: string;
+  /** What it takes and gives on the wire, if that was said. */
+  readonly schema?: MethodSchema;
   /** Runs it. */
   handle(args: unknown, context: CallContext): unknown;
 }
 
 /** What a connection needs of its server. */
 export interface Host {
+  /** What is spoken where no HTTP CONNECT says otherwise; of GeeRPC, either encoding. */
+  readonly protocol: Protocol;
   /** Looks a method up. */
   find(serviceMethod: string): Method | undefined;
   /** Says why there is no such method. */
@@ -66,9 +72,13 @@ class RunningCall implements CallContext, Expiring {
   constructor(
     readonly connection: ServerConnection,
     readonly seq: number,
-    readonly serviceMethod: string,
+    readonly method: Method,
     readonly meta: Readonly<Record<string, string>>,
   ) {}
+
+  get serviceMethod(): string {
+    return this.method.serviceMethod;
+  }
 
   get remote(): string {
     return this.connection.remote;
@@ -115,6 +125,8 @@ export class ServerConnection implements RequestSink {
   #toWrite = false;
   #draining = false;
   #over = false;
+  /** Whether to close once a refused handshake has been answered. */
+  #refused = false;
   #lingering: Timer | undefined;
   #resume: (() => void) | undefined;
   #resolveClosed!: () => void;
@@ -128,7 +140,7 @@ export class ServerConnection implements RequestSink {
     this.#transport = transport;
     this.remote = transport.remote;
     this.#deadlines = new Deadlines(host.clock);
-    this.#handshake = new Handshake(host.limits, transport);
+    this.#handshake = new Handshake(host.protocol, host.limits, (bytes) => this.#send(bytes));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     transport.start({
       data: (chunk) => this.#receive(chunk),
@@ -174,7 +186,10 @@ export class ServerConnection implements RequestSink {
     this.#reading = true;
     try {
       if (this.#handshake === undefined) this.#codec.receive(chunk, this);
-      else this.#open(this.#handshake, chunk);
+      else {
+        const opening = this.#open(this.#handshake, chunk);
+        if (opening !== undefined) return opening;
+      }
     } catch (error) {
       return this.#giveUp(error);
     } finally {
@@ -199,17 +214,39 @@ export class ServerConnection implements RequestSink {
     this.#resume = undefined;
   }
 
-  #open(handshake: Handshake, chunk: Uint8Array): void {
+  #open(handshake: Handshake, chunk: Uint8Array): Promise<void> | void {
     const opened = handshake.push(chunk);
     if (opened === undefined) return;
-    this.#handshake = undefined;
-    this.#codec = opened.codec;
-    this.#handleTimeoutMs = opened.handleTimeoutMs;
+    if (opened.codec instanceof Promise) return this.#load(opened, opened.codec);
+    this.#begin(opened.codec, opened.handleTimeoutMs);
     if (opened.rest.length > 0) this.#codec.receive(opened.rest, this);
+  }
+
+  /** Reads no further until the protocol is there; what has come behind the handshake waits. */
+  async #load(opened: Opened, loading: Promise<ServerCodec>): Promise<void> {
+    const rest = opened.rest.slice();
+    try {
+      const codec = await loading;
+      if (this.#over) return;
+      this.#begin(codec, opened.handleTimeoutMs);
+    } catch (error) {
+      return this.#giveUp(error);
+    }
+    await this.#receive(rest);
+  }
+
+  #begin(codec: ServerCodec, handleTimeoutMs: number): void {
+    this.#handshake = undefined;
+    this.#codec = codec;
+    this.#handleTimeoutMs = handleTimeoutMs;
   }
 
   /** Says why, as far as the protocol can, and closes. */
   #giveUp(error: unknown): Promise<void> | void {
+    if (this.#handshake !== undefined && this.#writing) {
+      this.#refused = true; // HTTP CONNECT has been answered: that says it
+      return;
+    }
     // Whoever fails in the handshake may still be able to read a line of JSON.
     const codec = this.#handshake === undefined
       ? this.#codec
@@ -243,8 +280,7 @@ export class ServerConnection implements RequestSink {
       return this.refuse(seq, serviceMethod, "unimplemented", message);
     }
     if (this.#draining) {
-      const message = "rpc server: the server is draining and takes no new calls";
-      return this.refuse(seq, serviceMethod, "unavailable", message);
+      return this.refuse(seq, serviceMethod, "unavailable", DRAINING);
     }
     if (this.#running.has(seq)) {
       const message = `rpc server: a call with Seq ${seq} is running already`;
@@ -255,7 +291,7 @@ export class ServerConnection implements RequestSink {
       const message = "rpc server: the deadline had passed when the call came";
       return this.refuse(seq, serviceMethod, "deadline_exceeded", message);
     }
-    const call = new RunningCall(this, seq, method.serviceMethod, meta);
+    const call = new RunningCall(this, seq, method, meta);
     if (timeoutMs !== undefined) call.deadline = new Date(Date.now() + timeoutMs);
     let result: unknown;
     try {
@@ -272,6 +308,10 @@ export class ServerConnection implements RequestSink {
       (value) => this.#end(call, () => this.#reply(call, value)),
       (error) => this.#end(call, () => this.#fail(call, error)),
     );
+  }
+
+  schemaOf(serviceMethod: string): MethodSchema | undefined {
+    return this.#host.find(serviceMethod)?.schema;
   }
 
   refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
@@ -333,7 +373,7 @@ export class ServerConnection implements RequestSink {
 
   #reply(call: RunningCall, value: unknown): void {
     try {
-      this.#codec.reply(call.seq, call.serviceMethod, value);
+      this.#codec.reply(call.seq, call.serviceMethod, value, call.method.schema?.reply);
     } catch (error) {
       const code = error instanceof RpcError && error.code === "resource_exhausted"
         ? error.code
@@ -365,14 +405,20 @@ export class ServerConnection implements RequestSink {
 
   #write(): void {
     this.#toWrite = false;
+    this.#send(this.#codec.take());
+  }
+
+  /** One write at a time: `#writing` keeps the next back. */
+  #send(bytes: Uint8Array): void {
     this.#writing = true;
-    this.#transport.write(this.#codec.take()).then(this.#written, this.#lost);
+    this.#transport.write(bytes).then(this.#written, this.#lost);
   }
 
   readonly #written = (): void => {
     this.#writing = false;
     if (this.#over) return;
-    if (this.#toWrite) this.#write();
+    if (this.#refused) this.close();
+    else if (this.#toWrite) this.#write();
     else if (this.#draining && this.#running.size === 0) this.#linger();
     this.#unblock();
   };

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { MethodSchema, ServiceSchema } from "./schema.ts";
+
 /** What may be said along with one call. */
 export interface CallOptions {
   /** Gives the call up; it rejects with the signal's reason. */
@@ -13,6 +15,11 @@ export interface CallOptions {
   timeoutMs?: number;
   /** Metadata for the server (trace context, tokens). On `geerpc/json` only. */
   meta?: Readonly<Record<string, string>>;
+  /**
+   * What argument and reply are on the wire, for gob: `{ args: gob.…, reply: gob.… }`.
+   * Default: inferred from the value and from the stream. Other protocols ignore it.
+   */
+  schema?: MethodSchema;
 }
 
 /** A service as a client sees it: the server's methods, each returning a promise. */
@@ -34,11 +41,13 @@ export type Service<T, Options extends CallOptions = CallOptions> = {
  *
  * @param name The service's name on the server.
  * @param call What each method calls with `Name.Method`.
+ * @param schema What the methods take and give, for protocols that need it.
  * @returns The view.
  */
 export function serviceView<T, Options extends CallOptions = CallOptions>(
   name: string,
   call: (serviceMethod: string, args: unknown, options?: Options) => Promise<unknown>,
+  schema?: ServiceSchema,
 ): Service<T, Options> {
   const methods = new Map<string, (args: unknown, options?: Options) => Promise<unknown>>();
   return new Proxy(Object.create(null), {
@@ -48,7 +57,12 @@ export function serviceView<T, Options extends CallOptions = CallOptions>(
       let view = methods.get(method);
       if (view === undefined) {
         const serviceMethod = `${name}.${method}`;
-        view = (args, options) => call(serviceMethod, args, options);
+        const own = schema && Object.hasOwn(schema, method)
+          ? { schema: schema[method] } as Options
+          : undefined;
+        view = own === undefined
+          ? (args, options) => call(serviceMethod, args, options)
+          : (args, options) => call(serviceMethod, args, options ? { ...own, ...options } : own);
         methods.set(method, view);
       }
       return view;

@@ -15,6 +15,7 @@ import { RpcError, TimeoutError } from "./errors.ts";
 import { FleetCall, type FleetCallContext } from "./fleet_call.ts";
 import { Member } from "./member.ts";
 import type { Settler } from "./pending.ts";
+import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { createSelector, type Random, SelectMode, type Selector } from "./selector.ts";
 import { type CallOptions, type Service, serviceView } from "./service.ts";
 
@@ -122,8 +123,19 @@ export class XClient implements AsyncDisposable {
    * const sum = await arith.Sum({ A: 1, B: 2 });
    * ```
    */
-  service<T>(name: string): Service<T> {
-    return serviceView<T>(name, (method, args, options) => this.call(method, args, options));
+  service<T>(name: string): Service<T>;
+  /**
+   * A typed view of a service whose types are said by a schema, as gob needs
+   * them; TypeScript's follow from it.
+   *
+   * @typeParam S The schema's type.
+   * @param name The service's name.
+   * @param schema What its methods take and give, made by `gob.service`.
+   * @returns A view whose methods make calls.
+   */
+  service<S extends ServiceSchema>(name: string, schema: S): Service<CallsOf<S>>;
+  service(name: string, schema?: ServiceSchema): Service<unknown> {
+    return serviceView(name, (method, args, options) => this.call(method, args, options), schema);
   }
 
   /**
@@ -150,7 +162,7 @@ export class XClient implements AsyncDisposable {
     args?: unknown,
     options: CallOptions = {},
   ): Promise<T> {
-    const { signal, timeoutMs = Infinity, meta } = options;
+    const { signal, timeoutMs = Infinity, meta, schema } = options;
     signal?.throwIfAborted();
     const members = this.#present() ?? await this.#ask();
     if (members.length === 0) throw this.#noServers();
@@ -166,6 +178,7 @@ export class XClient implements AsyncDisposable {
         signal: linked.signal,
         timeoutMs: timeoutMs === Infinity ? undefined : timeoutMs,
         meta,
+        schema,
       });
       first ??= { reply };
       waitingFor.delete(member.address);

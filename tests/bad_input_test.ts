@@ -397,12 +397,6 @@ for (
       "unimplemented",
       'invalid codec type \\"application/x\\"',
     ],
-    [
-      "a codec that the server does not have",
-      option({ CodecType: "application/gob" }),
-      "unimplemented",
-      "application/gob",
-    ],
     ["a handshake that is no JSON", "{MagicNumber}", "data_loss", "expected a GeeRPC handshake"],
     ["a handshake that never ends", `{${" ".repeat(5000)}`, "data_loss", "GeeRPC handshake"],
     ["spaces for a handshake", " ".repeat(5000), "data_loss", "GeeRPC handshake"],

