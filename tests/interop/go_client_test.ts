@@ -1,0 +1,58 @@
+/** Clients in Go call our server. */
+
+import { assert, assertEquals } from "@std/assert";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ServeOptions, Server } from "../../server.ts";
+import { withGoClients } from "./peer.ts";
+import { arith, arithSchema, typesSchema } from "./services.ts";
+
+const KINDS: readonly (readonly [kind: string, protocol: ServeOptions["protocol"]])[] = [
+  ["tcp/gob", "netrpc/gob"],
+  ["unix/gob", "netrpc/gob"],
+  ["http/gob", undefined],
+  ["http/gob", "netrpc/gob"],
+  ["tcp/json", "netrpc/json"],
+  ["tcp/gee-gob", undefined],
+  ["tcp/gee-json", undefined],
+  ["http/gee-gob", undefined],
+];
+
+withGoClients("Go's clients call our server, over every protocol and transport", async (peer) => {
+  const folder = await mkdtemp(join(tmpdir(), "xclient_unix_"));
+  const server = new Server();
+  server.register("Arith", arith, { schema: arithSchema });
+  server.register("Types", { Echo: (value) => value }, { schema: typesSchema });
+  try {
+    for (const [kind, protocol] of KINDS) {
+      const place = kind.startsWith("unix/") ? `unix@${folder}/s.sock` : "tcp@127.0.0.1:0";
+      const { address } = await server.listen(place, { protocol });
+      const results = await peer.call(kind, address.slice(address.indexOf("@") + 1));
+      const { misfit, noMethod, noService, ...rest } = results;
+      const gee = kind.includes("gee");
+      const isJson = kind.endsWith("json");
+      assertEquals(rest, {
+        right: 200,
+        quotient: 4,
+        divideError: "",
+        byZero: "divide by zero",
+        void: "",
+        last: 42,
+        lastError: "",
+        ...(isJson ? {} : { echoed: true, echoError: "" }),
+      }, kind);
+      // By these words Go's clients know that it did not run.
+      assertEquals(
+        [noMethod, noService],
+        gee
+          ? ["rpc server: can't find method None", "rpc server: can't find service None"]
+          : ["rpc: can't find method Arith.None", "rpc: can't find service None.Sum"],
+      );
+      if (!isJson) assert(/^rpc server: the arguments can't be decoded/.test(String(misfit)), kind);
+    }
+  } finally {
+    await server.close();
+    await rm(folder, { recursive: true });
+  }
+});
