@@ -1,10 +1,11 @@
 /**
  * Throughput: calls a second through `Client` and `XClient`, beside a raw
- * echo. `deno task bench [--seconds 0.25] [--rounds 15] [--json FILE]`.
+ * echo, and to a server in Go, beside Go's own client. `deno task bench [--seconds 0.25] [--rounds 15] [--json FILE]`.
  */
 
 import { parseArgs } from "node:util";
 import { dial, MultiServerDiscovery, XClient } from "@geerpc/xclient";
+import { GO_RATIOS, goSubjects } from "./go.ts";
 import { callsPerSecond } from "./load.ts";
 import { describeMachine } from "./machine.ts";
 import { type Peer, startDenoPeer } from "./peer.ts";
@@ -72,6 +73,7 @@ for (const inFlight of IN_FLIGHT) {
     sums(XCLIENT_THREE, three, inFlight),
   );
 }
+subjects.push(...await goSubjects(peers));
 
 const estimate = subjects.length * (rounds * seconds + WARM_UP_MS / 1000);
 console.log(
@@ -88,10 +90,11 @@ const series = await measure(subjects, {
   },
 });
 progress("");
-const ratios = RATIOS.map(([one, other, inFlight]) => ({
-  what: `${one} / ${other}, ${inFlight} in flight`,
-  ratio: ratio(find(one, inFlight), find(other, inFlight)),
-}));
+const ratios = [...RATIOS, ...GO_RATIOS].filter(([one]) => series.some(({ name }) => name === one))
+  .map(([one, other, inFlight]) => ({
+    what: `${one} / ${other}, ${inFlight} in flight`,
+    ratio: ratio(find(one, inFlight), find(other, inFlight)),
+  }));
 print();
 if (json !== undefined) {
   const result = { machine, seconds, rounds, messageBytes: RawEcho.bytes, series, ratios };
