@@ -26,7 +26,7 @@ await build({
   typeCheck: "both",
   compilerOptions: { target: "ES2022", lib: ["ESNext"] },
   test: true,
-  testPattern: "tests/{client,server,xclient}_test.ts",
+  testPattern: "tests/{client,server,xclient,codec_gob,codec_jsonrpc}_test.ts",
   testPreloadModule: "scripts/node/polyfills.ts",
   package: {
     name: config.name,

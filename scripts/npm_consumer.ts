@@ -1,6 +1,7 @@
 /** A user of the npm package: compiled and run as an ES module and as CommonJS. */
 
 import { dial, MultiServerDiscovery, RpcError, SelectMode, Server, XClient } from "@geerpc/xclient";
+import { gob } from "@geerpc/xclient/gob";
 
 async function main() {
   const server = new Server();
@@ -20,6 +21,19 @@ async function main() {
   const error: unknown = await xclient.call("Arith.None", {}).catch((e) => e);
   expect(true, error instanceof RpcError);
   await xclient.close();
+
+  const schema = gob.service({
+    Divide: {
+      args: gob.struct({ A: gob.int32, B: gob.int32 }),
+      reply: gob.float,
+    },
+  });
+  server.register("Typed", { Divide: ({ A, B }) => A / B }, { schema });
+  const netrpc = { protocol: "netrpc/gob" } as const;
+  const other = await server.listen("tcp@127.0.0.1:0", netrpc);
+  const typed = await dial(other.address, netrpc);
+  expect(4, await typed.service("Typed", schema).Divide({ A: 8, B: 2 }));
+  await typed.close();
 
   await server.close();
   console.log("The package works.");
