@@ -153,6 +153,7 @@ export class Client implements AsyncDisposable {
   readonly #calls: PendingCalls;
   readonly #maxInFlight: number;
   #seq = 0;
+  #heard = 0;
   /** Why the server takes no new calls, if it takes none. */
   #draining: string | undefined;
   /** Whether we have said so: `closing` is ours, `shutdown` is the server's. */
@@ -205,6 +206,35 @@ export class Client implements AsyncDisposable {
     return this.#calls.size;
   }
 
+  /** How many times bytes have come: while it stands still, the server is silent. */
+  get heard(): number {
+    return this.#heard;
+  }
+
+  /**
+   * Asks the server for a sign of life, where the protocol has a way to.
+   *
+   * @param settler Told when it gives one, or the connection is over.
+   * @returns Whether the question could be asked.
+   */
+  ping(settler: Settler): boolean {
+    if (this.#shutdown || this.#codec.ping === undefined) return false;
+    const seq = ++this.#seq;
+    this.#codec.ping(seq);
+    this.#calls.add(new PendingCall(this.#calls, seq, "ping", settler));
+    this.#gather();
+    return true;
+  }
+
+  /**
+   * Gives the connection up as dead: calls in flight fail as `unavailable`.
+   *
+   * @param why For their message.
+   */
+  giveUp(why: string): void {
+    this.#over("unavailable", why, undefined);
+  }
+
   /**
    * Calls a method.
    *
@@ -228,8 +258,17 @@ export class Client implements AsyncDisposable {
     args?: unknown,
     options: CallOptions = {},
   ): Promise<T> {
+    const { signal, timeoutMs } = options;
     return new Promise((resolve, reject) => {
-      this.send(serviceMethod, args, options, { resolve: resolve as Settler["resolve"], reject });
+      if (signal?.aborted) return reject(signal.reason);
+      if (timeoutMs !== undefined && !(timeoutMs > 0)) {
+        return reject(this.#tooLate(serviceMethod, timeoutMs));
+      }
+      const settler = { resolve: resolve as Settler["resolve"], reject };
+      const call = this.#send(serviceMethod, args, options, settler);
+      if (call === undefined) return;
+      if (timeoutMs !== undefined && timeoutMs < Infinity) this.#calls.limit(call, timeoutMs);
+      if (signal !== undefined) this.#calls.heed(call, signal);
     });
   }
 
@@ -265,32 +304,36 @@ export class Client implements AsyncDisposable {
 
   /**
    * Calls a method and tells `settler` how it ended: what `call` is made of,
-   * for those who have something to do between the reply and the caller.
+   * for those who watch over deadline and signal themselves.
    *
    * @param serviceMethod `Service.Method`.
    * @param args Its argument.
-   * @param options As for {@linkcode call}.
+   * @param extras What the server is told: metadata, and the time that is left.
    * @param settler Told once; perhaps before this returns.
    * @returns The call, which may be aborted; `undefined` if it has failed already.
    */
   send(
     serviceMethod: string,
     args: unknown,
-    options: CallOptions,
+    extras: RequestExtras,
     settler: Settler,
   ): Abortable | undefined {
-    const { signal, timeoutMs } = options;
-    if (signal?.aborted) return void settler.reject(signal.reason);
-    if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-      return void settler.reject(this.#tooLate(serviceMethod, timeoutMs));
-    }
+    return this.#send(serviceMethod, args, extras, settler);
+  }
+
+  #send(
+    serviceMethod: string,
+    args: unknown,
+    extras: RequestExtras,
+    settler: Settler,
+  ): PendingCall | undefined {
     const refusal = this.#refusal();
     if (refusal !== undefined) {
       return void settler.reject(this.#failure(serviceMethod, refusal.code, refusal.message));
     }
     const seq = this.#seq + 1;
     try {
-      this.#codec.request(seq, serviceMethod, args, options as RequestExtras);
+      this.#codec.request(seq, serviceMethod, args, extras);
     } catch (error) {
       const code = error instanceof RpcError ? error.code : "internal";
       const message = `the argument of the call is refused: ${errorText(error)}`;
@@ -298,8 +341,8 @@ export class Client implements AsyncDisposable {
     }
     this.#seq = seq;
     const call = new PendingCall(this.#calls, seq, serviceMethod, settler);
-    call.schema = options.schema;
-    this.#calls.add(call, timeoutMs, signal);
+    call.schema = extras.schema;
+    this.#calls.add(call);
     this.#gather();
     return call;
   }
@@ -408,6 +451,7 @@ export class Client implements AsyncDisposable {
 
   #receive(chunk: Uint8Array): void {
     if (this.#shutdown) return;
+    this.#heard++;
     try {
       this.#codec.receive(chunk, this.#sink);
     } catch (error) {

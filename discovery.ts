@@ -4,9 +4,8 @@
  * @module
  */
 
-import { parseAddress } from "./address.ts";
-import { RpcError } from "./errors.ts";
-import { createSelector, type Random, type SelectMode, type Selector } from "./selector.ts";
+import type { Random, SelectMode } from "./selector.ts";
+import { ServerList } from "./server_list.ts";
 
 /** A source of servers. */
 export interface Discovery {
@@ -64,11 +63,7 @@ export interface MultiServerDiscoveryOptions {
  * ```
  */
 export class MultiServerDiscovery implements Discovery {
-  readonly #random: Random | undefined;
-  readonly #selectors = new Map<SelectMode, Selector>();
-  readonly #watchers = new Set<() => void>();
-  #current: readonly string[];
-  #candidates: readonly { readonly address: string }[] = [];
+  readonly #list: ServerList;
 
   /**
    * Makes a list.
@@ -79,13 +74,13 @@ export class MultiServerDiscovery implements Discovery {
    * @throws {RpcError} `invalid_argument` for a wrong address, naming it.
    */
   constructor(servers: readonly string[] = [], options: MultiServerDiscoveryOptions = {}) {
-    this.#random = options.random;
-    this.#current = this.#take(servers);
+    this.#list = new ServerList(options.random);
+    this.#list.take(servers);
   }
 
   /** The present list: a new array whenever it changes. */
   get current(): readonly string[] {
-    return this.#current;
+    return this.#list.current!;
   }
 
   /** Does nothing: the list is kept by hand. */
@@ -101,8 +96,7 @@ export class MultiServerDiscovery implements Discovery {
    */
   // deno-lint-ignore require-await
   async update(servers: readonly string[]): Promise<void> {
-    this.#current = this.#take(servers);
-    for (const wake of this.#watchers) wake();
+    this.#list.take(servers);
   }
 
   /**
@@ -115,14 +109,7 @@ export class MultiServerDiscovery implements Discovery {
    */
   // deno-lint-ignore require-await
   async get(mode: SelectMode): Promise<string> {
-    let selector = this.#selectors.get(mode);
-    if (selector === undefined) {
-      selector = createSelector(mode, this.#random);
-      this.#selectors.set(mode, selector);
-    }
-    const picked = selector.pick(this.#candidates);
-    if (picked === undefined) throw noServers();
-    return picked.address;
+    return this.#list.get(mode);
   }
 
   /**
@@ -131,7 +118,7 @@ export class MultiServerDiscovery implements Discovery {
    * @returns A copy of the list.
    */
   getAll(): Promise<string[]> {
-    return Promise.resolve([...this.#current]);
+    return Promise.resolve([...this.current]);
   }
 
   /**
@@ -139,44 +126,7 @@ export class MultiServerDiscovery implements Discovery {
    *
    * @param signal Ends it.
    */
-  async *watch(signal: AbortSignal): AsyncGenerator<readonly string[]> {
-    let wake: () => void = () => {};
-    const woken = () => wake();
-    this.#watchers.add(woken);
-    signal.addEventListener("abort", woken);
-    try {
-      let seen: readonly string[] | undefined;
-      while (!signal.aborted) {
-        if (seen !== this.#current) {
-          seen = this.#current;
-          yield seen;
-          continue;
-        }
-        await new Promise<void>((resolve) => wake = resolve);
-      }
-    } finally {
-      this.#watchers.delete(woken);
-      signal.removeEventListener("abort", woken);
-    }
+  watch(signal: AbortSignal): AsyncIterable<readonly string[]> {
+    return this.#list.watch(signal);
   }
-
-  #take(servers: readonly string[]): readonly string[] {
-    const byAddress = new Map<string, string>();
-    for (const server of servers) {
-      const { address } = parseAddress(server);
-      if (!byAddress.has(address)) byAddress.set(address, server);
-    }
-    const taken = Object.freeze([...byAddress.values()]);
-    this.#candidates = taken.map((address) => ({ address }));
-    return taken;
-  }
-}
-
-/**
- * The error of an empty list.
- *
- * @returns `unavailable`, "no available servers".
- */
-export function noServers(): RpcError {
-  return new RpcError("unavailable", "no available servers", { execution: "not_sent" });
 }

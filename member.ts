@@ -1,6 +1,6 @@
 /**
- * One server of the fleet, as an `XClient` sees it: its endpoint, its one
- * connection, and the dial that is under way.
+ * One server of the fleet, as an `XClient` sees it: its endpoint, its live
+ * figures and health, its one connection, and the dial that is under way.
  *
  * @module
  */
@@ -8,37 +8,118 @@
 import type { Endpoint } from "./address.ts";
 import { type Client, type ClientOptions, dial } from "./client.ts";
 import { RpcError } from "./errors.ts";
-import type { Candidate } from "./selector.ts";
+import { Health, type HealthOptions } from "./health.ts";
+import { Load } from "./load.ts";
+import { redialMs } from "./retry.ts";
+import type { Candidate, Random } from "./selector.ts";
+
+/** What happens to a server, as `XClientOptions.onEvent` is told. */
+export type MemberEvent =
+  | "joined"
+  | "left"
+  | "connected"
+  | "unreachable"
+  | "disconnected"
+  | "ejected"
+  | "restored"
+  | "stalled"
+  | "resumed";
+
+/** What a member needs of its `XClient`. */
+export interface MemberHost {
+  /** How to connect. */
+  readonly options: ClientOptions;
+  /** When it is left out for failures. */
+  readonly health: HealthOptions;
+  /** Where backoff takes chance from. */
+  readonly random: Random;
+  /** The present time, in milliseconds. */
+  nowMs(): number;
+  /** Something has happened to it. */
+  tell(member: Member, event: MemberEvent, cause?: unknown): void;
+}
+
+/** How long a first dial may take before calls go elsewhere, in milliseconds. */
+const DIAL_PATIENCE_MS = 500;
 
 /** One server and the one connection to it. */
-export class Member implements Candidate {
+export class Member extends Load implements Candidate {
   /** What tells it from the others. */
   readonly address: string;
   /** Its address, taken apart; its metadata may change. */
   endpoint: Endpoint;
-  readonly #options: ClientOptions;
+  /** Whether its calls have been failing. */
+  readonly health: Health;
+  /** Whether a call is on its way that decides whether it is let back in. */
+  onTrial = false;
+  /** Whether it ought to be left out, but too many are already. */
+  isCondemned = false;
+  /** Whether the connection that is being lost takes calls along. */
+  hasLostCalls = false;
+  /** Whether it was asked for a sign of life and gave none. */
+  stalled = false;
+  readonly #host: MemberHost;
   readonly #giveUp = new AbortController();
   /** The present connection, and those before it whose last calls have not ended. */
   readonly #clients = new Set<Client>();
   #client: Client | undefined;
   #dialing: Promise<Client> | undefined;
-  /** How many calls wait for the dial or the reply. */
-  #busy = 0;
+  #dialingSinceMs = 0;
+  /** How many dials have failed in a row. One that is never heard from has failed. */
+  #dialFailures = 0;
+  #redialAtMs = 0;
+  /** Whether it never failed to connect and never lost a connection since. */
+  #fresh = true;
   #left: (() => void) | undefined;
 
   /**
    * @param endpoint Its address, taken apart.
-   * @param options How to connect.
+   * @param host What it needs of its `XClient`.
    */
-  constructor(endpoint: Endpoint, options: ClientOptions) {
+  constructor(endpoint: Endpoint, host: MemberHost) {
+    super();
     this.address = endpoint.address;
     this.endpoint = endpoint;
-    this.#options = options;
+    this.#host = host;
+    this.health = new Health(host.health);
+  }
+
+  /** Its share of the calls, relative to the others'. */
+  get weight(): number {
+    return this.endpoint.weight;
   }
 
   /** The connection, if there is one that takes calls. */
   get client(): Client | undefined {
     return this.#client?.available ? this.#client : undefined;
+  }
+
+  /** Whether a call can be on its way to it at once, or behind a first dial. */
+  isReachable(nowMs: number): boolean {
+    if (this.#client !== undefined) return this.#client.available;
+    if (!this.#fresh) return false;
+    return this.#dialing === undefined || nowMs - this.#dialingSinceMs < DIAL_PATIENCE_MS;
+  }
+
+  /** Whether it may be dialled: no dial is under way, and the last failure is long enough ago. */
+  isDialDue(nowMs: number): boolean {
+    return this.client === undefined && this.#dialing === undefined &&
+      nowMs >= this.#redialAtMs;
+  }
+
+  /** Whether a dial is under way. */
+  get isDialling(): boolean {
+    return this.#dialing !== undefined;
+  }
+
+  /** Whether its calls fail, be it left out for it or not. */
+  isUnhealthy(nowMs: number): boolean {
+    return this.isCondemned || this.health.state(nowMs) !== "healthy";
+  }
+
+  /** Ends the pause behind dials that have failed: there is reason to hope. */
+  redialSoon(): void {
+    this.#redialAtMs = 0;
   }
 
   /**
@@ -51,7 +132,10 @@ export class Member implements Candidate {
   connect(): Promise<Client> {
     const { client } = this;
     if (client !== undefined) return Promise.resolve(client);
-    this.#dialing ??= this.#dial().finally(() => this.#dialing = undefined);
+    if (this.#dialing === undefined) {
+      this.#dialingSinceMs = this.#host.nowMs();
+      this.#dialing = this.#dial().finally(() => this.#dialing = undefined);
+    }
     return this.#dialing;
   }
 
@@ -61,25 +145,49 @@ export class Member implements Candidate {
     const address = protocol === undefined
       ? this.address
       : `${this.address}?${new URLSearchParams({ protocol })}`;
-    const client = await dial(address, { ...this.#options, signal });
+    // A call that finds no other server dials before it is due: that is no further failure.
+    const isDue = this.#host.nowMs() >= this.#redialAtMs;
+    let client: Client;
+    try {
+      client = await dial(address, { ...this.#host.options, signal });
+    } catch (error) {
+      this.#fresh = false;
+      if (isDue) this.#backOff();
+      if (!signal.aborted) this.#host.tell(this, "unreachable", error);
+      throw error;
+    }
     this.#clients.add(client);
-    client.closed.then(() => this.#clients.delete(client));
+    client.closed.then(() => this.#closed(client));
     if (signal.aborted) {
       await client.close();
       throw signal.reason;
     }
-    return this.#client = client;
+    this.#client = client;
+    this.#fresh = true;
+    this.stalled = false;
+    this.#host.tell(this, "connected");
+    return client;
   }
 
-  /** A call has been given to this server. */
-  begin(): void {
-    this.#busy++;
+  #closed(client: Client): void {
+    this.#clients.delete(client);
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    this.#fresh = false;
+    this.stalled = false;
+    if (client.heard > 0) this.#dialFailures = this.#redialAtMs = 0;
+    else this.#backOff();
+    if (!this.#giveUp.signal.aborted) this.#host.tell(this, "disconnected");
   }
 
-  /** A call that was given to this server has ended. */
-  end(): void {
-    this.#busy--;
-    if (this.#busy === 0) this.#left?.();
+  #backOff(): void {
+    this.#dialFailures++;
+    this.#redialAtMs = this.#host.nowMs() + redialMs(this.#dialFailures, this.#host.random());
+  }
+
+  /** Its last call has ended: a server that has left is let go then. */
+  idle(): void {
+    this.#left?.();
   }
 
   /**
@@ -88,7 +196,7 @@ export class Member implements Candidate {
    * @returns Resolves when all is over.
    */
   async leave(): Promise<void> {
-    if (this.#busy > 0) await new Promise<void>((resolve) => this.#left = resolve);
+    if (this.inFlight > 0) await new Promise<void>((resolve) => this.#left = resolve);
     await this.close();
   }
 

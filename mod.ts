@@ -8,7 +8,7 @@ export type { Abortable } from "./abort.ts";
 export { type Endpoint, parseAddress, type Scheme } from "./address.ts";
 export { Client, type ClientOptions, type CloseOptions, dial, type DialOptions } from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
-export type { Protocol } from "./codec.ts";
+export type { Protocol, RequestExtras } from "./codec.ts";
 export {
   type Discovery,
   MultiServerDiscovery,
@@ -26,9 +26,11 @@ export type { Settler } from "./pending.ts";
 export {
   type Candidate,
   createSelector,
+  type PickContext,
   type Random,
   SelectMode,
   type Selector,
+  type SelectorOptions,
 } from "./selector.ts";
 export {
   type CallContext,
@@ -49,6 +51,12 @@ export type {
   Schema,
   ServiceSchema,
 } from "./schema.ts";
+export type { FanOutOptions, Receipt } from "./fan_out.ts";
+export type { FleetCallOptions } from "./fleet_call.ts";
+export type { HealthOptions, HealthState } from "./health.ts";
+export type { LivenessOptions } from "./liveness.ts";
+export type { MemberEvent } from "./member.ts";
+export { FailMode, type RetryBudgetOptions } from "./retry.ts";
 export type { CallOptions, Service } from "./service.ts";
 export type {
   ConnectOptions,
@@ -59,4 +67,5 @@ export type {
   Transport,
   TransportListener,
 } from "./transport.ts";
-export { XClient, type XClientOptions } from "./xclient.ts";
+export { XClient } from "./xclient.ts";
+export type { EndpointSnapshot, XClientEvent, XClientOptions } from "./xclient_options.ts";

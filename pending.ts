@@ -16,6 +16,7 @@ import {
   RpcError,
   TimeoutError,
 } from "./errors.ts";
+import { SeqTable } from "./seq_table.ts";
 
 /** Who is told how a call ended; one of the two, once. */
 export interface Settler {
@@ -98,7 +99,7 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
 export class PendingCalls {
   /** The server, for messages. */
   readonly address: string;
-  readonly #calls = new Map<number, PendingCall>();
+  readonly #calls = new SeqTable<PendingCall>();
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #signals = new AbortListeners();
@@ -144,31 +145,27 @@ export class PendingCalls {
     return seq > this.#handedOver ? "not_sent" : "unknown";
   }
 
-  /**
-   * Puts a call in.
-   *
-   * @param call The call.
-   * @param timeoutMs When it is given up; `undefined` or `Infinity`: never.
-   * @param signal What gives it up; not aborted yet.
-   */
-  add(call: PendingCall, timeoutMs: number | undefined, signal: AbortSignal | undefined): void {
-    this.#calls.set(call.seq, call);
-    if (timeoutMs !== undefined && timeoutMs !== Infinity) {
-      call.timeoutMs = timeoutMs;
-      call.dueAt = this.#clock.now() + timeoutMs;
-      this.#deadlines.add(call);
-    }
-    if (signal !== undefined) {
-      call.signal = signal;
-      this.#signals.add(signal, call);
-    }
+  /** Puts a call in. */
+  add(call: PendingCall): void {
+    this.#calls.set(call);
+  }
+
+  /** Gives a call up after so many milliseconds. */
+  limit(call: PendingCall, timeoutMs: number): void {
+    call.timeoutMs = timeoutMs;
+    call.dueAt = this.#clock.now() + timeoutMs;
+    this.#deadlines.add(call);
+  }
+
+  /** Gives a call up when a signal aborts that has not yet. */
+  heed(call: PendingCall, signal: AbortSignal): void {
+    call.signal = signal;
+    this.#signals.add(signal, call);
   }
 
   /** Takes the call out that a reply belongs to. */
   take(seq: number): PendingCall | undefined {
-    const call = this.#calls.get(seq);
-    if (call !== undefined) this.#calls.delete(seq);
-    return call;
+    return this.#calls.take(seq);
   }
 
   /** Ends the deadline and the listening of a call that was taken. */
@@ -184,7 +181,8 @@ export class PendingCalls {
    * @returns `false` if it was out already.
    */
   abandon(call: PendingCall): boolean {
-    if (!this.#calls.delete(call.seq)) return false;
+    if (this.#calls.get(call.seq) !== call) return false;
+    this.#calls.take(call.seq);
     this.#onAbandoned(call.seq);
     this.release(call);
     return true;
@@ -198,8 +196,7 @@ export class PendingCalls {
    * @param cause What is beneath it.
    */
   failAll(code: RpcCode, message: string, cause: unknown): void {
-    const calls = [...this.#calls.values()];
-    this.#calls.clear();
+    const calls = this.#calls.clear();
     for (const call of calls) call.lose(code, message, cause);
     this.#deadlines.clear();
   }

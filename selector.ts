@@ -1,10 +1,27 @@
 /**
- * Balancing: which of the servers is to get the next call.
+ * Balancing: which of the servers is to get the next call. The policies are
+ * pure: what they know of a server is handed to them, and so are time and
+ * chance.
  *
  * @module
  */
 
 import { RpcError } from "./errors.ts";
+import { ConsistentHashSelector } from "./selector_hash.ts";
+import {
+  LeastLoadedSelector,
+  PeakEwmaSelector,
+  ShortestExpectedDelaySelector,
+} from "./selector_load.ts";
+import type { Random, Selector } from "./selector_types.ts";
+import {
+  RandomSelector,
+  RoundRobinSelector,
+  WeightedRoundRobinSelector,
+} from "./selector_turns.ts";
+
+export { subsetOf } from "./selector_hash.ts";
+export type { Candidate, PickContext, Random, Selector } from "./selector_types.ts";
 
 /** The balancing policies, by name. */
 export const SelectMode = {
@@ -12,95 +29,70 @@ export const SelectMode = {
   Random: "random",
   /** One after the other, from a random start. */
   RoundRobin: "round_robin",
+  /** In turn, each as often as its weight says, and spread out. Source: nginx. */
+  WeightedRoundRobin: "weighted_round_robin",
+  /** Of two at random, the one with fewer calls in flight for its weight. */
+  LeastLoaded: "least_loaded",
+  /** Of two at random, the one with the lower peak-sensitive reply time × load. Source: Finagle. */
+  PeakEwma: "peak_ewma",
+  /** Of all, the one that should answer first; slow ones are avoided. The default. */
+  ShortestExpectedDelay: "shortest_expected_delay",
+  /** The same server for the same key, in every process. Needs the call's `key`. */
+  ConsistentHash: "consistent_hash",
 } as const;
 
 /** The name of a balancing policy. */
 export type SelectMode = (typeof SelectMode)[keyof typeof SelectMode];
 
-/** A server that may be picked. */
-export interface Candidate {
-  /** What tells it from the others. */
-  readonly address: string;
-}
-
-/** A balancing policy. */
-export interface Selector {
+/** What some policies may be told. */
+export interface SelectorOptions {
+  /** Where chance is taken from. Default `Math.random`. */
+  random?: Random;
   /**
-   * Picks a server for one call.
-   *
-   * @param candidates The servers there are; the same array until they change.
-   * @returns One of them, or `undefined` if there are none.
+   * For `consistent_hash`: a server with more than this many times the mean of
+   * calls in flight is passed over for the key's next one. Default `Infinity`.
    */
-  pick<T extends Candidate>(candidates: readonly T[]): T | undefined;
-}
-
-/** A source of randomness: `Math.random` or a seeded one. At least 0, below 1. */
-export type Random = () => number;
-
-class RandomSelector implements Selector {
-  readonly #random: Random;
-  constructor(random: Random) {
-    this.#random = random;
-  }
-  pick<T extends Candidate>(candidates: readonly T[]): T | undefined {
-    return candidates[Math.floor(this.#random() * candidates.length)];
-  }
-}
-
-class RoundRobinSelector implements Selector {
-  readonly #random: Random;
-  #candidates: readonly Candidate[] | undefined;
-  #next = 0;
-  constructor(random: Random) {
-    this.#random = random;
-  }
-  pick<T extends Candidate>(candidates: readonly T[]): T | undefined {
-    if (candidates !== this.#candidates) this.#change(candidates);
-    if (this.#next >= candidates.length) this.#next = 0;
-    return candidates[this.#next++];
-  }
-  /** Goes on with the first server that was due before and is still there. */
-  #change(candidates: readonly Candidate[]): void {
-    const before = this.#candidates ?? [];
-    this.#candidates = candidates;
-    const places = new Map(candidates.map(({ address }, place) => [address, place]));
-    for (let turn = 0; turn < before.length; turn++) {
-      const due = before[(this.#next + turn) % before.length];
-      const place = places.get(due.address);
-      if (place !== undefined) {
-        this.#next = place;
-        return;
-      }
-    }
-    this.#next = Math.floor(this.#random() * candidates.length);
-  }
+  boundedLoad?: number;
 }
 
 /**
  * Makes a selector for a mode.
  *
  * @param mode The policy.
- * @param random Where it takes chance from. Default `Math.random`.
+ * @param options Randomness, and what the policy may be told.
  * @returns A new selector, with a state of its own.
  * @throws {RpcError} `invalid_argument` for an unknown mode, naming those there are.
+ * @throws {RangeError} If `boundedLoad` is less than 1.
  *
  * @example
  * ```ts
  * import { assert } from "@std/assert";
  * import { createSelector, SelectMode } from "@geerpc/xclient";
  *
- * const selector = createSelector(SelectMode.RoundRobin, () => 0);
- * const servers = [{ address: "tcp@a:1" }, { address: "tcp@b:1" }];
- * assert(selector.pick(servers) === servers[0]);
- * assert(selector.pick(servers) === servers[1]);
+ * const idle = { weight: 1, inFlight: 0, oldestAtMs: 0, latencyMs: 0, peakMs: 0, updatedAtMs: 0 };
+ * const servers = [{ address: "tcp@a:1", ...idle }, { address: "tcp@b:1", ...idle }];
+ * const selector = createSelector(SelectMode.RoundRobin, { random: () => 0 });
+ * assert(selector.pick(servers, { nowMs: 0 }) === servers[0]);
+ * assert(selector.pick(servers, { nowMs: 0 }) === servers[1]);
  * ```
  */
-export function createSelector(mode: SelectMode, random: Random = Math.random): Selector {
+export function createSelector(mode: SelectMode, options: SelectorOptions = {}): Selector {
+  const { random = Math.random, boundedLoad = Infinity } = options;
   switch (mode) {
     case SelectMode.Random:
       return new RandomSelector(random);
     case SelectMode.RoundRobin:
       return new RoundRobinSelector(random);
+    case SelectMode.WeightedRoundRobin:
+      return new WeightedRoundRobinSelector(random);
+    case SelectMode.LeastLoaded:
+      return new LeastLoadedSelector(random);
+    case SelectMode.PeakEwma:
+      return new PeakEwmaSelector(random);
+    case SelectMode.ShortestExpectedDelay:
+      return new ShortestExpectedDelaySelector(random);
+    case SelectMode.ConsistentHash:
+      return new ConsistentHashSelector(boundedLoad);
     default: {
       const modes = Object.values(SelectMode).join(", ");
       const message = `unknown select mode ${JSON.stringify(mode)}; expected ${modes}`;

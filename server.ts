@@ -253,9 +253,16 @@ export class Server implements AsyncDisposable {
   }
 }
 
-type AnyMethod = (this: object, args: unknown, context: unknown) => unknown;
+/** A method as it is found on a service. */
+export type AnyMethod = (this: object, args: unknown, context: unknown) => unknown;
 
-function methodsOf(object: object): Map<string, AnyMethod> {
+/**
+ * What an object offers as a service.
+ *
+ * @param object An object of functions, or an instance of a class.
+ * @returns Its methods by name, without what it inherits from `Object`.
+ */
+export function methodsOf(object: object): Map<string, AnyMethod> {
   const found = new Map<string, AnyMethod>();
   for (
     let holder: object | null = object;

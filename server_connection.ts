@@ -12,6 +12,7 @@ import { errorText, type RpcCode, RpcError } from "./errors.ts";
 import { goDuration } from "./geerpc.ts";
 import { DRAINING } from "./go_errors.ts";
 import type { MethodSchema } from "./schema.ts";
+import { SeqTable } from "./seq_table.ts";
 import { Handshake, type Opened } from "./server_handshake.ts";
 import type { Transport } from "./transport.ts";
 
@@ -27,6 +28,15 @@ export interface CallContext {
   readonly remote: string;
   /** What was called. */
   readonly serviceMethod: string;
+  /**
+   * Makes an error that says that the call was turned away and has done
+   * nothing: thrown by the handler, it lets the caller go to another server.
+   *
+   * @param message Why.
+   * @param code Default `unavailable`.
+   * @returns What to throw.
+   */
+  reject(message: string, code?: RpcCode): RpcError;
 }
 
 /** One method of a service. */
@@ -65,6 +75,8 @@ class RunningCall implements CallContext, Expiring {
   dueAt = 0;
   waiting = false;
   deadline: Date | undefined;
+  /** What the handler may throw to turn the call away. */
+  rejection: RpcError | undefined;
   /** What is answered when `dueAt` passes; nothing if the caller set it himself. */
   lateText: string | undefined;
   #controller: AbortController | undefined;
@@ -89,6 +101,11 @@ class RunningCall implements CallContext, Expiring {
     return this.#controller.signal;
   }
 
+  reject(message: string, code: RpcCode = "unavailable"): RpcError {
+    this.rejection = new RpcError(code, message, { execution: "rejected" });
+    return this.rejection;
+  }
+
   abort(reason: unknown): void {
     // A handler that asks for its signal later must find it aborted.
     (this.#controller ??= new AbortController()).abort(reason);
@@ -108,7 +125,7 @@ export class ServerConnection implements RequestSink {
   readonly #host: Host;
   readonly #transport: Transport;
   readonly #deadlines: Deadlines;
-  readonly #running = new Map<number, RunningCall>();
+  readonly #running = new SeqTable<RunningCall>();
   /**
    * Calls that are too many to run yet. They are read all the same, up to a
    * limit, since behind them may come a cancel, or the end of the client.
@@ -172,8 +189,7 @@ export class ServerConnection implements RequestSink {
     this.#transport.close();
     this.#deadlines.clear();
     this.#lingering?.cancel();
-    const running = [...this.#running.values()];
-    this.#running.clear();
+    const running = this.#running.clear();
     this.#held = [];
     this.#resume?.();
     this.#resolveClosed();
@@ -282,7 +298,7 @@ export class ServerConnection implements RequestSink {
     if (this.#draining) {
       return this.refuse(seq, serviceMethod, "unavailable", DRAINING);
     }
-    if (this.#running.has(seq)) {
+    if (this.#running.get(seq) !== undefined) {
       const message = `rpc server: a call with Seq ${seq} is running already`;
       return this.refuse(seq, serviceMethod, "invalid_argument", message);
     }
@@ -302,7 +318,7 @@ export class ServerConnection implements RequestSink {
       return this.#fail(call, error);
     }
     if (!(result instanceof Promise)) return this.#reply(call, result);
-    this.#running.set(seq, call);
+    this.#running.set(call);
     this.#limit(call, timeoutMs);
     result.then(
       (value) => this.#end(call, () => this.#reply(call, value)),
@@ -363,7 +379,7 @@ export class ServerConnection implements RequestSink {
 
   #end(call: RunningCall, answer: () => void): void {
     if (this.#running.get(call.seq) !== call) return; // it was cancelled, or too late
-    this.#running.delete(call.seq);
+    this.#running.take(call.seq);
     this.#deadlines.remove(call);
     answer();
     if (!this.#reading) this.#release(); // else behind the read, which may bring cancels
@@ -386,7 +402,9 @@ export class ServerConnection implements RequestSink {
 
   #fail(call: RunningCall, error: unknown): void {
     const code = error instanceof RpcError ? error.code : "unknown";
-    this.#codec.fail(call.seq, call.serviceMethod, errorText(error), code, false);
+    // An error that merely came from elsewhere says nothing of this call.
+    const rejected = error !== undefined && error === call.rejection;
+    this.#codec.fail(call.seq, call.serviceMethod, errorText(error), code, rejected);
     this.#gather();
   }
 

@@ -34,6 +34,8 @@ export interface MemoryFaults {
   unroutable?: boolean;
   /** Bytes vanish in both directions and no end is heard: a half-open connection. */
   silent?: boolean;
+  /** Bytes are held back in both directions until this is over: a process that is stopped. */
+  held?: boolean;
   /** Travel time one way, in milliseconds, instead of the network's. */
   delayMs?: number;
 }
@@ -155,6 +157,7 @@ export class MemoryNetwork implements Network {
   readonly #listeners = new Map<string, (transport: Transport) => void>();
   readonly #connections = new Map<string, Set<Transport>>();
   readonly #faults = new Map<string, MemoryFaults>();
+  readonly #held = new Map<string, (() => void)[]>();
 
   /**
    * Makes a network without listeners.
@@ -175,6 +178,10 @@ export class MemoryNetwork implements Network {
    */
   setFaults(address: string, faults: MemoryFaults = {}): void {
     this.#faults.set(address, faults);
+    if (faults.held) return;
+    const held = this.#held.get(address) ?? [];
+    this.#held.delete(address);
+    for (const work of held) this.#deliver(address, work);
   }
 
   /**
@@ -271,6 +278,12 @@ export class MemoryNetwork implements Network {
   #deliver(address: string, work: () => void): void {
     const faults = this.#faults.get(address);
     if (faults?.silent) return;
+    if (faults?.held) {
+      const held = this.#held.get(address);
+      if (held === undefined) this.#held.set(address, [work]);
+      else held.push(work);
+      return;
+    }
     const delayMs = faults?.delayMs ?? this.#delayMs;
     if (delayMs > 0) this.#clock.setTimer(delayMs, work);
     else queueMicrotask(work);

@@ -1,34 +1,33 @@
 /**
  * One client for a whole fleet: it picks a server for each call, keeps one
- * connection to each, and can ask all of them at once.
+ * connection to each, gets the call through when servers are slow or die, and
+ * can ask all of them at once.
  *
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
 import { AbortListeners } from "./abort.ts";
-import { parseAddress } from "./address.ts";
-import type { ClientOptions, CloseOptions } from "./client.ts";
-import { Deadlines, systemClock } from "./clock.ts";
-import { type Discovery, noServers } from "./discovery.ts";
-import { RpcError, TimeoutError } from "./errors.ts";
-import { FleetCall, type FleetCallContext } from "./fleet_call.ts";
-import { Member } from "./member.ts";
+import { Try } from "./attempt.ts";
+import type { CloseOptions } from "./client.ts";
+import { Deadlines, systemClock, TurnClock } from "./clock.ts";
+import type { Discovery } from "./discovery.ts";
+import { noServers } from "./server_list.ts";
+import { RpcError } from "./errors.ts";
+import { FanOut, type FanOutOptions, type Receipt } from "./fan_out.ts";
+import { Fleet } from "./fleet.ts";
+import { FleetCall, type FleetCallContext, type FleetCallOptions } from "./fleet_call.ts";
+import { Liveness } from "./liveness.ts";
+import type { Member } from "./member.ts";
 import type { Settler } from "./pending.ts";
+import { FailMode, Quantile, RetryBudget, type RetryBudgetOptions } from "./retry.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
-import { createSelector, type Random, SelectMode, type Selector } from "./selector.ts";
-import { type CallOptions, type Service, serviceView } from "./service.ts";
+import { createSelector, SelectMode } from "./selector.ts";
+import { type Service, serviceView } from "./service.ts";
+import { type EndpointSnapshot, isServersFault, type XClientOptions } from "./xclient_options.ts";
 
-/** How an {@linkcode XClient} picks servers, and how it connects to each. */
-export interface XClientOptions extends ClientOptions {
-  /** The balancing policy. Default `SelectMode.RoundRobin`. */
-  mode?: SelectMode;
-  /** Where policies take chance from. Default `Math.random`. */
-  random?: Random;
-}
-
+const MAX_ATTEMPTS = 3;
 const DISPOSE_GRACE_MS = 10_000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const HEDGE_BUDGET: RetryBudgetOptions = { ratio: 0.05, perSecond: 1 };
 
 /**
  * A client for a fleet of servers.
@@ -53,61 +52,95 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * ```
  */
 export class XClient implements AsyncDisposable {
-  readonly #discovery: Discovery;
-  readonly #options: XClientOptions;
-  readonly #selector: Selector;
+  readonly #fleet: Fleet;
   readonly #context: FleetCallContext;
-  readonly #watching = new AbortController();
-  #watched = false;
-  /** The list that `#members` was made from. */
-  #servers: readonly string[] | undefined;
-  #members: readonly Member[] = [];
-  readonly #leaving = new Set<Member>();
+  readonly #liveness: Liveness;
   #closed: Promise<void> | undefined;
 
   /**
    * Makes a client; it connects when it is first used.
    *
    * @param discovery Which servers there are.
-   * @param options Policy, and how to connect.
+   * @param options Policy, failover, and how to connect.
    * @throws {RpcError} `invalid_argument` for an unknown mode.
    */
   constructor(discovery: Discovery, options: XClientOptions = {}) {
-    this.#discovery = discovery;
-    this.#options = options;
-    this.#selector = createSelector(options.mode ?? SelectMode.RoundRobin, options.random);
-    const clock = options.clock ?? systemClock;
-    this.#context = { clock, deadlines: new Deadlines(clock), signals: new AbortListeners() };
+    const {
+      mode = SelectMode.ShortestExpectedDelay,
+      random = Math.random,
+      clock = systemClock,
+      idempotent = [],
+      isFailure = isServersFault,
+      onEvent,
+    } = options;
+    const turnClock = new TurnClock(clock);
+    const nowMs = () => turnClock.now();
+    const fleet = this.#fleet = new Fleet({
+      discovery,
+      selector: typeof mode === "string" ? createSelector(mode, options) : mode,
+      isOwnSelector: typeof mode !== "string",
+      client: options,
+      health: options.health ?? {},
+      random,
+      nowMs,
+      tell: (member, type, cause) => {
+        if (onEvent === undefined) return;
+        try {
+          onEvent(Object.freeze({ type, address: member.address, cause }));
+        } catch (error) {
+          throwApart(error);
+        }
+      },
+    });
+    this.#liveness = new Liveness(fleet, clock, options.liveness ?? {}, (member) => {
+      for (const call of [...member.calls()]) if (call instanceof Try) call.stalled();
+    });
+    this.#context = {
+      fleet,
+      clock,
+      random,
+      deadlines: new Deadlines(clock),
+      signals: new AbortListeners(),
+      waiting: new Set(),
+      budget: new RetryBudget(nowMs(), options.retryBudget),
+      hedgeBudget: new RetryBudget(nowMs(), options.hedgeBudget ?? HEDGE_BUDGET),
+      p95: new Quantile(0.95),
+      policy: typeof mode === "string" ? mode : "selector",
+      failMode: options.failMode ?? FailMode.Failover,
+      maxAttempts: options.maxAttempts ?? MAX_ATTEMPTS,
+      idempotent: typeof idempotent === "function"
+        ? idempotent
+        : (serviceMethod) => idempotent.includes(serviceMethod),
+      isFailure: (error) => {
+        try {
+          return isFailure(error);
+        } catch (thrown) {
+          throwApart(thrown);
+          return isServersFault(error);
+        }
+      },
+    };
   }
 
   /**
-   * Calls a method on one server.
+   * Calls a method on one server, and on another if that fails and it is safe to.
    *
    * @typeParam T What it replies.
    * @param serviceMethod `Service.Method`.
    * @param args Its argument.
-   * @param options Signal, timeout and metadata.
+   * @param options Signal, timeout, metadata, and how to get it through.
    * @returns Its reply.
-   * @throws {RpcError} `unavailable` if there is no server or it can't be reached;
-   * what the server answered otherwise. It names the server.
-   * @throws {TimeoutError} If there is no reply within `timeoutMs`, dialling included.
+   * @throws {RpcError} `unavailable` if there is no server or none can be reached;
+   * what the server answered otherwise. It names the server, and tells every try.
+   * @throws {TimeoutError} If there is no reply within `timeoutMs`, over all tries.
    * @throws The signal's reason, if it aborts.
    */
   call<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: CallOptions = {},
+    options: FleetCallOptions = {},
   ): Promise<T> {
-    let members: readonly Member[] | undefined;
-    try {
-      members = this.#present();
-    } catch (error) {
-      return Promise.reject(error); // the discovery's list is wrong
-    }
-    if (members === undefined) {
-      return this.#ask().then((asked) => this.#callOne(asked, serviceMethod, args, options));
-    }
-    return this.#callOne(members, serviceMethod, args, options);
+    return this.#call(serviceMethod, args, options, undefined, this.#fleet.update());
   }
 
   /**
@@ -123,7 +156,7 @@ export class XClient implements AsyncDisposable {
    * const sum = await arith.Sum({ A: 1, B: 2 });
    * ```
    */
-  service<T>(name: string): Service<T>;
+  service<T>(name: string): Service<T, FleetCallOptions>;
   /**
    * A typed view of a service whose types are said by a schema, as gob needs
    * them; TypeScript's follow from it.
@@ -133,23 +166,23 @@ export class XClient implements AsyncDisposable {
    * @param schema What its methods take and give, made by `gob.service`.
    * @returns A view whose methods make calls.
    */
-  service<S extends ServiceSchema>(name: string, schema: S): Service<CallsOf<S>>;
-  service(name: string, schema?: ServiceSchema): Service<unknown> {
+  service<S extends ServiceSchema>(name: string, schema: S): Service<CallsOf<S>, FleetCallOptions>;
+  service(name: string, schema?: ServiceSchema): Service<unknown, FleetCallOptions> {
     return serviceView(name, (method, args, options) => this.call(method, args, options), schema);
   }
 
   /**
-   * Calls a method on every server at once. All must succeed: the first
-   * failure cancels the other calls and is what this rejects with.
+   * Calls a method on every server at once. All must succeed, or `quorum` of
+   * them: a failure that makes it impossible cancels the other calls.
    *
    * @typeParam T What it replies.
    * @param serviceMethod `Service.Method`.
    * @param args Its argument.
-   * @param options Signal, timeout for all of it, and metadata.
+   * @param options Signal, timeout for all of it, quorum and concurrency.
    * @returns The reply of the server that answered first.
    * @throws {RpcError} The first failure, naming its server; `unavailable` if
    * there are no servers.
-   * @throws {TimeoutError} If not all have answered within `timeoutMs`.
+   * @throws {TimeoutError} If not enough have answered within `timeoutMs`.
    * @throws The signal's reason, if it aborts.
    *
    * @example
@@ -160,46 +193,89 @@ export class XClient implements AsyncDisposable {
   async broadcast<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: CallOptions = {},
+    options: FanOutOptions = {},
   ): Promise<T> {
-    const { signal, timeoutMs = Infinity, meta, schema } = options;
-    signal?.throwIfAborted();
-    const members = this.#present() ?? await this.#ask();
-    if (members.length === 0) throw this.#noServers();
+    options.signal?.throwIfAborted();
+    const members = await this.#all();
+    return this.#fanOut<T>(members, serviceMethod, args, options).quorum(members.length);
+  }
 
-    const linked = new AbortController();
-    const link = { abort: (reason: unknown) => linked.abort(reason) };
-    if (signal?.aborted) linked.abort(signal.reason);
-    else if (signal !== undefined) this.#context.signals.add(signal, link);
-    const waitingFor = new Set(members.map((member) => member.address));
-    let first: { reply: T } | undefined;
-    const calls = members.map(async (member) => {
-      const reply = await this.#callMember<T>(member, serviceMethod, args, {
-        signal: linked.signal,
-        timeoutMs: timeoutMs === Infinity ? undefined : timeoutMs,
-        meta,
-        schema,
-      });
-      first ??= { reply };
-      waitingFor.delete(member.address);
-    });
-    try {
-      // Longer timers than the runtimes have are left to the calls themselves.
-      const limitMs = timeoutMs > LONGEST_TIMER_MS ? Infinity : timeoutMs;
-      await deadline(Promise.all(calls), limitMs, { signal: linked.signal });
-      return first!.reply;
-    } catch (error) {
-      const reason = isTimeout(error) && error !== signal?.reason
-        ? new TimeoutError(
-          `${serviceMethod}: no reply within ${timeoutMs} ms from ${[...waitingFor].join(", ")}`,
-          { serviceMethod },
-        )
-        : error;
-      linked.abort(reason);
-      throw reason;
-    } finally {
-      if (signal !== undefined) this.#context.signals.remove(signal, link);
-    }
+  /**
+   * Calls a method on every server at once: the first success is the reply,
+   * and cancels the rest.
+   *
+   * @typeParam T What it replies.
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options As for {@linkcode broadcast}.
+   * @returns The reply that came first.
+   * @throws {RpcError} If all have failed; `attempts` tells each.
+   * @throws {TimeoutError} If none has answered within `timeoutMs`.
+   * @throws The signal's reason, if it aborts.
+   *
+   * @example
+   * ```ts ignore
+   * const found = await xclient.fork("Search.Find", { text: "fleet" });
+   * ```
+   */
+  async fork<T = unknown>(
+    serviceMethod: string,
+    args?: unknown,
+    options: FanOutOptions = {},
+  ): Promise<T> {
+    options.signal?.throwIfAborted();
+    const members = await this.#all();
+    return this.#fanOut<T>(members, serviceMethod, args, options).quorum(1);
+  }
+
+  /**
+   * Calls a method on every server at once and tells what became of each, as
+   * it comes: one receipt a server, also for those that can't be reached.
+   *
+   * @typeParam T What it replies.
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options As for {@linkcode broadcast}; a quorum ends it early.
+   * @throws {RpcError} `unavailable` if there are no servers.
+   *
+   * @example
+   * ```ts ignore
+   * for await (const receipt of xclient.inform<string>("Node.Status")) {
+   *   console.log(receipt.address, receipt.ok ? receipt.reply : receipt.error);
+   * }
+   * ```
+   */
+  async *inform<T = unknown>(
+    serviceMethod: string,
+    args?: unknown,
+    options: FanOutOptions = {},
+  ): AsyncGenerator<Receipt<T>> {
+    options.signal?.throwIfAborted();
+    const members = await this.#all();
+    yield* this.#fanOut<T>(members, serviceMethod, args, options).receipts();
+  }
+
+  /**
+   * The live figures of every server.
+   *
+   * @returns A frozen snapshot.
+   */
+  endpoints(): readonly EndpointSnapshot[] {
+    const nowMs = this.#fleet.nowMs();
+    return Object.freeze(this.#fleet.members.map((member) =>
+      Object.freeze({
+        address: member.address,
+        weight: member.weight,
+        connected: member.client !== undefined,
+        health: member.health.state(nowMs),
+        stalled: member.stalled,
+        inFlight: member.inFlight,
+        oldestAgeMs: member.inFlight > 0 ? nowMs - member.oldestAtMs : 0,
+        latencyMs: member.latencyMs,
+        successes: member.successes,
+        failures: member.failures,
+      })
+    ));
   }
 
   /**
@@ -220,96 +296,55 @@ export class XClient implements AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<void> {
-    this.#watching.abort();
-    const members = [...this.#members, ...this.#leaving];
-    await Promise.all(members.map((member) => member.close(graceMs)));
+    const closed = this.#fleet.close(graceMs);
+    for (const call of this.#context.waiting) call.close();
+    await closed;
+    this.#liveness.stop();
     this.#context.deadlines.clear();
   }
 
-  #callOne<T>(
-    members: readonly Member[],
+  #call<T>(
     serviceMethod: string,
     args: unknown,
-    options: CallOptions,
+    options: FleetCallOptions,
+    only?: Member,
+    update?: Promise<void>,
   ): Promise<T> {
-    const member = this.#selector.pick(members);
-    if (member === undefined) return Promise.reject(this.#noServers());
-    return this.#callMember(member, serviceMethod, args, options);
-  }
-
-  #callMember<T>(
-    member: Member,
-    serviceMethod: string,
-    args: unknown,
-    options: CallOptions,
-  ): Promise<T> {
+    this.#liveness.wake();
     return new Promise((resolve, reject) => {
       const settler = { resolve: resolve as Settler["resolve"], reject };
-      new FleetCall(this.#context, serviceMethod, args, options, settler).start(member);
+      new FleetCall(this.#context, serviceMethod, args, options, settler, only).start(update);
     });
   }
 
-  #noServers(): RpcError {
-    if (this.#closed === undefined) return noServers();
-    return new RpcError("canceled", "the client is closed", { execution: "not_sent" });
+  async #all(): Promise<readonly Member[]> {
+    await this.#fleet.update();
+    const { members, closed } = this.#fleet;
+    if (closed) throw new RpcError("canceled", "the client is closed", { execution: "not_sent" });
+    if (members.length === 0) throw noServers();
+    return members;
   }
 
-  /** The servers, if they are known without waiting. */
-  #present(): readonly Member[] | undefined {
-    if (this.#closed) return [];
-    const { current } = this.#discovery;
-    if (current === undefined) return undefined;
-    if (current !== this.#servers) this.#reconcile(current);
-    return this.#members;
-  }
-
-  /** The servers, asked for. */
-  async #ask(): Promise<readonly Member[]> {
-    this.#reconcile(await this.#discovery.getAll());
-    return this.#members;
-  }
-
-  /** Keeps who stays, lets go who leaves, takes in who joins. */
-  #reconcile(servers: readonly string[]): void {
-    if (this.#closed || isSame(servers, this.#servers)) return;
-    const before = new Map(this.#members.map((member) => [member.address, member]));
-    const members = new Map<string, Member>();
-    for (const server of servers) {
-      const endpoint = parseAddress(server);
-      const member = before.get(endpoint.address) ?? new Member(endpoint, this.#options);
-      member.endpoint = endpoint;
-      before.delete(endpoint.address);
-      members.set(endpoint.address, member);
-    }
-    this.#servers = servers;
-    this.#members = [...members.values()];
-    for (const member of before.values()) {
-      this.#leaving.add(member);
-      member.leave().then(() => this.#leaving.delete(member));
-    }
-    this.#watch();
-  }
-
-  /** Hears of changes also while no calls are made, so that who leaves is let go. */
-  async #watch(): Promise<void> {
-    if (this.#watched || this.#discovery.watch === undefined) return;
-    this.#watched = true;
-    try {
-      for await (const servers of this.#discovery.watch(this.#watching.signal)) {
-        this.#reconcile(servers);
-      }
-    } catch {
-      // A source that can't be watched is asked for each call.
-      this.#watched = false;
-    }
+  #fanOut<T>(
+    members: readonly Member[],
+    serviceMethod: string,
+    args: unknown,
+    options: FanOutOptions,
+  ): FanOut<T> {
+    return new FanOut<T>(
+      members,
+      serviceMethod,
+      (member, callOptions) => this.#call(serviceMethod, args, callOptions, member),
+      options,
+      () => this.#fleet.nowMs(),
+      this.#context.signals,
+    );
   }
 }
 
-function isSame(one: readonly string[], other: readonly string[] | undefined): boolean {
-  return one === other ||
-    one.length === other?.length && one.every((server, place) => server === other[place]);
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "TimeoutError";
+/** Throws where nothing of ours is on the stack: a callback's error is the program's to handle. */
+function throwApart(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

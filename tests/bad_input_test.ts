@@ -509,6 +509,7 @@ Deno.test("a peer that accepts and never answers: the deadline ends the call, th
       clock,
       random: () => 0,
       mode: SelectMode.RoundRobin,
+      maxAttempts: 1,
     });
     const outcome = failure(xclient.call("Gate.Echo", 1, { timeoutMs: 500 }));
     await raw.accept();
@@ -573,6 +574,7 @@ Deno.test("a refused address: unavailable, not sent; the other servers of the fl
   const xclient = new XClient(new MultiServerDiscovery([address, good.address]), {
     random: () => 0,
     mode: SelectMode.RoundRobin,
+    maxAttempts: 1,
   });
   const [bad, fine] = [xclient.call("Echo.Say", 1), xclient.call("Echo.Say", 2)];
   const wanted = {
@@ -599,6 +601,7 @@ Deno.test("an unroutable address: unavailable, not sent, when connectTimeoutMs h
       clock,
       random: () => 0,
       mode: SelectMode.RoundRobin,
+      maxAttempts: 1,
     });
     const dialled = failure(world.dial(address));
     const called = failure(xclient.call("Gate.Echo", 1));

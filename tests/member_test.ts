@@ -1,12 +1,27 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { parseAddress } from "../address.ts";
-import { Member } from "../member.ts";
-import { assertFailure, failure, inWorld, settled } from "./helpers.ts";
+import type { InFlight } from "../load.ts";
+import { Member, type MemberHost } from "../member.ts";
+import { assertFailure, failure, inWorld, settled, type World } from "./helpers.ts";
+
+function hostOf(world: World): MemberHost {
+  return {
+    options: world,
+    health: {},
+    random: () => 0.5,
+    nowMs: () => world.clock.now(),
+    tell() {},
+  };
+}
+
+function link(): InFlight {
+  return { startedAtMs: 0, older: undefined, newer: undefined };
+}
 
 Deno.test("a member dials once for all who wait, and keeps the client while it is available", () =>
   inWorld(async (world) => {
     const { address, server } = await world.serve("a");
-    const member = new Member(parseAddress(address), world);
+    const member = new Member(parseAddress(address), hostOf(world));
     assertEquals(member.client, undefined);
     const clients = await Promise.all([member.connect(), member.connect()]);
     assertStrictEquals(clients[0], clients[1]);
@@ -26,16 +41,18 @@ Deno.test("a member dials once for all who wait, and keeps the client while it i
 Deno.test("a member that leaves waits for its calls, also those that only wait for the dial", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a");
-    const member = new Member(parseAddress(address), world);
-    member.begin();
-    member.begin();
+    const member = new Member(parseAddress(address), hostOf(world));
+    const [one, other] = [link(), link()];
+    member.begin(one, 0);
+    member.begin(other, 0);
     let isOver = false;
     const leaving = member.leave().then(() => isOver = true);
     const client = await member.connect();
-    member.end();
+    member.end(one, 0, "success");
     await settled();
     assert(!isOver && client.available);
-    member.end();
+    member.end(other, 0, "success");
+    member.idle();
     await leaving;
     assert(!client.available);
   }));
@@ -44,7 +61,7 @@ Deno.test("a member that is closed while it dials tells who waits, and opens not
   inWorld(async (world) => {
     const { address, server } = await world.serve("a");
     world.network.setFaults(address, { delayMs: 10 });
-    const member = new Member(parseAddress(address), world);
+    const member = new Member(parseAddress(address), hostOf(world));
     const outcome = failure(member.connect());
     await world.clock.advance(5);
     await member.close();
@@ -57,7 +74,7 @@ Deno.test("a member that is closed while it dials tells who waits, and opens not
 Deno.test("a member is closed with all its clients, one that drains among them", () =>
   inWorld(async (world) => {
     const { address, server, gate } = await world.serve("a");
-    const member = new Member(parseAddress(address), world);
+    const member = new Member(parseAddress(address), hostOf(world));
     const before = await member.connect();
     const call = failure(before.call("Gate.Wait"));
     await gate.untilBegun(1);

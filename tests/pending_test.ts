@@ -20,7 +20,9 @@ function table() {
       resolve: (value) => void outcomes.push([seq, "resolve", value]),
       reject: (error) => void outcomes.push([seq, "reject", error]),
     });
-    calls.add(call, timeoutMs, signal);
+    calls.add(call);
+    if (timeoutMs !== undefined && timeoutMs < Infinity) calls.limit(call, timeoutMs);
+    if (signal !== undefined) calls.heed(call, signal);
     return call;
   };
   return { clock, calls, abandoned, empties, outcomes, add };
@@ -71,7 +73,7 @@ Deno.test("failAll: what was handed over may have run, the rest was not sent", (
 Deno.test("a settler that calls anew while all fail is not failed with them", () => {
   const { calls, outcomes, add } = table();
   const call = new PendingCall(calls, 1, "S.M", { resolve() {}, reject: () => void add(2) });
-  calls.add(call, undefined, undefined);
+  calls.add(call);
   calls.failAll("unavailable", "gone", undefined);
   assertEquals([calls.size, outcomes.length], [1, 0]);
 });

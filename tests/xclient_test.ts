@@ -4,11 +4,16 @@ import process from "node:process";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { type Discovery, MultiServerDiscovery } from "../discovery.ts";
 
+import type { RpcError } from "../errors.ts";
+import { FailMode } from "../retry.ts";
 import { SelectMode } from "../selector.ts";
-import { XClient, type XClientOptions } from "../xclient.ts";
+import { XClient } from "../xclient.ts";
+import type { XClientEvent, XClientOptions } from "../xclient_options.ts";
+import { type Node, withNodes } from "./fleet_helpers.ts";
 import {
   assertFails,
   assertFailure,
+  between,
   failure,
   inWorld,
   RawServer,
@@ -39,7 +44,9 @@ function withFleet(
     const discovery = new MultiServerDiscovery(addresses, { random: () => 0 });
     const { network, clock } = world;
     const mode = SelectMode.RoundRobin;
-    const xclient = new XClient(discovery, { network, clock, random: () => 0, mode, ...options });
+    // One try, so that each test sees what became of it.
+    const given = { network, clock, random: () => 0, mode, maxAttempts: 1, ...options };
+    const xclient = new XClient(discovery, given);
     await body({ world, sites, addresses, discovery, xclient });
     await xclient.close();
     for (const address of addresses) assertEquals(network.connections(address), 0);
@@ -397,6 +404,7 @@ Deno.test("broadcast: a server that can't be reached is named, the others are ca
     for (const { gate } of [sites[0], sites[2]]) {
       assertEquals(gate.begun.length, gate.aborted.length);
     }
+    await world.clock.advance(500);
     assertEquals(world.clock.timers, 0);
   }));
 
@@ -514,25 +522,30 @@ class Asked implements Discovery {
   };
 }
 
-Deno.test("a discovery that has to be asked: in turn, its failures passed on", () =>
+Deno.test("a discovery that has to be asked: in turn; once it has answered, its failures change nothing", () =>
   inWorld(async (world) => {
     const sites = [await world.serve("a"), await world.serve("b")];
     const discovery = new Asked(sites.map(({ address }) => address));
     const { network, clock } = world;
     const mode = SelectMode.RoundRobin;
+    const reason = new Error("no answer");
+    discovery.list = Promise.reject(reason);
     const xclient = new XClient(discovery, { network, clock, random: () => 0, mode });
+    assertStrictEquals(await failure(xclient.call("Gate.Echo")), reason);
+    assertStrictEquals(await failure(xclient.broadcast("Gate.Echo")), reason);
+    discovery.list = sites.map(({ address }) => address);
     for (let n = 0; n < 4; n++) xclient.call("Gate.Wait", n).catch(() => {});
     await settled();
     assertEquals(sites.map(({ gate }) => gate.begun.map(({ args }) => args)), [[0, 2], [1, 3]]);
-    assertEquals(discovery.asked, 4);
-    const reason = new Error("no answer");
+    assertEquals(discovery.asked, 6);
     discovery.list = Promise.reject(reason);
-    assertStrictEquals(await failure(xclient.call("Gate.Echo")), reason);
-    assertStrictEquals(await failure(xclient.broadcast("Gate.Echo")), reason);
+    assertEquals(await xclient.call("Gate.Echo", 1), 1);
+    assertEquals(await xclient.broadcast("Gate.Echo", 1), 1);
     discovery.list = [sites[0].address];
     assertEquals(await xclient.call("Gate.Echo", 1), 1);
+    assertEquals(xclient.endpoints().map(({ address }) => address), [sites[0].address]);
     await xclient.close();
-    assertEquals(discovery.asked, 7);
+    assertEquals(discovery.asked, 9);
   }));
 
 Deno.test("close while the discovery is asked: nothing is dialled", () =>
@@ -618,4 +631,209 @@ Deno.test("10,000 calls at once over three servers", () =>
     assert(replies.every((reply, n) => reply === n));
     await world.clock.advance(1000);
     assertEquals(world.clock.timers, 0);
+  }));
+
+// Live figures, events, draining.
+
+Deno.test("endpoints: a frozen snapshot of the live figures", () =>
+  withNodes(2, async ({ xclient, world, nodes: [a, b], pass }) => {
+    assertEquals(xclient.endpoints(), []);
+    a.behaviour = "hold";
+    const call = xclient.call("Work.Do", 1);
+    await pass(30);
+    b.behaviour = "broken";
+    await failure(xclient.call("Work.Do", 2));
+    const snapshot = xclient.endpoints();
+    const same = { weight: 1, connected: true, health: "healthy", stalled: false } as const;
+    assertEquals(snapshot, [
+      {
+        ...same,
+        address: a.address,
+        inFlight: 1,
+        oldestAgeMs: 30,
+        latencyMs: 0,
+        successes: 0,
+        failures: 0,
+      },
+      {
+        ...same,
+        address: b.address,
+        inFlight: 0,
+        oldestAgeMs: 0,
+        latencyMs: 1000,
+        successes: 0,
+        failures: 1,
+      },
+    ]);
+    assert(Object.isFrozen(snapshot) && snapshot.every(Object.isFrozen));
+    await pass(12);
+    a.held[0].resolve("a");
+    await call;
+    assertEquals([snapshot[0].inFlight, xclient.endpoints()[0].inFlight], [1, 0]);
+    assertEquals([xclient.endpoints()[0].successes, xclient.endpoints()[0].latencyMs], [1, 42]);
+    world.network.cut(a.address);
+    await settled();
+    assertEquals(xclient.endpoints()[0].connected, false);
+  }));
+
+Deno.test("endpoints: weights come from the addresses, and may change", () =>
+  withNodes(1, async ({ xclient, discovery, nodes: [a] }) => {
+    for (const weight of [3, 0.5]) {
+      await discovery.update([`${a.address}?weight=${weight}`]);
+      await xclient.call("Work.Do");
+      assertEquals(xclient.endpoints()[0].weight, weight);
+    }
+    assertEquals(a.site.server.connections, 1);
+  }));
+
+Deno.test("events tell the story of each server", () =>
+  withNodes(2, async ({ xclient, world, nodes: [a, b], events, list, pass }) => {
+    world.network.setFaults(b.address, { refuse: true });
+    await xclient.call("Work.Do", 1);
+    await xclient.call("Work.Do", 1);
+    assertEquals(events, ["joined a", "joined b", "connected a", "unreachable b"]);
+    events.length = 0;
+    world.network.setFaults(b.address);
+    await pass(1300);
+    await xclient.call("Work.Do", 1);
+    await settled();
+    world.network.cut(b.address);
+    await settled();
+    await list([a]);
+    await settled();
+    assertEquals(events, ["connected b", "disconnected b", "left b"]);
+  }));
+
+Deno.test("an event names its cause, and can't be changed", () =>
+  withNodes(1, async ({ client, world, nodes: [a] }) => {
+    const told: XClientEvent[] = [];
+    const xclient = client({ maxAttempts: 1, onEvent: (event) => told.push(event) });
+    world.network.setFaults(a.address, { refuse: true });
+    await failure(xclient.call("Work.Do", 1));
+    const { type, address, cause } = told[1];
+    assertEquals([type, address], ["unreachable", a.address]);
+    assertFailure(cause, { code: "unavailable", address: a.address });
+    assert(told.every(Object.isFrozen));
+  }));
+
+Deno.test("callbacks that throw break nothing but themselves", async () => {
+  const thrown: unknown[] = [];
+  const { queueMicrotask } = globalThis;
+  globalThis.queueMicrotask = (callback) =>
+    queueMicrotask(() => {
+      try {
+        callback();
+      } catch (error) {
+        thrown.push(error);
+      }
+    });
+  try {
+    await withNodes(2, async ({ client, world, nodes: [a, b] }) => {
+      const xclient = client({
+        onEvent: () => {
+          throw new Error("onEvent");
+        },
+        isFailure: () => {
+          throw new Error("isFailure");
+        },
+      });
+      assertEquals(await xclient.call("Work.Do", 1), "a");
+      b.behaviour = "broken";
+      assertFailure(await failure(xclient.call("Work.Do", 1)), { code: "unavailable" });
+      assertEquals(xclient.endpoints()[1].failures, 1); // judged as by default
+      world.network.cut(a.address);
+      await settled();
+      b.behaviour = "echo";
+      assertEquals(await xclient.call("Work.Do", 1), "b");
+      assertEquals(b.site.server.connections, 1);
+    });
+  } finally {
+    globalThis.queueMicrotask = queueMicrotask;
+  }
+  const texts = thrown.map((error) => (error as Error).message);
+  assertEquals([...new Set(texts)].sort(), ["isFailure", "onEvent"]);
+});
+
+Deno.test("the default policy sends calls where they are answered soonest", () =>
+  withNodes(3, async ({ world, discovery, nodes: [a, b, c], pass }) => {
+    const { network, clock } = world;
+    const xclient = new XClient(discovery, { network, clock, random: seeded(1) });
+    a.behaviour = b.behaviour = c.behaviour = "hold";
+    const calls = Array.from({ length: 30 }, (_, n) => xclient.call("Work.Do", n));
+    await settled();
+    assertEquals([a.came, b.came, c.came], [10, 10, 10]); // evenly, while all are alike
+    await pass(10);
+    for (const { held } of [b, c]) for (const end of held.splice(0)) end.resolve("done");
+    await settled();
+    await pass(90); // a has not answered for ten times as long
+    b.behaviour = c.behaviour = "echo";
+    for (let n = 0; n < 50; n++) assert(await xclient.call("Work.Do", n) !== "a");
+    for (const end of a.held) end.resolve("a");
+    await Promise.all(calls);
+    await xclient.close();
+  }));
+
+Deno.test("a draining server gets no new calls, finishes those it has, and no call fails", async () => {
+  for (const mode of Object.values(SelectMode)) {
+    await withNodes(4, async ({ client, nodes, pass, serve }) => {
+      const random = seeded(9);
+      const xclient = client({ mode, random });
+      const calls: Promise<unknown>[] = [];
+      const live = [...nodes];
+      let closing: Promise<void> | undefined;
+      let drained: { node: Node; came: number } | undefined;
+      for (let step = 0; step < 240; step++) {
+        for (const node of live) node.behaviour = random() < 0.5 ? "hold" : "echo";
+        for (let n = between(random, 1, 12); n > 0; n--) {
+          calls.push(xclient.call("Work.Do", `${step} ${n}`, { key: `${step} ${n}` }));
+        }
+        const place = Math.floor(step / 60);
+        if (step % 60 === 20) {
+          const node = live[place];
+          closing = node.site.server.close({ graceMs: 60_000 });
+          await settled();
+          await settled();
+          drained = { node, came: node.came };
+        }
+        if (random() < 0.5) await pass(between(random, 0, 10));
+        for (const { held } of live) {
+          for (const end of held.splice(0, between(random, 0, 9))) end.resolve("held");
+        }
+        if (step % 60 === 40) {
+          assertEquals(drained!.node.came, drained!.came);
+          for (const end of drained!.node.held.splice(0)) end.resolve("held");
+          await settled();
+          await pass(300);
+          await closing;
+          live[place] = await serve(drained!.node.name); // the new version of it
+        }
+      }
+      await settled();
+      for (const { held } of live) for (const end of held.splice(0)) end.resolve("held");
+      await Promise.all(calls);
+      const ran = [...new Set([...nodes, ...live])].flatMap((node) => node.ran);
+      assertEquals([ran.length, new Set(ran).size], [calls.length, calls.length]);
+    });
+  }
+});
+
+Deno.test("close: no timer, no connection and no dial is left, whatever is under way", () =>
+  withNodes(4, async ({ client, nodes, world, pass }) => {
+    const xclient = client({ random: () => 0.99 });
+    nodes[0].behaviour = "hold";
+    nodes[1].behaviour = "reject";
+    world.network.setFaults(nodes[2].address, { unroutable: true });
+    const options = { idempotent: true, failMode: FailMode.Failbackup, timeoutMs: 60_000 };
+    nodes[3].behaviour = "hold";
+    const calls = Array.from(
+      { length: 80 },
+      (_, n) => failure(xclient.call("Work.Do", n, options)),
+    );
+    await pass(20);
+    await xclient.close();
+    assertEquals(world.clock.timers, 0);
+    for (const { address } of nodes) assertEquals(world.network.connections(address), 0);
+    const codes = (await Promise.all(calls)).map((error) => (error as RpcError).code);
+    assertEquals([...new Set(codes)].sort(), ["canceled"]);
+    world.network.setFaults(nodes[2].address);
   }));

@@ -1,0 +1,113 @@
+/**
+ * Hashing: the same server for the same key, in every process, and as few
+ * changes as can be when servers come and go.
+ *
+ * @module
+ */
+
+import { RpcError } from "./errors.ts";
+import type { Candidate, PickContext, Selector } from "./selector_types.ts";
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/**
+ * A 32-bit hash of a text: FNV-1a over its UTF-16 units, then murmur3's
+ * finaliser. The same in every process and runtime.
+ *
+ * @param text Any text.
+ * @returns An unsigned 32-bit integer.
+ */
+export function hashText(text: string): number {
+  let hash = FNV_OFFSET;
+  for (let place = 0; place < text.length; place++) {
+    hash = Math.imul(hash ^ text.charCodeAt(place), FNV_PRIME);
+  }
+  return mix(hash);
+}
+
+function mix(hash: number): number {
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** Two hashes as one, in which each bit of both counts. */
+function combine(one: number, other: number): number {
+  return mix(Math.imul(one, 0x9e3779b1) ^ mix(other));
+}
+
+/**
+ * Rendezvous hashing: every server draws a number from the key and its own
+ * address, and the best draw wins, so that a server's leaving moves its own
+ * keys alone. Weights tilt the draw. Source: Thaler and Ravishankar; the
+ * bounded load is Mirrokni, Thorup and Zadimoghaddam's.
+ */
+export class ConsistentHashSelector implements Selector {
+  readonly #boundedLoad: number;
+  #candidates: readonly Candidate[] | undefined;
+  #hashes: number[] = [];
+
+  /**
+   * @param boundedLoad How many times the mean of calls in flight a server may have.
+   * @throws {RangeError} If that is less than 1: not all could have the mean.
+   */
+  constructor(boundedLoad: number) {
+    if (!(boundedLoad >= 1)) throw new RangeError(`boundedLoad ${boundedLoad} is less than 1`);
+    this.#boundedLoad = boundedLoad;
+  }
+
+  pick<T extends Candidate>(candidates: readonly T[], { key }: PickContext): T | undefined {
+    if (key === undefined) {
+      const message = "consistent_hash needs the call's option key: what the call is about";
+      throw new RpcError("invalid_argument", message, { execution: "not_sent" });
+    }
+    if (candidates !== this.#candidates) {
+      this.#candidates = candidates;
+      this.#hashes = candidates.map(({ address }) => hashText(address));
+    }
+    const mostInFlight = this.#mostInFlight(candidates);
+    const keyHash = hashText(key);
+    let best: T | undefined;
+    let highest = -Infinity;
+    for (let place = 0; place < candidates.length; place++) {
+      const candidate = candidates[place];
+      if (candidate.inFlight >= mostInFlight) continue;
+      const draw = (combine(keyHash, this.#hashes[place]) + 0.5) / 2 ** 32;
+      const score = candidate.weight === 1 ? draw : draw ** (1 / candidate.weight);
+      if (score > highest) {
+        highest = score;
+        best = candidate;
+      }
+    }
+    return best;
+  }
+
+  #mostInFlight(candidates: readonly Candidate[]): number {
+    if (this.#boundedLoad === Infinity) return Infinity;
+    let sum = 1; // the call that is picked for
+    for (const { inFlight } of candidates) sum += inFlight;
+    return Math.ceil(this.#boundedLoad * sum / candidates.length);
+  }
+}
+
+/**
+ * A client's own part of a large fleet: the servers that its seed draws
+ * highest. A server's coming or going changes one of them at the most, and
+ * many clients with seeds of their own spread over all. Source: gRPC A68.
+ *
+ * @param candidates The whole fleet.
+ * @param seed The client's own number.
+ * @param size How many.
+ * @returns `size` of them, in the order of the list; all if there are no more.
+ */
+export function subsetOf<T extends Candidate>(
+  candidates: readonly T[],
+  seed: number,
+  size: number,
+): readonly T[] {
+  if (candidates.length <= size) return candidates;
+  const draws = candidates.map(({ address }) => combine(seed, hashText(address)));
+  const ranked = draws.map((_, place) => place).sort((one, other) => draws[other] - draws[one]);
+  return ranked.slice(0, size).sort((one, other) => one - other).map((place) => candidates[place]);
+}
