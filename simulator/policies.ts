@@ -1,0 +1,63 @@
+/**
+ * The policies that are compared: all that are shipped, and an oracle.
+ *
+ * @module
+ */
+
+import type { Candidate, Selector } from "../selector.ts";
+import { SelectMode } from "../selector.ts";
+import type { FakeFleet, FakeServer } from "../testing.ts";
+import { MEAN_WORK_MS } from "./workload.ts";
+
+/** The name of a policy, or of the oracle. */
+export type Policy = SelectMode | "oracle";
+
+/** All of them; `weighted_round_robin` is `round_robin` where all weights are alike. */
+export const POLICIES: readonly Policy[] = [
+  SelectMode.Random,
+  SelectMode.RoundRobin,
+  SelectMode.WeightedRoundRobin,
+  SelectMode.ConsistentHash,
+  SelectMode.LeastLoaded,
+  SelectMode.PeakEwma,
+  SelectMode.ShortestExpectedDelay,
+  "oracle",
+];
+
+/**
+ * Knows what no client can: each server's true queue, from all clients, how
+ * slow it is and for how long it still stands still. Joins the one with the
+ * shortest expected work.
+ */
+export class OracleSelector implements Selector {
+  readonly #servers: ReadonlyMap<string, FakeServer>;
+  readonly #random: () => number;
+
+  /**
+   * @param fleet What it sees through.
+   * @param random Where ties take chance from.
+   */
+  constructor(fleet: FakeFleet, random: () => number) {
+    this.#servers = new Map(fleet.servers.map((server) => [server.address, server]));
+    this.#random = random;
+  }
+
+  pick<T extends Candidate>(candidates: readonly T[]): T | undefined {
+    let best: T | undefined;
+    let leastMs = Infinity;
+    let ties = 1;
+    for (const candidate of candidates) {
+      const { running, faults, stalledForMs } = this.#servers.get(candidate.address)!;
+      if (faults.error !== undefined) continue;
+      const expectedMs = stalledForMs + (running + 1) * (faults.slow ?? 1) * MEAN_WORK_MS;
+      if (expectedMs < leastMs) {
+        best = candidate;
+        leastMs = expectedMs;
+        ties = 1;
+      } else if (expectedMs === leastMs && this.#random() * ++ties < 1) {
+        best = candidate;
+      }
+    }
+    return best;
+  }
+}

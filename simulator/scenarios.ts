@@ -1,0 +1,124 @@
+/**
+ * What happens to the servers of a run.
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "../clock.ts";
+import type { FakeFleet } from "../testing.ts";
+
+/** What happens in a run. */
+export interface Scenario {
+  /** What it is called in tables. */
+  readonly name: string;
+  /** What happens, in a few words. */
+  readonly title: string;
+  /** How much of the time a server of the usual speed works. */
+  readonly load: number;
+  /** For how long calls are made, in milliseconds. */
+  readonly durationMs: number;
+  /** From when on calls are counted, in milliseconds. */
+  readonly warmUpMs: number;
+  /** Which calls are made. */
+  readonly seed: number;
+  /** Sets the faults, and timers for those to come. */
+  script(fleet: FakeFleet, clock: Clock): void;
+}
+
+const MEASURED = { durationMs: 65_000, warmUpMs: 5000, seed: 1 };
+
+/** All servers alike. */
+export const A70: Scenario = {
+  name: "A70",
+  title: "all alike, 70 % load",
+  load: 0.7,
+  ...MEASURED,
+  script() {},
+};
+
+/** All servers alike, and little to spare. */
+export const A90: Scenario = { ...A70, name: "A90", title: "all alike, 90 % load", load: 0.9 };
+
+/** A tenth of the servers is slow. */
+export const B70: Scenario = {
+  ...A70,
+  name: "B70",
+  title: "a tenth 3 times slower, 70 % load",
+  script(fleet) {
+    for (const server of fleet.servers.slice(0, fleet.servers.length / 10)) {
+      server.setFaults({ slow: 3 });
+    }
+  },
+};
+
+const STALL_MS = 2000;
+const STALL_EVERY_MS = 8000;
+
+/** One server after the other stands still for a while. */
+export const C70: Scenario = {
+  ...A70,
+  name: "C70",
+  title: "one at a time stalls for 2 s, 70 % load",
+  script(fleet, clock) {
+    let turn = 0;
+    every(clock, STALL_EVERY_MS, () => {
+      fleet.servers[turn++ % fleet.servers.length].stall(STALL_MS);
+    });
+  },
+};
+
+/** One server fails every call much faster than the others serve theirs. */
+export const BLACK_HOLE: Scenario = {
+  ...A70,
+  name: "black hole",
+  title: "one of 20 fails every call in 1 ms",
+  durationMs: 60_000,
+  warmUpMs: 0,
+  script(fleet) {
+    fleet.servers[0].setFaults({ error: "rejected", errorAfterMs: 1 });
+  },
+};
+
+/** When the slow server of {@linkcode RECOVERY} becomes slow, and when it is well again. */
+export const SLOW_FROM_MS = 5000;
+export const SLOW_TO_MS = 25_000;
+
+/** One server is very slow for a while. */
+export const RECOVERY: Scenario = {
+  ...A70,
+  name: "recovery",
+  title: "one of 20 is 10 times slower for 20 s, then well again",
+  durationMs: 50_000,
+  warmUpMs: 0,
+  script(fleet, clock) {
+    clock.setTimer(SLOW_FROM_MS, () => fleet.servers[0].setFaults({ slow: 10 }));
+    clock.setTimer(SLOW_TO_MS, () => fleet.servers[0].setFaults());
+  },
+};
+
+/** When the outage begins, and when it is over. */
+export const OUTAGE_FROM_MS = 5000;
+export const OUTAGE_TO_MS = 25_000;
+
+/** Every server turns every call away. */
+export const OUTAGE: Scenario = {
+  ...A70,
+  name: "outage",
+  title: "every server fails every call for 20 s",
+  durationMs: 30_000,
+  warmUpMs: 0,
+  script(fleet, clock) {
+    clock.setTimer(OUTAGE_FROM_MS, () => fleet.setFaults({ error: "rejected" }));
+    clock.setTimer(OUTAGE_TO_MS, () => fleet.setFaults());
+  },
+};
+
+/** All of them. */
+export const SCENARIOS: readonly Scenario[] = [A70, A90, B70, C70, BLACK_HOLE, RECOVERY, OUTAGE];
+
+function every(clock: Clock, ms: number, act: () => void): Timer {
+  return clock.setTimer(ms, () => {
+    act();
+    every(clock, ms, act);
+  });
+}

@@ -1,0 +1,115 @@
+/**
+ * What the shipped policies have to reach.
+ *
+ * @module
+ */
+
+import { SelectMode } from "../selector.ts";
+import type { Policy } from "./policies.ts";
+import type { Outcome } from "./run.ts";
+import { A70, A90, B70, BLACK_HOLE, C70, OUTAGE, RECOVERY, SLOW_TO_MS } from "./scenarios.ts";
+import { clientsText } from "./workload.ts";
+
+/** One target, and what was reached. */
+export interface Check {
+  /** What is looked at. */
+  readonly name: string;
+  /** What was reached. */
+  readonly value: number;
+  /** The most that it may be. */
+  readonly limit: number;
+}
+
+const DEFAULT = SelectMode.ShortestExpectedDelay;
+
+/** p99 over the oracle's: scenario, clients, the most it may be. */
+const RATIOS: readonly (readonly [string, number, number])[] = [
+  [A70.name, 1, 1.10],
+  [A90.name, 1, 1.10],
+  [B70.name, 1, 1.10],
+  [C70.name, 1, 1.15],
+  [A70.name, 20, 3.2],
+  [B70.name, 20, 3.2],
+  [A90.name, 20, 4.2],
+];
+
+/** Over how many seconds a server's share of the calls is measured. */
+const SHARE_SECONDS = 5;
+
+/**
+ * Holds outcomes against the targets.
+ *
+ * @param outcomes All those that the targets speak of.
+ * @returns Each target.
+ */
+export function checkTargets(outcomes: readonly Outcome[]): Check[] {
+  const of = (scenario: string, clients: number, policy: Policy = DEFAULT): Outcome => {
+    const found = outcomes.find((one) =>
+      one.scenario === scenario && one.clients === clients && one.policy === policy
+    );
+    if (found === undefined) throw new Error(`${scenario} was not run with ${policy}`);
+    return found;
+  };
+  const ratios = RATIOS.map(([scenario, clients, limit]) => ({
+    name: `${scenario}, ${clientsText(clients)}: p99 over the oracle's`,
+    value: of(scenario, clients).p99 / of(scenario, clients, "oracle").p99,
+    limit,
+  }));
+  const leastLoaded = of(B70.name, 20, SelectMode.LeastLoaded).p99;
+  return [
+    ...ratios,
+    {
+      name: "B70, 20 clients: p99 over least_loaded's",
+      value: of(B70.name, 20).p99 / leastLoaded,
+      limit: 0.55,
+    },
+    ...[1, 20].flatMap((clients) => checkFaults(clients, (scenario) => of(scenario, clients))),
+  ];
+}
+
+function checkFaults(clients: number, of: (scenario: string) => Outcome): Check[] {
+  const blackHole = of(BLACK_HOLE.name);
+  const outage = of(OUTAGE.name);
+  const budget = 1.2 * outage.calls + 10 * clients * OUTAGE.durationMs / 1000;
+  const who = clientsText(clients);
+  return [
+    {
+      name: `black hole, ${who}: failed calls, %`,
+      value: blackHole.errors / blackHole.calls * 100,
+      limit: 0.01,
+    },
+    {
+      name: `black hole, ${who}: tries at it, %`,
+      value: blackHole.triesAtFirst / blackHole.tries * 100,
+      limit: 0.1,
+    },
+    {
+      name: `outage, ${who}: tries over 1.2 × calls + 10/s`,
+      value: outage.tries / budget,
+      limit: 1,
+    },
+    {
+      name: `recovery, ${who}: seconds until 80 % of the fair share`,
+      value: secondsToRecover(of(RECOVERY.name)),
+      limit: 15,
+    },
+  ];
+}
+
+/**
+ * How long after its recovery the first server had 80 % of its fair share
+ * again, over five seconds.
+ *
+ * @param outcome Of the scenario `recovery`.
+ * @returns Seconds; `Infinity` if it never had.
+ */
+export function secondsToRecover({ shares }: Outcome): number {
+  const recovered = SLOW_TO_MS / 1000;
+  for (let second = recovered; second + SHARE_SECONDS <= shares.length; second++) {
+    const seen = shares.slice(second, second + SHARE_SECONDS);
+    if (seen.reduce((sum, share) => sum + share, 0) >= 0.8 * SHARE_SECONDS) {
+      return second - recovered;
+    }
+  }
+  return Infinity;
+}
