@@ -16,10 +16,14 @@ export class ServerProcess {
   readonly #ended: Promise<never>;
   #address = "";
 
-  /** @param name What it calls itself. */
-  constructor(readonly name: string) {
+  /**
+   * @param name What it calls itself.
+   * @param program Which program it is.
+   * @param args Its arguments behind the name.
+   */
+  constructor(readonly name: string, program = PROGRAM, args: readonly string[] = []) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", ...ownStdFlags(), PROGRAM, name],
+      args: ["run", "-A", ...ownStdFlags(), program, name, ...args],
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
@@ -64,6 +68,7 @@ export class ServerProcess {
     } catch {
       // It has ended.
     }
+    await this.#child.stdin.close().catch(() => {}); // closed already
     await this.#child.status;
   }
 

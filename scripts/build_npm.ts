@@ -21,7 +21,10 @@ await build({
   entryPoints: Object.entries(config.exports)
     .map(([name, path]) => ({ name, path })),
   outDir: OUT,
-  mappings: { "./transport_deno.ts": "./transport_node.ts" },
+  mappings: {
+    "./transport_deno.ts": "./transport_node.ts",
+    "./dns_deno.ts": "./dns_node.ts",
+  },
   shims: { deno: { test: "dev" } },
   typeCheck: "both",
   compilerOptions: { target: "ES2022", lib: ["ESNext"] },

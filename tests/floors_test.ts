@@ -12,10 +12,12 @@ const FLOORS: readonly (readonly string[])[] = [
   [
     "abort",
     "clock",
+    "dns_resolver",
     "errors",
     "gob_writer",
     "health",
     "load",
+    "registry_node",
     "schema",
     "selector_types",
     "seq_table",
@@ -23,9 +25,13 @@ const FLOORS: readonly (readonly string[])[] = [
   [
     "address",
     "codec",
+    "discovery_time",
+    "etcd_json",
     "fake_clock",
     "fake_processor",
     "gob_wire",
+    "registry_http",
+    "registry_streams",
     "retry",
     "seeded_random",
     "selector_hash",
@@ -34,19 +40,30 @@ const FLOORS: readonly (readonly string[])[] = [
     "service",
   ],
   [
+    "dns_address",
+    "dns_node",
     "geerpc",
     "gob_cursor",
     "gob_values",
     "json",
     "json_objects",
     "pending",
+    "registry_leases",
+    "registry_protocol",
     "selector",
     "transport",
   ],
   [
+    "discovery_options",
+    "dns_deno",
+    "etcd_client",
     "go_errors",
     "gob_types",
     "http_connect",
+    "registry_feed",
+    "registry_heart",
+    "registry_page",
+    "registry_view",
     "server_list",
     "transport_deno",
     "transport_memory",
@@ -56,14 +73,18 @@ const FLOORS: readonly (readonly string[])[] = [
     "codec_json",
     "codec_jsonrpc",
     "discovery",
+    "etcd_registration",
     "gob_definitions",
     "gob_infer",
     "gob_type_table",
     "network",
+    "registry_heartbeat",
+    "registry_list",
+    "registry_server",
   ],
-  ["gob_encoder", "gob_zero"],
-  ["gob_plans"],
-  ["gob_decoder"],
+  ["discovery_source", "gob_encoder", "gob_zero", "registry_asker"],
+  ["discovery_dns", "discovery_etcd", "gob_plans", "registry_discovery"],
+  ["gob_decoder", "registry"],
   ["gob"],
   ["codec_gob"],
   ["protocol"],
@@ -77,10 +98,13 @@ const FLOORS: readonly (readonly string[])[] = [
   ["mod"],
 ];
 
+/** What is for one runtime, and loaded by dynamic import only. */
+const FOR_DENO = ["dns_deno", "transport_deno"];
+const FOR_NODE = ["dns_node", "transport_node"];
 /** What is for tests, the user's own among them. */
 const FOR_TESTS = ["fake_clock", "fake_fleet", "fake_processor", "seeded_random", "testing"];
 /** What no module of the core imports: it is for one runtime, or for tests. */
-const APART = ["transport_deno", "transport_node", "transport_memory", ...FOR_TESTS];
+const APART = [...FOR_DENO, ...FOR_NODE, "transport_memory", ...FOR_TESTS];
 
 const root = [new URL("..", import.meta.url).pathname, `${process.cwd()}/`]
   .find((folder) => existsSync(`${folder}mod.ts`))!;
@@ -141,19 +165,19 @@ Deno.test("a module imports only from floors below its own", () => {
   assertEquals(wrong.map(({ from, to }) => `${from}.ts imports ${to}`), []);
 });
 
-Deno.test("imports from elsewhere: one function of std, and node: in one file", () => {
+Deno.test("imports from elsewhere: one function of std, and node: in the files for Node", () => {
   const elsewhere = imports.filter(({ to }) => moduleOf(to) === undefined);
   for (const { from, to } of elsewhere) {
     const isAllowed = to === "@std/async/deadline" && from === "fan_out" ||
-      to.startsWith("node:") && from === "transport_node";
+      to.startsWith("node:") && FOR_NODE.includes(from);
     assert(isAllowed, `${from}.ts imports ${to}`);
   }
-  assertEquals(elsewhere.filter(({ to }) => to.startsWith("node:")).length, 2);
+  assertEquals(elsewhere.filter(({ to }) => to.startsWith("node:")).length, 3);
 });
 
-Deno.test("only transport_deno.ts speaks to Deno", () => {
+Deno.test("only the files for Deno speak to it", () => {
   for (const module of modules) {
-    if (module === "transport_deno") continue;
+    if (FOR_DENO.includes(module)) continue;
     assert(!/\bDeno\s*\./.test(sourceOf(module)), `${module}.ts uses Deno`);
   }
 });
@@ -163,6 +187,8 @@ Deno.test("dynamic imports: a runtime's sockets, and the protocols that not all 
   assertEquals(
     new Set(dynamic.map(({ from, to }) => `${from} ${to}`)),
     new Set([
+      "discovery_dns ./dns_deno.ts",
+      "discovery_dns ./dns_node.ts",
       "network ./transport_deno.ts",
       "network ./transport_node.ts",
       "protocol ./codec_gob.ts",
@@ -172,6 +198,7 @@ Deno.test("dynamic imports: a runtime's sockets, and the protocols that not all 
   for (const { from, to, isDynamic } of imports) {
     const target = moduleOf(to);
     if (isDynamic || target === undefined || FOR_TESTS.includes(from)) continue;
+    if (from === "dns_deno") continue; // Deno has node:dns too, which tells TTLs
     assert(!APART.includes(target), `${from}.ts imports ${to}`);
   }
 });

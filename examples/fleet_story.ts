@@ -1,0 +1,151 @@
+/**
+ * What a fleet goes through while its clients call: servers join, leave and
+ * are killed, and the source that tells of them is gone for a while. Told of
+ * etcd by `etcd_demo.ts`, and of DNS by its test.
+ */
+
+import { type Discovery, SelectMode, XClient } from "@geerpc/xclient";
+import { until } from "../tests/processes.ts";
+import type { ServerProcess } from "./server_process.ts";
+import { total, Traffic } from "./traffic.ts";
+
+/** A source of servers, and what may happen to it. */
+export interface StorySource {
+  /** What tells the client of servers. */
+  readonly discovery: Discovery & AsyncDisposable & { readonly staleMs: number };
+  /** The longest that a killed server may stay listed, in milliseconds. */
+  readonly goneMs: number;
+  /** And the longest, once the source is back, if it was killed while the source was gone. */
+  readonly goneAfterOutageMs: number;
+  /** Starts a server; resolves when it listens. */
+  start(name: string): Promise<ServerProcess>;
+  /** Resolves when a server is registered. */
+  registered(server: ServerProcess): Promise<void>;
+  /** A server says goodbye, and ends. */
+  leave(server: ServerProcess): Promise<void>;
+  /** A server has been killed. */
+  lost(server: ServerProcess): Promise<void>;
+  /** The source is gone. */
+  fail(): Promise<void>;
+  /** The source is back. */
+  recover(): Promise<void>;
+}
+
+/** What came of it. */
+export interface Story {
+  /** What was to happen and did not. */
+  readonly missing: readonly string[];
+  /** How many calls were answered. */
+  readonly answered: number;
+  /** What the others failed with. */
+  readonly errors: readonly unknown[];
+}
+
+const CALLERS = 8;
+/** Between a caller's calls: a load, but not all that two cores can bear. */
+const PAUSE_MS = 5;
+
+/** Lets it all happen. */
+export async function tellStory(
+  source: StorySource,
+  options: { outageMs: number; show: (line: string) => void },
+): Promise<Story> {
+  const { discovery } = source;
+  const missing: string[] = [];
+  const verify = (what: string, happened: boolean) => {
+    options.show(`  ${happened ? "ok" : "NO"}  ${what}`);
+    if (!happened) missing.push(what);
+  };
+  const lists = (server: ServerProcess) => discovery.current?.includes(server.address) ?? false;
+
+  const first = await Promise.all(["s1", "s2", "s3", "s4", "s5"].map((name) => source.start(name)));
+  await Promise.all(first.map((server) => source.registered(server)));
+  await discovery.refresh();
+  await until("five servers are listed", () => discovery.current?.length === 5);
+
+  const xclient = new XClient(discovery, {
+    mode: SelectMode.RoundRobin,
+    idempotent: ["Node.Name"],
+  });
+  const call = async () => {
+    const name = await xclient.call<string>("Node.Name", null, { timeoutMs: 5000 });
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    return name;
+  };
+  const traffic = new Traffic(call, CALLERS);
+  const tallies = [traffic.nextPhase()];
+  const seen = (name: string) => tallies.some(({ answered }) => answered.has(name));
+  const joins = async (server: ServerProcess, what: string) => {
+    await source.registered(server);
+    const tookMs = await until(`${server.name} answers`, () => seen(server.name));
+    verify(`${what} answers ${ms(tookMs)} after it registered, within 1 s`, tookMs < 1000);
+  };
+  const goes = async (server: ServerProcess, what: string, limitMs = source.goneMs) => {
+    const tookMs = await until(`${server.name} is not listed`, () => !lists(server));
+    verify(
+      `${what} is out of the list ${ms(tookMs)} later, within ${limitMs} ms`,
+      tookMs <= limitMs,
+    );
+  };
+  try {
+    await until("all five answer", () => first.every(({ name }) => seen(name)));
+    options.show("  ok  five servers answer");
+
+    await joins(await source.start("s6"), "a sixth server");
+
+    const [s1, s2, s3] = first;
+    const leaving = source.leave(s1);
+    await goes(s1, "a server that says goodbye");
+    await leaving;
+
+    await s2.kill();
+    await Promise.all([source.lost(s2), goes(s2, "a server that was killed")]);
+
+    const before = discovery.current;
+    tallies.push(traffic.nextPhase());
+    const failedAt = performance.now();
+    await source.fail();
+    await s3.kill();
+    await source.lost(s3);
+    const starting = source.start("s7");
+    await until(
+      "the outage lasts",
+      () => performance.now() - failedAt >= options.outageMs,
+      options.outageMs + 5000,
+    );
+    verify(
+      `the source is gone for ${ms(options.outageMs)}, one server with it: the list stays, ${
+        ms(discovery.staleMs)
+      } old`,
+      discovery.current === before && discovery.staleMs > options.outageMs / 2,
+    );
+    const during = total(tallies[1].answered);
+    verify(`${during} calls were answered in the outage`, during > 0);
+    const returnedAt = performance.now();
+    await source.recover();
+    options.show(`      the source is back after ${ms(performance.now() - returnedAt)}`);
+    const s7 = await starting;
+    await Promise.all([
+      joins(s7, "a server that was started in the outage"),
+      goes(s3, "the one that was killed in it", source.goneAfterOutageMs),
+    ]);
+    tallies.push(traffic.nextPhase());
+    const left = [first[3], first[4], s7];
+    await until(
+      "the others answer on",
+      () => left.every(({ name }) => tallies[2].answered.has(name)),
+    );
+    verify("s4, s5, s6 and s7 are what is left", discovery.current?.length === 4);
+  } finally {
+    await traffic.stop();
+    await xclient.close();
+  }
+  const answered = tallies.reduce((sum, tally) => sum + total(tally.answered), 0);
+  const errors = tallies.flatMap((tally) => tally.errors);
+  verify(`${answered} calls were answered, ${errors.length} failed`, errors.length === 0);
+  return { missing, answered, errors };
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(0)} ms`;
+}

@@ -1,0 +1,97 @@
+/**
+ * What a discovery makes of listings: the servers that are there, as far as
+ * anyone can know after a registry has restarted.
+ *
+ * @module
+ */
+
+import { type Endpoint, parseAddress } from "./address.ts";
+import type { Listing } from "./registry_protocol.ts";
+
+interface Known {
+  readonly server: string;
+  readonly leaseMs: number;
+}
+
+/**
+ * The servers that registries have told of.
+ *
+ * A registry that has restarted, or another one that is asked in its place,
+ * knows at first only those servers that have beaten since. The others are
+ * not gone for that: each is kept for its lease, within which it has to turn
+ * up. So a registry's restart takes no healthy server out of any list.
+ */
+export class RegistryView {
+  #instance: string | undefined;
+  #version = -1;
+  /** What the registry lists. */
+  #listed = new Map<string, Known>();
+  /** What one before it listed, and until when that counts. */
+  readonly #awaited = new Map<string, { server: string; untilMs: number }>();
+
+  /**
+   * Takes a listing in.
+   *
+   * @param listing What a registry says.
+   * @param nowMs The present time.
+   * @param skip Told of each address that is not valid, which is left out.
+   * @returns `false` if it is older than what is known.
+   */
+  take(listing: Listing, nowMs: number, skip: (server: string, error: unknown) => void): boolean {
+    const { instance, version } = listing;
+    const isSame = instance === this.#instance;
+    if (isSame && version < this.#version) return false;
+    this.#instance = instance;
+    this.#version = version;
+
+    const listed = new Map<string, Known>();
+    for (const { server, leaseMs } of listing.servers) {
+      let endpoint: Endpoint;
+      try {
+        endpoint = parseAddress(server);
+      } catch (error) {
+        skip(server, error);
+        continue;
+      }
+      if (!listed.has(endpoint.address)) listed.set(endpoint.address, { server, leaseMs });
+    }
+    if (!isSame) {
+      for (const [address, { server, leaseMs }] of this.#listed) {
+        if (!this.#awaited.has(address)) {
+          this.#awaited.set(address, { server, untilMs: nowMs + leaseMs });
+        }
+      }
+    }
+    for (const address of listed.keys()) this.#awaited.delete(address);
+    this.#listed = listed;
+    return true;
+  }
+
+  /**
+   * The servers, sorted.
+   *
+   * @param nowMs The present time.
+   */
+  servers(nowMs: number): string[] {
+    const servers = [...this.#listed.values()].map(({ server }) => server);
+    for (const [address, { server, untilMs }] of this.#awaited) {
+      if (untilMs > nowMs) servers.push(server);
+      else this.#awaited.delete(address);
+    }
+    return servers.sort();
+  }
+
+  /** When a server is waited for no longer; `Infinity` if none is. */
+  get dueAtMs(): number {
+    let dueAtMs = Infinity;
+    for (const { untilMs } of this.#awaited.values()) dueAtMs = Math.min(dueAtMs, untilMs);
+    return dueAtMs;
+  }
+
+  /** Forgets all: what is told next is all there is. */
+  clear(): void {
+    this.#instance = undefined;
+    this.#listed.clear();
+    this.#awaited.clear();
+  }
+}

@@ -1,0 +1,117 @@
+/** A real name server, dnsmasq, on a free loopback port, whose records change. */
+
+import { Resolver } from "node:dns/promises";
+import { writeFileSync } from "node:fs";
+import { freePorts, isMissing, Program, scratchFolder, until } from "./processes.ts";
+
+/** Whether tests with a real name server are left out here. */
+export const isDnsmasqMissing: boolean = isMissing("dnsmasq", "dnsmasq-base");
+
+/** One SRV record. */
+export interface Service {
+  name: string;
+  target: string;
+  port: number;
+  priority?: number;
+  weight?: number;
+}
+
+/** A name server that knows only what it is told, all of it below `example`. */
+export class NameServer {
+  /** Where it listens. */
+  readonly address: string;
+  readonly #port: number;
+  readonly #folder = scratchFolder("xclient_dns");
+  readonly #ttlSeconds: number;
+  #program: Program | undefined;
+  #services: readonly Service[] = [];
+  #generation = 0;
+
+  private constructor(port: number, ttlSeconds: number) {
+    this.#port = port;
+    this.#ttlSeconds = ttlSeconds;
+    this.address = `127.0.0.1:${port}`;
+  }
+
+  /** Starts one. */
+  static async start(options: { ttlSeconds?: number } = {}): Promise<NameServer> {
+    const [port] = await freePorts(1);
+    const server = new NameServer(port, options.ttlSeconds ?? 1);
+    server.#writeHosts({});
+    await server.run();
+    return server;
+  }
+
+  /** Starts it again. */
+  async run(): Promise<void> {
+    const settings = [
+      `port=${this.#port}`,
+      "listen-address=127.0.0.1",
+      "bind-interfaces",
+      "no-resolv",
+      "no-hosts",
+      "local=/example/",
+      `local-ttl=${this.#ttlSeconds}`,
+      `addn-hosts=${this.#folder.path}/hosts`,
+      ...this.#services.map(({ name, target, port, priority = 0, weight = 0 }) =>
+        `srv-host=${name},${target},${port},${priority},${weight}`
+      ),
+    ];
+    writeFileSync(`${this.#folder.path}/conf`, settings.join("\n") + "\n");
+    const program = new Program("dnsmasq", ["-d", "-C", `${this.#folder.path}/conf`]);
+    this.#program = program;
+    await this.#serves(program);
+  }
+
+  /** Changes the addresses while it runs; resolves when it answers with them. */
+  async setHosts(hosts: Readonly<Record<string, readonly string[]>>): Promise<void> {
+    this.#writeHosts(hosts);
+    this.#program!.signal("SIGHUP");
+    await this.#serves(this.#program!);
+  }
+
+  /** Changes the SRV records, for which dnsmasq has to be started again. */
+  async setServices(services: readonly Service[]): Promise<void> {
+    this.#services = services;
+    await this.kill();
+    await this.run();
+  }
+
+  /** It says nothing any more, and keeps its port. */
+  pause(): void {
+    this.#program?.signal("SIGSTOP");
+  }
+
+  /** It goes on. */
+  resume(): void {
+    this.#program?.signal("SIGCONT");
+  }
+
+  /** `kill -9`. */
+  async kill(): Promise<void> {
+    await this.#program?.kill();
+  }
+
+  /** Ends it, and removes its files. */
+  async stop(): Promise<void> {
+    await this.kill();
+    this.#folder.remove();
+  }
+
+  #writeHosts(hosts: Readonly<Record<string, readonly string[]>>): void {
+    const lines = Object.entries(hosts)
+      .flatMap(([name, addresses]) => addresses.map((address) => `${address} ${name}`));
+    lines.push(`127.0.0.1 generation-${++this.#generation}.example`);
+    writeFileSync(`${this.#folder.path}/hosts`, lines.join("\n") + "\n");
+  }
+
+  async #serves(program: Program): Promise<void> {
+    const name = `generation-${this.#generation}.example`;
+    await until(`dnsmasq knows ${name}`, async () => {
+      if (program.isOver) throw new Error(`dnsmasq has ended: ${program.output}`);
+      const resolver = new Resolver({ timeout: 500, tries: 1 });
+      resolver.setServers([this.address]);
+      return await resolver.resolve4(name).then(() => true, () => false);
+    });
+  }
+}

@@ -1,0 +1,167 @@
+/** A real etcd, of one member or three, on free loopback ports. */
+
+import { freePorts, isMissing, Program, scratchFolder, until } from "./processes.ts";
+
+/** Whether tests with a real etcd are left out here. */
+export const isEtcdMissing: boolean = isMissing("etcd", "etcd-server");
+
+/** What `EtcdCluster.start` may be told. */
+export interface EtcdClusterOptions {
+  /** How many members. Default 1. */
+  members?: number;
+  /** More arguments for each. */
+  args?: string[];
+  /** Whether clients have to use TLS; the certificate is etcd's own. */
+  tls?: boolean;
+}
+
+interface Member {
+  readonly name: string;
+  readonly url: string;
+  readonly args: string[];
+  program: Program | undefined;
+}
+
+/** One etcd, or several that are one cluster. */
+export class EtcdCluster {
+  readonly #members: Member[];
+  readonly #folder: { path: string; remove(): void };
+
+  private constructor(members: Member[], folder: { path: string; remove(): void }) {
+    this.#members = members;
+    this.#folder = folder;
+  }
+
+  /** Starts it; resolves when it answers. */
+  static async start(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
+    const { members: count = 1, args = [], tls = false } = options;
+    const folder = scratchFolder("xclient_etcd");
+    const ports = await freePorts(count * 2);
+    const names = Array.from({ length: count }, (_, index) => `m${index}`);
+    const peerUrl = (index: number) => `http://127.0.0.1:${ports[count + index]}`;
+    const all = names.map((name, index) => `${name}=${peerUrl(index)}`).join();
+    const members = names.map((name, index): Member => {
+      const url = `${tls ? "https" : "http"}://127.0.0.1:${ports[index]}`;
+      return {
+        name,
+        url,
+        program: undefined,
+        args: [
+          ["--name", name],
+          ["--data-dir", `${folder.path}/${name}`],
+          ["--listen-client-urls", url],
+          ["--advertise-client-urls", url],
+          ["--listen-peer-urls", peerUrl(index)],
+          ["--initial-advertise-peer-urls", peerUrl(index)],
+          ["--initial-cluster", all],
+          ["--log-level", "error"],
+          ...(tls ? [["--auto-tls"]] : []),
+          args,
+        ].flat(),
+      };
+    });
+    const cluster = new EtcdCluster(members, folder);
+    try {
+      for (const { name } of members) cluster.run(name);
+      if (!tls) await Promise.all(members.map((member) => cluster.#answers(member)));
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  /** Where its members listen. */
+  get endpoints(): string[] {
+    return this.#members.map(({ url }) => url);
+  }
+
+  /** The names of its members. */
+  get names(): string[] {
+    return this.#members.map(({ name }) => name);
+  }
+
+  /** Where its files are. */
+  get folder(): string {
+    return this.#folder.path;
+  }
+
+  /** Starts a member, or all, again. */
+  run(name = this.names[0]): void {
+    const member = this.#find(name);
+    member.program = new Program("etcd", member.args);
+  }
+
+  /** Resolves when a member answers, writes included. */
+  async answers(name = this.names[0]): Promise<void> {
+    await this.#answers(this.#find(name));
+  }
+
+  /** `kill -9`. */
+  async kill(name = this.names[0]): Promise<void> {
+    await this.#find(name).program?.kill();
+  }
+
+  /** The name of the member that leads. */
+  async leader(): Promise<string> {
+    const status = await this.ask("/v3/maintenance/status", {});
+    const { members } = await this.ask("/v3/cluster/member/list", {}) as {
+      members: { ID: string; name: string }[];
+    };
+    return members.find(({ ID }) => ID === status.leader)!.name;
+  }
+
+  /** Asks a member that runs. */
+  async ask(path: string, body: unknown, token?: string): Promise<Record<string, unknown>> {
+    const member = this.#members.find(({ program }) => program && !program.isOver)!;
+    const response = await this.#post(member.url + path, body, 5000, token);
+    const answer = await response.json();
+    if (!response.ok) throw new Error(`${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  /** Puts a key. */
+  async put(key: string, value: string): Promise<void> {
+    await this.ask("/v3/kv/put", { key: btoa(key), value: btoa(value) });
+  }
+
+  /** Ends it, and removes its files. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#members.map(({ program }) => program?.kill()));
+    this.#folder.remove();
+  }
+
+  async #answers({ name, url, program }: Member): Promise<void> {
+    await until(`etcd ${name} answers`, async () => {
+      if (program?.isOver) throw new Error(`etcd ${name} has ended: ${program.output}`);
+      try {
+        const body = { key: btoa("a"), count_only: true };
+        const response = await this.#post(`${url}/v3/kv/range`, body, 1000);
+        return response.status < 500; // with users, it refuses
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  async #post(url: string, body: unknown, limitMs: number, token?: string): Promise<Response> {
+    const ending = new AbortController();
+    const timer = setTimeout(() => ending.abort(new Error(`${url}: no answer`)), limitMs);
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        body: JSON.stringify(body),
+        headers: token ? { Authorization: token } : {},
+        signal: ending.signal,
+      });
+      const { status } = response;
+      return new Response(await response.text(), { status });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #find(name: string): Member {
+    return this.#members.find((member) => member.name === name)!;
+  }
+}

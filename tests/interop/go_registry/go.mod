@@ -1,0 +1,3 @@
+module xclient/registry
+
+go 1.21

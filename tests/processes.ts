@@ -1,0 +1,127 @@
+/**
+ * Real servers of others, as processes of their own: they are started on free
+ * loopback ports, killed as a crash would, and gone when the test ends.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import process from "node:process";
+
+/** How long a program may take until it answers. */
+const START_MS = 20_000;
+const POLL_MS = 20;
+
+/** Where a program is, or `undefined` if it is not installed. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
+  return folders.map((folder) => `${folder}/${name}`).find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
+ * Whether tests that need a program are left out: only where it is missing,
+ * which is said, and never in CI.
+ */
+export function isMissing(name: string, debian: string): boolean {
+  if (findProgram(name) !== undefined) return false;
+  const how = `${name} is not installed (Debian: apt-get install ${debian})`;
+  if (process.env.CI) throw new Error(`${how}; in CI its tests are not left out`);
+  console.error(`Tests are left out: ${how}`);
+  return true;
+}
+
+/**
+ * Ports of loopback that were free a moment ago. They lie below those that
+ * systems hand out by themselves: a server that is started again finds its
+ * port free.
+ */
+export async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    if (!ports.has(port) && await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.on("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+/** A folder that is gone when the test ends. */
+export function scratchFolder(name: string): { path: string; remove(): void } {
+  const path = mkdtempSync(`${tmpdir()}/${name}_`);
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Waits until something holds, asking again and again; fails in the end. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  limitMs = START_MS,
+): Promise<number> {
+  const startedAt = performance.now();
+  for (;;) {
+    if (await holds()) return performance.now() - startedAt;
+    if (performance.now() - startedAt > limitMs) {
+      throw new Error(`not within ${limitMs} ms: ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** A program that runs. */
+export class Program {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  #output = "";
+  #isOver = false;
+
+  constructor(name: string, args: string[]) {
+    const path = findProgram(name);
+    if (path === undefined) throw new Error(`${name} is not installed`);
+    this.#child = spawn(path, args, { stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
+      stream.on("data", (chunk) => this.#output = (this.#output + chunk).slice(-4000));
+    }
+    this.#ended = new Promise((resolve) => {
+      this.#child.on("close", () => {
+        this.#isOver = true;
+        resolve();
+      });
+    });
+  }
+
+  /** Whether it has ended. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The last that it has written, for messages. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Sends a signal. */
+  signal(signal: "SIGHUP" | "SIGSTOP" | "SIGCONT"): void {
+    process.kill(this.#child.pid!, signal);
+  }
+
+  /** Kills it, as `kill -9` does. */
+  async kill(): Promise<void> {
+    if (!this.#isOver) process.kill(this.#child.pid!, "SIGKILL");
+    await this.#ended;
+  }
+}

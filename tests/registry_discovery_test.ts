@@ -1,0 +1,199 @@
+/** Discovery from a registry: streams, polling, lists by hand, and the end. */
+
+import { assertEquals, assertThrows } from "@std/assert";
+import { RegistryDiscovery } from "../registry.ts";
+import { SelectMode } from "../selector.ts";
+import { assertFails, failure } from "./helpers.ts";
+import { goRegistry, Watched, withDiscovery } from "./registry_watched.ts";
+import { inWeb, ORIGIN, REGISTRY, settle } from "./registry_web.ts";
+
+const [A, B, C] = ["tcp@a:1", "tcp@b:1", "tcp@c:1"];
+
+withDiscovery("a change in the registry is in the list at once", async (web, watched) => {
+  web.registry();
+  await web.post(A);
+  assertEquals(watched.current, undefined);
+  assertEquals(web.requests.length, 1, "it asks when it is used");
+  assertEquals(await watched.discovery.getAll(), [A]);
+  await web.post(B);
+  await settle();
+  assertEquals(watched.current, [A, B]);
+  await web.clock.advance(300_000);
+  assertEquals(watched.take(), ["changed", "changed", "empty"]);
+  assertEquals(watched.current, [A, B], "the last good list");
+  assertEquals(web.requests.filter((one) => one.startsWith("GET")).length, 1, "one stream");
+});
+
+withDiscovery("getAll gives a copy, and get picks", async (web, { discovery }) => {
+  web.registry();
+  await web.post(A);
+  (await discovery.getAll()).pop();
+  assertEquals(await discovery.getAll(), [A]);
+  assertEquals(await discovery.get(SelectMode.RoundRobin), A);
+  await assertFails(discovery.get("best" as SelectMode), { code: "invalid_argument" });
+});
+
+withDiscovery("watchers get each list until they end", async (web, { discovery }) => {
+  web.registry();
+  await web.post(A);
+  const leave = new AbortController();
+  const seen: (readonly string[])[] = [];
+  const watching = (async () => {
+    for await (const list of discovery.watch(leave.signal)) seen.push(list);
+  })();
+  await settle();
+  await web.post(B);
+  await settle();
+  leave.abort();
+  await watching;
+  await web.clock.advance(20);
+  await web.post(C);
+  await settle();
+  assertEquals(seen, [[A], [A, B]]);
+  assertEquals(discovery.current, [A, B, C]);
+  const ended = (async () => {
+    for await (const _ of discovery.watch(new AbortController().signal));
+  })();
+  await settle();
+  await discovery.close();
+  await ended;
+  for await (const _ of discovery.watch(leave.signal)) throw new Error("it has aborted");
+});
+
+withDiscovery("callers share one first request", async (web, { discovery }) => {
+  web.registry();
+  await web.post(A);
+  const lists = await Promise.all([discovery.getAll(), discovery.getAll(), discovery.refresh()]);
+  assertEquals(lists, [[A], [A], undefined]);
+  assertEquals(web.requests.length, 2);
+});
+
+withDiscovery("Go's registry is asked every ten seconds, give or take", async (web, watched) => {
+  let servers = " tcp@b:1, tcp@a:1,";
+  web.at(ORIGIN, goRegistry(() => servers));
+  assertEquals(await watched.discovery.getAll(), [A, B]);
+  servers = C;
+  await web.clock.advance(9999);
+  assertEquals(watched.current, [A, B]);
+  await web.clock.advance(1);
+  assertEquals(watched.current, [C]);
+  servers = "";
+  await web.clock.advance(10_000);
+  assertEquals(watched.current, [C]);
+  assertEquals(watched.discovery.staleMs, 10_000, "nobody says so any more");
+  assertEquals(watched.take(), ["changed", "changed", "empty"]);
+  servers = B;
+  await watched.discovery.refresh();
+  assertEquals(watched.current, [B], "on demand");
+});
+
+withDiscovery("jitter is a tenth", async (web, { discovery }) => {
+  web.at(ORIGIN, goRegistry(() => A));
+  await discovery.refresh();
+  await web.clock.advance(10_989);
+  assertEquals(web.requests.length, 1);
+  await web.clock.advance(1);
+  assertEquals(web.requests.length, 2);
+}, { random: () => 0.9949 });
+
+withDiscovery("no stream is asked for if none is wanted", async (web, watched) => {
+  web.registry();
+  await web.post(A);
+  await watched.discovery.refresh();
+  await web.post(B);
+  await settle();
+  assertEquals(watched.current, [A]);
+  await web.clock.advance(10_000);
+  assertEquals(watched.current, [A, B]);
+}, { stream: false });
+
+withDiscovery(
+  "a list put in place by hand stays until a registry says otherwise",
+  async (web, watched) => {
+    const { discovery } = watched;
+    await discovery.update([A]);
+    assertEquals(await discovery.getAll(), [A], "no registry is needed for it");
+    await assertFails(discovery.update(["nonsense"]), { code: "invalid_argument" });
+    await web.clock.advance(1000);
+    assertEquals(watched.current, [A]);
+    web.registry();
+    await web.post(B);
+    await web.clock.advance(10_000);
+    assertEquals(watched.current, [B]);
+    assertEquals(watched.take().filter((type) => type === "changed").length, 2);
+  },
+);
+
+Deno.test("closing ends everything, whatever it is doing", () =>
+  inWeb(async (web) => {
+    const closed = { code: "canceled", message: REGISTRY } as const;
+    const states: ((watched: Watched) => Promise<unknown> | undefined)[] = [
+      () => undefined,
+      ({ discovery }) => assertFails(discovery.getAll(), closed), // asks, hanging
+      ({ discovery }) => {
+        web.at(ORIGIN, "down");
+        return failure(discovery.getAll()); // pauses
+      },
+      ({ discovery }) => {
+        web.registry();
+        return discovery.getAll(); // streams
+      },
+      ({ discovery }) => {
+        web.at(ORIGIN, goRegistry(() => A));
+        return discovery.getAll(); // polls
+      },
+    ];
+    for (const begin of states) {
+      web.at(ORIGIN, "hangs");
+      const watched = new Watched(web);
+      const begun = begin(watched);
+      await settle();
+      await Promise.all([watched.discovery.close(), watched.discovery[Symbol.asyncDispose]()]);
+      await begun;
+      await settle();
+      const asked = web.requests.length;
+      await assertFails(watched.discovery.refresh(), closed);
+      assertEquals(web.requests.length, asked);
+      assertEquals(web.open, 0);
+    }
+  }));
+
+Deno.test("an abort ends everything, too", () =>
+  inWeb(async (web) => {
+    web.registry();
+    await web.post(A);
+    const abort = new AbortController();
+    const { discovery } = new Watched(web, { signal: abort.signal });
+    await discovery.refresh();
+    const reason = new Error("enough");
+    abort.abort(reason);
+    await discovery.close();
+    await settle();
+    assertEquals(web.open, 0);
+    assertEquals(await failure(discovery.refresh()), reason);
+    assertEquals(await discovery.getAll(), [A], "the last list can be had");
+
+    const late = new Watched(web, { signal: abort.signal });
+    assertEquals(await failure(late.discovery.getAll()), reason);
+    await late.discovery.close();
+  }));
+
+Deno.test("headers go with each request", () =>
+  inWeb(async (web) => {
+    const seen: (string | null)[] = [];
+    web.at(ORIGIN, (request) => {
+      seen.push(request.headers.get("authorization"));
+      return goRegistry(() => A)();
+    });
+    const { discovery } = new Watched(web, { headers: { authorization: "Bearer x" } });
+    await discovery.refresh();
+    assertEquals(seen, ["Bearer x"]);
+    await discovery.close();
+  }));
+
+Deno.test("what is no registry's URL is refused", () => {
+  for (const url of ["", "registry:9999", "ftp://registry", "10.0.0.1:9999", []]) {
+    assertThrows(() => new RegistryDiscovery(url), TypeError, "registry");
+  }
+  assertThrows(() => new RegistryDiscovery(ORIGIN, { refreshMs: 0 }), RangeError, "refreshMs");
+});

@@ -1,0 +1,239 @@
+/** Discovery from registries that are down, hang, restart, lie, or say nothing. */
+
+import { assert, assertEquals } from "@std/assert";
+import { SelectMode } from "../selector.ts";
+import { assertFails, failure } from "./helpers.ts";
+import { goRegistry, Watched, withDiscovery } from "./registry_watched.ts";
+import { inWeb, ORIGIN, REGISTRY, settle } from "./registry_web.ts";
+
+const [A, B, C] = ["tcp@a:1", "tcp@b:1", "tcp@c:1"];
+
+withDiscovery(
+  "a registry that is down at first fails clearly, and recovers",
+  async (web, watched) => {
+    const { discovery } = watched;
+    const wanted = {
+      code: "unavailable",
+      execution: "not_sent",
+      address: REGISTRY,
+      message: "connection refused",
+    } as const;
+    await assertFails(discovery.getAll(), wanted);
+    await assertFails(discovery.get(SelectMode.Random), wanted);
+    await assertFails(discovery.getAll(), wanted);
+    assertEquals(web.requests.length, 1, "callers don't hurry it");
+    await assertFails(discovery.refresh(), wanted);
+    assertEquals(web.requests.length, 2, "refresh does");
+    web.registry();
+    await web.post(A);
+    await web.clock.advance(200); // the second pause: 200 ms at the most
+    assertEquals(await discovery.getAll(), [A]);
+    assertEquals(watched.take(), ["failed", "failed", "changed", "recovered"]);
+  },
+);
+
+withDiscovery("a registry that hangs fails in time", async (web, { discovery }) => {
+  web.at(ORIGIN, "hangs");
+  const failed = failure(discovery.getAll());
+  await web.clock.advance(5000);
+  assert(String(await failed).includes("no list of servers came within 5000 ms"));
+});
+
+withDiscovery("an outage keeps the list, and staleMs tells its age", async (web, watched) => {
+  const { discovery } = watched;
+  web.registry({ timeoutMs: Infinity });
+  await web.post(A);
+  await web.post(B);
+  assertEquals(discovery.staleMs, Infinity);
+  await discovery.refresh();
+  assertEquals(discovery.staleMs, 0);
+  await web.clock.advance(15_000); // a sign of life
+  assertEquals(discovery.staleMs, 0);
+  web.at(ORIGIN, "down");
+  await web.clock.advance(60_000);
+  assertEquals(watched.current, [A, B]);
+  assertEquals(discovery.staleMs, 60_000);
+  await assertFails(discovery.refresh(), { code: "unavailable" });
+  const asked = web.requests.length;
+  await web.clock.advance(60_000);
+  assert(web.requests.length - asked <= 9, "no oftener than every 7.5 s");
+});
+
+withDiscovery("a stream that falls silent is given up", async (web, watched) => {
+  let streams = 0;
+  const registry = web.registry();
+  await web.post(A);
+  web.at(ORIGIN, async (request) => {
+    const answer = registry.fetch(request);
+    if (streams++ > 0) return answer;
+    // As when the other machine is gone without a word: the first list, then nothing.
+    const reader = answer.body!.getReader();
+    const { value } = await reader.read();
+    await reader.cancel();
+    const body = new ReadableStream({ start: (controller) => controller.enqueue(value) });
+    return new Response(body, { headers: answer.headers });
+  });
+  await watched.discovery.refresh();
+  await web.clock.advance(44_999);
+  assertEquals(watched.take(), ["changed"]);
+  await web.clock.advance(1);
+  assertEquals(watched.take(), ["failed"]);
+  await web.clock.advance(100);
+  assertEquals(watched.take(), ["recovered"]);
+  assertEquals(streams, 2);
+});
+
+withDiscovery(
+  "a restart takes no server out of the list before its lease",
+  async (web, watched) => {
+    web.registry();
+    for (const server of [A, B, C]) await web.post(server, { "X-Geerpc-Timeout-Ms": "10000" });
+    await watched.discovery.refresh();
+    web.registry(); // another, which knows nobody
+    await web.clock.advance(100);
+    assertEquals(watched.current, [A, B, C]);
+    assertEquals(watched.take(), ["changed", "failed", "empty", "recovered"]);
+    await web.post(A);
+    await web.clock.advance(20);
+    assertEquals(watched.current, [A, B, C], "the others have their leases to turn up");
+    await web.post(B, { "X-Geerpc-Timeout-Ms": "1000" });
+    await web.clock.advance(1000);
+    assertEquals(watched.current, [A, C], "whom the new one has seen is its own");
+    await web.clock.advance(9000);
+    assertEquals(watched.current, [A], "who did not turn up is gone");
+  },
+);
+
+withDiscovery("an answer that is older than what is known is left", async (web, watched) => {
+  const registry = web.registry();
+  await web.post(A);
+  await watched.discovery.refresh();
+  let release = () => {};
+  web.at(ORIGIN, async (request) => {
+    const answer = registry.fetch(request); // of now
+    await new Promise<void>((resolve) => release = resolve);
+    return answer;
+  });
+  const refreshed = watched.discovery.refresh();
+  await settle();
+  registry.fetch(
+    new Request(REGISTRY, { method: "POST", headers: { "X-Geerpc-Server": B } }),
+  );
+  await settle();
+  assertEquals(watched.current, [A, B]);
+  release();
+  await refreshed;
+  assertEquals(watched.current, [A, B]);
+});
+
+withDiscovery("after an outage, Go's registry may have forgotten servers", async (web, watched) => {
+  web.at(ORIGIN, goRegistry(() => `${A},${B}`));
+  await watched.discovery.refresh();
+  web.at(ORIGIN, "down");
+  await web.clock.advance(20_000);
+  web.at(ORIGIN, goRegistry(() => A));
+  await web.clock.advance(10_000);
+  assertEquals(watched.discovery.staleMs < 10_000, true);
+  assertEquals(watched.current, [A, B]);
+  await web.clock.advance(300_000);
+  assertEquals(watched.current, [A]);
+});
+
+withDiscovery(
+  "something on the way that holds streams back costs only time",
+  async (web, watched) => {
+    const registry = web.registry();
+    await web.post(A);
+    web.at(ORIGIN, (request) => {
+      const answer = registry.fetch(request);
+      if (answer.headers.get("content-type") !== "text/event-stream") return answer;
+      answer.body!.cancel();
+      return new Response(new ReadableStream(), { headers: answer.headers });
+    });
+    const listed = watched.discovery.getAll();
+    await web.clock.advance(5000);
+    assertEquals(await listed, [A]);
+  },
+);
+
+withDiscovery(
+  "a stream that ends after each first list is asked for ever more rarely",
+  async (web, watched) => {
+    const registry = web.registry();
+    await web.post(A);
+    web.at(ORIGIN, async (request) => {
+      const answer = registry.fetch(request);
+      const reader = answer.body!.getReader();
+      const { value } = await reader.read();
+      await reader.cancel();
+      return new Response(value!, { headers: answer.headers });
+    });
+    await watched.discovery.refresh();
+    await web.clock.advance(60_000);
+    assert(web.requests.length < 20, `${web.requests.length} requests a minute`);
+  },
+);
+
+withDiscovery("what is no address is told once, and skipped", async (web, watched) => {
+  let servers = `nonsense,${A},tcp@b`;
+  web.at(ORIGIN, goRegistry(() => servers));
+  assertEquals(await watched.discovery.getAll(), [A]);
+  await web.clock.advance(10_000);
+  const told = watched.events.flatMap((event) => event.type === "invalid" ? [event] : []);
+  assertEquals(told.map(({ server }) => server), ["nonsense", "tcp@b"]);
+  assert(String(told[0].error).includes("nonsense"));
+  assertEquals(told[0].url, REGISTRY);
+  servers = "nonsense";
+  watched.take();
+  await web.clock.advance(10_000);
+  assertEquals([watched.current, watched.take()], [[A], ["empty"]], "as if it listed none");
+});
+
+withDiscovery("an answer that is none is a failure", async (web, { discovery }) => {
+  for (
+    const [answer, code, why] of [
+      [new Response("<html>"), "data_loss", "no registry's answer"],
+      [new Response('{"servers":[]}'), "data_loss", "no registry's answer"],
+      [new Response("busy\n", { status: 503 }), "unavailable", "answers 503: busy"],
+      [new Response("x".repeat(5_000_000)), "unavailable", "too long"],
+    ] as const
+  ) {
+    web.at(ORIGIN, () => answer);
+    await assertFails(discovery.refresh(), { code, address: REGISTRY, message: why });
+  }
+});
+
+withDiscovery("a registry without servers is no failure", async (web, watched) => {
+  web.registry();
+  assertEquals(await watched.discovery.getAll(), []);
+  await assertFails(watched.discovery.get(SelectMode.Random), { message: "no available servers" });
+  await web.post(A);
+  await settle();
+  assertEquals(watched.current, [A]);
+});
+
+Deno.test("of several registries the first that answers is asked", () =>
+  inWeb(async (web) => {
+    const urls = ["http://one", "http://two", "http://one/_geerpc_/registry"];
+    const watched = new Watched(web, {}, urls);
+    const error = await failure(watched.discovery.getAll());
+    assert(/one.*two/.test(String(error)), String(error));
+    web.registry({}, "http://two");
+    await web.fetch("http://two/_geerpc_/registry", {
+      method: "POST",
+      headers: { "X-Geerpc-Server": A },
+    });
+    await web.clock.advance(100);
+    assertEquals(watched.current, [A]);
+    watched.take();
+
+    web.registry({}, "http://one");
+    await web.clock.advance(15_000);
+    web.at("http://two", "down");
+    await web.clock.advance(100);
+    assertEquals(watched.take(), ["failed", "failed", "empty", "recovered"]);
+    assertEquals(watched.current, [A], "the other one does not know it yet");
+    await web.clock.advance(300_000);
+    assertEquals(watched.current, [A], "nor anybody else");
+    await watched.discovery.close();
+  }));
