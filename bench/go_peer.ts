@@ -2,6 +2,7 @@
 
 import { startPeer } from "./peer.ts";
 import type { Peer } from "./peer.ts";
+import { linesOf } from "./program.ts";
 
 /** A Go program that has been built into a folder of its own. */
 export class GoProgram implements AsyncDisposable {
@@ -86,16 +87,5 @@ export class GoCaller implements AsyncDisposable {
     const { value, done } = await this.#lines.next();
     if (done) throw new Error("Go's client ended");
     return value;
-  }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  let text = "";
-  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
-    text += part;
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-      yield text.slice(0, end);
-      text = text.slice(end + 1);
-    }
   }
 }

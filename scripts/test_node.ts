@@ -64,7 +64,7 @@ export async function testOnNode(filters: string[]): Promise<Run> {
 }
 
 /** The files of a folder below the root, which ends in `/` if not empty. */
-function list(folder: string, deep = true): string[] {
+export function list(folder: string, deep = true): string[] {
   return [...Deno.readDirSync(`${ROOT}/${folder}`)].flatMap((entry) => {
     const path = folder + entry.name;
     if (entry.isDirectory) return deep ? list(`${path}/`) : [];
@@ -73,15 +73,13 @@ function list(folder: string, deep = true): string[] {
 }
 
 /** Writes a file as Node can use it. */
-function emit(file: string, out: string) {
+export function emit(file: string, out: string) {
   const target = `${out}/${file}`;
   Deno.mkdirSync(target.replace(/[^/]*$/, ""), { recursive: true });
   if (!file.endsWith(".ts")) {
     return Deno.copyFileSync(`${ROOT}/${file}`, target);
   }
-  const up = file.startsWith("tests/") || file.startsWith("scripts/")
-    ? "../".repeat(file.split("/").length - 1)
-    : "./";
+  const up = "../".repeat(file.split("/").length - 1) || "./";
   let source = Deno.readTextFileSync(`${ROOT}/${file}`).replace(
     /(\bfrom\s*|\bimport\s*\(?\s*)"(@[^"]+)"/g,
     (all, before, name) => MODULES.has(name) ? `${before}"${up}${MODULES.get(name)}"` : all,

@@ -1,12 +1,14 @@
 // Go's own net/rpc, to compare with.
 //
-//	peer serve                      serves Arith.Sum in gob and in JSON; its first line says where:
+//	peer serve                      serves Arith in gob and in JSON; its first line says where:
 //	                                two addresses. It ends when its standard input does.
-//	peer call gob|json ADDRESS      calls it: reads lines "IN_FLIGHT MILLISECONDS", and answers
-//	                                each with the calls a second.
+//	peer call gob|json ADDRESS      calls Arith.Sum: reads lines "IN_FLIGHT MILLISECONDS", and
+//	                                answers each with the calls a second.
+//	peer load gob|json ADDRESS      calls Arith.Sum and Arith.Echo as package load says.
 package main
 
 import (
+	"bench/load"
 	"bufio"
 	"fmt"
 	"io"
@@ -30,7 +32,23 @@ func (Arith) Sum(args Args, reply *int) error {
 	return nil
 }
 
+func (Arith) Echo(text string, reply *string) error {
+	*reply = text
+	return nil
+}
+
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == "load" {
+		client := connect(os.Args[2], os.Args[3])
+		load.Answer(load.Make(func(a, b int) (sum int, err error) {
+			err = client.Call("Arith.Sum", Args{a, b}, &sum)
+			return
+		}, func(text string) (echo string, err error) {
+			err = client.Call("Arith.Echo", text, &echo)
+			return
+		}))
+		return
+	}
 	if len(os.Args) == 4 && os.Args[1] == "call" {
 		call(os.Args[2], os.Args[3])
 		return
@@ -61,13 +79,18 @@ func listen(serve func(net.Conn)) string {
 	return listener.Addr().String()
 }
 
-func call(kind, address string) {
+func connect(kind, address string) *rpc.Client {
 	dial := rpc.Dial
 	if kind == "json" {
 		dial = jsonrpc.Dial
 	}
 	client, err := dial("tcp", strings.TrimPrefix(address, "tcp@"))
 	check(err)
+	return client
+}
+
+func call(kind, address string) {
+	client := connect(kind, address)
 	fmt.Println("connected")
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		var inFlight, ms int

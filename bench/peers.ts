@@ -1,0 +1,146 @@
+/**
+ * Our clients beside others': `deno task bench:peers`. The same work for all,
+ * client and server in processes of their own, everything once a round.
+ */
+
+import { parseArgs } from "node:util";
+import { contestants } from "./contestants.ts";
+import { describeMachine } from "./machine.ts";
+import type { Figures } from "./peers/measured.ts";
+import { plot } from "./plot.ts";
+import type { Program } from "./program.ts";
+import { print, progress, type Result, type Skipped } from "./report.ts";
+import { measure, type Subject } from "./rounds.ts";
+import { run, Stage } from "./stage.ts";
+import { reached, type WorkSeries } from "./targets.ts";
+
+const WORKS = ["add", "echo1k", "echo64k"];
+const IN_FLIGHT = [1, 64, 256];
+const WARM_UP_MS = 600;
+const USAGE = `Usage: deno task bench:peers [options]
+  --seconds N     how long each measurement takes; 0.25 unless given
+  --rounds N      how many rounds; 7 unless given
+  --only A,B      only those whose name has one of these in it
+  --work A,B      only this work: add, echo1k, echo64k
+  --in-flight N,M only with so many calls in flight: 1, 64, 256
+  --out FOLDER    where the figures and the plot go; bench/results unless given`;
+
+/** A measurement, with the times of single calls. */
+interface PeerSubject extends Subject {
+  readonly work: string;
+  readonly latencies: Figures[];
+}
+
+const { seconds, rounds, only, works, inFlights, out } = options();
+await using stage = new Stage();
+const machine = { ...describeMachine(), ...await versions() };
+const { taking, skipped } = await startAll();
+const subjects = works.flatMap((work) =>
+  inFlights.flatMap((inFlight) =>
+    taking.map(({ name, program }) => subject(name, program, work, inFlight))
+  )
+);
+const estimate = subjects.length * (1.25 * (rounds * seconds + WARM_UP_MS / 1000));
+console.log(
+  `${rounds} rounds of ${subjects.length} measurements of ${seconds} s, ` +
+    `some ${Math.ceil(estimate)} s with the warm-up`,
+);
+let done = 0;
+const measured = await measure(subjects, {
+  rounds,
+  ms: seconds * 1000,
+  warmUpMs: WARM_UP_MS,
+  onProgress: (round, { name, inFlight }) => {
+    const percent = Math.floor(done++ / subjects.length / (rounds + 1) * 100);
+    const what = round === 0 ? "warm-up" : `round ${round} of ${rounds}`;
+    progress(`${percent} %  ${what}: ${name}, ${inFlight} in flight`);
+  },
+});
+progress("");
+
+const series: WorkSeries[] = measured.map((each, place) => ({
+  ...each,
+  work: subjects[place].work,
+  latencies: subjects[place].latencies,
+}));
+const loadAfter = Deno.loadavg()[0];
+const result: Result = {
+  machine: { ...machine, loadAfter },
+  seconds,
+  rounds,
+  skipped,
+  series,
+  ratios: reached(series),
+};
+print(result);
+Deno.mkdirSync(out, { recursive: true });
+Deno.writeTextFileSync(`${out}/peers.json`, JSON.stringify(result, undefined, 2) + "\n");
+Deno.writeTextFileSync(`${out}/peers.svg`, plot(result));
+console.log(`\nfigures: ${out}/peers.json, plot: ${out}/peers.svg`);
+
+/** Starts those who can be started. */
+async function startAll() {
+  const taking: { name: string; program: Program }[] = [];
+  const skipped: Skipped[] = [];
+  for (const { name, start } of contestants(stage)) {
+    if (only !== undefined && !only.some((part) => name.includes(part))) continue;
+    progress(`starting ${name}`);
+    try {
+      taking.push({ name, program: await start() });
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      progress("");
+      console.log(`left out: ${name}: ${error.message}`);
+      skipped.push({ name, reason: error.message });
+    }
+  }
+  progress("");
+  return { taking, skipped };
+}
+
+function subject(name: string, program: Program, work: string, inFlight: number): PeerSubject {
+  const latencies: Figures[] = [];
+  let warm = false;
+  const run = async (ms: number) => {
+    const figures = await program.ask<Figures>(`measure ${work} ${inFlight} ${Math.round(ms)}`);
+    if (warm) latencies.push(figures);
+    warm = true;
+    return figures.calls / figures.ms * 1000;
+  };
+  return { name, work, inFlight, latencies, run };
+}
+
+async function versions(): Promise<{ node: string; go: string }> {
+  const none = () => "none";
+  const node = await run("node", ["--version"], ".").catch(none);
+  const go = await run("go", ["env", "GOVERSION"], ".").catch(none);
+  return { node: node.trim().replace(/^v/, ""), go: go.trim().replace(/^go/, "") };
+}
+
+function options() {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      seconds: { type: "string", default: "0.25" },
+      rounds: { type: "string", default: "7" },
+      only: { type: "string" },
+      work: { type: "string" },
+      "in-flight": { type: "string" },
+      out: { type: "string", default: `${import.meta.dirname}/results` },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  const seconds = Number(values.seconds);
+  const rounds = Number(values.rounds);
+  const works = values.work?.split(",") ?? WORKS;
+  const inFlights = values["in-flight"]?.split(",").map(Number) ?? IN_FLIGHT;
+  const right = seconds > 0 && Number.isInteger(rounds) && rounds >= 1 &&
+    works.every((work) => WORKS.includes(work)) &&
+    inFlights.every((inFlight) => Number.isInteger(inFlight) && inFlight >= 1);
+  if (values.help || !right) {
+    console.log(USAGE);
+    Deno.exit(values.help ? 0 : 2);
+  }
+  const only = values.only?.split(",");
+  return { seconds, rounds, only, works, inFlights, out: values.out };
+}

@@ -1,0 +1,117 @@
+/**
+ * What every program that is measured does, on Deno and on Node: it reads
+ * commands from its standard input, one a line, and answers each with a line
+ * of JSON.
+ */
+
+import process from "node:process";
+import { createInterface } from "node:readline";
+
+/** What one measurement gives. Times of single calls are in microseconds. */
+export interface Figures {
+  readonly calls: number;
+  readonly ms: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** One kind of call. */
+export interface Work {
+  call(): Promise<unknown>;
+  isRight(reply: unknown): boolean;
+}
+
+/** The kinds of calls by name. */
+export type Works = Readonly<Record<string, Work>>;
+
+/** The lengths of the texts that are echoed, by the work's name. */
+export const ECHO_SIZES = { echo1k: 1 << 10, echo64k: 64 << 10 } as const;
+
+/** A slow client's first replies come late, which would count against it: nothing counts before. */
+const LEAD_IN = 0.25;
+/** With more than one call in flight, each caller times every sixteenth of its calls. */
+const STRIDE = 16;
+
+/** Answers commands until the standard input ends, and with it this program. */
+export async function answerLines(answer: (words: string[]) => unknown): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    console.log(JSON.stringify(await answer(line.split(" "))));
+  }
+  process.exit();
+}
+
+/** Makes the works of a client from its two calls. */
+export function worksOf(
+  sum: (a: number, b: number) => Promise<unknown>,
+  echo: (text: string) => Promise<unknown>,
+): Works {
+  const works: Record<string, Work> = {
+    add: { call: () => sum(1, 2), isRight: (reply) => reply === 3 },
+  };
+  for (const [name, size] of Object.entries(ECHO_SIZES)) {
+    const text = "x".repeat(size);
+    works[name] = {
+      call: () => echo(text),
+      isRight: (reply) => typeof reply === "string" && reply.length === size,
+    };
+  }
+  return works;
+}
+
+/** Answers `measure WORK IN_FLIGHT MILLISECONDS`. */
+export function answerWith(works: Works): Promise<void> {
+  return answerMeasures((work, inFlight, ms) => callFor(works[work], inFlight, ms));
+}
+
+/** As {@linkcode answerWith}, for what keeps calls in flight in its own way. */
+export function answerMeasures(
+  measure: (work: string, inFlight: number, ms: number) => Promise<Figures>,
+): Promise<void> {
+  console.log("ready");
+  return answerLines(([command, work, inFlight, ms]) => {
+    if (command !== "measure") throw new Error(`unknown command ${command}`);
+    return measure(work, Number(inFlight), Number(ms));
+  });
+}
+
+/** Sums up. */
+export function figures(calls: number, ms: number, samples: number[]): Figures {
+  const sorted = Float64Array.from(samples).sort();
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] * 1000;
+  return { calls, ms, p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
+}
+
+async function callFor(work: Work, inFlight: number, ms: number): Promise<Figures> {
+  const samples: number[] = [];
+  let replies = 0;
+  let running = true;
+  const check = (reply: unknown) => {
+    if (!work.isRight(reply)) throw new Error(`a wrong reply: ${String(reply).slice(0, 100)}`);
+    replies++;
+  };
+  const callOn = async (_: unknown, place: number) => {
+    for (let turn = place; running; turn++) {
+      if (inFlight > 1 && turn % STRIDE !== 0) {
+        check(await work.call());
+      } else {
+        const from = performance.now();
+        check(await work.call());
+        samples.push(performance.now() - from);
+      }
+    }
+  };
+  const callers = Promise.all(Array.from({ length: inFlight }, callOn));
+  // A caller ends early only by failing.
+  const wait = (ms: number) =>
+    Promise.race([new Promise((resolve) => setTimeout(resolve, ms)), callers]);
+  await wait(ms * LEAD_IN);
+  const from = performance.now();
+  replies = samples.length = 0;
+  await wait(ms);
+  const [calls, passed] = [replies, performance.now() - from];
+  running = false;
+  await callers;
+  return figures(calls, passed, samples);
+}

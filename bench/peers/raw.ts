@@ -1,0 +1,57 @@
+/**
+ * The limit: messages of the size of ours, sent and echoed, and nothing done
+ * with them. Some in flight are one batch that goes there and back.
+ */
+
+import { answerMeasures, ECHO_SIZES, type Figures, figures } from "./measured.ts";
+
+/** A connection. */
+export interface RawConnection {
+  write(bytes: Uint8Array): Promise<unknown>;
+  /** Waits until some bytes have come; resolves to how many. */
+  read(): Promise<number>;
+}
+
+/** The least buffer that does not slow large messages down. */
+export const BUFFER_BYTES = 256 * 1024;
+
+/** The requests as they stand on the wire. */
+const MESSAGES: Readonly<Record<string, string>> = {
+  add: '{"ServiceMethod":"Arith.Sum","Seq":123456}\n{"A":1,"B":2}\n',
+  echo1k: echo(ECHO_SIZES.echo1k),
+  echo64k: echo(ECHO_SIZES.echo64k),
+};
+
+function echo(length: number): string {
+  return `{"ServiceMethod":"Arith.Echo","Seq":123456}\n"${"x".repeat(length)}"\n`;
+}
+
+/** Answers commands over a connection to an echo server. */
+export function answerRaw(connection: RawConnection): Promise<void> {
+  return answerMeasures((work, inFlight, ms) => {
+    const batch = new TextEncoder().encode(MESSAGES[work].repeat(inFlight));
+    return echoFor(connection, batch, inFlight, ms);
+  });
+}
+
+async function echoFor(
+  connection: RawConnection,
+  batch: Uint8Array,
+  inFlight: number,
+  ms: number,
+): Promise<Figures> {
+  const samples: number[] = [];
+  let replies = 0;
+  let now = performance.now();
+  const from = now;
+  while (now - from < ms) {
+    const writing = connection.write(batch);
+    for (let length = 0; length < batch.length;) length += await connection.read();
+    await writing;
+    const before = now;
+    now = performance.now();
+    samples.push(now - before);
+    replies += inFlight;
+  }
+  return figures(replies, now - from, samples);
+}

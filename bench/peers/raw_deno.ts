@@ -1,0 +1,38 @@
+/** The raw echo with Deno's sockets: `raw_deno.ts serve`, `raw_deno.ts call PORT`. */
+
+import { answerRaw, BUFFER_BYTES } from "./raw.ts";
+import { answerLines } from "./measured.ts";
+
+const [command, port] = Deno.args;
+if (command === "serve") {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  console.log(listener.addr.port);
+  answerLines(() => {});
+  for await (const conn of listener) echo(conn);
+} else {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+  conn.setNoDelay(true);
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  await answerRaw({
+    write: (bytes) => writeAll(conn, bytes),
+    async read() {
+      const length = await conn.read(buffer);
+      if (length === null) throw new Error("the echo server closed the connection");
+      return length;
+    },
+  });
+}
+
+async function echo(conn: Deno.TcpConn): Promise<void> {
+  conn.setNoDelay(true);
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  for (;;) {
+    const length = await conn.read(buffer);
+    if (length === null) return conn.close();
+    await writeAll(conn, buffer.subarray(0, length));
+  }
+}
+
+async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}

@@ -1,0 +1,139 @@
+/** Where programs are started: on Deno, on Node with or without npm's peers, in Go. */
+
+import { ownStdFlags } from "../scripts/std.ts";
+import { emit, list } from "../scripts/test_node.ts";
+import { Program } from "./program.ts";
+
+const HERE = `${import.meta.dirname}`;
+
+/** Something that is needed is not here; what needs it is left out. */
+export class Missing extends Error {}
+
+/** Starts a program that is written in TypeScript. */
+export type Launch = (file: string, ...args: string[]) => Promise<Program>;
+
+/** Starts programs, and ends them all. */
+export class Stage implements AsyncDisposable {
+  readonly #programs = new AsyncDisposableStack();
+  readonly #made = new Map<string, Promise<unknown>>();
+  readonly #out = Deno.makeTempDirSync({ prefix: "xclient_bench_" });
+
+  /** Makes something that several need, once. */
+  once<T>(name: string, make: () => Promise<T>): Promise<T> {
+    if (!this.#made.has(name)) this.#made.set(name, make());
+    return this.#made.get(name) as Promise<T>;
+  }
+
+  /** Starts a program; it ends with the stage. */
+  async start(path: string, args: readonly string[]): Promise<Program> {
+    return this.#programs.use(await Program.start(path, args));
+  }
+
+  /** Starts a file of `bench/` on Deno. */
+  readonly deno: Launch = (file, ...args) =>
+    this.start(Deno.execPath(), [
+      "run",
+      "-A",
+      "--v8-flags=--expose-gc",
+      ...ownStdFlags(),
+      `${HERE}/${file}`,
+      ...args,
+    ]);
+
+  /** Starts a file of `bench/` on Node, with the library turned into JavaScript. */
+  readonly node: Launch = async (file, ...args) => {
+    const out = await this.once("node", () => this.#emit());
+    return await this.start("node", [
+      "--expose-gc",
+      `--import=file://${out}/scripts/node/polyfills.js`,
+      `${out}/bench/${file.replace(/ts$/, "js")}`,
+      ...args,
+    ]);
+  };
+
+  /** Starts a file that needs what is in `bench/peers/npm/package.json`. */
+  readonly npm: Launch = async (file, ...args) => {
+    await this.once("npm", () => this.#install());
+    return await this.node(file, ...args);
+  };
+
+  /** Builds a Go program of `bench/peers/`; resolves to its path. */
+  go(folder: string): Promise<string> {
+    return this.once(`go ${folder}`, async () => {
+      const path = `${this.#out}/${folder}_peer`;
+      await run("go", ["build", "-o", path, "."], `${HERE}/peers/${folder}`);
+      return path;
+    });
+  }
+
+  /** Ends all programs and removes what was built for them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#programs.disposeAsync();
+    await Deno.remove(this.#out, { recursive: true });
+  }
+
+  async #emit(): Promise<string> {
+    await run("node", ["--version"], HERE);
+    const out = this.#out;
+    Deno.writeTextFileSync(`${out}/package.json`, '{ "type": "module" }');
+    const files = [...list("", false), ...list("scripts/"), ...list("bench/")];
+    for (const file of files.filter((file) => /\.(ts|proto)$/.test(file))) {
+      emit(file, out);
+      if (!file.endsWith(".ts")) continue;
+      const target = `${out}/${file.replace(/ts$/, "js")}`;
+      // Source maps would count as code to load.
+      const source = Deno.readTextFileSync(target).replace(/^\/\/# sourceMappingURL.*$/m, "");
+      Deno.writeTextFileSync(target, source);
+    }
+    return out;
+  }
+
+  /** Installs once for each version of the list, outside of the repository. */
+  async #install(): Promise<void> {
+    const list = Deno.readTextFileSync(`${HERE}/peers/npm/package.json`);
+    const folder = `${cacheFolder()}/xclient-bench/${await digest(list)}`;
+    const done = `${folder}/installed`;
+    if (!exists(done)) {
+      Deno.mkdirSync(folder, { recursive: true });
+      Deno.writeTextFileSync(`${folder}/package.json`, list);
+      const args = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"];
+      await run("npm", args, folder);
+      Deno.writeTextFileSync(done, "");
+    }
+    Deno.symlinkSync(`${folder}/node_modules`, `${this.#out}/node_modules`);
+  }
+}
+
+/** Runs a program to its end. */
+export async function run(path: string, args: string[], cwd: string): Promise<string> {
+  let result: Deno.CommandOutput;
+  try {
+    result = await new Deno.Command(path, { args, cwd, stdin: "null" }).output();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new Missing(`there is no ${path} here`);
+    throw error;
+  }
+  const { success, stdout, stderr } = result;
+  if (success) return new TextDecoder().decode(stdout);
+  const lines = new TextDecoder().decode(stderr).trim().split("\n");
+  throw new Missing(`${path} ${args[0]} failed: ${lines.at(-1)}`);
+}
+
+function cacheFolder(): string {
+  const home = Deno.env.get("HOME");
+  return Deno.env.get("XDG_CACHE_HOME") ?? (home ? `${home}/.cache` : Deno.makeTempDirSync());
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function digest(text: string): Promise<string> {
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(bytes).toHex().slice(0, 12);
+}
