@@ -135,30 +135,6 @@ export interface ServerCodec {
 
 const encoder = new TextEncoder();
 
-/** How large a buffer is kept between writes. */
-const KEPT_BYTES = 64 * 1024;
-
-/** Text that gathers, and leaves as bytes. */
-export class TextWriter {
-  #text = "";
-  #buffer = new Uint8Array(1024);
-
-  /** Adds text. */
-  append(text: string): void {
-    this.#text += text;
-  }
-
-  /** All that has been added since the last time, as UTF-8. Valid until the next call. */
-  take(): Uint8Array {
-    const text = this.#text;
-    this.#text = "";
-    const most = text.length * 3; // no UTF-16 unit takes more bytes
-    if (most > KEPT_BYTES) return encoder.encode(text);
-    if (most > this.#buffer.length) this.#buffer = new Uint8Array(most * 2);
-    return this.#buffer.subarray(0, encoder.encodeInto(text, this.#buffer).written);
-  }
-}
-
 /**
  * Whether a text is over so many bytes in UTF-8.
  *

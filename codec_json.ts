@@ -7,107 +7,29 @@
 import {
   type ClientCodec,
   excerpt,
-  isLongerThan,
   type Limits,
+  type PendingReply,
   type ReplySink,
   type RequestExtras,
   type RequestSink,
   type ServerCodec,
-  TextWriter,
 } from "./codec.ts";
 import { errorText, isRpcCode, type RpcCode, RpcError } from "./errors.ts";
 import { encodeOption, rejectedBy } from "./geerpc.ts";
 import { REJECTED, verdictOf } from "./go_errors.ts";
-import { LineReader, type LineSink, parse, stringify } from "./json.ts";
-
-/** A header, from either side; every field but these three is an extension of ours. */
-interface Header {
-  ServiceMethod: string;
-  Seq: number;
-  Error: string;
-  Timeout?: number;
-  Meta?: Record<string, string>;
-  Cancel?: boolean;
-  Drain?: boolean;
-  Ping?: boolean;
-  Code?: string;
-  Rejected?: boolean;
-}
-
-const HEADER_START = '{"ServiceMethod":"';
-const BEFORE_SEQ = '","Seq":';
-const NO_ERROR = ',"Error":""}';
-/** What needs no escape in JSON. */
-const PLAIN = /^[\w.$/-]*$/;
-/** Fifteen digits are always a safe integer. */
-const MOST_DIGITS = 15;
-
-/**
- * The usual header, read without building an object: service method, Seq and
- * nothing else. Anything unusual is left to {@linkcode parseHeader}.
- */
-class UsualHeader {
-  serviceMethodFrom = 0;
-  serviceMethodTo = 0;
-  seq = 0;
-
-  read(text: string, from: number, to: number): boolean {
-    if (!text.startsWith(HEADER_START, from)) return false;
-    const quote = text.indexOf('"', from + HEADER_START.length);
-    if (quote < 0 || !text.startsWith(BEFORE_SEQ, quote)) return false;
-    if (text.charCodeAt(quote - 1) === 92) return false; // an escaped quote ends nothing
-    const digits = quote + BEFORE_SEQ.length;
-    let at = digits;
-    let seq = 0;
-    for (let code = text.charCodeAt(at); code >= 48 && code <= 57; code = text.charCodeAt(++at)) {
-      seq = seq * 10 + code - 48;
-    }
-    if (at === digits || at - digits > MOST_DIGITS) return false;
-    const bare = at + 1 === to && text.charCodeAt(at) === 125; // }
-    if (!bare && !(at + NO_ERROR.length === to && text.startsWith(NO_ERROR, at))) return false;
-    this.serviceMethodFrom = from + HEADER_START.length;
-    this.serviceMethodTo = quote;
-    this.seq = seq;
-    return true;
-  }
-}
-
-function broken(what: string): RpcError {
-  return new RpcError("data_loss", what);
-}
-
-function parseHeader(line: string): Header {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw broken(`expected a header of geerpc/json, got ${excerpt(line)}`);
-  }
-  const header = value as Partial<Header> | null;
-  if (typeof header !== "object" || header === null) {
-    throw broken(`expected a header of geerpc/json, got ${excerpt(line)}`);
-  }
-  const { ServiceMethod = "", Seq = 0, Error = "" } = header;
-  if (
-    typeof ServiceMethod !== "string" || typeof Error !== "string" ||
-    !Number.isSafeInteger(Seq) || Seq < 0
-  ) {
-    throw broken(`a header of geerpc/json with a wrong field: ${excerpt(line)}`);
-  }
-  return { ...header, ServiceMethod, Seq, Error };
-}
-
-function isBlank(text: string, from: number, to: number): boolean {
-  return to === from || text.slice(from, to).trim() === "";
-}
+import { parse, stringify } from "./json.ts";
+import { FlatReader } from "./json_flat.ts";
+import { CALL_END, type Header, parseHeader, REPLY_END, UsualHeader } from "./json_header.ts";
+import { LineReader, type Lines, type LineSink } from "./json_lines.ts";
+import { MessageWriter } from "./json_message.ts";
 
 /** The client's half of `geerpc/json`. */
 export class JsonClientCodec implements ClientCodec, LineSink {
   readonly #limits: Limits;
   readonly #lines: LineReader;
-  readonly #writer = new TextWriter();
+  readonly #writer: MessageWriter;
   readonly #usual = new UsualHeader();
-  readonly #names = new Map<string, string>();
+  readonly #flat = new FlatReader();
   #sink!: ReplySink;
   /** The header whose body is to come, unless it is the usual one. */
   #header: Header | undefined;
@@ -121,26 +43,19 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   constructor(limits: Limits, handleTimeoutMs: number) {
     this.#limits = limits;
     this.#lines = new LineReader(limits.maxMessageBytes);
+    this.#writer = new MessageWriter(limits);
     this.#writer.append(encodeOption("application/json", handleTimeoutMs));
   }
 
   request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    const body = stringify(args, this.#limits);
-    let name = this.#names.get(serviceMethod);
-    if (name === undefined) {
-      name = `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":`;
-      if (this.#names.size < 1000) this.#names.set(serviceMethod, name);
+    const { timeoutMs = Infinity, meta } = extras;
+    if (timeoutMs === Infinity && meta === undefined) {
+      return this.#writer.add(seq, serviceMethod, CALL_END, args);
     }
-    let header = name + seq;
-    const { timeoutMs = Infinity } = extras;
-    if (timeoutMs !== Infinity) header += `,"Timeout":${Math.ceil(timeoutMs)}`;
-    if (extras.meta !== undefined) header += `,"Meta":${stringify(extras.meta, this.#limits)}`;
-    header += "}";
-    if (isLongerThan(header, this.#limits.maxMessageBytes)) {
-      const what = `its header is over the limit of ${this.#limits.maxMessageBytes} bytes`;
-      throw new RpcError("resource_exhausted", what);
-    }
-    this.#writer.append(header + "\n" + body + "\n");
+    let more = "";
+    if (timeoutMs !== Infinity) more += `,"Timeout":${Math.ceil(timeoutMs)}`;
+    if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits)}`;
+    this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
   }
 
   cancel(seq: number): void {
@@ -164,28 +79,14 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (this.#lines.atBoundary && !this.#inBody) return;
     const { unfinished } = this.#lines;
     const behind = unfinished === "" ? "" : `, behind ${excerpt(unfinished)}`;
-    throw broken(`the stream ended in the middle of a reply${behind}`);
+    throw new RpcError("data_loss", `the stream ended in the middle of a reply${behind}`);
   }
 
-  line(text: string, from: number, to: number): void {
-    if (this.#inBody) return this.#body(text, from, to);
-    if (this.#usual.read(text, from, to)) {
-      this.#seq = this.#usual.seq;
-      this.#header = undefined;
-    } else {
-      if (isBlank(text, from, to)) return;
-      const header = this.#header = parseHeader(text.slice(from, to));
-      if (header.Drain) this.#sink.drain();
-      else if (header.Seq === 0 && header.Error !== "" && !rejectedBy(header.Error)) {
-        // A rejection of Seq 0 is how a peer answers an extension it doesn't know.
-        throw new RpcError(
-          isRpcCode(header.Code) ? header.Code : "unavailable",
-          `the server refused the connection: ${header.Error}`,
-        );
-      }
-      this.#seq = header.Seq;
+  lines(lines: Lines): void {
+    const { length } = lines.bytes;
+    for (let at = 0; at < length;) {
+      at = this.#inBody ? this.#body(lines, at) : this.#head(lines, at);
     }
-    this.#inBody = true;
   }
 
   tooLong(): void {
@@ -195,20 +96,61 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     this.#sink.take(this.#seq)?.spoil("resource_exhausted", `the reply is ${what}`);
   }
 
-  #body(text: string, from: number, to: number): void {
+  /** Reads a header; returns where the next line begins. */
+  #head(lines: Lines, from: number): number {
+    const next = this.#usual.read(lines, from);
+    if (next > 0) {
+      this.#seq = this.#usual.seq;
+      this.#header = undefined;
+      this.#inBody = true;
+      return next;
+    }
+    const to = lines.endOf(from);
+    const line = lines.text(from, to);
+    if (isBlank(line)) return to + 1;
+    const header = this.#header = parseHeader(line);
+    if (header.Drain) this.#sink.drain();
+    else if (header.Seq === 0 && header.Error !== "" && !rejectedBy(header.Error)) {
+      // A rejection of Seq 0 is how a peer answers an extension it doesn't know.
+      throw new RpcError(
+        isRpcCode(header.Code) ? header.Code : "unavailable",
+        `the server refused the connection: ${header.Error}`,
+      );
+    }
+    this.#seq = header.Seq;
+    this.#inBody = true;
+    return to + 1;
+  }
+
+  /** Reads a body; returns where the next line begins. */
+  #body(lines: Lines, from: number): number {
     this.#inBody = false;
     // Only now: until its body has come, it can be given up or lost.
     const call = this.#sink.take(this.#seq);
-    if (call === undefined) return; // nobody waits for it
     const header = this.#header;
+    if (call !== undefined && header === undefined) {
+      const next = this.#flat.read(lines.bytes, from);
+      if (next > 0) {
+        call.resolve(this.#flat.value);
+        return next;
+      }
+    }
+    const to = lines.endOf(from);
+    if (call === undefined) return to + 1; // nobody waits for it
     if (header !== undefined && header.Error !== "") {
       const verdict = header.Rejected === true ? REJECTED : verdictOf(header.Error);
       const code = isRpcCode(header.Code) ? header.Code : verdict.code;
-      return call.fail(code, header.Error, verdict.execution);
+      call.fail(code, header.Error, verdict.execution);
+    } else {
+      this.#resolve(call, lines.text(from, to));
     }
+    return to + 1;
+  }
+
+  #resolve(call: PendingReply, text: string): void {
     let value: unknown;
     try {
-      value = parse(text.slice(from, to), this.#limits);
+      value = parse(text, this.#limits);
     } catch (cause) {
       return call.spoil("data_loss", `the reply can't be decoded: ${errorText(cause)}`, cause);
     }
@@ -220,18 +162,21 @@ export class JsonClientCodec implements ClientCodec, LineSink {
 export class JsonServerCodec implements ServerCodec, LineSink {
   readonly #limits: Limits;
   readonly #lines: LineReader;
-  readonly #writer = new TextWriter();
+  readonly #writer: MessageWriter;
   readonly #usual = new UsualHeader();
+  readonly #flat = new FlatReader();
   #sink!: RequestSink;
   #inBody = false;
   #serviceMethod = "";
   #seq = 0;
+  /** The header whose body is to come, unless it is the usual one. */
   #header: Header | undefined;
 
   /** @param limits The largest message and the deepest nesting. */
   constructor(limits: Limits) {
     this.#limits = limits;
     this.#lines = new LineReader(limits.maxMessageBytes);
+    this.#writer = new MessageWriter(limits);
   }
 
   receive(chunk: Uint8Array, sink: RequestSink): void {
@@ -239,26 +184,11 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     this.#lines.push(chunk, this);
   }
 
-  line(text: string, from: number, to: number): void {
-    if (this.#inBody) {
-      this.#inBody = false;
-      return this.#body(text, from, to);
+  lines(lines: Lines): void {
+    const { length } = lines.bytes;
+    for (let at = 0; at < length;) {
+      at = this.#inBody ? this.#body(lines, at) : this.#head(lines, at);
     }
-    const usual = this.#usual;
-    if (usual.read(text, from, to)) {
-      const name = text.slice(usual.serviceMethodFrom, usual.serviceMethodTo);
-      this.#serviceMethod = name.includes("\\")
-        ? parseHeader(text.slice(from, to)).ServiceMethod
-        : name;
-      this.#seq = usual.seq;
-      this.#header = undefined;
-    } else {
-      if (isBlank(text, from, to)) return; // what Go writes behind the handshake
-      const header = this.#header = parseHeader(text.slice(from, to));
-      this.#serviceMethod = header.ServiceMethod;
-      this.#seq = header.Seq;
-    }
-    this.#inBody = true;
   }
 
   tooLong(): void {
@@ -270,10 +200,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   reply(seq: number, serviceMethod: string, value: unknown): void {
-    const body = stringify(value, this.#limits);
-    this.#writer.append(
-      HEADER_START + escaped(serviceMethod) + BEFORE_SEQ + seq + NO_ERROR + "\n" + body + "\n",
-    );
+    this.#writer.add(seq, serviceMethod, REPLY_END, value);
   }
 
   fail(
@@ -283,11 +210,11 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     code: RpcCode,
     rejected: boolean,
   ): void {
-    let header = HEADER_START + escaped(serviceMethod) + BEFORE_SEQ + seq +
-      ',"Error":' + JSON.stringify(message);
+    let header = `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}` +
+      `,"Error":${JSON.stringify(message)}`;
     if (code !== "unknown") header += `,"Code":"${code}"`;
     if (rejected) header += ',"Rejected":true';
-    this.#writer.append(header + "}\n{}\n");
+    this.#writer.append(`${header}}\n{}\n`);
   }
 
   drain(): void {
@@ -304,16 +231,50 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     return this.#writer.take();
   }
 
-  #body(text: string, from: number, to: number): void {
-    const header = this.#header;
-    if (header?.Cancel) return this.#sink.cancel(this.#seq);
-    if (header?.Ping) {
-      this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true}\nnull\n`);
-      return this.#sink.answered();
+  /** Reads a header; returns where the next line begins. */
+  #head(lines: Lines, from: number): number {
+    const next = this.#usual.read(lines, from);
+    if (next > 0) {
+      this.#serviceMethod = this.#usual.serviceMethod(lines);
+      this.#seq = this.#usual.seq;
+      this.#header = undefined;
+      this.#inBody = true;
+      return next;
     }
+    const to = lines.endOf(from);
+    const line = lines.text(from, to);
+    if (isBlank(line)) return to + 1; // what Go writes behind the handshake
+    const header = this.#header = parseHeader(line);
+    this.#serviceMethod = header.ServiceMethod;
+    this.#seq = header.Seq;
+    this.#inBody = true;
+    return to + 1;
+  }
+
+  /** Reads a body; returns where the next line begins. */
+  #body(lines: Lines, from: number): number {
+    this.#inBody = false;
+    const header = this.#header;
+    if (header === undefined) {
+      const next = this.#flat.read(lines.bytes, from);
+      if (next > 0) {
+        this.#sink.call(this.#seq, this.#serviceMethod, this.#flat.value, NO_EXTRAS);
+        return next;
+      }
+    }
+    const to = lines.endOf(from);
+    if (header?.Cancel) this.#sink.cancel(this.#seq);
+    else if (header?.Ping) {
+      this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true}\nnull\n`);
+      this.#sink.answered();
+    } else this.#call(header, lines.text(from, to));
+    return to + 1;
+  }
+
+  #call(header: Header | undefined, text: string): void {
     let args: unknown;
     try {
-      args = parse(text.slice(from, to), this.#limits);
+      args = parse(text, this.#limits);
     } catch (error) {
       const code = error instanceof RpcError ? error.code : "data_loss";
       const message = `rpc server: the arguments can't be decoded: ${errorText(error)}`;
@@ -336,7 +297,6 @@ function extrasOf(header: Header): RequestExtras {
   return { timeoutMs: typeof Timeout === "number" ? Timeout : undefined, meta };
 }
 
-/** A service method as it stands inside quotes; nearly always as it is. */
-function escaped(serviceMethod: string): string {
-  return PLAIN.test(serviceMethod) ? serviceMethod : JSON.stringify(serviceMethod).slice(1, -1);
+function isBlank(line: string): boolean {
+  return line.trim() === "";
 }

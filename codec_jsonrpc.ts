@@ -12,12 +12,12 @@ import {
   type RequestExtras,
   type RequestSink,
   type ServerCodec,
-  TextWriter,
 } from "./codec.ts";
 import { errorText, type RpcCode, RpcError } from "./errors.ts";
 import { inspect, parse, stringify } from "./json.ts";
 import { ObjectReader, type ObjectSink } from "./json_objects.ts";
 import { asNetRpc, verdictOf } from "./go_errors.ts";
+import { TextWriter } from "./text_writer.ts";
 
 const ID_START = '{"id":';
 const RESULT = ',"result":';

@@ -1,7 +1,7 @@
 /** The codec alone: what goes in as calls comes out as the same calls, however it is cut. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { DEFAULT_LIMITS, type RequestExtras, TextWriter } from "../codec.ts";
+import { DEFAULT_LIMITS, type RequestExtras } from "../codec.ts";
 import { JsonClientCodec, JsonServerCodec } from "../codec_json.ts";
 import { RpcError } from "../errors.ts";
 import { OptionReader } from "../geerpc.ts";
@@ -206,15 +206,4 @@ Deno.test("a stream that is no format of ours never gives a call to nobody or th
     assertEquals(outcomes[0], outcomes[1], JSON.stringify(text));
   }
   assert(threw > 500, `${threw} threw`);
-});
-
-Deno.test("TextWriter: what is added is taken once, as UTF-8, small or large", () => {
-  const writer = new TextWriter();
-  const decoder = new TextDecoder();
-  for (const text of ["", "a", "é€😀", "x".repeat(5000), "é".repeat(50_000), "\ud800", "last"]) {
-    writer.append(text.slice(0, 1));
-    writer.append(text.slice(1));
-    assertEquals(decoder.decode(writer.take()), text.replace("\ud800", "\ufffd"));
-    assertEquals(writer.take().length, 0);
-  }
 });
