@@ -67,6 +67,8 @@ const DISPOSE_GRACE_MS = 10_000;
  * made within these, and leave in one write.
  */
 const GATHER_MICROTASKS = 4;
+/** For how many the only call in flight waits: for those made in one go with it. */
+const ALONE_MICROTASKS = 1;
 
 /**
  * Connects to one server.
@@ -424,7 +426,7 @@ export class Client implements AsyncDisposable {
     this.#toWrite = true;
     if (this.#writing) return;
     if (this.#gathering === 0) queueMicrotask(this.#tick);
-    this.#gathering = GATHER_MICROTASKS;
+    this.#gathering = this.#calls.size > 1 ? GATHER_MICROTASKS : ALONE_MICROTASKS;
   }
 
   readonly #tick = (): void => {

@@ -98,7 +98,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
 
   /** Reads a header; returns where the next line begins. */
   #head(lines: Lines, from: number): number {
-    const next = this.#usual.read(lines, from);
+    const next = this.#usual.read(lines.bytes, from);
     if (next > 0) {
       this.#seq = this.#usual.seq;
       this.#header = undefined;
@@ -233,9 +233,9 @@ export class JsonServerCodec implements ServerCodec, LineSink {
 
   /** Reads a header; returns where the next line begins. */
   #head(lines: Lines, from: number): number {
-    const next = this.#usual.read(lines, from);
+    const next = this.#usual.read(lines.bytes, from);
     if (next > 0) {
-      this.#serviceMethod = this.#usual.serviceMethod(lines);
+      this.#serviceMethod = this.#usual.serviceMethod;
       this.#seq = this.#usual.seq;
       this.#header = undefined;
       this.#inBody = true;

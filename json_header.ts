@@ -7,7 +7,6 @@
 import { excerpt } from "./codec.ts";
 import { RpcError } from "./errors.ts";
 import { standsAt } from "./json_flat.ts";
-import type { Lines } from "./json_lines.ts";
 
 /** A header, from either side; every field but these three is an extension of ours. */
 export interface Header {
@@ -30,23 +29,27 @@ const NINE = 57;
 const BACKSLASH = 92;
 /** Fifteen digits are always a safe integer. */
 const MOST_DIGITS = 15;
-/** How many names a reader knows again, a power of two. */
-const NAMES = 32;
-/** How many starts are kept; no client calls more methods often. */
+/** How many starts a reader knows again; a power of two. */
+const STARTS = 16;
+/** How many starts a writer keeps; nobody calls more methods often. */
 const MOST_STARTS = 1000;
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-const START = encoder.encode('{"ServiceMethod":"');
-const SEQ = encoder.encode('","Seq":');
-const NO_MORE = encoder.encode("}\n");
-const NO_ERROR = encoder.encode(',"Error":""}\n');
+const BEFORE_NAME = encoder.encode('{"ServiceMethod":"');
+const BEFORE_SEQ = encoder.encode('","Seq":');
 
 /** How the header of a call ends that has no more to say. */
-export const CALL_END: Uint8Array = NO_MORE;
-/** How the header of a reply ends. */
-export const REPLY_END: Uint8Array = NO_ERROR;
+export const CALL_END: Uint8Array = encoder.encode("}\n");
+/** How the header of a reply ends that is no error. */
+export const REPLY_END: Uint8Array = encoder.encode(',"Error":""}\n');
+
+/** How headers of one method begin, up to their Seq. */
+interface Start {
+  readonly serviceMethod: string;
+  readonly bytes: Uint8Array;
+}
 
 /**
  * The usual header, read without making a text or an object of it: service
@@ -56,54 +59,58 @@ export const REPLY_END: Uint8Array = NO_ERROR;
 export class UsualHeader {
   /** Its number. */
   seq = 0;
-  #nameFrom = 0;
-  #nameTo = 0;
-  #nameHash = 0;
-  /** Names that were read before, each where its hash says. */
-  readonly #names: ({ bytes: Uint8Array; name: string } | undefined)[] = [];
+  /** The start of the last one: the next is the same, more often than not. */
+  #start: Start = { serviceMethod: "", bytes: encoder.encode('{"ServiceMethod":"","Seq":') };
+  /** Starts that were read before, each where its name's hash says. */
+  readonly #starts: (Start | undefined)[] = new Array(STARTS).fill(undefined);
+
+  /** Its service method. */
+  get serviceMethod(): string {
+    return this.#start.serviceMethod;
+  }
 
   /**
    * Reads a line.
    *
-   * @param lines What has come.
-   * @param from Where the line begins.
+   * @param bytes What has come.
+   * @param from Where the line begins. There is a newline behind.
    * @returns Where the next line begins; 0 if this is no usual header.
    */
-  read({ bytes }: Lines, from: number): number {
-    if (!standsAt(bytes, from, START)) return 0;
-    let at = this.#nameFrom = from + START.length;
-    let hash = 0;
-    for (let byte = bytes[at]; byte !== QUOTE; byte = bytes[++at]) {
-      if (byte === BACKSLASH || byte === NEWLINE) return 0;
-      hash = hash * 31 + byte | 0;
-    }
-    this.#nameTo = at;
-    this.#nameHash = hash;
-    if (!standsAt(bytes, at, SEQ)) return 0;
-    const digits = at += SEQ.length;
+  read(bytes: Uint8Array, from: number): number {
+    if (!standsAt(bytes, from, this.#start.bytes) && !this.#learn(bytes, from)) return 0;
+    const digits = from + this.#start.bytes.length;
+    let at = digits;
     let seq = 0;
     for (let byte = bytes[at]; byte >= ZERO && byte <= NINE; byte = bytes[++at]) {
       seq = seq * 10 + byte - ZERO;
     }
     if (at === digits || at - digits > MOST_DIGITS) return 0;
     this.seq = seq;
-    if (standsAt(bytes, at, NO_MORE)) return at + NO_MORE.length;
-    return standsAt(bytes, at, NO_ERROR) ? at + NO_ERROR.length : 0;
+    if (standsAt(bytes, at, CALL_END)) return at + CALL_END.length;
+    return standsAt(bytes, at, REPLY_END) ? at + REPLY_END.length : 0;
   }
 
-  /**
-   * The service method of the header that was read last.
-   *
-   * @param lines Where it was read.
-   */
-  serviceMethod({ bytes }: Lines): string {
-    const [from, to] = [this.#nameFrom, this.#nameTo];
-    const slot = this.#nameHash & (NAMES - 1);
-    const known = this.#names[slot];
-    if (known?.bytes.length === to - from && standsAt(bytes, from, known.bytes)) return known.name;
-    const name = { bytes: bytes.slice(from, to), name: decoder.decode(bytes.subarray(from, to)) };
-    this.#names[slot] = name;
-    return name.name;
+  #learn(bytes: Uint8Array, from: number): boolean {
+    if (!standsAt(bytes, from, BEFORE_NAME)) return false;
+    const nameFrom = from + BEFORE_NAME.length;
+    let at = nameFrom;
+    let hash = 0;
+    for (let byte = bytes[at]; byte !== QUOTE; byte = bytes[++at]) {
+      if (byte === BACKSLASH || byte === NEWLINE) return false;
+      hash = hash * 31 + byte | 0;
+    }
+    if (!standsAt(bytes, at, BEFORE_SEQ)) return false;
+    const length = at + BEFORE_SEQ.length - from;
+    const slot = hash & (STARTS - 1);
+    const known = this.#starts[slot];
+    if (known?.bytes.length === length && standsAt(bytes, from, known.bytes)) {
+      this.#start = known;
+    } else {
+      const serviceMethod = decoder.decode(bytes.subarray(nameFrom, at));
+      this.#start = { serviceMethod, bytes: bytes.slice(from, from + length) };
+      this.#starts[slot] = this.#start;
+    }
+    return true;
   }
 }
 

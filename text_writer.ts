@@ -12,6 +12,8 @@ const SMALLEST_BYTES = 512;
 const KEPT_BYTES = 64 * 1024;
 /** Up to here a loop is faster than a call of the encoder. */
 const SHORT_LENGTH = 128;
+/** Up to here a loop is faster than a copy by the engine. */
+const SHORT_BYTES = 16;
 /** More digits than a whole number of 31 bits has. */
 const MOST_DIGITS = 10;
 
@@ -42,13 +44,14 @@ export class TextWriter {
     this.#length = end;
   }
 
-  /** Adds text that has been encoded already; meant for a few dozen bytes. */
+  /** Adds text that has been encoded already. */
   appendBytes(text: Uint8Array): void {
     const { length } = text;
     this.#reserve(length);
     const bytes = this.#bytes;
     const start = this.#length;
-    for (let at = 0; at < length; at++) bytes[start + at] = text[at];
+    if (length > SHORT_BYTES) bytes.set(text, start);
+    else for (let at = 0; at < length; at++) bytes[start + at] = text[at];
     this.#length = start + length;
   }
 
