@@ -60,10 +60,11 @@ export interface FleetCallContext extends TryContext {
 const HEDGE_BLIND_MS = 1000;
 /** A server that was given less than this share of the time is not to blame for the deadline. */
 const FAIR_SHARE = 0.5;
+const NO_TRIES: readonly Try[] = [];
 
 /** One call of an `XClient`. */
 export class FleetCall implements TryOwner, Abortable {
-  readonly #tries: Try[] = [];
+  #tries: readonly Try[] = NO_TRIES;
   #idempotent = false;
   #round = 0;
   /** The first try of this round. A round goes through the servers once. */
@@ -250,7 +251,7 @@ export class FleetCall implements TryOwner, Abortable {
   #try(member: Member, why: string): void {
     if (this.#settled) return;
     const one = new Try(this, member, why);
-    this.#tries.push(one);
+    this.#tries = this.#tries.length === 0 ? [one] : [...this.#tries, one];
     one.start();
   }
 

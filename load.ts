@@ -105,7 +105,8 @@ export class Load {
    */
   #observe(tookMs: number, nowMs: number): void {
     const passedMs = nowMs - this.updatedAtMs;
-    const kept = this.latencyMs === 0 ? 0 : Math.exp(-passedMs / DECAY_MS);
+    // Replies that come together are many, and fade nothing.
+    const kept = this.latencyMs === 0 ? 0 : passedMs === 0 ? 1 : Math.exp(-passedMs / DECAY_MS);
     if (passedMs > DECAY_MS && tookMs < this.latencyMs) {
       this.latencyMs = Math.max(this.latencyMs * kept, tookMs);
     }

@@ -146,18 +146,27 @@ export class RetryBudget {
 
 /** How many buckets a doubling of the time has: an error of 9 % at the most. */
 const BUCKETS_A_DOUBLING = 8;
+const BUCKETS = 256;
 const SMALLEST_MS = 0.01;
 /** After so many observations the old ones count half. */
 const HALVE_EVERY = 1000;
 /** Fewer observations say nothing. */
 const ENOUGH = 20;
 
+function bucketOf(tookMs: number): number {
+  const doublings = Math.log2(Math.max(tookMs, SMALLEST_MS) / SMALLEST_MS);
+  return Math.min(Math.ceil(doublings * BUCKETS_A_DOUBLING), BUCKETS - 1);
+}
+
 /** A quantile of reply times, kept in buckets that grow by an eighth of a doubling. */
 export class Quantile {
   readonly #share: number;
-  readonly #counts: number[] = new Array(256).fill(0);
+  readonly #counts: number[] = new Array(BUCKETS).fill(0);
   #total = 0;
   #sinceHalved = 0;
+  /** The last reply time and its bucket: replies that come together took as long, mostly. */
+  #tookMs = -1;
+  #bucket = 0;
 
   /** @param share 0.95 for the 95th percentile. */
   constructor(share: number) {
@@ -170,9 +179,11 @@ export class Quantile {
    * @param tookMs Milliseconds.
    */
   observe(tookMs: number): void {
-    const doublings = Math.log2(Math.max(tookMs, SMALLEST_MS) / SMALLEST_MS);
-    const bucket = Math.min(Math.ceil(doublings * BUCKETS_A_DOUBLING), this.#counts.length - 1);
-    this.#counts[bucket]++;
+    if (tookMs !== this.#tookMs) {
+      this.#tookMs = tookMs;
+      this.#bucket = bucketOf(tookMs);
+    }
+    this.#counts[this.#bucket]++;
     this.#total++;
     if (++this.#sinceHalved < HALVE_EVERY) return;
     this.#sinceHalved = 0;
