@@ -72,11 +72,12 @@ export class Try implements Settler, InFlight {
   phase: "dial" | "call" = "call";
   /** What it ended with, unless it succeeded. */
   error: unknown;
-  /** How long it took, the dial included. */
-  tookMs = 0;
+  /** How long it took to fail, the dial included. */
+  tookMs: number | undefined;
   /** Whether it has ended. */
   over = false;
-  #beganAtMs = 0;
+  /** When it began to wait for a connection, if it had to. */
+  #dialledAtMs: number | undefined;
   #pending: Abortable | undefined;
   #patience: Later | undefined;
 
@@ -90,11 +91,12 @@ export class Try implements Settler, InFlight {
   /** Sends the call, behind a dial if need be. */
   start(): void {
     const { call, member } = this;
-    this.#beganAtMs = call.context.fleet.nowMs();
-    member.begin(this, this.#beganAtMs);
+    const nowMs = call.context.fleet.nowMs();
+    member.begin(this, nowMs);
     const { client } = member;
     if (client !== undefined) return this.#send(client);
     this.phase = "dial";
+    this.#dialledAtMs = nowMs;
     this.bePatient();
     member.connect().then((client) => {
       if (this.over) return;
@@ -154,7 +156,7 @@ export class Try implements Settler, InFlight {
     const { member, call: { context: { fleet, deadlines } } } = this;
     if (this.#patience !== undefined) deadlines.remove(this.#patience);
     const nowMs = fleet.nowMs();
-    this.tookMs = nowMs - this.#beganAtMs;
+    if (error !== undefined) this.tookMs = nowMs - (this.#dialledAtMs ?? this.startedAtMs);
     if (this.phase === "dial") {
       // How long dials take and how they end says nothing of how calls do.
       this.startedAtMs = nowMs;

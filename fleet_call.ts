@@ -69,7 +69,7 @@ export class FleetCall implements TryOwner, Abortable {
   #round = 0;
   /** The first try of this round. A round goes through the servers once. */
   #roundStart = 0;
-  #deadlineMs = Infinity;
+  #deadlineMs: number | undefined;
   #deadline: Later | undefined;
   #later: Later | undefined;
   #isWaiting = false;
@@ -124,7 +124,7 @@ export class FleetCall implements TryOwner, Abortable {
 
   extras(): RequestExtras {
     const { meta, schema, timeoutMs } = this.options;
-    if (this.#deadlineMs === Infinity) return this.options;
+    if (this.#deadlineMs === undefined) return this.options;
     const leftMs = this.#deadlineMs - this.context.fleet.nowMs();
     return { meta, schema, timeoutMs: Math.min(Math.max(leftMs, 1), timeoutMs!) };
   }
@@ -388,7 +388,7 @@ export class FleetCall implements TryOwner, Abortable {
     const attempts: readonly Attempt[] = this.#tries.map((one) => ({
       address: one.member.address,
       phase: one.phase,
-      elapsedMs: one.tookMs,
+      elapsedMs: one.tookMs ?? 0,
       why: one.why,
       error: one.error,
     }));

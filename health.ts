@@ -32,9 +32,10 @@ const WINDOW_PARTS = 3;
 export class Health {
   readonly #options: Required<HealthOptions>;
   #inARow = 0;
-  #good: number[] = [];
-  #bad: number[] = [];
+  #good = [0];
+  #bad = [0];
   #part = -1;
+  #partEndsAtMs = -Infinity;
   #ejectedUntilMs = -Infinity;
   #ejected = false;
   #timesEjected = 0;
@@ -74,8 +75,8 @@ export class Health {
     if (this.state(nowMs) !== "trial") return false;
     this.#ejected = false;
     this.#healthySinceMs = nowMs;
-    this.#good = [];
-    this.#bad = [];
+    this.#good = [0];
+    this.#bad = [0];
     return true;
   }
 
@@ -116,15 +117,19 @@ export class Health {
   }
 
   #count(nowMs: number, counts: number[]): void {
-    const part = Math.floor(nowMs / (this.#options.windowMs / WINDOW_PARTS));
-    if (part !== this.#part) {
-      for (let passed = Math.min(part - this.#part, WINDOW_PARTS); passed > 0; passed--) {
-        push(this.#good);
-        push(this.#bad);
-      }
-      this.#part = part;
+    if (nowMs >= this.#partEndsAtMs) this.#turnPage(nowMs);
+    counts[counts.length - 1]++;
+  }
+
+  #turnPage(nowMs: number): void {
+    const partMs = this.#options.windowMs / WINDOW_PARTS;
+    const part = Math.floor(nowMs / partMs);
+    for (let passed = Math.min(part - this.#part, WINDOW_PARTS); passed > 0; passed--) {
+      push(this.#good);
+      push(this.#bad);
     }
-    counts[counts.length - 1] = (counts.at(-1) ?? 0) + 1;
+    this.#part = part;
+    this.#partEndsAtMs = (part + 1) * partMs;
   }
 }
 
