@@ -42,7 +42,7 @@ export class Stage implements AsyncDisposable {
 
   /** Starts a file of `bench/` on Node, with the library turned into JavaScript. */
   readonly node: Launch = async (file, ...args) => {
-    const out = await this.once("node", () => this.#emit());
+    const out = await this.javascript();
     return await this.start("node", [
       "--expose-gc",
       `--import=file://${out}/scripts/node/polyfills.js`,
@@ -50,6 +50,11 @@ export class Stage implements AsyncDisposable {
       ...args,
     ]);
   };
+
+  /** Library and `bench/` as JavaScript, as Node runs them; resolves to the folder. */
+  javascript(): Promise<string> {
+    return this.once("node", () => this.#emit());
+  }
 
   /** Starts a file that needs what is in `bench/peers/npm/package.json`. */
   readonly npm: Launch = async (file, ...args) => {

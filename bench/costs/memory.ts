@@ -1,0 +1,112 @@
+/** What an idle connection and a call in flight hold, and whether they give it back. */
+
+import type { Memory } from "../peers/memory.ts";
+import { median } from "../rounds.ts";
+import {
+  type Figure,
+  type Pair,
+  type Part,
+  type PartContext,
+  row,
+  RUNTIMES,
+  startPair,
+} from "./part.ts";
+
+const LISTENERS = 1000;
+const CONNECTIONS = 1000;
+const CALLS = 10_000;
+/** As many warm up: what the engine and the system keep for ever is there before it counts. */
+const ROUNDS = 3;
+
+/** What both sides have, there and then. */
+interface Both {
+  readonly client: Memory;
+  readonly server: Memory;
+}
+
+/** Something to hold, and how to let go of it. */
+interface Subject {
+  readonly name: string;
+  readonly count: number;
+  readonly take: string;
+  readonly drop: string;
+  readonly listeners: number;
+}
+
+const SUBJECTS: readonly Subject[] = [
+  {
+    name: "idle connection",
+    count: CONNECTIONS,
+    take: `open ${CONNECTIONS}`,
+    drop: "close",
+    listeners: 10,
+  },
+  {
+    name: "server of an idle XClient",
+    count: LISTENERS,
+    take: "join",
+    drop: "leave",
+    listeners: LISTENERS,
+  },
+  {
+    name: "call in flight",
+    count: CALLS,
+    take: `hold ${CALLS}`,
+    drop: "release",
+    listeners: 1,
+  },
+];
+
+/** The memory of connections and calls, on either side. */
+export const memory: Part = {
+  name: "memory",
+  title: "bytes for each of what is held, and what is left when all have been let go of",
+  measure,
+};
+
+async function measure(context: PartContext): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const runtime of context.runtimes) {
+    for (const subject of SUBJECTS) {
+      context.progress(`${RUNTIMES[runtime]}, ${subject.name}`);
+      const { name, listeners, count } = subject;
+      // A call more is in flight: the one that tells that all others are.
+      await using pair = await startPair(context, runtime, "holder.ts", listeners, CALLS + 1);
+      const rounds: [before: Both, holding: Both, after: Both][] = [];
+      let before = await both(pair, "memory");
+      for (let round = 0; round < ROUNDS * 2; round++) {
+        const holding = await both(pair, subject.take);
+        const after = await both(pair, subject.drop);
+        if (round >= ROUNDS) rounds.push([before, holding, after]);
+        before = after;
+      }
+      for (const side of ["client", "server"] as const) {
+        const each = (read: (memory: Memory) => number) =>
+          median(rounds.map(([from, to]) => (read(to[side]) - read(from[side])) / count));
+        const left = median(
+          rounds.map(([from, , to]) => (heapAndBuffers(to[side]) - heapAndBuffers(from[side]))),
+        );
+        figures.push(...row(`${RUNTIMES[runtime]}, ${side}: ${name}`, {
+          "heap": each(({ heap }) => heap),
+          "buffers": each(({ external }) => external),
+          "heap + buffers": each(heapAndBuffers),
+          "rss": each(({ rss }) => rss),
+          "left of each": left / count,
+        }));
+      }
+    }
+  }
+  return figures;
+}
+
+/** Lets the client do something; both then say what they have. */
+async function both({ client, server }: Pair, command: string): Promise<Both> {
+  return {
+    client: await client.ask<Memory>(command),
+    server: await server.ask<Memory>("memory"),
+  };
+}
+
+function heapAndBuffers({ heap, external }: Memory): number {
+  return heap + external;
+}

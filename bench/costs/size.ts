@@ -1,0 +1,110 @@
+/** How much code a program takes along, and how much a package manager fetches. */
+
+import config from "../../deno.json" with { type: "json" };
+import { list } from "../../scripts/test_node.ts";
+import { run } from "../stage.ts";
+import { Bundle, type CodeSize, stopBundler } from "./bundle.ts";
+import { type Figure, type Part, type PartContext, row } from "./part.ts";
+import { printRow } from "./table.ts";
+
+const ROOT = `${import.meta.dirname}/../..`;
+const CORE = "mod.js";
+const HEAVIEST = 10;
+
+/** What is loaded only when it is first spoken. */
+const LAZY = { "gob, when first spoken": "codec_gob.js", "JSON-RPC, likewise": "codec_jsonrpc.js" };
+/** Some programs use only a part. */
+const USES = ["dial", "XClient, MultiServerDiscovery", "Server"];
+
+/** Bundled for Node, minified; what all programs load, and what is loaded beside it. */
+export const size: Part = {
+  name: "size",
+  title: "bytes of code for Node, bundled, and of packages",
+  measure,
+};
+
+async function measure({ stage, details, progress }: PartContext): Promise<Figure[]> {
+  progress("emitting");
+  const folder = await stage.javascript();
+  const figures: Figure[] = [];
+  const add = (name: string, { minified, gzipped }: CodeSize) =>
+    figures.push(...row(name, { "minified": minified, "min + gzip": gzipped }));
+  try {
+    const bundle = await Bundle.make(folder, [CORE]);
+    const loaded = bundle.loaded(CORE);
+    const core = bundle.size(loaded);
+    add("core", core);
+    for (const [name, module] of Object.entries(LAZY)) {
+      add(`+ ${name}`, bundle.size(bundle.loaded(module).difference(loaded)));
+    }
+    for (const [entry, path] of Object.entries(config.exports)) {
+      if (entry === ".") continue;
+      const module = path.replace(/^\.\/(.*)ts$/, "$1js");
+      const both = await Bundle.make(folder, [CORE, module]);
+      add(`+ ${entry}`, both.size(both.loaded(module).difference(both.loaded(CORE))));
+    }
+    for (const names of USES) {
+      const part = await Bundle.make(folder, `export { ${names} } from "./${CORE}";`);
+      add(`only ${names}`, part.size(part.loaded("entry.js")));
+    }
+    if (details) printHeaviest(core);
+  } finally {
+    await stopBundler();
+  }
+  progress("packing");
+  figures.push(...await packages(folder));
+  return figures;
+}
+
+/** The packages as they are fetched. */
+async function packages(folder: string): Promise<Figure[]> {
+  const documents = config.publish.include.filter((path) => /\.md$|^LICENSE$/.test(path));
+  const sources = list("", false).filter((file) => file.endsWith(".ts"));
+  const jsr = [...sources, ...list("docs/"), "deno.json", ...documents];
+  const npm = exists(`${ROOT}/npm/package.json`)
+    ? await packed("npm package", `${ROOT}/npm`)
+    : await packed("npm package without types and CommonJS", folder, [
+      ...sources.map((file) => file.replace(/ts$/, "js")),
+      ...documents,
+    ]);
+  return [...npm, ...await packed("JSR package", ROOT, jsr)];
+}
+
+/** Packs some files of a folder as npm does, or a package as it is. */
+async function packed(name: string, folder: string, files?: readonly string[]): Promise<Figure[]> {
+  const copy = Deno.makeTempDirSync({ prefix: "xclient_pack_" });
+  try {
+    for (const file of files ?? []) {
+      const from = exists(`${folder}/${file}`) ? folder : ROOT;
+      Deno.mkdirSync(`${copy}/${file}`.replace(/[^/]*$/, ""), { recursive: true });
+      Deno.copyFileSync(`${from}/${file}`, `${copy}/${file}`);
+    }
+    if (files !== undefined) {
+      const manifest = { name: config.name, version: config.version, type: "module" };
+      Deno.writeTextFileSync(`${copy}/package.json`, JSON.stringify(manifest));
+    }
+    const said = await run("npm", ["pack", "--dry-run", "--json"], files ? copy : folder);
+    const [{ size, unpackedSize }] = JSON.parse(said);
+    return row(name, { "packed": size, "unpacked": unpackedSize });
+  } finally {
+    Deno.removeSync(copy, { recursive: true });
+  }
+}
+
+function printHeaviest({ modules, minified }: CodeSize): void {
+  console.log(`\nthe ${HEAVIEST} heaviest of ${modules.length} modules of the core\n`);
+  printRow("", "minified", "%");
+  printRow("---", "--:", "--:");
+  for (const [file, bytes] of modules.slice(0, HEAVIEST)) {
+    printRow(file, `${bytes}`, `${Math.round(bytes / minified * 100)}`);
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

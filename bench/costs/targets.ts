@@ -1,0 +1,58 @@
+/** What the library may cost at most. */
+
+import type { Figure } from "./part.ts";
+
+/** The most that a figure may be. */
+export interface Target {
+  readonly part: string;
+  readonly row: string;
+  readonly column: string;
+  readonly most: number;
+}
+
+/** A target with what was measured. */
+export interface Reached extends Target {
+  readonly value: number;
+  readonly met: boolean;
+}
+
+const KIB = 1024;
+
+/**
+ * The least that a call can leave behind is a slot of eight bytes. Less than
+ * this is less than one for every batch of 64 calls: it comes of something
+ * else than calls, such as code that is compiled anew.
+ */
+const NEGLIGIBLE_BYTES_A_CALL = 0.1;
+
+/** The targets. */
+export const TARGETS: readonly Target[] = [
+  { part: "broadcast", row: "Deno, 1,000 servers", column: "µs a server", most: 30 },
+  { part: "broadcast", row: "Node, 1,000 servers", column: "µs a server", most: 30 },
+  ...["Deno", "Node"].flatMap((runtime) =>
+    ["client", "server"].map((side) => ({
+      part: "memory",
+      row: `${runtime}, ${side}: idle connection`,
+      column: "heap + buffers",
+      most: 12 * KIB,
+    }))
+  ),
+  { part: "size", row: "core", column: "min + gzip", most: 15 * KIB },
+  ...["client", "server 1", "server 2", "server 3"].map((side) => ({
+    part: "soak",
+    row: side,
+    column: "certain growth",
+    most: NEGLIGIBLE_BYTES_A_CALL,
+  })),
+];
+
+/** The targets of a part that has been measured. */
+export function reached(part: string, figures: readonly Figure[]): Reached[] {
+  return TARGETS.filter((target) => target.part === part).flatMap((target) => {
+    const figure = figures.find(({ row, column }) =>
+      row === target.row && column === target.column
+    );
+    if (figure === undefined) return [];
+    return [{ ...target, value: figure.value, met: figure.value <= target.most }];
+  });
+}
