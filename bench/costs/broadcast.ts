@@ -7,7 +7,9 @@ import type { Cancelling } from "./programs/failing.ts";
 
 const SIZES = [10, 100, 1000];
 const STEADY_MS = 2500;
-const FAILING_ROUNDS = 15;
+/** So many cancellations, in this many rounds at least: few servers take long to get warm. */
+const CANCELS = 6000;
+const LEAST_ROUNDS = 15;
 
 /** Broadcasts over real sockets: all listeners are in one other process. */
 export const broadcast: Part = {
@@ -26,7 +28,8 @@ async function measure(context: PartContext): Promise<Figure[]> {
       context.progress(name);
       const { times, cpuMs } = await client.ask<Steady>(`steady ${size} ${STEADY_MS}`);
       context.progress(`${name}, one of which fails`);
-      const cancels = await client.ask<Cancelling[]>(`failing ${size} ${FAILING_ROUNDS}`);
+      const rounds = Math.max(LEAST_ROUNDS, CANCELS / size);
+      const cancels = await client.ask<Cancelling[]>(`failing ${size} ${rounds}`);
       const ms = median(times);
       const canceledMs = median(cancels.map((each) => each.canceledMs));
       figures.push(...row(name, {

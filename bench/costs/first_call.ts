@@ -28,7 +28,7 @@ async function measure({ stage, runtimes, progress }: PartContext): Promise<Figu
   const server = await stage.deno("peers/server.ts", "geerpc/json", "1");
   const figures: Figure[] = [];
   for (const runtime of runtimes) {
-    const start = await command(stage, runtime);
+    const { start, library } = await command(stage, runtime);
     const steps = PROGRAMS.map((): number[][] => []);
     // In turn, so that what else the machine does falls on all alike.
     for (let turn = -WARM_UPS; turn < PROCESSES; turn++) {
@@ -36,7 +36,8 @@ async function measure({ stage, runtimes, progress }: PartContext): Promise<Figu
         progress(`${RUNTIMES[runtime]}, ${name}, process ${turn + 1} of ${PROCESSES}`);
         const [path, args] = start(file);
         const from = performance.timeOrigin + performance.now();
-        const times: number[] = JSON.parse(await run(path, [...args, kind, server.said], "."));
+        const said = await run(path, [...args, kind, server.said, library], ".");
+        const times: number[] = JSON.parse(said);
         const took = times.map((at, step) => at - (step === 0 ? from : times[step - 1]));
         if (turn >= 0) steps[place].push([...took, times.at(-1)! - from]);
       }
@@ -55,17 +56,21 @@ async function measure({ stage, runtimes, progress }: PartContext): Promise<Figu
 }
 
 /** How a program is started as its users start theirs: without flags that change how it runs. */
-async function command(
-  stage: Stage,
-  runtime: Runtime,
-): Promise<(file: string) => [path: string, args: string[]]> {
+async function command(stage: Stage, runtime: Runtime): Promise<{
+  start(file: string): [path: string, args: string[]];
+  library: string;
+}> {
   if (runtime === "deno") {
     const root = `${import.meta.dirname}/../..`;
-    return (file) => [
-      Deno.execPath(),
-      ["run", "-A", ...ownStdFlags(), `${root}/${FOLDER}/${file}.ts`],
-    ];
+    const args = ["run", "-A", ...ownStdFlags()];
+    return {
+      start: (file) => [Deno.execPath(), [...args, `${root}/${FOLDER}/${file}.ts`]],
+      library: `${root}/mod.ts`,
+    };
   }
   const out = await stage.javascript();
-  return (file) => ["node", [`${out}/${FOLDER}/${file}.js`]];
+  return {
+    start: (file) => ["node", [`${out}/${FOLDER}/${file}.js`]],
+    library: `${out}/mod.js`,
+  };
 }

@@ -15,7 +15,7 @@ import {
 const LISTENERS = 1000;
 const CONNECTIONS = 1000;
 const CALLS = 10_000;
-/** As many warm up: what the engine and the system keep for ever is there before it counts. */
+/** As many warm up: what the engine keeps for ever is there before it counts. */
 const ROUNDS = 3;
 
 /** What both sides have, there and then. */
@@ -77,20 +77,23 @@ async function measure(context: PartContext): Promise<Figure[]> {
       for (let round = 0; round < ROUNDS * 2; round++) {
         const holding = await both(pair, subject.take);
         const after = await both(pair, subject.drop);
-        if (round >= ROUNDS) rounds.push([before, holding, after]);
+        rounds.push([before, holding, after]);
         before = after;
       }
+      const warm = rounds.slice(ROUNDS);
       for (const side of ["client", "server"] as const) {
         const each = (read: (memory: Memory) => number) =>
-          median(rounds.map(([from, to]) => (read(to[side]) - read(from[side])) / count));
+          median(warm.map(([from, to]) => (read(to[side]) - read(from[side])) / count));
         const left = median(
-          rounds.map(([from, , to]) => (heapAndBuffers(to[side]) - heapAndBuffers(from[side]))),
+          warm.map(([from, , to]) => (heapAndBuffers(to[side]) - heapAndBuffers(from[side]))),
         );
+        // Only at first: later the system has given the memory already.
+        const [from, to] = rounds[0];
         figures.push(...row(`${RUNTIMES[runtime]}, ${side}: ${name}`, {
           "heap": each(({ heap }) => heap),
           "buffers": each(({ external }) => external),
           "heap + buffers": each(heapAndBuffers),
-          "rss": each(({ rss }) => rss),
+          "rss, at first": (to[side].rss - from[side].rss) / count,
           "left of each": left / count,
         }));
       }

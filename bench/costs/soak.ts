@@ -12,7 +12,8 @@ const KIB = 1024;
 /** A client of three servers, without a pause. */
 export const soak: Part = {
   name: "soak",
-  title: "KiB of heap behind garbage collection; growth in bytes a call over the second half",
+  title:
+    "KiB of heap and buffers behind garbage collection; growth in bytes a call over the second half",
   measure,
 };
 

@@ -37,7 +37,7 @@ export function printRow(...cells: string[]): void {
 function shown(value: number): string {
   if (value === 0) return "0";
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
-  const fraction = Math.min(digits, 3);
+  const fraction = Math.min(digits, 5);
   return value.toLocaleString("en-US", {
     minimumFractionDigits: fraction,
     maximumFractionDigits: fraction,

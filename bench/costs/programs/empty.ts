@@ -1,4 +1,6 @@
 /** Does nothing but say when it began: what the runtime needs for any program. */
 
-export {};
-console.log(JSON.stringify([performance.timeOrigin + performance.now()]));
+import process from "node:process";
+
+const atMs = performance.timeOrigin + performance.now();
+process.stdout.write(JSON.stringify([atMs]));

@@ -62,12 +62,12 @@ class Watch implements Observer {
  * @param rounds How many times, behind two that do not count.
  */
 export async function cancel(addresses: readonly string[], rounds: number): Promise<Cancelling[]> {
-  let fail = () => {};
+  let called = (_fail: () => void) => {};
   const watch = new Watch();
   // The failing server is here, so that it fails when all others are at work.
   await using server = new Server();
   server.register("Slow", {
-    Wait: () => new Promise((_, reject) => fail = () => reject(new Error("this one fails"))),
+    Wait: () => new Promise((_, reject) => called(() => reject(new Error("this one fails")))),
   });
   const { address } = await server.listen("tcp@127.0.0.1:0");
   watch.failing = address;
@@ -81,6 +81,7 @@ export async function cancel(addresses: readonly string[], rounds: number): Prom
   const results: Cancelling[] = [];
   for (let round = -2; round < rounds; round++) {
     const canceled = watch.cancels(addresses.length);
+    const failing = new Promise<() => void>((resolve) => called = resolve);
     const broadcast = xclient.broadcast("Slow.Wait").then(
       () => {
         throw new Error("a broadcast succeeded though one server failed");
@@ -92,6 +93,7 @@ export async function cancel(addresses: readonly string[], rounds: number): Prom
       },
     );
     await waiting(addresses.length);
+    const fail = await failing;
     fail();
     const [rejectedAtMs] = await Promise.all([broadcast, canceled]);
     const { failedAtMs, canceledMs } = watch;

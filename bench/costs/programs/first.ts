@@ -1,14 +1,17 @@
 /**
- * Makes one call and says when each step was done: `first.ts KIND ADDRESS`,
- * where KIND is `client` or `xclient`. What is timed is loaded when it is timed.
+ * Makes one call and says when each step was done: `first.ts KIND ADDRESS
+ * LIBRARY`, where KIND is `client` or `xclient`. Only an argument names the
+ * library, since Deno loads what is named in the text before the program begins.
  */
 
 import process from "node:process";
 
 const atMs = () => performance.timeOrigin + performance.now();
 const times = [atMs()];
-const [kind, address] = process.argv.slice(2);
-const { dial, MultiServerDiscovery, XClient } = await import("@geerpc/xclient");
+const [kind, address, library] = process.argv.slice(2);
+const { dial, MultiServerDiscovery, XClient }: typeof import("@geerpc/xclient") = await import(
+  library
+);
 times.push(atMs());
 const client = kind === "client"
   ? await dial(address)
