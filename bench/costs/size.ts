@@ -2,7 +2,7 @@
 
 import config from "../../deno.json" with { type: "json" };
 import { list } from "../../scripts/test_node.ts";
-import { run } from "../stage.ts";
+import { Missing, run } from "../stage.ts";
 import { Bundle, type CodeSize, stopBundler } from "./bundle.ts";
 import { type Figure, type Part, type PartContext, row } from "./part.ts";
 import { printRow } from "./table.ts";
@@ -23,12 +23,27 @@ export const size: Part = {
   measure,
 };
 
-async function measure({ stage, details, progress }: PartContext): Promise<Figure[]> {
-  progress("emitting");
-  const folder = await stage.javascript();
+async function measure(context: PartContext): Promise<Figure[]> {
+  context.progress("emitting");
+  const folder = await context.stage.javascript();
   const figures: Figure[] = [];
-  const add = (name: string, { minified, gzipped }: CodeSize) =>
+  try {
+    figures.push(...await bundles(folder, context));
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    console.log(`bundles are left out: ${error.message}`);
+  }
+  context.progress("packing");
+  return [...figures, ...await packages(folder)];
+}
+
+/** What a program's author bundles. */
+async function bundles(folder: string, { details, progress }: PartContext): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  const add = (name: string, { minified, gzipped }: CodeSize) => {
+    progress(name);
     figures.push(...row(name, { "minified": minified, "min + gzip": gzipped }));
+  };
   try {
     const bundle = await Bundle.make(folder, [CORE]);
     const loaded = bundle.loaded(CORE);
@@ -51,8 +66,6 @@ async function measure({ stage, details, progress }: PartContext): Promise<Figur
   } finally {
     await stopBundler();
   }
-  progress("packing");
-  figures.push(...await packages(folder));
   return figures;
 }
 

@@ -6,6 +6,7 @@ import type { Soaked } from "./programs/soaking.ts";
 import { certain, trend } from "./trend.ts";
 
 const SERVERS = 3;
+/** Asking for the memory leaves some bytes itself, so it is not asked more often. */
 const SAMPLES = 40;
 const KIB = 1024;
 
