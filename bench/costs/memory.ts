@@ -15,8 +15,9 @@ import {
 const LISTENERS = 1000;
 const CONNECTIONS = 1000;
 const CALLS = 10_000;
-/** As many warm up: what the engine keeps for ever is there before it counts. */
 const ROUNDS = 3;
+/** What the engine compiles and keeps stops growing behind so many rounds. */
+const WARM_UPS = 9;
 
 /** What both sides have, there and then. */
 interface Both {
@@ -74,13 +75,13 @@ async function measure(context: PartContext): Promise<Figure[]> {
       await using pair = await startPair(context, runtime, "holder.ts", listeners, CALLS + 1);
       const rounds: [before: Both, holding: Both, after: Both][] = [];
       let before = await both(pair, "memory");
-      for (let round = 0; round < ROUNDS * 2; round++) {
+      for (let round = 0; round < WARM_UPS + ROUNDS; round++) {
         const holding = await both(pair, subject.take);
         const after = await both(pair, subject.drop);
         rounds.push([before, holding, after]);
         before = after;
       }
-      const warm = rounds.slice(ROUNDS);
+      const warm = rounds.slice(WARM_UPS);
       for (const side of ["client", "server"] as const) {
         const each = (read: (memory: Memory) => number) =>
           median(warm.map(([from, to]) => (read(to[side]) - read(from[side])) / count));
