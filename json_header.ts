@@ -51,6 +51,11 @@ interface Start {
   readonly bytes: Uint8Array;
 }
 
+const NO_METHOD: Start = {
+  serviceMethod: "",
+  bytes: encoder.encode('{"ServiceMethod":"","Seq":'),
+};
+
 /**
  * The usual header, read without making a text or an object of it: service
  * method, Seq and nothing else. Anything unusual is left to
@@ -60,9 +65,9 @@ export class UsualHeader {
   /** Its number. */
   seq = 0;
   /** The start of the last one: the next is the same, more often than not. */
-  #start: Start = { serviceMethod: "", bytes: encoder.encode('{"ServiceMethod":"","Seq":') };
+  #start = NO_METHOD;
   /** Starts that were read before, each where its name's hash says. */
-  readonly #starts: (Start | undefined)[] = new Array(STARTS).fill(undefined);
+  readonly #starts: (Start | undefined)[] = [];
 
   /** Its service method. */
   get serviceMethod(): string {

@@ -59,7 +59,10 @@ export class Member extends Load implements Candidate {
   /** Whether it was asked for a sign of life and gave none. */
   stalled = false;
   readonly #host: MemberHost;
-  readonly #giveUp = new AbortController();
+  /** Why it is closed, if it is. */
+  #over: RpcError | undefined;
+  /** What ends the dial that is under way. */
+  #giveUp: AbortController | undefined;
   /** The present connection, and those before it whose last calls have not ended. */
   readonly #clients = new Set<Client>();
   #client: Client | undefined;
@@ -134,12 +137,14 @@ export class Member extends Load implements Candidate {
     if (client !== undefined) return Promise.resolve(client);
     if (this.#dialing === undefined) {
       this.#dialingSinceMs = this.#host.nowMs();
-      this.#dialing = this.#dial().finally(() => this.#dialing = undefined);
+      this.#dialing = this.#dial().finally(() => this.#dialing = this.#giveUp = undefined);
     }
     return this.#dialing;
   }
 
   async #dial(): Promise<Client> {
+    if (this.#over !== undefined) throw this.#over;
+    this.#giveUp = new AbortController();
     const { signal } = this.#giveUp;
     const { protocol } = this.endpoint.metadata;
     const address = protocol === undefined
@@ -177,7 +182,7 @@ export class Member extends Load implements Candidate {
     this.stalled = false;
     if (client.heard > 0) this.#dialFailures = this.#redialAtMs = 0;
     else this.#backOff();
-    if (!this.#giveUp.signal.aborted) this.#host.tell(this, "disconnected");
+    if (this.#over === undefined) this.#host.tell(this, "disconnected");
   }
 
   #backOff(): void {
@@ -207,12 +212,12 @@ export class Member extends Load implements Candidate {
    * @returns Resolves when both are over.
    */
   async close(graceMs = 0): Promise<void> {
-    this.#giveUp.abort(
-      new RpcError("canceled", `${this.address}: the client was closed while it dialled`, {
-        address: this.address,
-        execution: "not_sent",
-      }),
-    );
+    const { address } = this;
+    this.#over ??= new RpcError("canceled", `${address}: the client was closed while it dialled`, {
+      address,
+      execution: "not_sent",
+    });
+    this.#giveUp?.abort(this.#over);
     await Promise.all([...this.#clients].map((client) => client.close({ graceMs })));
     await this.#dialing?.catch(() => {});
   }

@@ -10,7 +10,7 @@ export interface Numbered {
   readonly seq: number;
 }
 
-const SMALLEST = 64;
+const SMALLEST = 16;
 const LARGEST = 16_384;
 
 /**

@@ -6,8 +6,9 @@
 
 const encoder = new TextEncoder();
 
-/** What a writer begins with. */
+/** What the first text takes at least. A connection that has written nothing holds nothing. */
 const SMALLEST_BYTES = 512;
+const NOTHING = new Uint8Array(0);
 /** How large a buffer is kept between writes. */
 const KEPT_BYTES = 64 * 1024;
 /** Up to here a loop is faster than a call of the encoder. */
@@ -20,8 +21,8 @@ const MOST_DIGITS = 10;
 /** Text that gathers as UTF-8, and leaves in one piece. */
 export class TextWriter {
   /** One buffer gathers while the other is being written. */
-  #bytes = new Uint8Array(SMALLEST_BYTES);
-  #other = new Uint8Array(SMALLEST_BYTES);
+  #bytes = NOTHING;
+  #other = NOTHING;
   #length = 0;
 
   /** How many bytes have gathered. */
@@ -89,7 +90,7 @@ export class TextWriter {
     const taken = this.#bytes;
     const { length } = this;
     this.#bytes = this.#other;
-    this.#other = taken.length > KEPT_BYTES ? new Uint8Array(SMALLEST_BYTES) : taken;
+    this.#other = taken.length > KEPT_BYTES ? NOTHING : taken;
     this.#length = 0;
     return taken.subarray(0, length);
   }
@@ -108,7 +109,7 @@ export class TextWriter {
   #reserve(more: number): void {
     const length = this.#length + more;
     if (length <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(length, this.#bytes.length * 2));
+    const larger = new Uint8Array(Math.max(length, this.#bytes.length * 2, SMALLEST_BYTES));
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
   }

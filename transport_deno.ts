@@ -15,7 +15,7 @@ import type {
 } from "./transport.ts";
 
 /** What an idle connection keeps for reading; grows to `LARGEST_READ` under load. */
-const SMALLEST_READ = 4 * 1024;
+const SMALLEST_READ = 2 * 1024;
 const LARGEST_READ = 256 * 1024;
 /** How many microtasks the next read waits: what the last has set off is written first. */
 const AFTER_MICROTASKS = 8;
@@ -48,7 +48,7 @@ class DenoTransport implements Transport {
       if (wait !== undefined) await wait;
       for (let turn = 0; turn < AFTER_MICROTASKS; turn++) await undefined;
       if (length === buffer.length && length < LARGEST_READ) {
-        buffer = new Uint8Array(length * 4);
+        buffer = new Uint8Array(Math.min(length * 4, LARGEST_READ));
       }
     }
   }
