@@ -82,7 +82,7 @@ export class Stage implements AsyncDisposable {
     const out = this.#out;
     Deno.writeTextFileSync(`${out}/package.json`, '{ "type": "module" }');
     const files = [...list("", false), ...list("scripts/"), ...list("bench/")];
-    for (const file of files.filter((file) => /\.(ts|proto)$/.test(file))) {
+    for (const file of files.filter((file) => /(?<!\.d)\.(ts|proto)$/.test(file))) {
       emit(file, out);
       if (!file.endsWith(".ts")) continue;
       const target = `${out}/${file.replace(/ts$/, "js")}`;
