@@ -4,30 +4,39 @@
  */
 
 import { parseArgs } from "node:util";
-import { contestants } from "./contestants.ts";
+import { contestants, NAMES } from "./contestants.ts";
 import { describeMachine } from "./machine.ts";
 import type { Figures } from "./peers/measured.ts";
 import { plot } from "./plot.ts";
 import type { Program } from "./program.ts";
-import { print, progress, type Result, type Skipped } from "./report.ts";
+import { type PeerSeries, print, progress, type Result, type Skipped } from "./report.ts";
 import { measure, type Subject } from "./rounds.ts";
 import { run, Stage } from "./stage.ts";
-import { reached, type WorkSeries } from "./targets.ts";
+import { reached } from "./targets.ts";
 
 const WORKS = ["add", "echo1k", "echo64k"];
 const IN_FLIGHT = [1, 64, 256];
+/** How long each program works before all: V8 takes its time with HTTP/2's layers. */
+const FIRST_WARM_UP_MS = 2000;
+const FIRST_IN_FLIGHT = 64;
 const WARM_UP_MS = 600;
+/** What a measurement takes besides its own time. */
+const OVERHEAD = 1.25;
 const USAGE = `Usage: deno task bench:peers [options]
   --seconds N     how long each measurement takes; 0.25 unless given
-  --rounds N      how many rounds; 7 unless given
+  --rounds N      how many rounds; 6 unless given
   --only A,B      only those whose name has one of these in it
   --work A,B      only this work: add, echo1k, echo64k
   --in-flight N,M only with so many calls in flight: 1, 64, 256
-  --out FOLDER    where the figures and the plot go; bench/results unless given`;
+  --out FOLDER    where the figures and the plot go; bench/results unless given
+
+Names: ${Object.values(NAMES).join("; ")}.
+A target that is missed is said, and does not fail the command.`;
 
 /** A measurement, with the times of single calls. */
 interface PeerSubject extends Subject {
   readonly work: string;
+  /** Of the warm-up, then of each round. */
   readonly latencies: Figures[];
 }
 
@@ -35,34 +44,44 @@ const { seconds, rounds, only, works, inFlights, out } = options();
 await using stage = new Stage();
 const machine = { ...describeMachine(), ...await versions() };
 const { taking, skipped } = await startAll();
-const subjects = works.flatMap((work) =>
+if (taking.length === 0) {
+  console.log("nobody is left to be measured");
+  Deno.exit(1);
+}
+const byWork = works.map((work) =>
   inFlights.flatMap((inFlight) =>
     taking.map(({ name, program }) => subject(name, program, work, inFlight))
   )
 );
-const estimate = subjects.length * (1.25 * (rounds * seconds + WARM_UP_MS / 1000));
+const subjects = byWork.flat();
+const busy = subjects.length * (rounds * seconds + WARM_UP_MS / 1000) +
+  taking.length * FIRST_WARM_UP_MS / 1000;
 console.log(
   `${rounds} rounds of ${subjects.length} measurements of ${seconds} s, ` +
-    `some ${Math.ceil(estimate)} s with the warm-up`,
+    `some ${Math.ceil(OVERHEAD * busy)} s with the warm-up`,
 );
+for (const { name, program } of taking) {
+  progress(`warm-up: ${name}`);
+  await program.ask(`measure ${works[0]} ${FIRST_IN_FLIGHT} ${FIRST_WARM_UP_MS}`);
+}
 let done = 0;
-const measured = await measure(subjects, {
-  rounds,
-  ms: seconds * 1000,
-  warmUpMs: WARM_UP_MS,
-  onProgress: (round, { name, inFlight }) => {
-    const percent = Math.floor(done++ / subjects.length / (rounds + 1) * 100);
-    const what = round === 0 ? "warm-up" : `round ${round} of ${rounds}`;
-    progress(`${percent} %  ${what}: ${name}, ${inFlight} in flight`);
-  },
-});
+const series: PeerSeries[] = [];
+// One kind of work after the other: large messages slow some down for a second
+// or two, and would count against them in what comes next.
+for (const subjects of byWork) {
+  const measured = await measure(subjects, {
+    rounds,
+    ms: seconds * 1000,
+    warmUpMs: WARM_UP_MS,
+    onProgress: (round, { name, inFlight }) => report(round, subjects[0].work, name, inFlight),
+  });
+  measured.forEach((each, place) => {
+    const { work, latencies } = subjects[place];
+    series.push({ ...each, work, latencies: latencies.slice(1) });
+  });
+}
 progress("");
 
-const series: WorkSeries[] = measured.map((each, place) => ({
-  ...each,
-  work: subjects[place].work,
-  latencies: subjects[place].latencies,
-}));
 const loadAfter = Deno.loadavg()[0];
 const result: Result = {
   machine: { ...machine, loadAfter },
@@ -77,6 +96,12 @@ Deno.mkdirSync(out, { recursive: true });
 Deno.writeTextFileSync(`${out}/peers.json`, JSON.stringify(result, undefined, 2) + "\n");
 Deno.writeTextFileSync(`${out}/peers.svg`, plot(result));
 console.log(`\nfigures: ${out}/peers.json, plot: ${out}/peers.svg`);
+
+function report(round: number, work: string, name: string, inFlight: number): void {
+  const percent = Math.floor(done++ / subjects.length / (rounds + 1) * 100);
+  const what = round === 0 ? "warm-up" : `round ${round} of ${rounds}`;
+  progress(`${percent} %  ${work}, ${what}: ${name}, ${inFlight} in flight`);
+}
 
 /** Starts those who can be started. */
 async function startAll() {
@@ -100,11 +125,9 @@ async function startAll() {
 
 function subject(name: string, program: Program, work: string, inFlight: number): PeerSubject {
   const latencies: Figures[] = [];
-  let warm = false;
   const run = async (ms: number) => {
     const figures = await program.ask<Figures>(`measure ${work} ${inFlight} ${Math.round(ms)}`);
-    if (warm) latencies.push(figures);
-    warm = true;
+    latencies.push(figures);
     return figures.calls / figures.ms * 1000;
   };
   return { name, work, inFlight, latencies, run };
@@ -122,7 +145,7 @@ function options() {
     args: Deno.args,
     options: {
       seconds: { type: "string", default: "0.25" },
-      rounds: { type: "string", default: "7" },
+      rounds: { type: "string", default: "6" },
       only: { type: "string" },
       work: { type: "string" },
       "in-flight": { type: "string" },

@@ -4,12 +4,18 @@ import type { Machine } from "./machine.ts";
 import type { Figures } from "./peers/measured.ts";
 import { ECHO_SIZES } from "./peers/measured.ts";
 import { median } from "./rounds.ts";
-import type { Reached, WorkSeries } from "./targets.ts";
+import { printTable } from "./table.ts";
+import { type Reached, verdict, type WorkSeries } from "./targets.ts";
 
 /** Who did not take part. */
 export interface Skipped {
   readonly name: string;
   readonly reason: string;
+}
+
+/** What was measured, with the times of single calls, one set for each round. */
+export interface PeerSeries extends WorkSeries {
+  readonly latencies: readonly Figures[];
 }
 
 /** A whole run. */
@@ -22,7 +28,7 @@ export interface Result {
   readonly seconds: number;
   readonly rounds: number;
   readonly skipped: readonly Skipped[];
-  readonly series: readonly (WorkSeries & { readonly latencies?: readonly Figures[] })[];
+  readonly series: readonly PeerSeries[];
   readonly ratios: readonly Reached[];
 }
 
@@ -34,46 +40,73 @@ export const TITLES: Readonly<Record<string, string>> = {
 };
 
 /** Writes a run as tables in Markdown. */
-export function print({ machine, series, ratios, skipped }: Result): void {
+export function print({ machine, seconds, rounds, series, ratios, skipped }: Result): void {
   console.log(
-    `\n${machine.cpu}, ${machine.cores} cores, ${machine.os}, ` +
+    `\n${machine.cpu}, ${machine.cores} cores, ${machine.os}\n` +
       `Deno ${machine.deno}, Node ${machine.node}, Go ${machine.go}; ` +
-      `load ${machine.load.toFixed(2)} before, ${machine.loadAfter.toFixed(2)} after`,
+      `load ${machine.load.toFixed(2)} before, ${machine.loadAfter.toFixed(2)} after; ` +
+      `${rounds} rounds of ${seconds} s each`,
   );
   for (const work of new Set(series.map(({ work }) => work))) {
-    const mine = series.filter((each) => each.work === work);
-    const inFlights = [...new Set(mine.map(({ inFlight }) => inFlight))];
-    console.log(`\n${TITLES[work]}: calls a second (median; ± half the spread of the rounds)\n`);
-    const titles = inFlights.flatMap((inFlight) => [`${inFlight} in flight`, "p50 / p99 µs"]);
-    row("", ...titles, ...(work in ECHO_SIZES ? [`MB/s at ${inFlights.at(-1)}`] : []));
-    row("---", ...titles.map(() => "--:"), ...(work in ECHO_SIZES ? ["--:"] : []));
-    for (const name of new Set(mine.map(({ name }) => name))) {
-      const cells = inFlights.flatMap((inFlight) => {
-        const { rates, latencies = [] } = mine.find((each) =>
-          each.name === name && each.inFlight === inFlight
-        )!;
-        const middle = (key: "p50" | "p99") =>
-          count(median(latencies.map((figures) => figures[key] ?? NaN)));
-        return [
-          `${count(median(rates))} ± ${spread(rates)} %`,
-          `${middle("p50")} / ${middle("p99")}`,
-        ];
+    printWork(work, series.filter((each) => each.work === work));
+  }
+  console.log(
+    "\nFor the raw echoes, what is in flight is one write, and the time that of all of it.",
+  );
+  if (ratios.length > 0) printRatios(ratios);
+  console.log(`\n${verdict(ratios)}`);
+  if (skipped.length > 0) console.log();
+  for (const { name, reason } of skipped) console.log(`left out: ${name}: ${reason}`);
+}
+
+function printWork(work: string, series: readonly PeerSeries[]): void {
+  const names = [...new Set(series.map(({ name }) => name))];
+  const inFlights = [...new Set(series.map(({ inFlight }) => inFlight))];
+  const titles = inFlights.map((inFlight) => `${inFlight} in flight`);
+  const find = (name: string, inFlight: number) =>
+    series.find((each) => each.name === name && each.inFlight === inFlight)!;
+
+  const size = (ECHO_SIZES as Record<string, number>)[work];
+  console.log(`\n${TITLES[work]}: calls a second (median ± half the spread of the rounds)\n`);
+  printTable(
+    ["", ...titles, ...(size ? [`MB/s at ${inFlights.at(-1)}`] : [])],
+    names.map((name) => {
+      const cells = inFlights.map((inFlight) => {
+        const { rates } = find(name, inFlight);
+        return count(median(rates)) + (rates.length > 1 ? ` ± ${spread(rates)} %` : "");
       });
-      if (work in ECHO_SIZES) {
-        const { rates } = mine.findLast((each) => each.name === name)!;
-        cells.push(count(median(rates) * ECHO_SIZES[work as keyof typeof ECHO_SIZES] / 1e6));
-      }
-      row(name, ...cells);
-    }
-  }
-  console.log("\nratios (median of the rounds' ratios)\n");
-  row("", "work", "in flight", "ratio", "target");
-  row("---", "---", "--:", "--:", "---");
-  for (const { one, other, work, inFlight, least, ratio } of ratios) {
-    const target = least === undefined ? "" : `≥ ${least}: ${ratio >= least ? "yes" : "MISSED"}`;
-    row(`${one} / ${other}`, TITLES[work], `${inFlight}`, ratio.toFixed(2), target);
-  }
-  for (const { name, reason } of skipped) console.log(`\nleft out: ${name}: ${reason}`);
+      if (size) cells.push(count(median(find(name, inFlights.at(-1)!).rates) * size / 1e6));
+      return [name, ...cells];
+    }),
+  );
+
+  console.log(`\n${TITLES[work]}: µs for a call, p50 / p99 (medians of the rounds)\n`);
+  printTable(
+    ["", ...titles],
+    names.map((name) => [
+      name,
+      ...inFlights.map((inFlight) => {
+        const { latencies } = find(name, inFlight);
+        const middle = (key: "p50" | "p99") => count(median(latencies.map((each) => each[key])));
+        return `${middle("p50")} / ${middle("p99")}`;
+      }),
+    ]),
+  );
+}
+
+function printRatios(ratios: readonly Reached[]): void {
+  console.log("\nratios of calls a second (median of the rounds' ratios)\n");
+  printTable(
+    ["", "work", "in flight", "ratio", "target", ""],
+    ratios.map(({ one, other, work, inFlight, least, ratio, met }) => [
+      `${one} / ${other}`,
+      TITLES[work],
+      `${inFlight}`,
+      ratio.toFixed(2),
+      least === undefined ? "" : `≥ ${least}`,
+      met === undefined ? "" : met ? "met" : "MISSED",
+    ]),
+  );
 }
 
 /** Writes the line that changes while a run goes on, or, where nobody watches, nothing. */
@@ -91,8 +124,4 @@ function spread(rates: readonly number[]): number {
 
 function count(figure: number): string {
   return Math.round(figure).toLocaleString("en-US");
-}
-
-function row(...cells: string[]): void {
-  console.log(`| ${cells.join(" | ")} |`);
 }

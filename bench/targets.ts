@@ -16,6 +16,8 @@ export interface Target {
 /** A target with what was reached. */
 export interface Reached extends Target {
   readonly ratio: number;
+  /** Whether that is enough; absent where nothing is promised. */
+  readonly met?: boolean;
 }
 
 /** The targets, and what else is worth a ratio. */
@@ -38,6 +40,8 @@ export const TARGETS: readonly Target[] = [
   { one: NAMES.client, other: NAMES.rawDeno, work: "echo1k", inFlight: 64 },
   { one: NAMES.nodeClient, other: NAMES.client, work: "add", inFlight: 64, least: 0.8 },
   { one: NAMES.nodeClient, other: NAMES.grpc, work: "add", inFlight: 64 },
+  { one: NAMES.nodeClient, other: NAMES.connect, work: "add", inFlight: 64 },
+  { one: NAMES.nodeClient, other: NAMES.moleculer, work: "add", inFlight: 64 },
 ];
 
 /** What was measured, with the name of the work. */
@@ -46,11 +50,31 @@ export interface WorkSeries extends Series {
 }
 
 /** The ratios of those who took part. */
-export function reached(series: readonly WorkSeries[]): Reached[] {
+export function reached(
+  series: readonly WorkSeries[],
+  targets: readonly Target[] = TARGETS,
+): Reached[] {
   const find = (name: string, { work, inFlight }: Target) =>
     series.find((each) => each.name === name && each.work === work && each.inFlight === inFlight);
-  return TARGETS.flatMap((target) => {
+  return targets.flatMap((target) => {
     const [one, other] = [find(target.one, target), find(target.other, target)];
-    return one && other ? [{ ...target, ratio: ratio(one, other) }] : [];
+    if (!one || !other) return [];
+    const reached = ratio(one, other);
+    const { least } = target;
+    return [{
+      ...target,
+      ratio: reached,
+      ...(least === undefined ? {} : { met: reached >= least }),
+    }];
   });
+}
+
+/** Says in a line what became of the promises. */
+export function verdict(ratios: readonly Reached[], targets: readonly Target[] = TARGETS): string {
+  const promised = targets.filter(({ least }) => least !== undefined).length;
+  const met = ratios.filter(({ met }) => met === true).length;
+  const missed = ratios.filter(({ met }) => met === false).length;
+  const rest = promised - met - missed;
+  return `of ${promised} targets ${met} are met, ${missed} MISSED` +
+    (rest > 0 ? `, ${rest} not measured` : "");
 }
