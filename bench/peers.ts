@@ -46,6 +46,7 @@ const machine = { ...describeMachine(), ...await versions() };
 const { taking, skipped } = await startAll();
 if (taking.length === 0) {
   console.log("nobody is left to be measured");
+  await stage[Symbol.asyncDispose]();
   Deno.exit(1);
 }
 const byWork = works.map((work) =>
