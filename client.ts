@@ -67,6 +67,8 @@ const DISPOSE_GRACE_MS = 10_000;
  * made within these, and leave in one write.
  */
 const GATHER_MICROTASKS = 4;
+/** With so many bytes a write waits no longer: the server can begin. */
+const ENOUGH_BYTES = 64 * 1024;
 /** For how many the only call in flight waits: for those made in one go with it. */
 const ALONE_MICROTASKS = 1;
 
@@ -425,13 +427,14 @@ export class Client implements AsyncDisposable {
   #gather(): void {
     this.#toWrite = true;
     if (this.#writing) return;
+    if (this.#codec.gathered >= ENOUGH_BYTES) return this.#write();
     if (this.#gathering === 0) queueMicrotask(this.#tick);
     this.#gathering = this.#calls.size > 1 ? GATHER_MICROTASKS : ALONE_MICROTASKS;
   }
 
   readonly #tick = (): void => {
     if (--this.#gathering > 0) queueMicrotask(this.#tick);
-    else this.#write();
+    else if (this.#toWrite && !this.#writing) this.#write();
   };
 
   #write(): void {

@@ -73,6 +73,8 @@ export interface ClientCodec {
   cancel?(seq: number): void;
   /** Adds a question that proves the peer alive: its answer is a reply to `seq`. */
   ping?(seq: number): void;
+  /** How many bytes {@linkcode take} would return. */
+  readonly gathered: number;
   /**
    * All that has been added since the last time, the handshake first.
    *
@@ -155,7 +157,7 @@ export function isLongerThan(text: string, maxBytes: number): boolean {
  * @returns At most some 60 characters and a hint.
  */
 export function excerpt(text: string): string {
-  const start = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  const start = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text.trimEnd());
   if (text.startsWith("HTTP/")) return `${start} (an HTTP server? its addresses are http@…)`;
   // A TLS record of an alert or a handshake, of any version.
   if ("\x15\x16".includes(text.charAt(0)) && text.charCodeAt(1) === 3) {

@@ -217,6 +217,10 @@ export class GobClientCodec extends Reader implements ClientCodec {
     );
   }
 
+  get gathered(): number {
+    return this.#out.writer.length;
+  }
+
   take(): Uint8Array {
     return this.#out.take();
   }

@@ -66,6 +66,10 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Ping":true}\nnull\n`);
   }
 
+  get gathered(): number {
+    return this.#writer.length;
+  }
+
   take(): Uint8Array {
     return this.#writer.take();
   }
@@ -83,9 +87,9 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   }
 
   lines(lines: Lines): void {
-    const { length } = lines.bytes;
-    for (let at = 0; at < length;) {
-      at = this.#inBody ? this.#body(lines, at) : this.#head(lines, at);
+    while (lines.more) {
+      if (this.#inBody) this.#body(lines);
+      else this.#head(lines);
     }
   }
 
@@ -96,55 +100,41 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     this.#sink.take(this.#seq)?.spoil("resource_exhausted", `the reply is ${what}`);
   }
 
-  /** Reads a header; returns where the next line begins. */
-  #head(lines: Lines, from: number): number {
-    const next = this.#usual.read(lines.bytes, from);
-    if (next > 0) {
+  #head(lines: Lines): void {
+    if (this.#usual.read(lines)) {
       this.#seq = this.#usual.seq;
       this.#header = undefined;
-      this.#inBody = true;
-      return next;
+    } else {
+      const line = lines.text();
+      if (isBlank(line)) return;
+      const header = this.#header = parseHeader(line);
+      if (header.Drain) this.#sink.drain();
+      else if (header.Seq === 0 && header.Error !== "" && !rejectedBy(header.Error)) {
+        // A rejection of Seq 0 is how a peer answers an extension it doesn't know.
+        throw new RpcError(
+          isRpcCode(header.Code) ? header.Code : "unavailable",
+          `the server refused the connection: ${header.Error}`,
+        );
+      }
+      this.#seq = header.Seq;
     }
-    const to = lines.endOf(from);
-    const line = lines.text(from, to);
-    if (isBlank(line)) return to + 1;
-    const header = this.#header = parseHeader(line);
-    if (header.Drain) this.#sink.drain();
-    else if (header.Seq === 0 && header.Error !== "" && !rejectedBy(header.Error)) {
-      // A rejection of Seq 0 is how a peer answers an extension it doesn't know.
-      throw new RpcError(
-        isRpcCode(header.Code) ? header.Code : "unavailable",
-        `the server refused the connection: ${header.Error}`,
-      );
-    }
-    this.#seq = header.Seq;
     this.#inBody = true;
-    return to + 1;
   }
 
-  /** Reads a body; returns where the next line begins. */
-  #body(lines: Lines, from: number): number {
+  #body(lines: Lines): void {
     this.#inBody = false;
     // Only now: until its body has come, it can be given up or lost.
     const call = this.#sink.take(this.#seq);
+    if (call === undefined) return lines.skip(); // nobody waits for it
     const header = this.#header;
-    if (call !== undefined && header === undefined) {
-      const next = this.#flat.read(lines.bytes, from);
-      if (next > 0) {
-        call.resolve(this.#flat.value);
-        return next;
-      }
-    }
-    const to = lines.endOf(from);
-    if (call === undefined) return to + 1; // nobody waits for it
     if (header !== undefined && header.Error !== "") {
+      lines.skip();
       const verdict = header.Rejected === true ? REJECTED : verdictOf(header.Error);
       const code = isRpcCode(header.Code) ? header.Code : verdict.code;
-      call.fail(code, header.Error, verdict.execution);
-    } else {
-      this.#resolve(call, lines.text(from, to));
+      return call.fail(code, header.Error, verdict.execution);
     }
-    return to + 1;
+    if (this.#flat.read(lines)) return call.resolve(this.#flat.value);
+    this.#resolve(call, lines.text());
   }
 
   #resolve(call: PendingReply, text: string): void {
@@ -185,9 +175,9 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   lines(lines: Lines): void {
-    const { length } = lines.bytes;
-    for (let at = 0; at < length;) {
-      at = this.#inBody ? this.#body(lines, at) : this.#head(lines, at);
+    while (lines.more) {
+      if (this.#inBody) this.#body(lines);
+      else this.#head(lines);
     }
   }
 
@@ -231,44 +221,34 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     return this.#writer.take();
   }
 
-  /** Reads a header; returns where the next line begins. */
-  #head(lines: Lines, from: number): number {
-    const next = this.#usual.read(lines.bytes, from);
-    if (next > 0) {
+  #head(lines: Lines): void {
+    if (this.#usual.read(lines)) {
       this.#serviceMethod = this.#usual.serviceMethod;
       this.#seq = this.#usual.seq;
       this.#header = undefined;
-      this.#inBody = true;
-      return next;
+    } else {
+      const line = lines.text();
+      if (isBlank(line)) return; // what Go writes behind the handshake
+      const header = this.#header = parseHeader(line);
+      this.#serviceMethod = header.ServiceMethod;
+      this.#seq = header.Seq;
     }
-    const to = lines.endOf(from);
-    const line = lines.text(from, to);
-    if (isBlank(line)) return to + 1; // what Go writes behind the handshake
-    const header = this.#header = parseHeader(line);
-    this.#serviceMethod = header.ServiceMethod;
-    this.#seq = header.Seq;
     this.#inBody = true;
-    return to + 1;
   }
 
-  /** Reads a body; returns where the next line begins. */
-  #body(lines: Lines, from: number): number {
+  #body(lines: Lines): void {
     this.#inBody = false;
     const header = this.#header;
-    if (header === undefined) {
-      const next = this.#flat.read(lines.bytes, from);
-      if (next > 0) {
-        this.#sink.call(this.#seq, this.#serviceMethod, this.#flat.value, NO_EXTRAS);
-        return next;
-      }
+    if (header === undefined && this.#flat.read(lines)) {
+      return this.#sink.call(this.#seq, this.#serviceMethod, this.#flat.value, NO_EXTRAS);
     }
-    const to = lines.endOf(from);
-    if (header?.Cancel) this.#sink.cancel(this.#seq);
-    else if (header?.Ping) {
+    const text = lines.text();
+    if (header?.Cancel) return this.#sink.cancel(this.#seq);
+    if (header?.Ping) {
       this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true}\nnull\n`);
-      this.#sink.answered();
-    } else this.#call(header, lines.text(from, to));
-    return to + 1;
+      return this.#sink.answered();
+    }
+    this.#call(header, text);
   }
 
   #call(header: Header | undefined, text: string): void {

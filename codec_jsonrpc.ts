@@ -79,6 +79,10 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     this.request(seq, PING, null);
   }
 
+  get gathered(): number {
+    return this.#writer.length;
+  }
+
   take(): Uint8Array {
     return this.#writer.take();
   }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Lines } from "./json_lines.ts";
 import type { TextWriter } from "./text_writer.ts";
 
 const NEWLINE = 10;
@@ -56,15 +57,17 @@ export class FlatReader {
   #number = 0;
 
   /**
-   * Reads a line.
+   * Reads the next line.
    *
-   * @param bytes What has come.
-   * @param from Where the line begins. There is a newline behind.
-   * @returns Where the next line begins; 0 if this one is left to others.
+   * @param lines What has come.
+   * @returns `false` if it is left to others: it is still the next line then.
    */
-  read(bytes: Uint8Array, from: number): number {
-    const end = bytes[from] === OPEN_BRACE ? this.#object(bytes, from) : this.#scalar(bytes, from);
-    return end > 0 && bytes[end] === NEWLINE ? end + 1 : 0;
+  read(lines: Lines): boolean {
+    const { bytes, at } = lines;
+    const end = bytes[at] === OPEN_BRACE ? this.#object(bytes, at) : this.#scalar(bytes, at);
+    if (end === 0 || bytes[end] !== NEWLINE) return false;
+    lines.at = end + 1;
+    return true;
   }
 
   #scalar(bytes: Uint8Array, from: number): number {

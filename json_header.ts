@@ -7,6 +7,7 @@
 import { excerpt } from "./codec.ts";
 import { RpcError } from "./errors.ts";
 import { standsAt } from "./json_flat.ts";
+import type { Lines } from "./json_lines.ts";
 
 /** A header, from either side; every field but these three is an extension of ours. */
 export interface Header {
@@ -75,24 +76,26 @@ export class UsualHeader {
   }
 
   /**
-   * Reads a line.
+   * Reads the next line.
    *
-   * @param bytes What has come.
-   * @param from Where the line begins. There is a newline behind.
-   * @returns Where the next line begins; 0 if this is no usual header.
+   * @param lines What has come.
+   * @returns `false` if it is no usual header: it is still the next line then.
    */
-  read(bytes: Uint8Array, from: number): number {
-    if (!standsAt(bytes, from, this.#start.bytes) && !this.#learn(bytes, from)) return 0;
+  read(lines: Lines): boolean {
+    const { bytes, at: from } = lines;
+    if (!standsAt(bytes, from, this.#start.bytes) && !this.#learn(bytes, from)) return false;
     const digits = from + this.#start.bytes.length;
     let at = digits;
     let seq = 0;
     for (let byte = bytes[at]; byte >= ZERO && byte <= NINE; byte = bytes[++at]) {
       seq = seq * 10 + byte - ZERO;
     }
-    if (at === digits || at - digits > MOST_DIGITS) return 0;
+    if (at === digits || at - digits > MOST_DIGITS) return false;
     this.seq = seq;
-    if (standsAt(bytes, at, CALL_END)) return at + CALL_END.length;
-    return standsAt(bytes, at, REPLY_END) ? at + REPLY_END.length : 0;
+    const end = bytes[at] === CALL_END[0] ? CALL_END : REPLY_END;
+    if (!standsAt(bytes, at, end)) return false;
+    lines.at = at + end.length;
+    return true;
   }
 
   #learn(bytes: Uint8Array, from: number): boolean {

@@ -5,48 +5,58 @@
  */
 
 const NEWLINE = 10;
-/** How far a loop looks for the end of a line before it asks the engine. */
-const NEAR_BYTES = 32;
-/** How large a buffer is kept when its line is done. */
-const KEPT_BYTES = 64 * 1024;
+/** How large a buffer is kept when its lines are done. */
+const KEPT_BYTES = 256 * 1024;
 
+const NOTHING = new Uint8Array(0);
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Some whole lines: bytes, and text where it is asked for. */
+/** Some whole lines, read one after the other: as bytes, or as text. */
 export class Lines {
   /** All of them, each with its newline. */
   readonly bytes: Uint8Array;
+  /** Where the next one begins. Who reads it as bytes moves this on. */
+  at = 0;
   #text: string | undefined;
+  #textFrom = 0;
 
   /** @param bytes They end with a newline. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
 
-  /**
-   * Where a line ends.
-   *
-   * @param from Where it begins.
-   * @returns Where its newline stands.
-   */
-  endOf(from: number): number {
-    const { bytes } = this;
-    const near = Math.min(from + NEAR_BYTES, bytes.length);
-    for (let at = from; at < near; at++) if (bytes[at] === NEWLINE) return at;
-    return bytes.indexOf(NEWLINE, near);
+  /** Whether there is another one. */
+  get more(): boolean {
+    return this.at < this.bytes.length;
   }
 
   /**
-   * A part of the text.
+   * The next line as text.
    *
-   * @param from Where it begins, in bytes.
-   * @param to Where it ends, in bytes.
+   * @returns With its newline, or without: nothing is copied for that alone.
    */
-  text(from: number, to: number): string {
-    const text = this.#text ??= decoder.decode(this.bytes);
-    // If there are as many characters as bytes, each is one.
-    if (text.length === this.bytes.length) return text.slice(from, to);
-    return decoder.decode(this.bytes.subarray(from, to));
+  text(): string {
+    const { bytes, at } = this;
+    if (this.#text === undefined) {
+      this.#text = decoder.decode(at === 0 ? bytes : bytes.subarray(at));
+      this.#textFrom = at;
+    }
+    const text = this.#text;
+    // If there are as many characters as bytes, each is one, and text is searched faster.
+    if (text.length === bytes.length - this.#textFrom) {
+      const from = at - this.#textFrom;
+      const to = text.indexOf("\n", from);
+      this.at += to + 1 - from;
+      return from === 0 && to === text.length - 1 ? text : text.slice(from, to);
+    }
+    const to = bytes.indexOf(NEWLINE, at);
+    this.at = to + 1;
+    return decoder.decode(bytes.subarray(at, to));
+  }
+
+  /** Passes over the next line. */
+  skip(): void {
+    this.at = this.bytes.indexOf(NEWLINE, this.at) + 1;
   }
 }
 
@@ -62,7 +72,7 @@ export interface LineSink {
 export class LineReader {
   readonly #maxBytes: number;
   /** The beginning of a line whose end has not come. */
-  #start = new Uint8Array(0);
+  #start = NOTHING;
   #startLength = 0;
   #skipping = false;
 
@@ -91,14 +101,9 @@ export class LineReader {
     const { length } = chunk;
     const end = chunk[length - 1] === NEWLINE ? length : chunk.lastIndexOf(NEWLINE) + 1;
     if (end === 0) return this.#keep(chunk, sink);
-    let from = 0;
-    if (!this.atBoundary) {
-      from = chunk.indexOf(NEWLINE) + 1;
-      this.#finish(chunk.subarray(0, from), sink);
-    }
-    if (from < end) {
-      this.#whole(from === 0 && end === length ? chunk : chunk.subarray(from, end), sink);
-    }
+    const whole = end === length ? chunk : chunk.subarray(0, end);
+    if (this.atBoundary) this.#whole(whole, sink);
+    else this.#finish(whole, sink);
     if (end < length) this.#keep(chunk.subarray(end), sink);
   }
 
@@ -113,25 +118,30 @@ export class LineReader {
     }
   }
 
-  #finish(lineEnd: Uint8Array, sink: LineSink): void {
-    if (!this.#skipping) this.#keep(lineEnd, sink);
-    const bytes = this.#start.subarray(0, this.#startLength);
+  /** The end of the line that has begun, and perhaps others behind it. */
+  #finish(whole: Uint8Array, sink: LineSink): void {
+    if (this.#startLength + whole.length <= this.#maxBytes + 1 && !this.#skipping) {
+      this.#append(whole); // a copy is faster than a search for where the first line ends
+      return this.#whole(this.#taken(), sink);
+    }
+    const end = whole.indexOf(NEWLINE) + 1;
+    if (!this.#skipping) this.#keep(whole.subarray(0, end), sink);
     const skipped = this.#skipping;
     this.#skipping = false;
-    this.#startLength = 0;
-    if (bytes.length > KEPT_BYTES) this.#start = new Uint8Array(0);
-    if (!skipped) sink.lines(new Lines(bytes));
+    if (!skipped) this.#whole(this.#taken(), sink);
+    if (end < whole.length) this.#whole(whole.subarray(end), sink);
   }
 
   #keep(bytes: Uint8Array, sink: LineSink): void {
     if (this.#skipping) return;
+    if (this.#startLength + bytes.length <= this.#maxBytes + 1) return this.#append(bytes);
+    this.#skipping = true;
+    this.#taken();
+    sink.tooLong();
+  }
+
+  #append(bytes: Uint8Array): void {
     const length = this.#startLength + bytes.length;
-    if (length > this.#maxBytes + 1) {
-      this.#skipping = true;
-      this.#start = new Uint8Array(0);
-      this.#startLength = 0;
-      return sink.tooLong();
-    }
     if (length > this.#start.length) {
       const larger = new Uint8Array(Math.max(length, this.#start.length * 2, 256));
       larger.set(this.#start.subarray(0, this.#startLength));
@@ -139,5 +149,13 @@ export class LineReader {
     }
     this.#start.set(bytes, this.#startLength);
     this.#startLength = length;
+  }
+
+  /** What has been kept, to be read at once. */
+  #taken(): Uint8Array {
+    const bytes = this.#start.subarray(0, this.#startLength);
+    this.#startLength = 0;
+    if (this.#start.length > KEPT_BYTES) this.#start = NOTHING;
+    return bytes;
   }
 }

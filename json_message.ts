@@ -58,6 +58,11 @@ export class MessageWriter {
     }
   }
 
+  /** How many bytes have been added since the last {@linkcode MessageWriter.take}. */
+  get length(): number {
+    return this.#writer.length;
+  }
+
   /** All that has been added since the last time. Valid until the next call. */
   take(): Uint8Array {
     return this.#writer.take();

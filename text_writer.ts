@@ -10,7 +10,7 @@ const encoder = new TextEncoder();
 const SMALLEST_BYTES = 512;
 const NOTHING = new Uint8Array(0);
 /** How large a buffer is kept between writes. */
-const KEPT_BYTES = 64 * 1024;
+const KEPT_BYTES = 256 * 1024;
 /** Up to here a loop is faster than a call of the encoder. */
 const SHORT_LENGTH = 128;
 /** Up to here a loop is faster than a copy by the engine. */

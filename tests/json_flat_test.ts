@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { FlatReader, FlatWriter } from "../json_flat.ts";
+import { Lines } from "../json_lines.ts";
 import { TextWriter } from "../text_writer.ts";
 import { between, seeded } from "./helpers.ts";
 
@@ -8,11 +9,11 @@ const decoder = new TextDecoder();
 
 /** What a reader says of a line that stands between others. */
 function readLine(reader: FlatReader, text: string): { value: unknown } | undefined {
-  const bytes = encoder.encode(`before\n${text}\nbehind\n`);
-  const next = reader.read(bytes, 7);
-  if (next === 0) return undefined;
-  assertEquals(next, 7 + encoder.encode(text).length + 1);
-  return { value: reader.value };
+  const lines = new Lines(encoder.encode(`before\n${text}\nbehind\n`));
+  lines.skip();
+  const read = reader.read(lines);
+  assertEquals(lines.at, read ? 7 + encoder.encode(text).length + 1 : 7);
+  return read ? { value: reader.value } : undefined;
 }
 
 function write(writer: FlatWriter, value: unknown): string | undefined {
