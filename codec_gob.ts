@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isWorthKeeping } from "./buffer.ts";
 import {
   type ClientCodec,
   excerpt,
@@ -68,8 +69,6 @@ const NO_EXTRAS: RequestExtras = {};
 const NEWLINE = 10;
 /** A call of a method that no server has: its refusal proves the server alive. */
 const PING = "XClient.Ping";
-/** How large a buffer is kept between writes. */
-const KEPT_BYTES = 64 * 1024;
 const FIRST_BYTES = 60;
 
 function broken(what: string, cause?: unknown): RpcError {
@@ -97,7 +96,8 @@ class Gatherer {
 
   take(): Uint8Array {
     const full = this.writer;
-    this.writer = this.#taken.bytes.length > KEPT_BYTES ? new GobWriter(1024) : this.#taken;
+    const { bytes, length } = this.#taken;
+    this.writer = isWorthKeeping(bytes, length) ? this.#taken : new GobWriter(1024);
     this.writer.clear();
     this.#taken = full;
     return full.view();

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isWorthKeeping } from "./buffer.ts";
 import { RpcError } from "./errors.ts";
 import { malformed, misfit, tooMuch } from "./gob_wire.ts";
 import { GobCursor } from "./gob_cursor.ts";
@@ -28,9 +29,6 @@ export interface GobDecoderOptions {
   /** What a map with string keys becomes where no schema says it. @default {"map"} */
   maps?: "map" | "object";
 }
-
-// A buffer that grew beyond this for one large message is given back when it is empty.
-const KEPT_BYTES = 256 * 1024;
 
 /**
  * Decodes one gob stream, however its bytes are cut.
@@ -105,9 +103,9 @@ export class GobDecoder {
   push(chunk: Uint8Array): void {
     const cursor = this.#cursor;
     if (this.#start > 0 && this.#start === cursor.limit) {
+      if (!isWorthKeeping(cursor.bytes, cursor.limit)) cursor.bytes = new Uint8Array(0);
       this.#start = 0;
       cursor.limit = 0;
-      if (cursor.bytes.length > KEPT_BYTES) cursor.bytes = new Uint8Array(0);
     }
     if (cursor.limit + chunk.length > cursor.bytes.length) {
       this.#makeRoom(chunk.length);

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { grow } from "./buffer.ts";
+
 const TWO_TO_32 = 0x1_0000_0000;
 // Up to here 2n and -2n-1 are exact as numbers.
 const HALF_SAFE = 2 ** 51;
@@ -80,9 +82,7 @@ export class GobWriter {
   reserve(count: number): void {
     const needed = this.length + count;
     if (needed > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-      larger.set(this.bytes.subarray(0, this.length));
-      this.bytes = larger;
+      this.bytes = grow(this.bytes, this.length, needed);
     }
   }
 

@@ -4,10 +4,11 @@
  * @module
  */
 
-const NEWLINE = 10;
-/** How large a buffer is kept when its lines are done. */
-const KEPT_BYTES = 256 * 1024;
+import { grow, isWorthKeeping } from "./buffer.ts";
 
+const NEWLINE = 10;
+/** What the beginning of a line takes at least. */
+const SMALLEST_BYTES = 256;
 const NOTHING = new Uint8Array(0);
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -143,9 +144,7 @@ export class LineReader {
   #append(bytes: Uint8Array): void {
     const length = this.#startLength + bytes.length;
     if (length > this.#start.length) {
-      const larger = new Uint8Array(Math.max(length, this.#start.length * 2, 256));
-      larger.set(this.#start.subarray(0, this.#startLength));
-      this.#start = larger;
+      this.#start = grow(this.#start, this.#startLength, Math.max(length, SMALLEST_BYTES));
     }
     this.#start.set(bytes, this.#startLength);
     this.#startLength = length;
@@ -154,8 +153,8 @@ export class LineReader {
   /** What has been kept, to be read at once. */
   #taken(): Uint8Array {
     const bytes = this.#start.subarray(0, this.#startLength);
+    if (!isWorthKeeping(this.#start, this.#startLength)) this.#start = NOTHING;
     this.#startLength = 0;
-    if (this.#start.length > KEPT_BYTES) this.#start = NOTHING;
     return bytes;
   }
 }

@@ -4,13 +4,13 @@
  * @module
  */
 
+import { grow, isWorthKeeping } from "./buffer.ts";
+
 const encoder = new TextEncoder();
 
 /** What the first text takes at least. A connection that has written nothing holds nothing. */
 const SMALLEST_BYTES = 512;
 const NOTHING = new Uint8Array(0);
-/** How large a buffer is kept between writes. */
-const KEPT_BYTES = 256 * 1024;
 /** Up to here a loop is faster than a call of the encoder. */
 const SHORT_LENGTH = 128;
 /** Up to here a loop is faster than a copy by the engine. */
@@ -90,7 +90,7 @@ export class TextWriter {
     const taken = this.#bytes;
     const { length } = this;
     this.#bytes = this.#other;
-    this.#other = taken.length > KEPT_BYTES ? NOTHING : taken;
+    this.#other = isWorthKeeping(taken, length) ? taken : NOTHING;
     this.#length = 0;
     return taken.subarray(0, length);
   }
@@ -109,8 +109,6 @@ export class TextWriter {
   #reserve(more: number): void {
     const length = this.#length + more;
     if (length <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(length, this.#bytes.length * 2, SMALLEST_BYTES));
-    larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    this.#bytes = grow(this.#bytes, this.#length, Math.max(length, SMALLEST_BYTES));
   }
 }
