@@ -307,6 +307,7 @@ export class Fleet implements MemberHost {
     this.#servers = servers;
     this.#members = [...members.values()];
     this.#candidates = this.#subset();
+    this.#best = []; // even if all stay, their weights may have changed
     this.#attend(this.nowMs());
     for (const member of this.#members) {
       if (!before.delete(member.address)) this.tell(member, "joined");

@@ -32,9 +32,9 @@ function mix(hash: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** Two hashes as one, in which each bit of both counts. */
-function combine(one: number, other: number): number {
-  return mix(Math.imul(one, 0x9e3779b1) ^ mix(other));
+/** Two hashes as one, in which each bit of both counts. The other has been mixed once more. */
+function combine(one: number, mixed: number): number {
+  return mix(Math.imul(one, 0x9e3779b1) ^ mixed);
 }
 
 /**
@@ -46,7 +46,9 @@ function combine(one: number, other: number): number {
 export class ConsistentHashSelector implements Selector {
   readonly #boundedLoad: number;
   #candidates: readonly Candidate[] | undefined;
-  #hashes: number[] = [];
+  #weights = new Float64Array(0);
+  /** The hash of each address, mixed once more. */
+  #hashes = new Uint32Array(0);
 
   /**
    * @param boundedLoad How many times the mean of calls in flight a server may have.
@@ -62,25 +64,30 @@ export class ConsistentHashSelector implements Selector {
       const message = "consistent_hash needs the call's option key: what the call is about";
       throw new RpcError("invalid_argument", message, { execution: "not_sent" });
     }
-    if (candidates !== this.#candidates) {
-      this.#candidates = candidates;
-      this.#hashes = candidates.map(({ address }) => hashText(address));
-    }
+    if (candidates !== this.#candidates) this.#change(candidates);
     const mostInFlight = this.#mostInFlight(candidates);
+    const weights = this.#weights;
+    const hashes = this.#hashes;
     const keyHash = hashText(key);
-    let best: T | undefined;
+    let best = 0;
     let highest = -Infinity;
-    for (let place = 0; place < candidates.length; place++) {
-      const candidate = candidates[place];
-      if (candidate.inFlight >= mostInFlight) continue;
-      const draw = (combine(keyHash, this.#hashes[place]) + 0.5) / 2 ** 32;
-      const score = candidate.weight === 1 ? draw : draw ** (1 / candidate.weight);
+    for (let place = 0; place < hashes.length; place++) {
+      if (mostInFlight < Infinity && candidates[place].inFlight >= mostInFlight) continue;
+      const draw = (combine(keyHash, hashes[place]) + 0.5) / 2 ** 32;
+      const weight = weights[place];
+      const score = weight === 1 ? draw : draw ** (1 / weight);
       if (score > highest) {
         highest = score;
-        best = candidate;
+        best = place;
       }
     }
-    return best;
+    return candidates[best];
+  }
+
+  #change(candidates: readonly Candidate[]): void {
+    this.#candidates = candidates;
+    this.#weights = Float64Array.from(candidates, ({ weight }) => weight);
+    this.#hashes = Uint32Array.from(candidates, ({ address }) => mix(hashText(address)));
   }
 
   #mostInFlight(candidates: readonly Candidate[]): number {
@@ -107,7 +114,7 @@ export function subsetOf<T extends Candidate>(
   size: number,
 ): readonly T[] {
   if (candidates.length <= size) return candidates;
-  const draws = candidates.map(({ address }) => combine(seed, hashText(address)));
+  const draws = candidates.map(({ address }) => combine(seed, mix(hashText(address))));
   const ranked = draws.map((_, place) => place).sort((one, other) => draws[other] - draws[one]);
   return ranked.slice(0, size).sort((one, other) => one - other).map((place) => candidates[place]);
 }

@@ -62,7 +62,8 @@ export class RoundRobinSelector implements Selector {
 export class WeightedRoundRobinSelector implements Selector {
   readonly #random: Random;
   #candidates: readonly Candidate[] | undefined;
-  #earned: number[] = [];
+  #weights = new Float64Array(0);
+  #earned = new Float64Array(0);
 
   /** @param random Where it takes the start from, so that many clients do not march in step. */
   constructor(random: Random) {
@@ -71,17 +72,22 @@ export class WeightedRoundRobinSelector implements Selector {
 
   pick<T extends Candidate>(candidates: readonly T[]): T | undefined {
     if (candidates !== this.#candidates) this.#change(candidates);
+    const weights = this.#weights;
     const earned = this.#earned;
-    let richest = -1;
+    let richest = 0;
+    let most = -Infinity;
     let sum = 0;
-    for (let place = 0; place < candidates.length; place++) {
-      const { weight } = candidates[place];
+    for (let place = 0; place < weights.length; place++) {
+      const weight = weights[place];
+      const has = earned[place] + weight;
       sum += weight;
-      earned[place] += weight;
-      if (richest < 0 || earned[place] > earned[richest]) richest = place;
+      earned[place] = has;
+      if (has > most) {
+        most = has;
+        richest = place;
+      }
     }
-    if (richest < 0) return undefined;
-    earned[richest] -= sum;
+    if (weights.length > 0) earned[richest] -= sum;
     return candidates[richest];
   }
 
@@ -91,7 +97,8 @@ export class WeightedRoundRobinSelector implements Selector {
     this.#candidates?.forEach(({ address }, place) => before.set(address, this.#earned[place]));
     const start = this.#candidates === undefined;
     this.#candidates = candidates;
-    this.#earned = candidates.map(({ address }) => before.get(address) ?? 0);
+    this.#weights = Float64Array.from(candidates, ({ weight }) => weight);
+    this.#earned = Float64Array.from(candidates, ({ address }) => before.get(address) ?? 0);
     if (start) {
       for (let turns = Math.floor(this.#random() * candidates.length); turns > 0; turns--) {
         this.pick(candidates);

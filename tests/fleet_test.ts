@@ -640,6 +640,18 @@ Deno.test("consistent hash: a key goes home again when its server is back", () =
     assertEquals(await xclient.call("Work.Do", 1, { key: "k" }), home);
   }));
 
+Deno.test("a weight that changes counts from the next call on", () =>
+  withNodes(2, async ({ client, nodes, discovery }) => {
+    const xclient = client({ mode: SelectMode.WeightedRoundRobin });
+    const [one, other] = nodes.map(({ address }) => address);
+    await discovery.update([one, `${other}?weight=1`]);
+    for (let call = 0; call < 8; call++) await xclient.call("Work.Do", 1);
+    assertEquals(came(nodes), [4, 4]);
+    await discovery.update([one, `${other}?weight=3`]);
+    for (let call = 0; call < 8; call++) await xclient.call("Work.Do", 1);
+    assertEquals(came(nodes), [6, 10]);
+  }));
+
 Deno.test("beyond 128 servers a policy that looks at each is shown 128, the others all", () =>
   inWorld(async ({ network, clock }) => {
     const list = Array.from({ length: 300 }, (_, n) => `memory@nobody-${n}`);
