@@ -11,7 +11,7 @@ import type { Part, Runtime } from "./costs/part.ts";
 import { picks } from "./costs/picks.ts";
 import { size } from "./costs/size.ts";
 import { soak } from "./costs/soak.ts";
-import { printFigures, printTargets } from "./costs/table.ts";
+import { figuresTable, targetsTable } from "./costs/table.ts";
 import { reached } from "./costs/targets.ts";
 import { describeMachine } from "./machine.ts";
 import { progress } from "./report.ts";
@@ -28,9 +28,10 @@ const USAGE = `Usage: deno task bench:costs [options]
 const { parts, soakCalls, details, out } = options();
 await using stage = new Stage();
 const machine = { ...describeMachine(), node: await nodeVersion() };
-console.log(
-  `${machine.cpu}, ${machine.cores} cores, ${machine.os}, ` +
-    `Deno ${machine.deno}, Node ${machine.node}; load ${machine.load.toFixed(2)}`,
+const said: string[] = [];
+say(
+  `- ${machine.cpu}, ${machine.cores} cores, ${machine.os}\n` +
+    `- Deno ${machine.deno}, Node ${machine.node}; load ${machine.load.toFixed(2)}`,
 );
 const runtimes: Runtime[] = machine.node === "none" ? ["deno"] : ["deno", "node"];
 
@@ -45,15 +46,23 @@ for (const part of parts) {
     progress: (text) => progress(`${name}: ${text}`),
   });
   progress("");
-  printFigures(part, figures);
+  say(figuresTable(part, figures));
   measured.push({ name, title: part.title, figures, targets: reached(name, figures) });
 }
-printTargets(measured.flatMap(({ targets }) => targets));
+const targets = measured.flatMap(({ targets }) => targets);
+if (targets.length > 0) say(targetsTable(targets));
 
 const result = { machine: { ...machine, loadAfter: Deno.loadavg()[0] }, parts: measured };
 Deno.mkdirSync(out, { recursive: true });
 Deno.writeTextFileSync(`${out}/costs.json`, JSON.stringify(result, undefined, 2) + "\n");
-console.log(`\nfigures: ${out}/costs.json`);
+Deno.writeTextFileSync(`${out}/costs.md`, `# What it costs\n\n${said.join("\n\n")}\n`);
+console.log(`figures: ${out}/costs.json, tables: ${out}/costs.md`);
+
+/** For the screen, and for the file. */
+function say(text: string): void {
+  console.log(`${text}\n`);
+  said.push(text);
+}
 
 async function nodeVersion(): Promise<string> {
   try {

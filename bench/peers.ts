@@ -9,7 +9,7 @@ import { describeMachine } from "./machine.ts";
 import type { Figures } from "./peers/measured.ts";
 import { plot } from "./plot.ts";
 import type { Program } from "./program.ts";
-import { type PeerSeries, print, progress, type Result, type Skipped } from "./report.ts";
+import { type PeerSeries, progress, report, type Result, type Skipped } from "./report.ts";
 import { measure, type Subject } from "./rounds.ts";
 import { run, Stage } from "./stage.ts";
 import { reached } from "./targets.ts";
@@ -74,7 +74,7 @@ for (const subjects of byWork) {
     rounds,
     ms: seconds * 1000,
     warmUpMs: WARM_UP_MS,
-    onProgress: (round, { name, inFlight }) => report(round, subjects[0].work, name, inFlight),
+    onProgress: (round, { name, inFlight }) => tell(round, subjects[0].work, name, inFlight),
   });
   measured.forEach((each, place) => {
     const { work, latencies } = subjects[place];
@@ -92,13 +92,15 @@ const result: Result = {
   series,
   ratios: reached(series),
 };
-print(result);
+const said = report(result);
+console.log(`\n${said}`);
 Deno.mkdirSync(out, { recursive: true });
 Deno.writeTextFileSync(`${out}/peers.json`, JSON.stringify(result, undefined, 2) + "\n");
 Deno.writeTextFileSync(`${out}/peers.svg`, plot(result));
-console.log(`\nfigures: ${out}/peers.json, plot: ${out}/peers.svg`);
+Deno.writeTextFileSync(`${out}/peers.md`, `# Beside others\n\n${said}\n`);
+console.log(`\nfigures: ${out}/peers.json, tables: ${out}/peers.md, plot: ${out}/peers.svg`);
 
-function report(round: number, work: string, name: string, inFlight: number): void {
+function tell(round: number, work: string, name: string, inFlight: number): void {
   const percent = Math.floor(done++ / subjects.length / (rounds + 1) * 100);
   const what = round === 0 ? "warm-up" : `round ${round} of ${rounds}`;
   progress(`${percent} %  ${work}, ${what}: ${name}, ${inFlight} in flight`);

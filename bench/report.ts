@@ -4,7 +4,7 @@ import type { Machine } from "./machine.ts";
 import type { Figures } from "./peers/measured.ts";
 import { ECHO_SIZES } from "./peers/measured.ts";
 import { median } from "./rounds.ts";
-import { printTable } from "./table.ts";
+import { table } from "./table.ts";
 import { type Reached, verdict, type WorkSeries } from "./targets.ts";
 
 /** Who did not take part. */
@@ -39,27 +39,27 @@ export const TITLES: Readonly<Record<string, string>> = {
   echo64k: "64 KiB echoed",
 };
 
-/** Writes a run as tables in Markdown. */
-export function print({ machine, seconds, rounds, series, ratios, skipped }: Result): void {
-  console.log(
-    `\n${machine.cpu}, ${machine.cores} cores, ${machine.os}\n` +
-      `Deno ${machine.deno}, Node ${machine.node}, Go ${machine.go}; ` +
-      `load ${machine.load.toFixed(2)} before, ${machine.loadAfter.toFixed(2)} after; ` +
-      `${rounds} rounds of ${seconds} s each`,
-  );
+/** A run as tables in Markdown. */
+export function report({ machine, seconds, rounds, series, ratios, skipped }: Result): string {
+  const parts = [
+    `- ${machine.cpu}, ${machine.cores} cores, ${machine.os}\n` +
+    `- Deno ${machine.deno}, Node ${machine.node}, Go ${machine.go}\n` +
+    `- load ${machine.load.toFixed(2)} before, ${machine.loadAfter.toFixed(2)} after\n` +
+    `- ${rounds} rounds of ${seconds} s each`,
+  ];
   for (const work of new Set(series.map(({ work }) => work))) {
-    printWork(work, series.filter((each) => each.work === work));
+    parts.push(...workTables(work, series.filter((each) => each.work === work)));
   }
-  console.log(
-    "\nFor the raw echoes, what is in flight is one write, and the time that of all of it.",
-  );
-  if (ratios.length > 0) printRatios(ratios);
-  console.log(`\n${verdict(ratios)}`);
-  if (skipped.length > 0) console.log();
-  for (const { name, reason } of skipped) console.log(`left out: ${name}: ${reason}`);
+  parts.push("For the raw echoes, what is in flight is one write, and the time that of all of it.");
+  if (ratios.length > 0) parts.push(ratiosTable(ratios));
+  parts.push(verdict(ratios));
+  if (skipped.length > 0) {
+    parts.push(skipped.map(({ name, reason }) => `left out: ${name}: ${reason}`).join("\n"));
+  }
+  return parts.join("\n\n");
 }
 
-function printWork(work: string, series: readonly PeerSeries[]): void {
+function workTables(work: string, series: readonly PeerSeries[]): string[] {
   const names = [...new Set(series.map(({ name }) => name))];
   const inFlights = [...new Set(series.map(({ inFlight }) => inFlight))];
   const titles = inFlights.map((inFlight) => `${inFlight} in flight`);
@@ -67,46 +67,41 @@ function printWork(work: string, series: readonly PeerSeries[]): void {
     series.find((each) => each.name === name && each.inFlight === inFlight)!;
 
   const size = (ECHO_SIZES as Record<string, number>)[work];
-  console.log(`\n${TITLES[work]}: calls a second (median ± half the spread of the rounds)\n`);
-  printTable(
-    ["", ...titles, ...(size ? [`MB/s at ${inFlights.at(-1)}`] : [])],
-    names.map((name) => {
-      const cells = inFlights.map((inFlight) => {
-        const { rates } = find(name, inFlight);
-        return count(median(rates)) + (rates.length > 1 ? ` ± ${spread(rates)} %` : "");
-      });
-      if (size) cells.push(count(median(find(name, inFlights.at(-1)!).rates) * size / 1e6));
-      return [name, ...cells];
+  const rates = names.map((name) => {
+    const cells = inFlights.map((inFlight) => {
+      const { rates } = find(name, inFlight);
+      return count(median(rates)) + (rates.length > 1 ? ` ± ${spread(rates)} %` : "");
+    });
+    if (size) cells.push(count(median(find(name, inFlights.at(-1)!).rates) * size / 1e6));
+    return [name, ...cells];
+  });
+  const times = names.map((name) => [
+    name,
+    ...inFlights.map((inFlight) => {
+      const { latencies } = find(name, inFlight);
+      const middle = (key: "p50" | "p99") => count(median(latencies.map((each) => each[key])));
+      return `${middle("p50")} / ${middle("p99")}`;
     }),
-  );
-
-  console.log(`\n${TITLES[work]}: µs for a call, p50 / p99 (medians of the rounds)\n`);
-  printTable(
-    ["", ...titles],
-    names.map((name) => [
-      name,
-      ...inFlights.map((inFlight) => {
-        const { latencies } = find(name, inFlight);
-        const middle = (key: "p50" | "p99") => count(median(latencies.map((each) => each[key])));
-        return `${middle("p50")} / ${middle("p99")}`;
-      }),
-    ]),
-  );
+  ]);
+  return [
+    `## ${TITLES[work]}: calls a second (median ± half the spread of the rounds)`,
+    table(["", ...titles, ...(size ? [`MB/s at ${inFlights.at(-1)}`] : [])], rates),
+    `## ${TITLES[work]}: µs for a call, p50 / p99 (medians of the rounds)`,
+    table(["", ...titles], times),
+  ];
 }
 
-function printRatios(ratios: readonly Reached[]): void {
-  console.log("\nratios of calls a second (median of the rounds' ratios)\n");
-  printTable(
-    ["", "work", "in flight", "ratio", "target", ""],
-    ratios.map(({ one, other, work, inFlight, least, ratio, met }) => [
-      `${one} / ${other}`,
-      TITLES[work],
-      `${inFlight}`,
-      ratio.toFixed(2),
-      least === undefined ? "" : `≥ ${least}`,
-      met === undefined ? "" : met ? "met" : "MISSED",
-    ]),
-  );
+function ratiosTable(ratios: readonly Reached[]): string {
+  const rows = ratios.map(({ one, other, work, inFlight, least, ratio, met }) => [
+    `${one} / ${other}`,
+    TITLES[work],
+    `${inFlight}`,
+    ratio.toFixed(2),
+    least === undefined ? "" : `≥ ${least}`,
+    met === undefined ? "" : met ? "met" : "MISSED",
+  ]);
+  return "## Ratios of calls a second (median of the rounds' ratios)\n\n" +
+    table(["", "work", "in flight", "measured", "target", ""], rows);
 }
 
 /** Writes the line that changes while a run goes on, or, where nobody watches, nothing. */

@@ -1,7 +1,7 @@
 /** Tables in Markdown that can be read as they are. */
 
-/** Writes a table; all columns but the first are figures. */
-export function printTable(titles: readonly string[], rows: readonly (readonly string[])[]): void {
+/** A table; all columns but the first are figures. */
+export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = titles.map((title, column) =>
     Math.max(3, title.length, ...rows.map((row) => row[column].length))
   );
@@ -14,5 +14,5 @@ export function printTable(titles: readonly string[], rows: readonly (readonly s
   const rule = widths.map((width, column) =>
     column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`
   );
-  console.log([titles, rule, ...rows].map(line).join("\n"));
+  return [titles, rule, ...rows].map(line).join("\n");
 }

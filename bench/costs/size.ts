@@ -5,7 +5,7 @@ import { list } from "../../scripts/test_node.ts";
 import { Missing, run } from "../stage.ts";
 import { Bundle, type CodeSize, stopBundler } from "./bundle.ts";
 import { type Figure, type Part, type PartContext, row } from "./part.ts";
-import { printRow } from "./table.ts";
+import { table } from "../table.ts";
 
 const ROOT = `${import.meta.dirname}/../..`;
 const CORE = "mod.js";
@@ -105,12 +105,13 @@ async function packed(name: string, folder: string, files?: readonly string[]): 
 }
 
 function printHeaviest({ modules, minified }: CodeSize): void {
+  const rows = modules.slice(0, HEAVIEST).map(([file, bytes]) => [
+    file,
+    `${bytes}`,
+    `${Math.round(bytes / minified * 100)}`,
+  ]);
   console.log(`\nthe ${HEAVIEST} heaviest of ${modules.length} modules of the core\n`);
-  printRow("", "minified", "%");
-  printRow("---", "--:", "--:");
-  for (const [file, bytes] of modules.slice(0, HEAVIEST)) {
-    printRow(file, `${bytes}`, `${Math.round(bytes / minified * 100)}`);
-  }
+  console.log(table(["", "minified", "%"], rows));
 }
 
 function exists(path: string): boolean {

@@ -1,36 +1,31 @@
-/** Figures as tables in Markdown. */
+/** Costs as tables in Markdown. */
 
+import { table } from "../table.ts";
 import type { Figure, Part } from "./part.ts";
 import type { Reached } from "./targets.ts";
 
-/** Writes the figures of a part as a table. */
-export function printFigures({ name, title }: Part, figures: readonly Figure[]): void {
+/** The figures of a part. */
+export function figuresTable({ name, title }: Part, figures: readonly Figure[]): string {
   const columns = [...new Set(figures.map(({ column }) => column))];
-  console.log(`\n${name}: ${title}\n`);
-  printRow("", ...columns);
-  printRow("---", ...columns.map(() => "--:"));
-  for (const name of new Set(figures.map(({ row }) => row))) {
-    const values = columns.map((column) =>
-      figures.find((each) => each.row === name && each.column === column)?.value
-    );
-    printRow(name, ...values.map((value) => value === undefined ? "" : shown(value)));
-  }
+  const rows = [...new Set(figures.map(({ row }) => row))].map((name) => [
+    name,
+    ...columns.map((column) => {
+      const figure = figures.find((each) => each.row === name && each.column === column);
+      return figure === undefined ? "" : shown(figure.value);
+    }),
+  ]);
+  return `## ${name}: ${title}\n\n${table(["", ...columns], rows)}`;
 }
 
-/** Writes what was promised and what was measured. */
-export function printTargets(targets: readonly Reached[]): void {
-  if (targets.length === 0) return;
-  console.log("\ntargets\n");
-  printRow("", "measured", "at most", "");
-  printRow("---", "--:", "--:", "---");
-  for (const { part, row, column, value, most, met } of targets) {
-    printRow(`${part}: ${row}, ${column}`, shown(value), shown(most), met ? "met" : "MISSED");
-  }
-}
-
-/** Writes one row. */
-export function printRow(...cells: string[]): void {
-  console.log(`| ${cells.join(" | ")} |`);
+/** What was promised and what was measured. */
+export function targetsTable(targets: readonly Reached[]): string {
+  const rows = targets.map(({ part, row, column, value, most, met }) => [
+    `${part}: ${row}, ${column}`,
+    shown(value),
+    `≤ ${shown(most)}`,
+    met ? "met" : "MISSED",
+  ]);
+  return `## Targets\n\n${table(["", "measured", "target", ""], rows)}`;
 }
 
 /** Three digits that mean something, and no fractions of what is large. */
