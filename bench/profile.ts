@@ -1,0 +1,68 @@
+/**
+ * Where the time goes, function by function: `deno task bench:profile WORK
+ * IN_FLIGHT`. Client and server run on Deno, in processes of their own, under
+ * V8's sampling profiler.
+ */
+
+import { ownStdFlags } from "../scripts/std.ts";
+import { type Profile, Profiler, shares } from "./profiler.ts";
+import type { Program } from "./program.ts";
+import { Stage } from "./stage.ts";
+import { table } from "./table.ts";
+
+const USAGE = `Usage: deno task bench:profile WORK IN_FLIGHT [SERVERS]
+  WORK       add, echo1k or echo64k
+  IN_FLIGHT  how many calls at a time
+  SERVERS    an XClient over so many servers; without, a Client of one`;
+const MS = 3000;
+const WARM_UP_MS = 2000;
+const HEAVIEST = 14;
+
+const [work, inFlight, servers] = Deno.args;
+if (!["add", "echo1k", "echo64k"].includes(work) || !(Number(inFlight) >= 1)) {
+  console.log(USAGE);
+  Deno.exit(2);
+}
+await using stage = new Stage();
+const started = await Promise.all(
+  Array.from({ length: Number(servers ?? 1) }, () => start("server.ts", "geerpc/json", "1")),
+);
+const addresses = started.map(({ program }) => program.said);
+const kind = servers === undefined ? "client" : "xclient";
+const client = await start("client.ts", kind, "geerpc/json", ...addresses);
+
+await client.program.ask(`measure ${work} ${inFlight} ${WARM_UP_MS}`);
+const profilers = await Promise.all([client, started[0]].map(({ port }) => Profiler.attach(port)));
+const { calls, ms } = await client.program.ask<{ calls: number; ms: number }>(
+  `measure ${work} ${inFlight} ${MS}`,
+);
+const profiles = await Promise.all(profilers.map((profiler) => profiler.stop()));
+console.log(
+  `${work}, ${inFlight} in flight: ${Math.round(calls / ms * 1000)} calls a second while profiled`,
+);
+["client", "server"].forEach((side, place) => show(side, profiles[place]));
+
+/** Starts a program of `bench/peers/` that can be profiled. */
+async function start(file: string, ...args: string[]): Promise<{ program: Program; port: number }> {
+  const port = freePort();
+  const flags = ["run", "-A", "--quiet", `--inspect=127.0.0.1:${port}`, ...ownStdFlags()];
+  const path = `${import.meta.dirname}/peers/${file}`;
+  return { program: await stage.start(Deno.execPath(), [...flags, path, ...args]), port };
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  return port;
+}
+
+function show(side: string, profile: Profile): void {
+  const { idle, functions } = shares(profile);
+  const rows = functions.slice(0, HEAVIEST).map(({ name, share }) => [
+    name,
+    (share * 100).toFixed(1),
+  ]);
+  console.log(`\n${side}: ${Math.round(idle * 100)} % idle; of the rest, in %\n`);
+  console.log(table(["", "%"], rows));
+}
