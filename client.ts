@@ -17,6 +17,7 @@ import {
 import { errorText, type RpcCode, RpcError, TimeoutError } from "./errors.ts";
 import { connectThrough } from "./http_connect.ts";
 import { systemNetwork } from "./network.ts";
+import { Outbox } from "./outbox.ts";
 import { PendingCall, PendingCalls, type Settler } from "./pending.ts";
 import { checkProtocol, connectPath, openClientCodec } from "./protocol.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
@@ -60,17 +61,6 @@ export interface CloseOptions {
 const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_IN_FLIGHT = 10_000;
 const DISPOSE_GRACE_MS = 10_000;
-
-/**
- * How many microtasks a write waits for company. A reply that comes resumes
- * its caller some microtasks later; all the calls that one read sets off are
- * made within these, and leave in one write.
- */
-const GATHER_MICROTASKS = 4;
-/** With so many bytes a write waits no longer: the server can begin. */
-const ENOUGH_BYTES = 64 * 1024;
-/** For how many the only call in flight waits: for those made in one go with it. */
-const ALONE_MICROTASKS = 1;
 
 /**
  * Connects to one server.
@@ -153,6 +143,7 @@ export class Client implements AsyncDisposable {
   readonly closed: Promise<void>;
   readonly #transport: Transport;
   readonly #codec: ClientCodec;
+  readonly #outbox: Outbox;
   readonly #clock: Clock;
   readonly #calls: PendingCalls;
   readonly #maxInFlight: number;
@@ -163,9 +154,6 @@ export class Client implements AsyncDisposable {
   /** Whether we have said so: `closing` is ours, `shutdown` is the server's. */
   #closing = false;
   #shutdown = false;
-  #writing = false;
-  #gathering = 0;
-  #toWrite = false;
   #resolveClosed!: () => void;
 
   /**
@@ -193,6 +181,12 @@ export class Client implements AsyncDisposable {
       this.#clock,
       (seq) => this.#cancel(seq),
       () => this.#idled(),
+    );
+    this.#outbox = new Outbox(
+      codec,
+      transport,
+      () => this.#calls.handedOver = this.#seq,
+      (error) => this.#lost(error),
     );
     transport.start({
       data: (chunk) => this.#receive(chunk),
@@ -423,36 +417,13 @@ export class Client implements AsyncDisposable {
     this.#gather();
   }
 
-  /** Writes soon: when no call has been made for a few microtasks. */
   #gather(): void {
-    this.#toWrite = true;
-    if (this.#writing) return;
-    if (this.#codec.gathered >= ENOUGH_BYTES) return this.#write();
-    if (this.#gathering === 0) queueMicrotask(this.#tick);
-    this.#gathering = this.#calls.size > 1 ? GATHER_MICROTASKS : ALONE_MICROTASKS;
+    this.#outbox.add(this.#calls.size <= 1);
   }
 
-  readonly #tick = (): void => {
-    if (--this.#gathering > 0) queueMicrotask(this.#tick);
-    else if (this.#toWrite && !this.#writing) this.#write();
-  };
-
-  #write(): void {
-    if (this.#shutdown) return;
-    this.#toWrite = false;
-    this.#writing = true;
-    this.#calls.handedOver = this.#seq;
-    this.#transport.write(this.#codec.take()).then(this.#written, this.#lost);
-  }
-
-  readonly #written = (): void => {
-    this.#writing = false;
-    if (this.#toWrite) this.#write();
-  };
-
-  readonly #lost = (error: unknown): void => {
+  #lost(error: unknown): void {
     this.#over("unavailable", `the connection was lost: ${errorText(error)}`, error);
-  };
+  }
 
   #receive(chunk: Uint8Array): void {
     if (this.#shutdown) return;
@@ -497,6 +468,7 @@ export class Client implements AsyncDisposable {
   #over(code: RpcCode, message: string, cause: unknown): void {
     if (this.#shutdown) return;
     this.#shutdown = true;
+    this.#outbox.close();
     this.#transport.close();
     this.#calls.failAll(code, message, cause);
     this.#onIdle?.();

@@ -65,6 +65,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "gob_types",
     "http_connect",
     "json_header",
+    "outbox",
     "registry_feed",
     "registry_heart",
     "registry_page",
