@@ -38,6 +38,9 @@ export const TARGETS: readonly Target[] = [
   { one: NAMES.client, other: NAMES.rawDeno, work: "echo64k", inFlight: 64, least: 0.5 },
   { one: NAMES.client, other: NAMES.rawDeno, work: "echo64k", inFlight: 256, least: 0.5 },
   { one: NAMES.client, other: NAMES.rawDeno, work: "echo1k", inFlight: 64 },
+  ...[NAMES.grpc, NAMES.connect, NAMES.goGob, NAMES.rpcx].flatMap((other) =>
+    ["echo1k", "echo64k"].map((work) => ({ one: NAMES.client, other, work, inFlight: 64 }))
+  ),
   { one: NAMES.nodeClient, other: NAMES.client, work: "add", inFlight: 64, least: 0.8 },
   { one: NAMES.nodeClient, other: NAMES.grpc, work: "add", inFlight: 64 },
   { one: NAMES.nodeClient, other: NAMES.connect, work: "add", inFlight: 64 },
