@@ -1,31 +1,28 @@
 /**
  * Where the time goes, function by function: `deno task bench:profile WORK
- * IN_FLIGHT`. Client and server run on Deno, in processes of their own, under
- * V8's sampling profiler.
+ * IN_FLIGHT`. Client and server run in processes of their own under V8's
+ * sampling profiler.
  */
 
-import { ownStdFlags } from "../scripts/std.ts";
+import { parseArgs } from "node:util";
 import { type Profile, Profiler, shares } from "./profiler.ts";
 import type { Program } from "./program.ts";
 import { Stage } from "./stage.ts";
 import { table } from "./table.ts";
 
-const USAGE = `Usage: deno task bench:profile WORK IN_FLIGHT [SERVERS]
-  WORK       add, echo1k or echo64k
-  IN_FLIGHT  how many calls at a time
-  SERVERS    an XClient over so many servers; without, a Client of one`;
+const USAGE = `Usage: deno task bench:profile WORK IN_FLIGHT [options]
+  WORK         add, echo1k or echo64k
+  IN_FLIGHT    how many calls at a time
+  --servers N  an XClient over so many servers; without, a Client of one
+  --node       on Node, not on Deno`;
 const MS = 3000;
 const WARM_UP_MS = 2000;
 const HEAVIEST = 14;
 
-const [work, inFlight, servers] = Deno.args;
-if (!["add", "echo1k", "echo64k"].includes(work) || !(Number(inFlight) >= 1)) {
-  console.log(USAGE);
-  Deno.exit(2);
-}
+const { work, inFlight, servers, runtime } = options();
 await using stage = new Stage();
 const started = await Promise.all(
-  Array.from({ length: Number(servers ?? 1) }, () => start("server.ts", "geerpc/json", "1")),
+  Array.from({ length: servers ?? 1 }, () => start("server.ts", "geerpc/json", "1")),
 );
 const addresses = started.map(({ program }) => program.said);
 const kind = servers === undefined ? "client" : "xclient";
@@ -45,9 +42,8 @@ console.log(
 /** Starts a program of `bench/peers/` that can be profiled. */
 async function start(file: string, ...args: string[]): Promise<{ program: Program; port: number }> {
   const port = freePort();
-  const flags = ["run", "-A", "--quiet", `--inspect=127.0.0.1:${port}`, ...ownStdFlags()];
-  const path = `${import.meta.dirname}/peers/${file}`;
-  return { program: await stage.start(Deno.execPath(), [...flags, path, ...args]), port };
+  const program = await stage.inspected(runtime, port)(`peers/${file}`, ...args);
+  return { program, port };
 }
 
 function freePort(): number {
@@ -65,4 +61,25 @@ function show(side: string, profile: Profile): void {
   ]);
   console.log(`\n${side}: ${Math.round(idle * 100)} % idle; of the rest, in %\n`);
   console.log(table(["", "%"], rows));
+}
+
+function options() {
+  const { values, positionals } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: {
+      servers: { type: "string" },
+      node: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  const [work, inFlight] = positionals;
+  const servers = values.servers === undefined ? undefined : Number(values.servers);
+  const right = positionals.length === 2 && ["add", "echo1k", "echo64k"].includes(work) &&
+    Number(inFlight) >= 1 && (servers === undefined || servers >= 1);
+  if (values.help || !right) {
+    console.log(USAGE);
+    Deno.exit(values.help ? 0 : 2);
+  }
+  return { work, inFlight, servers, runtime: values.node ? "node" : "deno" } as const;
 }

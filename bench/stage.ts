@@ -30,26 +30,30 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Starts a file of `bench/` on Deno. */
-  readonly deno: Launch = (file, ...args) =>
-    this.start(Deno.execPath(), [
-      "run",
-      "-A",
-      "--v8-flags=--expose-gc",
-      ...ownStdFlags(),
-      `${HERE}/${file}`,
-      ...args,
-    ]);
+  readonly deno: Launch = (file, ...args) => this.#onDeno([], file, args);
 
   /** Starts a file of `bench/` on Node, with the library turned into JavaScript. */
-  readonly node: Launch = async (file, ...args) => {
+  readonly node: Launch = (file, ...args) => this.#onNode([], file, args);
+
+  /** As `deno` and `node`, for who looks into the program at a port. */
+  inspected(runtime: "deno" | "node", port: number): Launch {
+    const flags = [`--inspect=127.0.0.1:${port}`];
+    return runtime === "deno"
+      ? (file, ...args) => this.#onDeno(["--quiet", ...flags], file, args)
+      : (file, ...args) => this.#onNode([...flags, "--inspect-publish-uid=http"], file, args);
+  }
+
+  #onDeno(flags: readonly string[], file: string, args: readonly string[]): Promise<Program> {
+    const all = ["-A", "--v8-flags=--expose-gc", ...flags, ...ownStdFlags()];
+    return this.start(Deno.execPath(), ["run", ...all, `${HERE}/${file}`, ...args]);
+  }
+
+  async #onNode(flags: readonly string[], file: string, args: readonly string[]) {
     const out = await this.javascript();
-    return await this.start("node", [
-      "--expose-gc",
-      `--import=file://${out}/scripts/node/polyfills.js`,
-      `${out}/bench/${file.replace(/ts$/, "js")}`,
-      ...args,
-    ]);
-  };
+    const polyfills = `--import=file://${out}/scripts/node/polyfills.js`;
+    const path = `${out}/bench/${file.replace(/ts$/, "js")}`;
+    return await this.start("node", ["--expose-gc", polyfills, ...flags, path, ...args]);
+  }
 
   /** Library and `bench/` as JavaScript, as Node runs them; resolves to the folder. */
   javascript(): Promise<string> {
