@@ -1,4 +1,11 @@
-/** Runs other programs: their output shown as it comes, signals passed on. */
+/**
+ * Runs other programs: their output shown as it comes, signals passed on. All
+ * of them trust the certificates that the system does.
+ */
+
+// npm may only be reached through a proxy whose certificate the system alone knows.
+const CERTIFICATES = "DENO_TLS_CA_STORE";
+if (Deno.env.get(CERTIFICATES) === undefined) Deno.env.set(CERTIFICATES, "system,mozilla");
 
 /** Options for {@linkcode exec}. */
 export interface ExecOptions {
