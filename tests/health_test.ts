@@ -96,6 +96,20 @@ Deno.test("a success on trial lets it back in, with a clean record", () => {
   assertEquals(health.fail(10_000), true);
 });
 
+Deno.test("let back in, it is judged by the calls from then on, in the same part of the window too", () => {
+  const health = new Health({ ejectionMs: 1 });
+  fail(health, 5);
+  health.eject(0);
+  assertEquals(health.succeed(1), true);
+  let out = -1;
+  for (let call = 0; call < 200 && out < 0; call++) {
+    if (call % 4 === 3) {
+      if (health.fail(2)) out = call;
+    } else health.succeed(2);
+  }
+  assertEquals(out, 51);
+});
+
 Deno.test("times ejected are forgiven, one for each window in health", () => {
   const health = new Health();
   let now = 0;
