@@ -37,6 +37,8 @@ export class GobCursor {
   readonly path: PathStep[] = [];
   /** How many zero values were filled in that were not on the wire. */
   filled = 0;
+  /** How long the message is that was not opened for its length; 0 if it was not for that. */
+  excessive = 0;
   /** The most that `depth` may become. */
   readonly maxDepth: number;
   /** The longest message that is read. */
@@ -64,6 +66,11 @@ export class GobCursor {
   /** The error for a value that is nested too deep. */
   tooDeep(): RpcError {
     return tooMuch(`a value is nested deeper than maxDepth, ${this.maxDepth}`);
+  }
+
+  /** The error for a message, or a value in several, of so many bytes. */
+  tooLong(what: string, bytes: number): RpcError {
+    return tooMuch(`${what} of ${bytes} bytes, beyond maxMessageBytes, ${this.maxMessageBytes}`);
   }
 
   /** Counts values that take memory but no bytes of the message. */
@@ -208,10 +215,12 @@ export class GobCursor {
   /**
    * Opens the message that begins where the last one ended.
    *
-   * @returns False if not all of it is there yet.
+   * @returns False if not all of it is there yet, or if it is longer than `maxMessageBytes`: then
+   * `excessive` tells its length, and `position` is behind that.
    */
   nextMessage(): boolean {
     const start = this.end;
+    this.excessive = 0;
     if (start >= this.limit) return false;
     const first = this.bytes[start];
     let body = start + 1;
@@ -227,9 +236,9 @@ export class GobCursor {
       }
     }
     if (size > this.maxMessageBytes) {
-      throw tooMuch(
-        `a message of ${size} bytes, beyond maxMessageBytes, ${this.maxMessageBytes}`,
-      );
+      this.excessive = size;
+      this.position = body;
+      return false;
     }
     if (body + size > this.limit) return false;
     this.position = body;

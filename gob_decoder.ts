@@ -7,12 +7,15 @@
 
 import { isWorthKeeping } from "./buffer.ts";
 import { RpcError } from "./errors.ts";
-import { malformed, misfit, tooMuch } from "./gob_wire.ts";
+import { malformed, misfit } from "./gob_wire.ts";
 import { GobCursor } from "./gob_cursor.ts";
 import type { AnyGobSchema, GobSchema } from "./gob_types.ts";
 import { GobWalk, readSingle, type WireType, WireTypes } from "./gob_definitions.ts";
 import type { Read } from "./gob_zero.ts";
 import { GobPlans } from "./gob_plans.ts";
+
+/** The most bytes that an integer takes. */
+const LONGEST_INTEGER = 9;
 
 /** Options of {@linkcode GobDecoder}. */
 export interface GobDecoderOptions {
@@ -67,6 +70,10 @@ export class GobDecoder {
   #bodyStart = 0;
   #bodyEnd = 0;
   #valueEnd = 0;
+  /** Why the value that comes next can't be taken: it is too long. */
+  #excess: RpcError | undefined;
+  /** How many bytes of it are still to be dropped, as they come. */
+  #toDrop = 0;
   /** Where the walk over a value stopped for want of its next message. */
   #walkPosition = 0;
   #walkEnd = 0;
@@ -80,7 +87,11 @@ export class GobDecoder {
     const maxMessageBytes = options.maxMessageBytes ?? 4 * 1024 * 1024;
     const cursor = new GobCursor(options.maxDepth ?? 100, maxMessageBytes);
     this.#cursor = cursor;
-    this.#nextMessage = () => cursor.nextMessage();
+    this.#nextMessage = () => {
+      if (cursor.nextMessage()) return true;
+      if (cursor.excessive > 0) throw cursor.tooLong("a message", cursor.excessive);
+      return false;
+    };
     this.#types = new WireTypes(maxMessageBytes);
     this.#walk = new GobWalk(this.#types, true);
     this.#plans = new GobPlans(this.#types, {
@@ -139,9 +150,13 @@ export class GobDecoder {
   /**
    * Tells whether the next value has arrived as a whole, with the type definitions it needs.
    *
+   * A value that is too long is never held: it is ready as soon as its length is known,
+   * {@linkcode GobDecoder.take} refuses it, and its bytes are dropped as they come.
+   *
    * @returns Whether {@linkcode GobDecoder.take} has something to take.
-   * @throws {RpcError} `data_loss` if the stream is broken, `resource_exhausted` if a message
-   * passes a limit. Both are final: every later call throws the same.
+   * @throws {RpcError} `data_loss` if the stream is broken, `resource_exhausted` if a type
+   * definition passes a limit, or a value whose end is not known in advance: one that holds
+   * interfaces. All are final: every later call throws the same.
    *
    * @example A header and a body that are taken together
    * ```ts
@@ -170,13 +185,11 @@ export class GobDecoder {
   /** Reads definitions up to the next value and finds its end. */
   #find(): boolean {
     const cursor = this.#cursor;
+    if (this.#toDrop > 0 && !this.#drop()) return false;
     while (this.#type === undefined) {
       cursor.end = this.#start;
-      if (!cursor.nextMessage()) return false;
-      const id = cursor.int();
-      if (typeof id === "bigint" || id === 0) {
-        throw malformed(`a type id of ${id}`);
-      }
+      if (!cursor.nextMessage()) return cursor.excessive > 0 && this.#refuse(cursor.excessive);
+      const id = typeId(cursor);
       if (id < 0) {
         this.#types.define(-id, cursor);
         if (cursor.position !== cursor.end) {
@@ -211,16 +224,43 @@ export class GobDecoder {
     const ended = this.#walk.resume(cursor, this.#nextMessage);
     this.#walkPosition = cursor.position;
     this.#walkEnd = cursor.end;
-    if (cursor.end - this.#start > cursor.maxMessageBytes) {
-      throw tooMuch(
-        `a value of ${cursor.end - this.#start} bytes, beyond maxMessageBytes, ` +
-          `${cursor.maxMessageBytes}`,
-      );
-    }
+    const length = cursor.end - this.#start;
+    if (length > cursor.maxMessageBytes) throw cursor.tooLong("a value", length);
     if (!ended) return false;
     if (cursor.position !== cursor.end) throw malformed("bytes behind a value");
     this.#valueEnd = cursor.end;
     return true;
+  }
+
+  /**
+   * Refuses a message that is too long. Only a value whose type is known to end with it can be
+   * passed over: without a definition, what follows can't be read.
+   *
+   * @returns False if its type id is not there yet.
+   */
+  #refuse(length: number): boolean {
+    const cursor = this.#cursor;
+    const body = cursor.position;
+    const end = body + length;
+    cursor.end = Math.min(end, cursor.limit);
+    if (cursor.end - body < Math.min(length, LONGEST_INTEGER)) return false;
+    const id = typeId(cursor);
+    const error = cursor.tooLong("a message", length);
+    if (id < 0) throw error;
+    const type = this.#types.get(id);
+    if (type.holdsInterface) throw error;
+    this.#type = type;
+    this.#excess = error;
+    this.#toDrop = end - this.#start;
+    return true;
+  }
+
+  /** Drops what has arrived of a value that is too long; returns whether that was all of it. */
+  #drop(): boolean {
+    const count = Math.min(this.#toDrop, this.buffered);
+    this.#start += count;
+    this.#toDrop -= count;
+    return this.#toDrop === 0;
   }
 
   /**
@@ -243,6 +283,11 @@ export class GobDecoder {
     const type = this.#type;
     if (!this.#isWhole || type === undefined) {
       throw new TypeError("No value is ready to be taken: ask ready() first");
+    }
+    if (this.#excess !== undefined) {
+      const error = this.#excess;
+      this.skip();
+      throw error;
     }
     const cursor = this.#cursor;
     cursor.position = this.#bodyStart;
@@ -302,7 +347,14 @@ export class GobDecoder {
     if (!this.ready()) return false;
     this.#isWhole = false;
     this.#type = undefined;
-    this.#start = this.#valueEnd;
+    if (this.#excess === undefined) this.#start = this.#valueEnd;
+    else this.#excess = undefined;
     return true;
   }
+}
+
+function typeId(cursor: GobCursor): number {
+  const id = cursor.int();
+  if (typeof id === "bigint" || id === 0) throw malformed(`a type id of ${id}`);
+  return id;
 }

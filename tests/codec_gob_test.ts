@@ -37,9 +37,10 @@ async function withServer(
   protocol: Protocol,
   body: (network: MemoryNetwork, server: Server) => Promise<void>,
   chunkBytes = 100_000,
+  maxMessageBytes?: number,
 ): Promise<void> {
   const network = new MemoryNetwork({ chunkBytes });
-  const server = new Server();
+  const server = new Server({ maxMessageBytes });
   server.register("Arith", {
     Divide: ({ A, B }) => A / B,
     Sum: ({ A, B }) => A + B,
@@ -47,6 +48,7 @@ async function withServer(
   server.register("Plain", {
     Echo: (value: unknown) => value,
     Void() {},
+    Spell: () => "x".repeat(3000),
     Fail: () => Promise.reject(new Error("no ☃")),
   });
   const wrong = { Echo: { args: { "~types": undefined } } };
@@ -136,6 +138,45 @@ Deno.test("limits hold in both directions", async () => {
   }
 });
 
+Deno.test("a message over the limit costs only its own call", async () => {
+  const long = "x".repeat(3000);
+  for (const protocol of PROTOCOLS) {
+    const code = protocol === "geerpc/gob" ? "resource_exhausted" : "unknown";
+    for (const chunkBytes of [50, 100_000]) {
+      await withServer(
+        protocol,
+        async (network, server) => {
+          const begun = deferred<void>();
+          const end = deferred<string>();
+          server.register("Slow", { Call: () => (begun.resolve(), end.promise) });
+          const client = await dial("memory@a", { network, protocol });
+          const other = client.call("Slow.Call");
+          const refused = client.call("Plain.Echo", long);
+          await begun.promise;
+          await assertFails(refused, { code, message: "bytes, beyond maxMessageBytes, 2000" });
+          end.resolve("still here");
+          assertEquals(await other, "still here");
+          await client.close();
+        },
+        chunkBytes,
+        2000,
+      );
+      await withServer(protocol, async (network) => {
+        const client = await dial("memory@a", { network, protocol, maxMessageBytes: 2000 });
+        const spell = client.call("Plain.Spell");
+        const other = client.call("Plain.Echo", "still here");
+        await assertFails(spell, {
+          code: "resource_exhausted",
+          execution: "answered",
+          message: "the reply can't be decoded: gob: a message of 3005 bytes",
+        });
+        assertEquals(await other, "still here");
+        await client.close();
+      }, chunkBytes);
+    }
+  }
+});
+
 /** A client whose server is played by hand, with one call on its way. */
 async function withCall(
   protocol: Protocol,
@@ -189,7 +230,8 @@ Deno.test("a broken stream fails the connection", async () => {
       });
     });
     await withCall(protocol, async (call, peer) => {
-      await peer.write(new Uint8Array([0xfc, 0x7f, 0xff, 0xff, 0xff])); // a message of 2 GiB
+      // A definition of 2 GiB.
+      await peer.write(new Uint8Array([0xfc, 0x7f, 0xff, 0xff, 0xff, 0xff, 0x81, ...Array(7)]));
       await assertFails(call, { execution: "unknown", message: "maxMessageBytes" });
     });
   }

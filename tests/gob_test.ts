@@ -654,6 +654,34 @@ Deno.test("a broken stream is final", () => {
   refuses("data_loss", "middle", () => decode(POINT_BYTES.subarray(0, -1)));
 });
 
+Deno.test("a value over the limit is dropped as it comes, and only it is lost", () => {
+  const limits = { maxMessageBytes: 1000 };
+  for (const long of ["x".repeat(1001), { Name: "x".repeat(100_000) }]) {
+    const encoder = new GobEncoder();
+    const values = [{ Name: "first" }, long, [1, 2, 3]];
+    const bytes = Uint8Array.from(values.flatMap((value) => [...encoder.encode(value)]));
+    for (const chunkBytes of [1, 7, 999, bytes.length]) {
+      for (const skips of [false, true]) {
+        const decoder = new GobDecoder(limits);
+        const read: unknown[] = [];
+        for (let at = 0; at < bytes.length; at += chunkBytes) {
+          decoder.push(bytes.subarray(at, at + chunkBytes));
+          while (decoder.ready()) {
+            if (read.length === 1 && skips) read.push(decoder.skip());
+            else if (read.length === 1) {
+              refuses("resource_exhausted", "bytes, beyond maxMessageBytes", () => decoder.take());
+              read.push(true);
+            } else read.push(decoder.take());
+          }
+          assert(decoder.buffered <= Math.max(chunkBytes, 1000));
+        }
+        assertEquals(read, [{ Name: "first" }, true, [1, 2, 3]]);
+        assertEquals(decoder.buffered, 0);
+      }
+    }
+  }
+});
+
 Deno.test("hostile streams are refused before they cost anything", () => {
   const cases: [string, string, string][] = [
     [
@@ -662,7 +690,10 @@ Deno.test("hostile streams are refused before they cost anything", () => {
       "0c ff 81 02 01 02 ff 82 00 01 04 00 00 08 ff 82 00 fd 7f ff ff 00",
     ],
     ["data_loss", "bytes where", "08 0c 00 fd 7f ff ff 41 41"],
-    ["resource_exhausted", "maxMessageBytes", "fc 7f ff ff ff"],
+    // a definition of 2 GiB, and a value of so many bytes with interfaces in it
+    ["resource_exhausted", "maxMessageBytes", "fc 7f ff ff ff ff 81 00 00 00 00 00 00 00"],
+    ["resource_exhausted", "maxMessageBytes", "fc 7f ff ff ff 10 00 00 00 00 00 00 00 00"],
+    ["data_loss", "type 72 is not defined", "fc 7f ff ff ff ff 90 00 00 00 00 00 00 00"],
     [
       "data_loss",
       "a message length of 9 bytes",
