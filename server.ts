@@ -22,7 +22,10 @@ export interface ServerOptions {
   maxMessageBytes?: number;
   /** How deep arrays and objects of an argument may be nested. Default 100. */
   maxDepth?: number;
-  /** The most calls running for one connection; more of them wait until some end. Default 1,024. */
+  /**
+   * The most calls running for one connection; more of them wait until some
+   * end. One that is cancelled counts until its handler ends. Default 1,024.
+   */
   maxInFlight?: number;
   /** Where deadlines take the time from. Default: the system's clock. */
   clock?: Clock;

@@ -59,7 +59,7 @@ export interface Host {
   explain(serviceMethod: string): string;
   /** What a client may make us hold. */
   readonly limits: Limits;
-  /** The most calls running; more of them wait until some end. */
+  /** The most handlers running; more calls wait until some end. */
   readonly maxInFlight: number;
   /** Where deadlines take the time from. */
   readonly clock: Clock;
@@ -126,6 +126,8 @@ export class ServerConnection implements RequestSink {
   readonly #transport: Transport;
   readonly #deadlines: Deadlines;
   readonly #running = new SeqTable<RunningCall>();
+  /** How many handlers have not ended: those too whose calls have been given up. */
+  #handlers = 0;
   /**
    * Calls that are too many to run yet. They are read all the same, up to a
    * limit, since behind them may come a cancel, or the end of the client.
@@ -276,14 +278,14 @@ export class ServerConnection implements RequestSink {
   }
 
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    if (this.#running.size < this.#host.maxInFlight && this.#held.length === 0) {
+    if (this.#handlers < this.#host.maxInFlight && this.#held.length === 0) {
       this.#run(seq, serviceMethod, args, extras);
     } else this.#held.push([seq, serviceMethod, args, extras]);
   }
 
   /** Runs calls that were held, as many as may run. */
   #release(): void {
-    while (this.#held.length > 0 && this.#running.size < this.#host.maxInFlight) {
+    while (this.#held.length > 0 && this.#handlers < this.#host.maxInFlight) {
       this.#run(...this.#held.shift()!);
     }
     if (this.#held.length === 0) this.#heldBytes = 0;
@@ -319,10 +321,11 @@ export class ServerConnection implements RequestSink {
     }
     if (!(result instanceof Promise)) return this.#reply(call, result);
     this.#running.set(call);
+    this.#handlers++;
     this.#limit(call, timeoutMs);
     result.then(
-      (value) => this.#end(call, () => this.#reply(call, value)),
-      (error) => this.#end(call, () => this.#fail(call, error)),
+      (value) => this.#handled(call, () => this.#reply(call, value)),
+      (error) => this.#handled(call, () => this.#fail(call, error)),
     );
   }
 
@@ -377,13 +380,18 @@ export class ServerConnection implements RequestSink {
     this.#deadlines.add(call);
   }
 
+  #handled(call: RunningCall, answer: () => void): void {
+    this.#handlers--;
+    this.#end(call, answer);
+    if (!this.#reading) this.#release(); // else behind the read, which may bring cancels
+    this.#unblock();
+  }
+
   #end(call: RunningCall, answer: () => void): void {
     if (this.#running.get(call.seq) !== call) return; // it was cancelled, or too late
     this.#running.take(call.seq);
     this.#deadlines.remove(call);
     answer();
-    if (!this.#reading) this.#release(); // else behind the read, which may bring cancels
-    this.#unblock();
     if (this.#draining) this.#gather();
   }
 

@@ -232,6 +232,8 @@ Deno.test("maxInFlight: a client's cancels and its end are heard behind calls th
     await gate.untilBegun(2);
     controller.abort("enough");
     assertEquals(await Promise.all(aborted), Array(5).fill("enough"));
+    await gate.untilAborted(2);
+    for (const { end } of gate.begun.slice(0, 2)) end.resolve("given up");
     await gate.untilBegun(4);
     assertEquals(gate.begun.map(({ args }) => args), [0, 1, 5, 6]);
     assertEquals(gate.aborted.length, 2);
@@ -239,6 +241,33 @@ Deno.test("maxInFlight: a client's cancels and its end are heard behind calls th
     await Promise.all(lost);
     await settled();
     assertEquals([gate.begun.length, gate.aborted.length, server.connections], [4, 4, 0]);
+  }));
+
+Deno.test("maxInFlight: a handler counts until it ends, whatever became of its call", () =>
+  inWorld(async (world) => {
+    const { address, gate } = await world.serve("a", { maxInFlight: 3 });
+    const client = await world.dial(address);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const cancelled = failure(client.call("Gate.Wait", "cancelled", { signal }));
+    const late = failure(client.call("Gate.Wait", "late", { timeoutMs: 10 }));
+    const running = client.call("Gate.Wait", "running");
+    const waiting = ["first", "second"].map((name) => client.call("Gate.Wait", name));
+    await gate.untilBegun(3);
+    controller.abort("enough");
+    await world.clock.advance(10);
+    await Promise.all([cancelled, late]);
+    await gate.untilAborted(2);
+    await settled();
+    assertEquals(gate.begun.length, 3);
+    gate.begun[0].end.resolve("for nobody");
+    await gate.untilBegun(4);
+    gate.begun[1].end.reject(new Error("for nobody"));
+    await gate.untilBegun(5);
+    assertEquals(gate.begun.slice(3).map(({ args }) => args), ["first", "second"]);
+    for (const { args, end } of gate.begun.slice(2)) end.resolve(args);
+    assertEquals(await Promise.all([running, ...waiting]), ["running", "first", "second"]);
+    await client.close();
   }));
 
 Deno.test("maxInFlight: what waits has a limit, past which no more is read", () =>
