@@ -7,19 +7,14 @@
 import type { Abortable } from "./abort.ts";
 import { type Endpoint, parseAddress } from "./address.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import {
-  type ClientCodec,
-  DEFAULT_LIMITS,
-  type Limits,
-  type Protocol,
-  type RequestExtras,
-} from "./codec.ts";
+import { type ClientCodec, limitsOf, type Protocol, type RequestExtras } from "./codec.ts";
 import { errorText, type RpcCode, RpcError, TimeoutError } from "./errors.ts";
 import { connectThrough } from "./http_connect.ts";
 import { systemNetwork } from "./network.ts";
 import { Outbox } from "./outbox.ts";
 import { PendingCall, PendingCalls, type Settler } from "./pending.ts";
 import { checkProtocol, connectPath, openClientCodec } from "./protocol.ts";
+import { aboveZero, atLeast } from "./ranges.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { type CallOptions, type Service, serviceView } from "./service.ts";
 import type { Network, TlsOptions, Transport } from "./transport.ts";
@@ -70,6 +65,7 @@ const DISPOSE_GRACE_MS = 10_000;
  * @returns The client, connected.
  * @throws {RpcError} `invalid_argument` for a wrong address or protocol;
  * `unavailable` if the server can't be reached in time.
+ * @throws {RangeError} If a number among the options is out of range.
  * @throws The signal's reason, if it aborts first.
  *
  * @example
@@ -94,13 +90,28 @@ export async function dial(address: string, options: DialOptions = {}): Promise<
   const protocol = checkProtocol(
     options.protocol ?? endpoint.metadata.protocol ?? "geerpc/json",
   );
-  const limits: Limits = {
-    maxMessageBytes: options.maxMessageBytes ?? DEFAULT_LIMITS.maxMessageBytes,
-    maxDepth: options.maxDepth ?? DEFAULT_LIMITS.maxDepth,
-  };
-  const codec = await openClientCodec(protocol, limits, options.handleTimeoutMs ?? 0);
+  checkClientOptions(options);
+  const codec = await openClientCodec(
+    protocol,
+    limitsOf(options),
+    options.handleTimeoutMs ?? 0,
+  );
   const transport = await connect(endpoint, protocol, options);
   return new Client(endpoint.address, transport, codec, options);
+}
+
+/**
+ * Checks the numbers among a client's options.
+ *
+ * @param options What was said.
+ * @throws {RangeError} If one is out of range.
+ */
+export function checkClientOptions(options: ClientOptions): void {
+  limitsOf(options);
+  const { maxInFlight, connectTimeoutMs, handleTimeoutMs } = options;
+  atLeast(1, "maxInFlight", maxInFlight ?? MAX_IN_FLIGHT);
+  aboveZero("connectTimeoutMs", connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
+  atLeast(0, "handleTimeoutMs", handleTimeoutMs ?? 0);
 }
 
 async function connect(

@@ -6,6 +6,7 @@
  */
 
 import type { RpcCode } from "./errors.ts";
+import { atLeast } from "./ranges.ts";
 import type { AnySchema, MethodSchema } from "./schema.ts";
 
 /** The protocols, by name: handshake and encoding. */
@@ -19,8 +20,19 @@ export interface Limits {
   readonly maxDepth: number;
 }
 
-/** 4 MiB a message, nesting of 100. */
-export const DEFAULT_LIMITS: Limits = { maxMessageBytes: 4 * 1024 * 1024, maxDepth: 100 };
+/**
+ * The limits that options say: 4 MiB a message and nesting of 100 otherwise.
+ *
+ * @param options What may be said of them.
+ * @throws {RangeError} If one of them is less than 1.
+ */
+export function limitsOf(options: Partial<Limits> = {}): Limits {
+  const { maxMessageBytes = 4 * 1024 * 1024, maxDepth = 100 } = options;
+  return {
+    maxMessageBytes: atLeast(1, "maxMessageBytes", maxMessageBytes),
+    maxDepth: atLeast(1, "maxDepth", maxDepth),
+  };
+}
 
 /** What may go along with a call. */
 export interface RequestExtras {

@@ -17,6 +17,7 @@ import type { SourceOptions } from "./discovery_options.ts";
 import { SourceDiscovery } from "./discovery_source.ts";
 import { within } from "./discovery_time.ts";
 import { errorText, RpcError } from "./errors.ts";
+import { aboveZero, atLeast } from "./ranges.ts";
 
 export type { AddressAnswer, DnsResolver, SrvAnswer } from "./dns_resolver.ts";
 export { SourceDiscovery } from "./discovery_source.ts";
@@ -111,13 +112,17 @@ export class DnsDiscovery extends SourceDiscovery {
    * Give the full name: search domains are not tried everywhere.
    * @param options Name server, times, what becomes of the answers.
    * @throws {RpcError} `invalid_argument` if it is no such address.
+   * @throws {RangeError} If a duration is not above 0.
    */
   constructor(address: string, options: DnsDiscoveryOptions = {}) {
     const parsed = parseDnsAddress(address);
     const nameServer = options.nameServer === undefined
       ? undefined
       : parseNameServer(options.nameServer);
-    const minTtlMs = Math.max(LEAST_MS, options.minTtlMs ?? 5000);
+    const minTtlMs = Math.max(LEAST_MS, atLeast(0, "minTtlMs", options.minTtlMs ?? 5000));
+    aboveZero("maxTtlMs", options.maxTtlMs ?? Infinity);
+    aboveZero("defaultTtlMs", options.defaultTtlMs ?? Infinity);
+    aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? Infinity);
     const backoff = { firstMs: Math.min(1000, minTtlMs), mostMs: 4 * minTtlMs };
     super({ name: address, backoff, isLive: false }, options);
     this.#minTtlMs = minTtlMs;

@@ -26,6 +26,7 @@ import {
 import type { SourceOptions } from "./discovery_options.ts";
 import { SourceDiscovery } from "./discovery_source.ts";
 import { RpcError } from "./errors.ts";
+import { aboveZero } from "./ranges.ts";
 
 export { SourceDiscovery } from "./discovery_source.ts";
 export type { SourceEvent, SourceOptions, SourceTraits } from "./discovery_options.ts";
@@ -111,9 +112,11 @@ export class EtcdDiscovery extends SourceDiscovery {
    * @param prefix What the servers' keys begin with.
    * @param options Endpoints, user, and who is told of what.
    * @throws {TypeError} If the prefix is empty, or an endpoint is no URL.
+   * @throws {RangeError} If a duration is not above 0.
    */
   constructor(prefix: string, options: EtcdDiscoveryOptions) {
     if (prefix === "") throw new TypeError("a discovery by etcd needs a prefix that is not empty");
+    aboveZero("rereadMs", options.rereadMs ?? Infinity);
     const client = new EtcdClient(options);
     const name = `${prefix}* in etcd at ${client.endpoints}`;
     super({ name, backoff: BACKOFF, isLive: true }, options);

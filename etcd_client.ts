@@ -11,6 +11,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { errorText, RpcError } from "./errors.ts";
 import { within } from "./discovery_time.ts";
 import { etcdError, EtcdStream, fieldOf, type JsonObject } from "./etcd_json.ts";
+import { aboveZero } from "./ranges.ts";
 import type { Random } from "./selector.ts";
 
 /** Where etcd is, and how to get in. */
@@ -35,6 +36,8 @@ export interface EtcdOptions {
   random?: Random;
 }
 
+const REQUEST_TIMEOUT_MS = 5000;
+
 /** How one request is made. */
 interface RequestOptions {
   /** Ends it. */
@@ -58,11 +61,13 @@ export class EtcdClient {
    *
    * @param options Endpoints, user, limits.
    * @throws {TypeError} If there is no endpoint, or one is no URL.
+   * @throws {RangeError} If `requestTimeoutMs` is not above 0.
    */
   constructor(options: EtcdOptions) {
     const { endpoints, random = Math.random } = options;
     this.#endpoints = (typeof endpoints === "string" ? [endpoints] : endpoints).map(parseEndpoint);
     if (this.#endpoints.length === 0) throw new TypeError("etcd needs at least one endpoint");
+    aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
     this.#options = options;
     this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
     this.#clock = options.clock ?? systemClock;
@@ -134,7 +139,7 @@ export class EtcdClient {
   /** Asks one endpoint after the other, until one answers. */
   async #inTurn<T>(
     path: string,
-    { signal, timeoutMs = this.#options.requestTimeoutMs ?? 5000 }: RequestOptions,
+    { signal, timeoutMs = this.#options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS }: RequestOptions,
     ask: (endpoint: string, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     let failure: unknown;

@@ -10,6 +10,7 @@ import { backoffMs, sleep } from "./discovery_time.ts";
 import { RpcError } from "./errors.ts";
 import { EtcdClient, type EtcdOptions } from "./etcd_client.ts";
 import { toBase64 } from "./etcd_json.ts";
+import { atLeast } from "./ranges.ts";
 import type { Random } from "./selector.ts";
 
 /** Something that a registration has to tell. */
@@ -84,12 +85,12 @@ export class EtcdRegistration implements AsyncDisposable {
    * @param options Endpoints, user, lease.
    * @throws {RpcError} `invalid_argument` for a wrong address.
    * @throws {TypeError} If the prefix is empty, or an endpoint is no URL.
-   * @throws {RangeError} If `ttlMs` is less than a second.
+   * @throws {RangeError} If `ttlMs` is less than a second, or `requestTimeoutMs` not above 0.
    */
   constructor(prefix: string, address: string, options: EtcdRegistrationOptions) {
     const { ttlMs = 10_000, signal } = options;
     if (prefix === "") throw new TypeError("a registration with etcd needs a prefix");
-    if (!(ttlMs >= 1000)) throw new RangeError(`ttlMs must be 1000 or more, got ${ttlMs}`);
+    atLeast(1000, "ttlMs", ttlMs);
     this.#key = prefix + parseAddress(address).address;
     this.address = address;
     this.#client = new EtcdClient(options);

@@ -10,6 +10,7 @@ import type { Abortable, AbortListeners } from "./abort.ts";
 import { type Attempt, errorText, type Execution, RpcError, TimeoutError } from "./errors.ts";
 import type { FleetCallOptions } from "./fleet_call.ts";
 import type { Member } from "./member.ts";
+import { atLeast } from "./ranges.ts";
 import { FailMode } from "./retry.ts";
 import type { CallOptions } from "./service.ts";
 
@@ -86,7 +87,7 @@ export class FanOut<T> implements Abortable {
     if (!(quorum >= 1 && quorum <= members.length)) {
       throw new RangeError(`quorum ${quorum} of ${members.length} servers can't be reached`);
     }
-    if (!(concurrency >= 1)) throw new RangeError(`concurrency ${concurrency} is less than 1`);
+    atLeast(1, "concurrency", concurrency);
     if (Number.isNaN(timeoutMs)) throw new RangeError("timeoutMs is not a number");
     this.#members = members;
     this.#serviceMethod = serviceMethod;

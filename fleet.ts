@@ -32,7 +32,7 @@ export interface FleetOptions {
   /** How to connect. */
   readonly client: ClientOptions;
   /** When a server is left out for failures. */
-  readonly health: HealthOptions;
+  readonly health: Required<HealthOptions>;
   /** Where backoff and subsets take chance from. */
   readonly random: Random;
   /** The present time, in milliseconds. */
@@ -44,7 +44,7 @@ export interface FleetOptions {
 /** The servers, and which of them is to get a call. */
 export class Fleet implements MemberHost {
   readonly options: ClientOptions;
-  readonly health: HealthOptions;
+  readonly health: Required<HealthOptions>;
   readonly random: Random;
   readonly #fleet: FleetOptions;
   readonly #watching = new AbortController();

@@ -11,7 +11,15 @@ import type { RequestExtras } from "./codec.ts";
 import { type Attempt, type Execution, RpcError, TimeoutError } from "./errors.ts";
 import type { Member } from "./member.ts";
 import type { Settler } from "./pending.ts";
-import { backoffMs, FailMode, mayRepeat, type Quantile, type RetryBudget } from "./retry.ts";
+import { atLeast } from "./ranges.ts";
+import {
+  backoffMs,
+  checkFailMode,
+  FailMode,
+  mayRepeat,
+  type Quantile,
+  type RetryBudget,
+} from "./retry.ts";
 import type { Random } from "./selector.ts";
 import type { CallOptions } from "./service.ts";
 
@@ -61,6 +69,12 @@ const HEDGE_BLIND_MS = 1000;
 /** A server that was given less than this share of the time is not to blame for the deadline. */
 const FAIR_SHARE = 0.5;
 const NO_TRIES: readonly Try[] = [];
+
+function checkCallOptions({ failMode, maxAttempts, hedgeAfterMs }: FleetCallOptions): void {
+  if (failMode !== undefined) checkFailMode(failMode);
+  if (maxAttempts !== undefined) atLeast(1, "maxAttempts", maxAttempts);
+  if (hedgeAfterMs !== undefined) atLeast(0, "hedgeAfterMs", hedgeAfterMs);
+}
 
 /** One call of an `XClient`. */
 export class FleetCall implements TryOwner, Abortable {
@@ -205,9 +219,10 @@ export class FleetCall implements TryOwner, Abortable {
     const member = only ?? this.#pick();
     if (member === undefined) return this.#settle(undefined, this.#noServers());
     try {
+      checkCallOptions(options);
       this.#idempotent = options.idempotent ?? context.idempotent(this.serviceMethod);
     } catch (error) {
-      return this.#settle(undefined, error); // the caller's own test has failed
+      return this.#settle(undefined, error); // they may be wrong, or the caller's own test fail
     }
     if ((options.failMode ?? context.failMode) === FailMode.Failbackup) this.#hedgeLater();
     this.#try(member, only === undefined ? context.policy : "fan-out");

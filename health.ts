@@ -6,6 +6,8 @@
  * @module
  */
 
+import { aboveZero, atLeast } from "./ranges.ts";
+
 /** When a server is left out, and for how long. */
 export interface HealthOptions {
   /** So many failures in a row. Default 5; `Infinity`: never for that. */
@@ -20,6 +22,24 @@ export interface HealthOptions {
   ejectionMs?: number;
   /** The longest, in milliseconds. Default 300,000. */
   maxEjectionMs?: number;
+}
+
+/**
+ * Checks what was said of health, and completes it.
+ *
+ * @param options What was said.
+ * @returns What holds.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function healthOptions(options: HealthOptions = {}): Required<HealthOptions> {
+  return {
+    failuresInARow: atLeast(1, "health.failuresInARow", options.failuresInARow ?? 5),
+    minSuccessRate: atLeast(0, "health.minSuccessRate", options.minSuccessRate ?? 0.8),
+    windowMs: aboveZero("health.windowMs", options.windowMs ?? 30_000),
+    minCalls: atLeast(0, "health.minCalls", options.minCalls ?? 50),
+    ejectionMs: aboveZero("health.ejectionMs", options.ejectionMs ?? 10_000),
+    maxEjectionMs: aboveZero("health.maxEjectionMs", options.maxEjectionMs ?? 300_000),
+  };
 }
 
 /** Whether a server may be given calls. */
@@ -42,15 +62,8 @@ export class Health {
   #healthySinceMs = 0;
 
   /** @param options When it is left out, and for how long. */
-  constructor(options: HealthOptions = {}) {
-    this.#options = {
-      failuresInARow: options.failuresInARow ?? 5,
-      minSuccessRate: options.minSuccessRate ?? 0.8,
-      windowMs: options.windowMs ?? 30_000,
-      minCalls: options.minCalls ?? 50,
-      ejectionMs: options.ejectionMs ?? 10_000,
-      maxEjectionMs: options.maxEjectionMs ?? 300_000,
-    };
+  constructor(options: Required<HealthOptions>) {
+    this.#options = options;
   }
 
   /**

@@ -9,6 +9,7 @@ import type { Client } from "./client.ts";
 import type { Clock, Timer } from "./clock.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Member } from "./member.ts";
+import { aboveZero } from "./ranges.ts";
 
 /** When a silent connection is doubted, and when it is given up. */
 export interface LivenessOptions {
@@ -48,6 +49,7 @@ export class Liveness {
    * @param clock Where the time comes from.
    * @param options When.
    * @param onStall Told of a server that gives no sign of life.
+   * @throws {RangeError} If a duration is not above 0.
    */
   constructor(
     fleet: Fleet,
@@ -57,9 +59,9 @@ export class Liveness {
   ) {
     this.#fleet = fleet;
     this.#clock = clock;
-    this.#silenceMs = options.silenceMs ?? 1000;
-    this.#pongMs = options.pongMs ?? 500;
-    this.#deadMs = options.deadMs ?? 10_000;
+    this.#silenceMs = aboveZero("liveness.silenceMs", options.silenceMs ?? 1000);
+    this.#pongMs = aboveZero("liveness.pongMs", options.pongMs ?? 500);
+    this.#deadMs = aboveZero("liveness.deadMs", options.deadMs ?? 10_000);
     this.#onStall = onStall;
   }
 

@@ -30,7 +30,7 @@ export interface MemberHost {
   /** How to connect. */
   readonly options: ClientOptions;
   /** When it is left out for failures. */
-  readonly health: HealthOptions;
+  readonly health: Required<HealthOptions>;
   /** Where backoff takes chance from. */
   readonly random: Random;
   /** The present time, in milliseconds. */

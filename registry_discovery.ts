@@ -7,10 +7,11 @@
 import { type Clock, systemClock } from "./clock.ts";
 import type { Discovery } from "./discovery.ts";
 import { RpcError } from "./errors.ts";
+import { aboveZero } from "./ranges.ts";
 import { RegistryAsker } from "./registry_asker.ts";
 import type { Fetch } from "./registry_http.ts";
 import { type RegistryDiscoveryEvent, RegistryList } from "./registry_list.ts";
-import { checkMs, registryUrls } from "./registry_protocol.ts";
+import { registryUrls } from "./registry_protocol.ts";
 import type { Random, SelectMode } from "./selector.ts";
 
 export type { RegistryDiscoveryEvent };
@@ -97,8 +98,8 @@ export class RegistryDiscovery implements Discovery, AsyncDisposable {
     this.#list = new RegistryList(clock, random, tell);
     this.#asker = new RegistryAsker({
       urls: this.#urls,
-      refreshMs: checkMs("refreshMs", options.refreshMs ?? 10_000),
-      requestTimeoutMs: checkMs("requestTimeoutMs", options.requestTimeoutMs ?? 5000),
+      refreshMs: aboveZero("refreshMs", options.refreshMs ?? 10_000),
+      requestTimeoutMs: aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000),
       stream: options.stream ?? true,
       web: {
         fetch: options.fetch ?? ((url, init) => fetch(url, init)),

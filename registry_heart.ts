@@ -5,9 +5,9 @@
  */
 
 import { type Clock, systemClock, type Timer } from "./clock.ts";
+import { aboveZero } from "./ranges.ts";
 import { Exchange, type Fetch, type Web } from "./registry_http.ts";
 import {
-  checkMs,
   checkReachable,
   LEASE_HEADER,
   LEASE_MS,
@@ -78,11 +78,11 @@ export class Beat {
     const { timeoutMs, onEvent } = options;
     this.headers = { [SERVER_HEADER]: server };
     if (timeoutMs !== undefined) {
-      this.headers[LEASE_HEADER] = String(Math.ceil(checkMs("timeoutMs", timeoutMs)));
+      this.headers[LEASE_HEADER] = String(Math.ceil(aboveZero("timeoutMs", timeoutMs)));
     }
     const everyMs = options.everyMs ?? (timeoutMs ?? LEASE_MS) * LEASE_SHARE;
-    this.everyMs = checkMs("everyMs", everyMs);
-    this.requestTimeoutMs = checkMs("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
+    this.everyMs = aboveZero("everyMs", everyMs);
+    this.requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? Math.random;
     this.tell = (event) => onEvent && queueMicrotask(() => onEvent(event));

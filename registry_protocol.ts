@@ -158,16 +158,3 @@ export function parseListing(text: string): Listing {
 export function retryMs(failures: number, longestMs: number, random: number): number {
   return Math.min(100 * 2 ** (failures - 1), longestMs) * (0.5 + 0.5 * random);
 }
-
-/**
- * Checks a duration.
- *
- * @param name The option's name.
- * @param ms Its value.
- * @returns The same.
- * @throws {RangeError} If it is not above 0.
- */
-export function checkMs(name: string, ms: number): number {
-  if (ms > 0) return ms;
-  throw new RangeError(`${name} must be above 0, got ${ms}`);
-}

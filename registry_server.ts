@@ -6,11 +6,11 @@
 
 import { type Clock, systemClock } from "./clock.ts";
 import { errorText } from "./errors.ts";
+import { aboveZero } from "./ranges.ts";
 import { Leases, type RegistryEventType } from "./registry_leases.ts";
 import { answerNode, type NodeRequest, type NodeResponse } from "./registry_node.ts";
 import { pageHeaders, renderPage } from "./registry_page.ts";
 import {
-  checkMs,
   checkServer,
   LEASE_HEADER,
   LEASE_MS,
@@ -121,13 +121,13 @@ export class Registry implements AsyncDisposable {
   constructor(options: RegistryOptions = {}) {
     const { onEvent } = options;
     this.#options = {
-      timeoutMs: checkMs("timeoutMs", options.timeoutMs ?? LEASE_MS),
+      timeoutMs: aboveZero("timeoutMs", options.timeoutMs ?? LEASE_MS),
       path: options.path ?? REGISTRY_PATH,
       maxServers: options.maxServers ?? 4096,
       maxAddressBytes: options.maxAddressBytes ?? 1024,
       maxListBytes: options.maxListBytes ?? 256 * 1024,
       maxStreams: options.maxStreams ?? 1024,
-      beatMs: checkMs("beatMs", options.beatMs ?? 15_000),
+      beatMs: aboveZero("beatMs", options.beatMs ?? 15_000),
       clock: options.clock ?? systemClock,
     };
     const { clock, beatMs } = this.#options;

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { Execution, RpcCode } from "./errors.ts";
+import { type Execution, type RpcCode, RpcError } from "./errors.ts";
+import { atLeast } from "./ranges.ts";
 
 /** What becomes of a call whose try has failed, in rpcx's terms. */
 export const FailMode = {
@@ -21,6 +22,20 @@ export const FailMode = {
 
 /** The name of a fail mode. */
 export type FailMode = (typeof FailMode)[keyof typeof FailMode];
+
+/**
+ * Checks the name of a fail mode.
+ *
+ * @param failMode What was said.
+ * @returns The same.
+ * @throws {RpcError} `invalid_argument` if there is none of that name.
+ */
+export function checkFailMode(failMode: FailMode): FailMode {
+  const modes = Object.values(FailMode);
+  if (modes.includes(failMode)) return failMode;
+  const message = `fail mode ${JSON.stringify(failMode)} is none of ${modes.join(", ")}`;
+  throw new RpcError("invalid_argument", message, { execution: "not_sent" });
+}
 
 /** What decides whether a failed try may be repeated. */
 export interface Failure {
@@ -110,10 +125,11 @@ export class RetryBudget {
   /**
    * @param nowMs The present time, in milliseconds.
    * @param options How much.
+   * @throws {RangeError} If a number is below 0.
    */
   constructor(nowMs: number, options: RetryBudgetOptions = {}) {
-    this.#ratio = options.ratio ?? 0.2;
-    this.#perSecond = options.perSecond ?? 10;
+    this.#ratio = atLeast(0, "the budget's ratio", options.ratio ?? 0.2);
+    this.#perSecond = atLeast(0, "the budget's perSecond", options.perSecond ?? 10);
     this.#reserve = this.#most = this.#perSecond > 0 ? Math.max(this.#perSecond, 1) : 0;
     this.#reserveAtMs = nowMs;
   }

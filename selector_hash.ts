@@ -6,6 +6,7 @@
  */
 
 import { RpcError } from "./errors.ts";
+import { atLeast } from "./ranges.ts";
 import type { Candidate, PickContext, Selector } from "./selector_types.ts";
 
 const FNV_OFFSET = 0x811c9dc5;
@@ -55,8 +56,7 @@ export class ConsistentHashSelector implements Selector {
    * @throws {RangeError} If that is less than 1: not all could have the mean.
    */
   constructor(boundedLoad: number) {
-    if (!(boundedLoad >= 1)) throw new RangeError(`boundedLoad ${boundedLoad} is less than 1`);
-    this.#boundedLoad = boundedLoad;
+    this.#boundedLoad = atLeast(1, "boundedLoad", boundedLoad);
   }
 
   pick<T extends Candidate>(candidates: readonly T[], { key }: PickContext): T | undefined {

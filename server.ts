@@ -6,9 +6,10 @@
 
 import { parseAddress } from "./address.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { DEFAULT_LIMITS, type Limits, type Protocol } from "./codec.ts";
+import { type Limits, limitsOf, type Protocol } from "./codec.ts";
 import { systemNetwork } from "./network.ts";
 import { checkProtocol } from "./protocol.ts";
+import { atLeast } from "./ranges.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
 import { type CallContext, type Method, ServerConnection } from "./server_connection.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
@@ -111,13 +112,11 @@ export class Server implements AsyncDisposable {
    * Makes a server that serves nothing yet.
    *
    * @param options Limits and clock.
+   * @throws {RangeError} If a limit is less than 1.
    */
   constructor(options: ServerOptions = {}) {
-    this.#limits = {
-      maxMessageBytes: options.maxMessageBytes ?? DEFAULT_LIMITS.maxMessageBytes,
-      maxDepth: options.maxDepth ?? DEFAULT_LIMITS.maxDepth,
-    };
-    this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
+    this.#limits = limitsOf(options);
+    this.#maxInFlight = atLeast(1, "maxInFlight", options.maxInFlight ?? MAX_IN_FLIGHT);
     this.#clock = options.clock ?? systemClock;
   }
 

@@ -8,7 +8,7 @@
 
 import { AbortListeners } from "./abort.ts";
 import { Try } from "./attempt.ts";
-import type { CloseOptions } from "./client.ts";
+import { checkClientOptions, type CloseOptions } from "./client.ts";
 import { Deadlines, systemClock, TurnClock } from "./clock.ts";
 import type { Discovery } from "./discovery.ts";
 import { noServers } from "./server_list.ts";
@@ -16,10 +16,18 @@ import { RpcError } from "./errors.ts";
 import { FanOut, type FanOutOptions, type Receipt } from "./fan_out.ts";
 import { Fleet } from "./fleet.ts";
 import { FleetCall, type FleetCallContext, type FleetCallOptions } from "./fleet_call.ts";
+import { healthOptions } from "./health.ts";
 import { Liveness } from "./liveness.ts";
 import type { Member } from "./member.ts";
 import type { Settler } from "./pending.ts";
-import { FailMode, Quantile, RetryBudget, type RetryBudgetOptions } from "./retry.ts";
+import { atLeast } from "./ranges.ts";
+import {
+  checkFailMode,
+  FailMode,
+  Quantile,
+  RetryBudget,
+  type RetryBudgetOptions,
+} from "./retry.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
 import { type Service, serviceView } from "./service.ts";
@@ -62,7 +70,8 @@ export class XClient implements AsyncDisposable {
    *
    * @param discovery Which servers there are.
    * @param options Policy, failover, and how to connect.
-   * @throws {RpcError} `invalid_argument` for an unknown mode.
+   * @throws {RpcError} `invalid_argument` for an unknown mode or fail mode.
+   * @throws {RangeError} If a number among the options is out of range.
    */
   constructor(discovery: Discovery, options: XClientOptions = {}) {
     const {
@@ -73,6 +82,7 @@ export class XClient implements AsyncDisposable {
       isFailure = isServersFault,
       onEvent,
     } = options;
+    checkClientOptions(options);
     const turnClock = new TurnClock(clock);
     const nowMs = () => turnClock.now();
     const fleet = this.#fleet = new Fleet({
@@ -80,7 +90,7 @@ export class XClient implements AsyncDisposable {
       selector: typeof mode === "string" ? createSelector(mode, options) : mode,
       isOwnSelector: typeof mode !== "string",
       client: options,
-      health: options.health ?? {},
+      health: healthOptions(options.health),
       random,
       nowMs,
       tell: (member, type, cause) => {
@@ -106,8 +116,8 @@ export class XClient implements AsyncDisposable {
       hedgeBudget: new RetryBudget(nowMs(), options.hedgeBudget ?? HEDGE_BUDGET),
       p95: new Quantile(0.95),
       policy: typeof mode === "string" ? mode : "selector",
-      failMode: options.failMode ?? FailMode.Failover,
-      maxAttempts: options.maxAttempts ?? MAX_ATTEMPTS,
+      failMode: checkFailMode(options.failMode ?? FailMode.Failover),
+      maxAttempts: atLeast(1, "maxAttempts", options.maxAttempts ?? MAX_ATTEMPTS),
       idempotent: typeof idempotent === "function"
         ? idempotent
         : (serviceMethod) => idempotent.includes(serviceMethod),

@@ -7,6 +7,7 @@
 
 import { MultiServerDiscovery } from "../discovery.ts";
 import { Fleet } from "../fleet.ts";
+import { healthOptions } from "../health.ts";
 import type { InFlight } from "../load.ts";
 import { createSelector, type SelectMode } from "../selector.ts";
 import { seededRandom } from "../testing.ts";
@@ -36,7 +37,7 @@ export async function picker(
     selector: createSelector(mode, { random }),
     isOwnSelector: false,
     client: {},
-    health: {},
+    health: healthOptions(),
     random,
     nowMs: () => nowMs,
     tell() {},

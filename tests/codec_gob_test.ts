@@ -3,7 +3,7 @@ import type { Protocol } from "../codec.ts";
 import { dial } from "../client.ts";
 import { MultiServerDiscovery } from "../discovery.ts";
 import { GobServerCodec } from "../codec_gob.ts";
-import { DEFAULT_LIMITS } from "../codec.ts";
+import { limitsOf } from "../codec.ts";
 import { type AnyGobSchema, gob, GobEncoder, type GobSchema, GobWriter } from "../gob.ts";
 import { Server } from "../server.ts";
 import { MemoryNetwork } from "../testing.ts";
@@ -268,10 +268,10 @@ Deno.test("over an unknown method a GeeRPC connection takes no more calls", asyn
 
 Deno.test("a ping is a call of a method that no server has, on netrpc only", async () => {
   const codec = await import("../codec_gob.ts");
-  assertEquals(new codec.GobClientCodec("geerpc", DEFAULT_LIMITS, 0).ping, undefined);
-  const pinging = new codec.GobClientCodec("netrpc", DEFAULT_LIMITS, 0);
+  assertEquals(new codec.GobClientCodec("geerpc", limitsOf(), 0).ping, undefined);
+  const pinging = new codec.GobClientCodec("netrpc", limitsOf(), 0);
   pinging.ping!(5);
-  const server = new GobServerCodec("netrpc", DEFAULT_LIMITS);
+  const server = new GobServerCodec("netrpc", limitsOf());
   const found = deferred<unknown[]>();
   server.receive(pinging.take(), {
     call: (seq, serviceMethod) => found.resolve([seq, serviceMethod]),

@@ -1,7 +1,7 @@
 /** The codec alone: what goes in as calls comes out as the same calls, however it is cut. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { DEFAULT_LIMITS, type RequestExtras } from "../codec.ts";
+import { limitsOf, type RequestExtras } from "../codec.ts";
 import { JsonClientCodec, JsonServerCodec } from "../codec_json.ts";
 import { RpcError } from "../errors.ts";
 import { OptionReader } from "../geerpc.ts";
@@ -69,8 +69,8 @@ function pushCut(
 Deno.test("requests come out as they went in, at random, however they are cut", () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = seeded(seed);
-    const client = new JsonClientCodec(DEFAULT_LIMITS, 0);
-    const server = new JsonServerCodec(DEFAULT_LIMITS);
+    const client = new JsonClientCodec(limitsOf(), 0);
+    const server = new JsonServerCodec(limitsOf());
     const expected: unknown[] = [];
     const names = ["A.B", 'A."B', "A.\\B", "Ä.B\n", "A.B\u2028", 'A","Seq":7,"x":"B'];
     for (let seq = 1; seq <= 20; seq++) {
@@ -108,8 +108,8 @@ Deno.test("requests come out as they went in, at random, however they are cut", 
 Deno.test("replies come out as they went in, at random, however they are cut", () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = seeded(seed);
-    const server = new JsonServerCodec(DEFAULT_LIMITS);
-    const client = new JsonClientCodec(DEFAULT_LIMITS, 0);
+    const server = new JsonServerCodec(limitsOf());
+    const client = new JsonClientCodec(limitsOf(), 0);
     const expected: unknown[] = [];
     for (let seq = 1; seq <= 20; seq++) {
       const choice = random();

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_LIMITS, type Limits, type PendingReply, type RequestSink } from "../codec.ts";
+import { type Limits, limitsOf, type PendingReply, type RequestSink } from "../codec.ts";
 import { JsonRpcClientCodec, JsonRpcServerCodec } from "../codec_jsonrpc.ts";
 import { RpcError } from "../errors.ts";
 import { ObjectReader } from "../json_objects.ts";
@@ -76,7 +76,7 @@ Deno.test("ObjectReader skips what is over the limit and keeps its ends", () => 
 type Event = [kind: string, ...rest: unknown[]];
 
 /** Feeds a client's codec and writes down what it says. */
-function replies(text: string, limits = DEFAULT_LIMITS, waiting = [1, 2, 3]): Event[] {
+function replies(text: string, limits = limitsOf(), waiting = [1, 2, 3]): Event[] {
   const events: Event[] = [];
   const codec = new JsonRpcClientCodec(limits);
   const pending = new Set(waiting);
@@ -179,7 +179,7 @@ Deno.test("the client fails what is lost, and no more", () => {
 });
 
 /** Feeds a server's codec; what it answers is on the second place. */
-function requests(text: string, limits = DEFAULT_LIMITS): [Event[], string] {
+function requests(text: string, limits = limitsOf()): [Event[], string] {
   const events: Event[] = [];
   const codec = new JsonRpcServerCodec(limits);
   const sink: RequestSink = {

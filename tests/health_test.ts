@@ -1,7 +1,7 @@
 /** When a server is left out, for how long, and what lets it back in. */
 
 import { assert, assertEquals } from "@std/assert";
-import { Health } from "../health.ts";
+import { Health, healthOptions } from "../health.ts";
 import { seeded } from "./helpers.ts";
 
 /** Fails so often in a row; whether it ought to be left out by the last of them. */
@@ -12,7 +12,7 @@ function fail(health: Health, times: number, nowMs = 0): boolean {
 }
 
 Deno.test("five failures in a row, and not one less", () => {
-  const health = new Health();
+  const health = new Health(healthOptions());
   assertEquals(fail(health, 4), false);
   health.succeed(0);
   assertEquals(fail(health, 4), false);
@@ -21,7 +21,7 @@ Deno.test("five failures in a row, and not one less", () => {
 });
 
 Deno.test("it says so again for as long as it is not left out", () => {
-  const health = new Health();
+  const health = new Health(healthOptions());
   assertEquals(fail(health, 5), true);
   assertEquals(health.fail(0), true);
   health.succeed(0);
@@ -29,7 +29,7 @@ Deno.test("it says so again for as long as it is not left out", () => {
 });
 
 Deno.test("under 80 % success over 30 s, with enough calls", () => {
-  const health = new Health();
+  const health = new Health(healthOptions());
   // One failure after three successes: 75 %, never five in a row.
   let out = -1;
   for (let call = 0; call < 200 && out < 0; call++) {
@@ -41,7 +41,7 @@ Deno.test("under 80 % success over 30 s, with enough calls", () => {
 });
 
 Deno.test("80 % success is enough", () => {
-  const health = new Health();
+  const health = new Health(healthOptions());
   for (let call = 0; call < 1000; call++) {
     if (call % 5 === 4) assertEquals(health.fail(call), false);
     else health.succeed(call);
@@ -49,7 +49,7 @@ Deno.test("80 % success is enough", () => {
 });
 
 Deno.test("what is older than the window counts no more", () => {
-  const health = new Health();
+  const health = new Health(healthOptions());
   for (let call = 0; call < 40; call++) {
     health.fail(0);
     health.succeed(0); // 50 %, but each failure is asked about only below
@@ -59,7 +59,7 @@ Deno.test("what is older than the window counts no more", () => {
 });
 
 Deno.test("what is within the window still counts", () => {
-  const health = new Health();
+  const health = new Health(healthOptions());
   for (let call = 0; call < 40; call++) {
     health.fail(0);
     health.succeed(0);
@@ -69,7 +69,7 @@ Deno.test("what is within the window still counts", () => {
 });
 
 Deno.test("out for 10 s × times ejected, then on trial; a failed trial leaves it out longer", () => {
-  const health = new Health();
+  const health = new Health(healthOptions());
   let now = 0;
   fail(health, 5, now);
   for (let times = 1; times <= 40; times++) {
@@ -84,7 +84,7 @@ Deno.test("out for 10 s × times ejected, then on trial; a failed trial leaves i
 });
 
 Deno.test("a success on trial lets it back in, with a clean record", () => {
-  const health = new Health();
+  const health = new Health(healthOptions());
   fail(health, 5);
   health.eject(0);
   assertEquals(health.succeed(5000), false, "a late answer from before");
@@ -97,7 +97,7 @@ Deno.test("a success on trial lets it back in, with a clean record", () => {
 });
 
 Deno.test("let back in, it is judged by the calls from then on, in the same part of the window too", () => {
-  const health = new Health({ ejectionMs: 1 });
+  const health = new Health(healthOptions({ ejectionMs: 1 }));
   fail(health, 5);
   health.eject(0);
   assertEquals(health.succeed(1), true);
@@ -111,7 +111,7 @@ Deno.test("let back in, it is judged by the calls from then on, in the same part
 });
 
 Deno.test("times ejected are forgiven, one for each window in health", () => {
-  const health = new Health();
+  const health = new Health(healthOptions());
   let now = 0;
   for (let times = 1; times <= 3; times++) {
     fail(health, 5, now);
@@ -134,19 +134,23 @@ Deno.test("times ejected are forgiven, one for each window in health", () => {
 });
 
 Deno.test("each limit is an option, and may be switched off", () => {
-  const never = new Health({ failuresInARow: Infinity, minSuccessRate: 0 });
+  const never = new Health(healthOptions({ failuresInARow: Infinity, minSuccessRate: 0 }));
   assertEquals(fail(never, 1000), false);
-  const soon = new Health({ failuresInARow: 1, ejectionMs: 100, maxEjectionMs: 150 });
+  const soon = new Health(
+    healthOptions({ failuresInARow: 1, ejectionMs: 100, maxEjectionMs: 150 }),
+  );
   assertEquals(soon.fail(0), true);
   assertEquals([soon.eject(0), soon.eject(100), soon.eject(250)], [100, 250, 400]);
-  const rate = new Health({ failuresInARow: Infinity, minCalls: 2, minSuccessRate: 1 });
+  const rate = new Health(
+    healthOptions({ failuresInARow: Infinity, minCalls: 2, minSuccessRate: 1 }),
+  );
   assertEquals([rate.fail(0), rate.fail(0)], [false, true]);
 });
 
 Deno.test("a server that never fails is never left out; one that always does, at once", () => {
   const random = seeded(1);
-  const good = new Health();
-  const bad = new Health();
+  const good = new Health(healthOptions());
+  const bad = new Health(healthOptions());
   let now = 0;
   for (let call = 0; call < 1000; call++) {
     now += random() * 100;

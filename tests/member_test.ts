@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { parseAddress } from "../address.ts";
+import { healthOptions } from "../health.ts";
 import type { InFlight } from "../load.ts";
 import { Member, type MemberHost } from "../member.ts";
 import { assertFailure, failure, inWorld, settled, type World } from "./helpers.ts";
@@ -7,7 +8,7 @@ import { assertFailure, failure, inWorld, settled, type World } from "./helpers.
 function hostOf(world: World): MemberHost {
   return {
     options: world,
-    health: {},
+    health: healthOptions(),
     random: () => 0.5,
     nowMs: () => world.clock.now(),
     tell() {},
