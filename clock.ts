@@ -5,6 +5,8 @@
  * @module
  */
 
+import { DueQueue, type Waiting } from "./due_queue.ts";
+
 /** A timer that has been set. */
 export interface Timer {
   /** Ends the timer: its callback is not called any more. */
@@ -70,27 +72,18 @@ export class TurnClock {
 }
 
 /** What waits in {@linkcode Deadlines}. */
-export interface Expiring {
-  /** When it is due, on the clock's scale. Not changed while it waits. */
-  dueAt: number;
-  /** Whether it still waits: set by `add`, cleared by `remove` and on expiry. */
-  waiting: boolean;
+export interface Expiring extends Waiting {
   /** Called once, when it is due. */
   expire(): void;
 }
 
-/** How few entries are not worth sweeping. */
-const SMALL_HEAP = 64;
-
 /**
  * Many deadlines on one timer. Setting a timer costs more than a whole call,
- * so calls share one: a heap ordered by time, from which a finished call is
- * not removed but only marked, and swept out later.
+ * so calls share one.
  */
 export class Deadlines {
   readonly #clock: Clock;
-  #heap: Expiring[] = [];
-  #live = 0;
+  readonly #queue = new DueQueue<Expiring>((one, other) => one.dueAt < other.dueAt);
   #timer: Timer | undefined;
   #timerAt = Infinity;
 
@@ -105,9 +98,7 @@ export class Deadlines {
    * @param entry Its `expire` is called when it is due, unless it is removed.
    */
   add(entry: Expiring): void {
-    entry.waiting = true;
-    this.#live++;
-    this.#push(entry);
+    this.#queue.add(entry);
     if (entry.dueAt < this.#timerAt) this.#arm(entry.dueAt);
   }
 
@@ -118,14 +109,7 @@ export class Deadlines {
    * @param entry What need not expire any more.
    */
   remove(entry: Expiring): void {
-    if (!entry.waiting) return;
-    entry.waiting = false;
-    this.#live--;
-    if (this.#heap.length > SMALL_HEAP && this.#live * 2 < this.#heap.length) {
-      const kept = this.#heap.filter((one) => one.waiting);
-      this.#heap = [];
-      for (const one of kept) this.#push(one);
-    }
+    this.#queue.remove(entry);
   }
 
   /** Ends the timer. What still waits is not called. */
@@ -133,8 +117,7 @@ export class Deadlines {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#timerAt = Infinity;
-    this.#heap = [];
-    this.#live = 0;
+    this.#queue.clear();
   }
 
   #arm(at: number): void {
@@ -148,47 +131,10 @@ export class Deadlines {
     this.#timer = undefined;
     this.#timerAt = Infinity;
     const now = this.#clock.now();
-    while (this.#heap.length > 0) {
-      const first = this.#heap[0];
-      if (first.waiting && first.dueAt > now) break;
-      this.#pop();
-      if (!first.waiting) continue;
-      first.waiting = false;
-      this.#live--;
-      first.expire();
+    for (let due = this.#queue.takeDue(now); due !== undefined; due = this.#queue.takeDue(now)) {
+      due.expire();
     }
-    if (this.#heap.length > 0 && this.#heap[0].dueAt < this.#timerAt) {
-      this.#arm(this.#heap[0].dueAt);
-    }
-  }
-
-  #push(entry: Expiring): void {
-    const heap = this.#heap;
-    let at = heap.push(entry) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (heap[parent].dueAt <= entry.dueAt) break;
-      heap[at] = heap[parent];
-      at = parent;
-    }
-    heap[at] = entry;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop()!;
-    if (heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let child = at * 2 + 1;
-      if (child >= heap.length) break;
-      if (
-        child + 1 < heap.length && heap[child + 1].dueAt < heap[child].dueAt
-      ) child++;
-      if (heap[child].dueAt >= last.dueAt) break;
-      heap[at] = heap[child];
-      at = child;
-    }
-    heap[at] = last;
+    const { first } = this.#queue;
+    if (first !== undefined && first.dueAt < this.#timerAt) this.#arm(first.dueAt);
   }
 }

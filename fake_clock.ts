@@ -5,29 +5,26 @@
  */
 
 import type { Clock, Timer } from "./clock.ts";
+import { DueQueue, type Waiting } from "./due_queue.ts";
 
-/** How few timers are not worth sweeping. */
-const SMALL_HEAP = 64;
-
-class FakeTimer implements Timer {
-  waiting = true;
+class FakeTimer implements Timer, Waiting {
+  waiting = false;
 
   constructor(
+    readonly queue: DueQueue<FakeTimer>,
     readonly dueAt: number,
     readonly order: number,
     readonly callback: () => void,
-    readonly onCancel: () => void,
   ) {}
 
   cancel(): void {
-    if (!this.waiting) return;
-    this.waiting = false;
-    this.onCancel();
+    this.queue.remove(this);
   }
+}
 
-  isBefore(other: FakeTimer): boolean {
-    return this.dueAt < other.dueAt || this.dueAt === other.dueAt && this.order < other.order;
-  }
+/** Of two that are due at once, the older is the first. */
+function isBefore(one: FakeTimer, other: FakeTimer): boolean {
+  return one.dueAt < other.dueAt || one.dueAt === other.dueAt && one.order < other.order;
 }
 
 /**
@@ -57,8 +54,7 @@ class FakeTimer implements Timer {
  * ```
  */
 export class FakeClock implements Clock {
-  #heap: FakeTimer[] = [];
-  #live = 0;
+  readonly #timers = new DueQueue(isBefore);
   #now: number;
   #order = 0;
 
@@ -73,7 +69,7 @@ export class FakeClock implements Clock {
 
   /** How many timers are set: 0 when nothing has been left behind. */
   get timers(): number {
-    return this.#live;
+    return this.#timers.size;
   }
 
   /**
@@ -94,9 +90,8 @@ export class FakeClock implements Clock {
    */
   setTimer(delayMs: number, callback: () => void): Timer {
     const dueAt = this.#now + Math.max(0, delayMs);
-    const timer = new FakeTimer(dueAt, this.#order++, callback, this.#cancelled);
-    this.#live++;
-    this.#push(timer);
+    const timer = new FakeTimer(this.#timers, dueAt, this.#order++, callback);
+    this.#timers.add(timer);
     return timer;
   }
 
@@ -126,62 +121,13 @@ export class FakeClock implements Clock {
     if (!(ms >= 0)) throw new RangeError(`can't advance a clock by ${ms} ms`);
     const end = this.#now + ms;
     await settle();
-    for (let due = this.#due(end); due !== undefined; due = this.#due(end)) {
+    const next = () => this.#timers.takeDue(end);
+    for (let due = next(); due !== undefined; due = next()) {
       this.#now = Math.max(this.#now, due.dueAt);
       due.callback();
       await settle();
     }
     this.#now = end;
-  }
-
-  /** Takes out the timer that is next, if it is due by then; of two at once, the older. */
-  #due(end: number): FakeTimer | undefined {
-    while (this.#heap.length > 0) {
-      const first = this.#heap[0];
-      if (first.waiting && first.dueAt > end) return undefined;
-      this.#pop();
-      if (!first.waiting) continue;
-      first.waiting = false;
-      this.#live--;
-      return first;
-    }
-    return undefined;
-  }
-
-  readonly #cancelled = (): void => {
-    this.#live--;
-    if (this.#heap.length <= SMALL_HEAP || this.#live * 2 >= this.#heap.length) return;
-    const kept = this.#heap.filter((timer) => timer.waiting);
-    this.#heap = [];
-    for (const timer of kept) this.#push(timer);
-  };
-
-  #push(timer: FakeTimer): void {
-    const heap = this.#heap;
-    let at = heap.push(timer) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (heap[parent].isBefore(timer)) break;
-      heap[at] = heap[parent];
-      at = parent;
-    }
-    heap[at] = timer;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop()!;
-    if (heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let child = at * 2 + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && heap[child + 1].isBefore(heap[child])) child++;
-      if (last.isBefore(heap[child])) break;
-      heap[at] = heap[child];
-      at = child;
-    }
-    heap[at] = last;
   }
 }
 
