@@ -161,6 +161,7 @@ export class EtcdDiscovery extends SourceDiscovery {
       for (;;) {
         const answer = await watch.next();
         if (answer === undefined) return;
+        this.alive();
         this.#follow(watch.endpoint, answer);
         if (this.#nextRevision === undefined) return;
       }

@@ -1,5 +1,6 @@
 /**
- * What the sources have in common that are asked over the network: DNS, etcd.
+ * What the sources have in common that are asked over the network: registries,
+ * DNS, etcd.
  *
  * A source is asked when it is first needed, and from then on by itself, until
  * it is closed. A call never waits for it once there is a list. What it fails
@@ -36,6 +37,9 @@ export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
   /** Ends the present wait. */
   #pause = new AbortController();
   #failure: unknown;
+  /** How many times in a row it has failed, or shown no life behind its answer. */
+  #failures = 0;
+  #isLost = false;
   #agreedAtMs = -Infinity;
   #isHolding = false;
   /** Whether its last answer was empty. */
@@ -83,12 +87,17 @@ export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
   }
 
   /**
-   * For how long the source has not said that the list is so, in milliseconds;
-   * a watch that lives says so all the time. It grows in an outage and after an
-   * empty answer, while the last good list is in use. `Infinity`: it never has.
+   * For how long the source has not said that the list is so, in milliseconds.
+   * A watch that lives says so: etcd's all the time, a registry's with each sign
+   * of life. It grows in an outage and after an empty answer, while the last
+   * good list is in use. `Infinity`: it never has.
    */
   get staleMs(): number {
     return this.#isAgreeing ? 0 : this.clock.now() - this.#agreedAtMs;
+  }
+
+  get #hasServers(): boolean {
+    return this.current !== undefined && this.current.length > 0;
   }
 
   get #isAgreeing(): boolean {
@@ -200,17 +209,42 @@ export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
         return true;
       } catch (error) {
         const isKnown = this.#invalid.has(server) || invalid.has(server);
-        if (!isKnown) this.#tell({ type: "invalid", server, error });
+        if (!isKnown) this.tell({ type: "invalid", server, error });
         invalid.add(server);
         return false;
       }
     });
     this.#invalid = invalid;
-    const isEmpty = valid.length === 0 && (this.current?.length ?? 0) > 0;
+    const isEmpty = valid.length === 0 && this.#hasServers;
     if (!isEmpty || this.#isAgreeing) this.#agreedAtMs = this.clock.now();
-    if (isEmpty && !this.#isEmpty) this.#tell({ type: "empty" });
+    if (isEmpty && !this.#isEmpty) this.tell({ type: "empty" });
     this.#isEmpty = isEmpty;
-    if (!isEmpty) this.#tellChange(this.#list.take(valid));
+    this.put(this.complete(valid));
+  }
+
+  /**
+   * Completes what the source says by what it can't know.
+   *
+   * @param servers The valid ones of its answer.
+   * @returns The same, unless a source knows better.
+   */
+  protected complete(servers: readonly string[]): readonly string[] {
+    return servers;
+  }
+
+  /**
+   * Puts a list in place. An empty one does not replace one that has servers.
+   *
+   * @param servers Addresses, all valid.
+   */
+  protected put(servers: readonly string[]): void {
+    if (servers.length > 0 || !this.#hasServers) this.#tellChange(this.#list.take(servers));
+  }
+
+  /** The source shows, while it is held, that what it said last is still so. */
+  protected alive(): void {
+    this.#failures = 0;
+    if (!this.#isEmpty) this.#agreedAtMs = this.clock.now();
   }
 
   /**
@@ -237,33 +271,34 @@ export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
-    for (let failures = 0; !signal.aborted;) {
+    while (!signal.aborted) {
       const pause = this.#pause = new AbortController();
       const anew = this.#answer !== undefined;
       const answer = this.#answer ??= newAnswer();
       try {
         const servers = await this.read(signal, anew);
-        if (failures > 0) this.#tell({ type: "recovered" });
+        if (this.#isLost) this.tell({ type: "recovered" });
+        this.#isLost = false;
         this.take(servers);
-        failures = 0;
         this.#failure = this.#answer = undefined;
         answer.resolve();
         await this.#hold(pause.signal);
+        this.#failures = 0; // what answers once and hangs up has failed
         continue;
       } catch (error) {
         if (signal.aborted) break;
         this.#failure = error;
-        this.#tell({ type: "failed", error });
+        this.#isLost = true;
+        this.tell({ type: "failed", error });
         if (this.#answer === answer) {
           this.#answer = undefined;
           answer.reject(error);
         }
       }
-      failures++;
       // Who has asked while a watch was being lost is not to wait.
+      const failures = this.#failures++;
       if (this.#answer !== undefined) continue;
-      const waitMs = backoffMs(this.#traits.backoff, failures - 1, this.random());
-      await this.sleep(waitMs, pause.signal);
+      await this.sleep(backoffMs(this.#traits.backoff, failures, this.random()), pause.signal);
     }
     this.#answer?.reject(this.#closed());
     this.#answer = undefined;
@@ -280,11 +315,11 @@ export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
   }
 
   #tellChange(isChanged: boolean): void {
-    if (isChanged) this.#tell({ type: "changed", servers: this.current! });
+    if (isChanged) this.tell({ type: "changed", servers: this.current! });
   }
 
   /** Tells the user; what they throw is theirs, not the loop's. */
-  #tell(event: SourceEvent): void {
+  protected tell(event: SourceEvent): void {
     const { onEvent } = this.#options;
     if (onEvent !== undefined) queueMicrotask(() => onEvent(event));
   }

@@ -5,11 +5,10 @@
  * @module
  */
 
-export {
-  RegistryDiscovery,
-  type RegistryDiscoveryEvent,
-  type RegistryDiscoveryOptions,
-} from "./registry_discovery.ts";
+export { RegistryDiscovery, type RegistryDiscoveryOptions } from "./registry_discovery.ts";
+export { SourceDiscovery } from "./discovery_source.ts";
+export type { SourceEvent, SourceOptions, SourceTraits } from "./discovery_options.ts";
+export type { Backoff } from "./discovery_time.ts";
 export {
   Heartbeat,
   type HeartbeatEvent,

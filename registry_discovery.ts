@@ -4,20 +4,18 @@
  * @module
  */
 
-import { type Clock, systemClock } from "./clock.ts";
-import type { Discovery } from "./discovery.ts";
-import { RpcError } from "./errors.ts";
+import type { Timer } from "./clock.ts";
+import type { SourceOptions } from "./discovery_options.ts";
+import { SourceDiscovery } from "./discovery_source.ts";
+import { errorText, RpcError } from "./errors.ts";
 import { aboveZero } from "./ranges.ts";
-import { RegistryAsker } from "./registry_asker.ts";
-import type { Fetch } from "./registry_http.ts";
-import { type RegistryDiscoveryEvent, RegistryList } from "./registry_list.ts";
-import { registryUrls } from "./registry_protocol.ts";
-import type { Random, SelectMode } from "./selector.ts";
-
-export type { RegistryDiscoveryEvent };
+import { type Feed, openFeed } from "./registry_feed.ts";
+import type { Fetch, Web } from "./registry_http.ts";
+import { FIRST_RETRY_MS, type Listing, registryUrls } from "./registry_protocol.ts";
+import { RegistryView } from "./registry_view.ts";
 
 /** How a {@linkcode RegistryDiscovery} asks. */
-export interface RegistryDiscoveryOptions {
+export interface RegistryDiscoveryOptions extends SourceOptions {
   /**
    * How often to ask a registry that offers no stream, in milliseconds, give or
    * take a tenth; also the longest pause between tries while none answers.
@@ -28,18 +26,10 @@ export interface RegistryDiscoveryOptions {
   requestTimeoutMs?: number;
   /** Whether to have changes told at once where the registry offers it. Default `true`. */
   stream?: boolean;
-  /** Ends it, as `close` does. */
-  signal?: AbortSignal;
   /** Sent with each request. */
   headers?: Readonly<Record<string, string>>;
   /** What makes requests. Default: the platform's `fetch`. */
   fetch?: Fetch;
-  /** Where the time comes from. Default: the system's clock. */
-  clock?: Clock;
-  /** Where `get` and pauses take chance from. Default `Math.random`. */
-  random?: Random;
-  /** Told what happens, as it happens. */
-  onEvent?: (event: RegistryDiscoveryEvent) => void;
 }
 
 /**
@@ -70,14 +60,24 @@ export interface RegistryDiscoveryOptions {
  * await registry.close();
  * ```
  */
-export class RegistryDiscovery implements Discovery, AsyncDisposable {
+export class RegistryDiscovery extends SourceDiscovery {
   readonly #urls: readonly string[];
   readonly #options: RegistryDiscoveryOptions;
-  readonly #list: RegistryList;
-  readonly #asker: RegistryAsker;
-  readonly #ending = new AbortController();
-  readonly #onAbort = () => void this.close();
-  #closed: Promise<void> | undefined;
+  readonly #refreshMs: number;
+  readonly #requestTimeoutMs: number;
+  readonly #view = new RegistryView();
+  /** How requests are made, once any is. */
+  #web: Web | undefined;
+  /** The registry that answered last, and what it goes on to tell. */
+  #preferred = 0;
+  #feed: Feed | undefined;
+  /** How many times none has answered: whoever answers after one may have restarted. */
+  #outages = 0;
+  /** Whether a stream is being followed; a question that is asked besides. */
+  #isFollowing = false;
+  #asking: Promise<void> | undefined;
+  /** When a server that has not turned up again is given up. */
+  #timer: Timer | undefined;
 
   /**
    * Makes a discovery; it asks when it is first used.
@@ -89,53 +89,25 @@ export class RegistryDiscovery implements Discovery, AsyncDisposable {
    * @throws {RangeError} If a duration is not above 0.
    */
   constructor(registry: string | readonly string[], options: RegistryDiscoveryOptions = {}) {
-    this.#urls = registryUrls(registry);
+    const urls = registryUrls(registry);
+    const refreshMs = aboveZero("refreshMs", options.refreshMs ?? 10_000);
+    const backoff = { firstMs: FIRST_RETRY_MS, mostMs: refreshMs };
+    super({ name: `registry ${urls.join(", ")}`, backoff, isLive: false }, options);
+    this.#urls = urls;
     this.#options = options;
-    const { clock = systemClock, random = Math.random, onEvent } = options;
-    const tell = (event: RegistryDiscoveryEvent) => {
-      if (onEvent !== undefined) queueMicrotask(() => onEvent(event));
-    };
-    this.#list = new RegistryList(clock, random, tell);
-    this.#asker = new RegistryAsker({
-      urls: this.#urls,
-      refreshMs: aboveZero("refreshMs", options.refreshMs ?? 10_000),
-      requestTimeoutMs: aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000),
-      stream: options.stream ?? true,
-      web: {
-        fetch: options.fetch ?? ((url, init) => fetch(url, init)),
-        headers: options.headers ?? {},
-        clock,
-        signal: this.#ending.signal,
-      },
-      random,
-      list: this.#list,
-      tell,
-    });
-    if (options.signal?.aborted) this.close();
-    else options.signal?.addEventListener("abort", this.#onAbort);
-  }
-
-  /** The present list: a new array whenever it changes, `undefined` while none is known. */
-  get current(): readonly string[] | undefined {
-    return this.#list.servers.current;
+    this.#refreshMs = refreshMs;
+    this.#requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
   }
 
   /**
-   * For how long no registry has said that the list is so, in milliseconds; a
-   * stream that lives says so with each sign of life. `Infinity`: none ever has.
-   */
-  get staleMs(): number {
-    return this.#list.staleMs;
-  }
-
-  /**
-   * Asks a registry now.
+   * Asks a registry now. Those who ask while it is being asked share the answer.
    *
-   * @throws {RpcError} `unavailable` if none answers, naming the registry; the
-   * last good list stays.
+   * @throws {RpcError} `unavailable` if none answers, naming each; the last good
+   * list stays. `canceled` once it is closed.
    */
-  refresh(): Promise<void> {
-    return this.#asker.refresh();
+  override refresh(): Promise<void> {
+    if (!this.#isFollowing) return super.refresh();
+    return this.#asking ??= this.#askBesides().finally(() => this.#asking = undefined);
   }
 
   /**
@@ -145,86 +117,116 @@ export class RegistryDiscovery implements Discovery, AsyncDisposable {
    * @param servers Their addresses. The same server twice counts once.
    * @throws {RpcError} `invalid_argument` for a wrong address; the list stays then.
    */
-  // deno-lint-ignore require-await
-  async update(servers: readonly string[]): Promise<void> {
-    this.#list.update(servers);
+  override async update(servers: readonly string[]): Promise<void> {
+    await super.update(servers);
+    this.#view.clear();
+    this.#timer?.cancel();
   }
 
   /**
-   * Picks one server.
-   *
-   * @param mode The policy.
-   * @returns Its address.
-   * @throws {RpcError} `unavailable` if there are none or no registry answers,
-   * `invalid_argument` for an unknown mode, naming the modes.
-   */
-  async get(mode: SelectMode): Promise<string> {
-    await this.#ready();
-    return this.#list.servers.get(mode);
-  }
-
-  /**
-   * All servers.
-   *
-   * @returns A copy of the list.
-   * @throws {RpcError} `unavailable` if none is known and no registry answers.
-   */
-  async getAll(): Promise<string[]> {
-    await this.#ready();
-    return [...this.#list.servers.current!];
-  }
-
-  /**
-   * Each list from now on, the present one first.
-   *
-   * @param signal Ends it, and so does closing.
-   */
-  async *watch(signal: AbortSignal): AsyncGenerator<readonly string[]> {
-    this.#asker.start();
-    const either = new AbortController();
-    const end = () => either.abort();
-    const signals = [signal, this.#ending.signal];
-    for (const one of signals) {
-      if (one.aborted) end();
-      one.addEventListener("abort", end);
-    }
-    try {
-      yield* this.#list.servers.watch(either.signal);
-    } finally {
-      for (const one of signals) one.removeEventListener("abort", end);
-    }
-  }
-
-  /**
-   * Asks no more, and ends every watch. The last list can still be had. Idempotent.
+   * Asks no more, and ends every wait and stream. Idempotent. The last list stays.
    *
    * @returns Resolves when all is over.
    */
-  close(): Promise<void> {
-    return this.#closed ??= this.#close();
+  override async close(): Promise<void> {
+    await super.close();
+    await this.#asking?.catch(() => {}); // its caller hears of it
+    this.#timer?.cancel();
   }
 
-  /** Closes. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  /**
+   * Asks one registry after the other, beginning with the one that answered last.
+   *
+   * @param signal Ends it.
+   * @returns The servers that it lists.
+   * @throws {RpcError} If none answers: why not.
+   */
+  protected override async read(signal: AbortSignal): Promise<readonly string[]> {
+    this.#web ??= {
+      fetch: this.#options.fetch ?? ((url, init) => fetch(url, init)),
+      headers: this.#options.headers ?? {},
+      clock: this.clock,
+      signal,
+    };
+    const errors: unknown[] = [];
+    for (let turn = 0; turn < this.#urls.length; turn++) {
+      const place = (this.#preferred + turn) % this.#urls.length;
+      try {
+        this.#feed = await this.#open(place, this.#options.stream ?? true);
+      } catch (error) {
+        signal.throwIfAborted();
+        errors.push(error);
+        continue;
+      }
+      this.#preferred = place;
+      for (const error of errors) this.tell({ type: "failed", error });
+      return this.#newsOf(this.#feed.listing) ?? this.#view.listed;
+    }
+    this.#outages++;
+    if (errors.length === 1) throw errors[0];
+    throw new RpcError("unavailable", errors.map(errorText).join("; "), {
+      execution: "not_sent",
+      cause: new AggregateError(errors),
+    });
   }
 
-  async #close(): Promise<void> {
-    const message = `the discovery by ${this.#urls.join(", ")} is closed`;
-    const { signal } = this.#options;
-    signal?.removeEventListener("abort", this.#onAbort);
-    this.#ending.abort(
-      signal?.aborted
-        ? signal.reason
-        : new RpcError("canceled", message, { execution: "not_sent" }),
-    );
-    this.#list.close();
-    await this.#asker.ended();
+  /**
+   * Follows the stream until it fails; where there is none, waits.
+   *
+   * @param signal Ends the wait. Only closing ends a stream.
+   */
+  protected override async hold(signal: AbortSignal): Promise<void> {
+    const feed = this.#feed!;
+    if (feed.changes === undefined) {
+      return this.sleep(this.#refreshMs * (0.9 + 0.2 * this.random()), signal);
+    }
+    this.#isFollowing = true;
+    try {
+      for await (const listing of feed.changes) {
+        if (listing !== undefined) this.#take(listing);
+        this.alive();
+      }
+    } catch (error) {
+      this.#outages++;
+      throw error;
+    } finally {
+      this.#isFollowing = false;
+      feed.end();
+    }
   }
 
-  /** Waits for the first list; while none can be had, says so at once. */
-  async #ready(): Promise<void> {
-    this.#asker.start();
-    if (this.current === undefined) await this.#asker.first();
+  /** Adds the servers that may yet turn up at a registry that has restarted. */
+  protected override complete(): readonly string[] {
+    this.#timer?.cancel();
+    const nowMs = this.clock.now();
+    const servers = this.#view.servers(nowMs);
+    const { dueAtMs } = this.#view;
+    if (dueAtMs < Infinity) {
+      this.#timer = this.clock.setTimer(dueAtMs - nowMs, () => this.put(this.complete()));
+    }
+    return servers;
+  }
+
+  #open(place: number, stream: boolean): Promise<Feed> {
+    const url = this.#urls[place];
+    const timeoutMs = this.#requestTimeoutMs;
+    return openFeed(this.#web!, url, { timeoutMs, stream, instance: `${url} ${this.#outages}` });
+  }
+
+  /** Asks the registry whose stream is open. */
+  async #askBesides(): Promise<void> {
+    const { listing } = await this.#open(this.#preferred, false);
+    this.#take(listing);
+  }
+
+  #take(listing: Listing): void {
+    const servers = this.#newsOf(listing);
+    if (servers !== undefined) this.take(servers);
+  }
+
+  /** The servers of a listing; `undefined` if it is older than what is known. */
+  #newsOf(listing: Listing): readonly string[] | undefined {
+    const isNews = this.#view.take(listing, this.clock.now());
+    return isNews ? listing.servers.map(({ server }) => server) : undefined;
   }
 }

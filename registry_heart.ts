@@ -5,13 +5,14 @@
  */
 
 import { type Clock, systemClock, type Timer } from "./clock.ts";
+import { backoffMs } from "./discovery_time.ts";
 import { aboveZero } from "./ranges.ts";
 import { Exchange, type Fetch, type Web } from "./registry_http.ts";
 import {
   checkReachable,
+  FIRST_RETRY_MS,
   LEASE_HEADER,
   LEASE_MS,
-  retryMs,
   SERVER_HEADER,
 } from "./registry_protocol.ts";
 import type { Random } from "./selector.ts";
@@ -162,7 +163,8 @@ export class Heart {
       } catch (error) {
         tell({ type: "failed", url, error });
         failures = Math.max(failures, 0) + 1;
-        pauseMs = retryMs(failures, Math.min(everyMs, LONGEST_RETRY_MS), random());
+        const mostMs = Math.min(everyMs, LONGEST_RETRY_MS);
+        pauseMs = backoffMs({ firstMs: FIRST_RETRY_MS, mostMs }, failures - 1, random());
       }
       if (this.#isOver) break;
       await this.#pause(pauseMs);

@@ -18,6 +18,8 @@ export const SERVER_HEADER = "X-Geerpc-Server";
 export const LEASE_HEADER = "X-Geerpc-Timeout-Ms";
 /** GeeRPC's lease. */
 export const LEASE_MS = 300_000;
+/** The first pause behind a request that failed, at the most. */
+export const FIRST_RETRY_MS = 100;
 /** Leases and their timers are no longer than a timer can be. */
 export const LONGEST_LEASE_MS = 2 ** 31 - 1;
 
@@ -145,16 +147,4 @@ export function parseListing(text: string): Listing {
     servers.every((one) => typeof one?.server === "string" && one.leaseMs > 0);
   if (!isListing) throw new SyntaxError("not a registry's listing");
   return { instance, version, beatMs, servers };
-}
-
-/**
- * How long to wait after a request that failed: twice as long each time.
- *
- * @param failures How many have failed in a row, at least 1.
- * @param longestMs The most.
- * @param random At least 0, below 1.
- * @returns Milliseconds: half of 100, 200, 400, … or more.
- */
-export function retryMs(failures: number, longestMs: number, random: number): number {
-  return Math.min(100 * 2 ** (failures - 1), longestMs) * (0.5 + 0.5 * random);
 }

@@ -34,10 +34,9 @@ export class RegistryView {
    *
    * @param listing What a registry says.
    * @param nowMs The present time.
-   * @param skip Told of each address that is not valid, which is left out.
    * @returns `false` if it is older than what is known.
    */
-  take(listing: Listing, nowMs: number, skip: (server: string, error: unknown) => void): boolean {
+  take(listing: Listing, nowMs: number): boolean {
     const { instance, version } = listing;
     const isSame = instance === this.#instance;
     if (isSame && version < this.#version) return false;
@@ -49,9 +48,8 @@ export class RegistryView {
       let endpoint: Endpoint;
       try {
         endpoint = parseAddress(server);
-      } catch (error) {
-        skip(server, error);
-        continue;
+      } catch {
+        continue; // whoever asks for the list is told of it there
       }
       if (!listed.has(endpoint.address)) listed.set(endpoint.address, { server, leaseMs });
     }
@@ -67,13 +65,18 @@ export class RegistryView {
     return true;
   }
 
+  /** The servers that the registry lists. */
+  get listed(): string[] {
+    return [...this.#listed.values()].map(({ server }) => server);
+  }
+
   /**
-   * The servers, sorted.
+   * The servers, those that may yet turn up among them, sorted.
    *
    * @param nowMs The present time.
    */
   servers(nowMs: number): string[] {
-    const servers = [...this.#listed.values()].map(({ server }) => server);
+    const servers = this.listed;
     for (const [address, { server, untilMs }] of this.#awaited) {
       if (untilMs > nowMs) servers.push(server);
       else this.#awaited.delete(address);

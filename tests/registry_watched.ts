@@ -1,17 +1,13 @@
 /** A discovery as the tests of it watch it. */
 
 import { assertEquals } from "@std/assert";
-import {
-  RegistryDiscovery,
-  type RegistryDiscoveryEvent,
-  type RegistryDiscoveryOptions,
-} from "../registry.ts";
+import { RegistryDiscovery, type RegistryDiscoveryOptions, type SourceEvent } from "../registry.ts";
 import { inWeb, type MemoryWeb, ORIGIN, settle } from "./registry_web.ts";
 
 /** A discovery in a web, and what it has told. */
 export class Watched {
   readonly discovery: RegistryDiscovery;
-  readonly events: RegistryDiscoveryEvent[] = [];
+  readonly events: SourceEvent[] = [];
 
   constructor(
     web: MemoryWeb,

@@ -125,6 +125,7 @@ withGo("our server registers with Go's registry, and our client finds it there",
   const other = await another.heard("registered");
   await discovery.refresh();
   assertEquals(await discovery.getAll(), [`${address}?weight=2`, other].sort());
+  assertEquals(await xclient.call("Arith.Sum", { A: 2, B: 2 }, { timeoutMs: 5000 }), 4);
   assertEquals(xclient.endpoints().length, 2);
 
   await heartbeat.close();
