@@ -46,6 +46,8 @@ export interface RequestExtras {
 
 /** A call that waits for its reply, as its codec sees it. One of the three is called, once. */
 export interface PendingReply {
+  /** What it calls. */
+  readonly serviceMethod: string;
   /** The types of argument and reply, if the caller said them. */
   readonly schema?: MethodSchema;
   /** Gives it the reply. */

@@ -15,9 +15,9 @@ import {
   type RequestSink,
   type ServerCodec,
 } from "./codec.ts";
-import { errorText, isRpcCode, type RpcCode, RpcError } from "./errors.ts";
+import { errorText, type RpcCode, RpcError } from "./errors.ts";
 import { encodeOption } from "./geerpc.ts";
-import { asNetRpc, REJECTED, verdictOf } from "./go_errors.ts";
+import { asNetRpc, soundsRejected, verdictIn } from "./go_errors.ts";
 import { type AnyGobSchema, gob, GobDecoder, GobEncoder, GobSchema, GobWriter } from "./gob.ts";
 import type { AnySchema } from "./schema.ts";
 
@@ -245,10 +245,11 @@ export class GobClientCodec extends Reader implements ClientCodec {
     if (call === undefined) return void this.decoder.skip();
     if (Error !== "") {
       this.decoder.skip();
-      const { code, execution } = Rejected ? REJECTED : verdictOf(Error);
+      const { code, execution } = verdictIn(this.#reply, call.serviceMethod);
       // Go's GeeRPC server leaves the body of such a call in the stream.
-      if (code === "unimplemented" && Rejected === false) this.#sink.drain(LOST);
-      return call.fail(isRpcCode(Code) ? Code : code, Error, execution);
+      const isGo = Rejected === false && Code === "";
+      if (isGo && execution === "rejected") this.#sink.drain(LOST);
+      return call.fail(code, Error, execution);
     }
     let value: unknown;
     try {
@@ -311,13 +312,18 @@ export class GobServerCodec extends Reader implements ServerCodec {
     code: RpcCode,
     rejected: boolean,
   ): void {
-    const words = rejected && this.#isNetRpc ? asNetRpc(message, serviceMethod) : message;
     const header = this.#response;
-    header.Code = code === "unknown" ? "" : code;
+    let words = message;
+    if (this.#isNetRpc) words = asNetRpc(message, serviceMethod, rejected);
+    // A code, whatever it is, says that the words are not all there is to go by.
+    else if (code !== "unknown" || soundsRejected(message, serviceMethod)) header.Code = code;
     header.Rejected = rejected;
-    this.#add(seq, serviceMethod, words, NOTHING, EMPTY);
-    header.Code = "";
-    header.Rejected = false;
+    try {
+      this.#add(seq, serviceMethod, words, NOTHING, EMPTY);
+    } finally {
+      header.Code = "";
+      header.Rejected = false;
+    }
   }
 
   take(): Uint8Array {

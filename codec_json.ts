@@ -16,7 +16,7 @@ import {
 } from "./codec.ts";
 import { errorText, isRpcCode, type RpcCode, RpcError } from "./errors.ts";
 import { encodeOption, rejectedBy } from "./geerpc.ts";
-import { REJECTED, verdictOf } from "./go_errors.ts";
+import { soundsRejected, verdictIn } from "./go_errors.ts";
 import { parse, stringify } from "./json.ts";
 import { FlatReader } from "./json_flat.ts";
 import { CALL_END, type Header, parseHeader, REPLY_END, UsualHeader } from "./json_header.ts";
@@ -129,9 +129,8 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     const header = this.#header;
     if (header !== undefined && header.Error !== "") {
       lines.skip();
-      const verdict = header.Rejected === true ? REJECTED : verdictOf(header.Error);
-      const code = isRpcCode(header.Code) ? header.Code : verdict.code;
-      return call.fail(code, header.Error, verdict.execution);
+      const { code, execution } = verdictIn(header, call.serviceMethod);
+      return call.fail(code, header.Error, execution);
     }
     if (this.#flat.read(lines)) return call.resolve(this.#flat.value);
     this.#resolve(call, lines.text());
@@ -202,7 +201,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   ): void {
     let header = `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}` +
       `,"Error":${JSON.stringify(message)}`;
-    if (code !== "unknown") header += `,"Code":"${code}"`;
+    // A code, whatever it is, says that the words are not all there is to go by.
+    if (code !== "unknown" || soundsRejected(message, serviceMethod)) {
+      header += `,"Code":"${code}"`;
+    }
     if (rejected) header += ',"Rejected":true';
     this.#writer.append(`${header}}\n{}\n`);
   }

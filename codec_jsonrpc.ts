@@ -135,8 +135,10 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     }
     const seq = id as number;
     if (failed) {
-      const { code, execution } = verdictOf(words);
-      return this.#sink.take(seq)?.fail(code, words, execution);
+      const call = this.#sink.take(seq);
+      if (call === undefined) return;
+      const { code, execution } = verdictOf(words, call.serviceMethod);
+      return call.fail(code, words, execution);
     }
     try {
       inspect(result, this.#limits.maxDepth);
@@ -256,7 +258,7 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     _code: RpcCode,
     rejected: boolean,
   ): void {
-    const words = JSON.stringify(rejected ? asNetRpc(message, serviceMethod) : message);
+    const words = JSON.stringify(asNetRpc(message, serviceMethod, rejected));
     this.#writer.append(`${ID_START}${this.#idOf(seq)},"result":null,"error":${words}}\n`);
   }
 

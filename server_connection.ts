@@ -68,6 +68,10 @@ export interface Host {
 /** How long a drained client may take to close the connection itself. */
 const LINGER_MS = 250;
 
+/** The longest error that is told, in characters; less where messages are small, but so much. */
+const LONGEST_ERROR = 65_536;
+const SHORT_ERROR = 1024;
+
 const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
 /** One call that runs, and what its handler sees of it. */
@@ -334,7 +338,27 @@ export class ServerConnection implements RequestSink {
   }
 
   refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
-    this.#codec.fail(seq, serviceMethod, message, code, true);
+    this.#answerError(seq, serviceMethod, message, code, true);
+  }
+
+  /** Answers with an error, cut to what any client takes. */
+  #answerError(
+    seq: number,
+    serviceMethod: string,
+    message: string,
+    code: RpcCode,
+    rejected: boolean,
+  ): void {
+    const { maxMessageBytes } = this.#host.limits;
+    const longest = Math.min(LONGEST_ERROR, Math.max(maxMessageBytes / 8, SHORT_ERROR));
+    const text = message.length > longest ? `${message.slice(0, longest)}…` : message;
+    // Clients go by the number; a name of that length is no method's.
+    const name = serviceMethod.length > longest ? "" : serviceMethod;
+    try {
+      this.#codec.fail(seq, name, text, code, rejected);
+    } catch {
+      return this.close(); // not even that can be said within the limit
+    }
     this.#gather();
   }
 
@@ -360,8 +384,7 @@ export class ServerConnection implements RequestSink {
     const { seq, serviceMethod, lateText } = call;
     this.#end(call, () => {
       if (lateText === undefined) return;
-      this.#codec.fail(seq, serviceMethod, lateText, "deadline_exceeded", false);
-      this.#gather();
+      this.#answerError(seq, serviceMethod, lateText, "deadline_exceeded", false);
     });
     call.abort(new DOMException(lateText ?? "the caller's deadline has passed", "TimeoutError"));
   }
@@ -403,7 +426,7 @@ export class ServerConnection implements RequestSink {
         ? error.code
         : "internal";
       const message = `rpc server: the reply is refused: ${errorText(error)}`;
-      this.#codec.fail(call.seq, call.serviceMethod, message, code, false);
+      return this.#answerError(call.seq, call.serviceMethod, message, code, false);
     }
     this.#gather();
   }
@@ -412,8 +435,7 @@ export class ServerConnection implements RequestSink {
     const code = error instanceof RpcError ? error.code : "unknown";
     // An error that merely came from elsewhere says nothing of this call.
     const rejected = error !== undefined && error === call.rejection;
-    this.#codec.fail(call.seq, call.serviceMethod, errorText(error), code, rejected);
-    this.#gather();
+    this.#answerError(call.seq, call.serviceMethod, errorText(error), code, rejected);
   }
 
   /** Writes soon: behind the read that is being worked through, else in a microtask. */

@@ -29,6 +29,7 @@ class Replies {
     const { seen } = this;
     if (seq === 13 || seq === 0) return undefined; // nobody waits for it
     return {
+      serviceMethod: "A.B",
       resolve: (value: unknown) => void seen.push(["resolve", seq, value]),
       fail: (...args: unknown[]) => void seen.push(["fail", seq, ...args]),
       spoil: (code: string) => void seen.push(["spoil", seq, code]),

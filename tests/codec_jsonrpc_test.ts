@@ -76,13 +76,19 @@ Deno.test("ObjectReader skips what is over the limit and keeps its ends", () => 
 type Event = [kind: string, ...rest: unknown[]];
 
 /** Feeds a client's codec and writes down what it says. */
-function replies(text: string, limits = limitsOf(), waiting = [1, 2, 3]): Event[] {
+function replies(
+  text: string,
+  limits = limitsOf(),
+  waiting = [1, 2, 3],
+  serviceMethod = "S.M",
+): Event[] {
   const events: Event[] = [];
   const codec = new JsonRpcClientCodec(limits);
   const pending = new Set(waiting);
   const take = (seq: number): PendingReply | undefined =>
     pending.delete(seq)
       ? {
+        serviceMethod,
         resolve: (value) => events.push(["resolve", seq, value]),
         fail: (code, message, execution) => events.push(["fail", seq, code, execution, message]),
         spoil: (code) => events.push(["spoil", seq, code]),
@@ -129,15 +135,24 @@ Deno.test("the client tells errors by Go's words", () => {
   const error = (words: string) => `{"id":1,"result":null,"error":${words}}\n`;
   const rejected = ["unimplemented", "rejected"];
   for (
-    const [words, ...verdict] of [
-      ["divide by zero", "unknown", "answered"],
-      ["rpc: can't find service None.Sum", ...rejected],
-      ["rpc: can't find method Arith.None", ...rejected],
-      ["rpc: service/method request ill-formed: Sum", ...rejected],
-      ["rpc server: the server is draining and takes no new calls", "unavailable", "rejected"],
+    const [called, words, ...verdict] of [
+      ["Arith.Sum", "divide by zero", "unknown", "answered"],
+      ["None.Sum", "rpc: can't find service None.Sum", ...rejected],
+      ["Arith.None", "rpc: can't find method Arith.None", ...rejected],
+      ["Sum", "rpc: service/method request ill-formed: Sum", ...rejected],
+      [
+        "A.B",
+        "rpc server: the server is draining and takes no new calls",
+        "unavailable",
+        "rejected",
+      ],
+      // What a handler has heard of another server.
+      ["Arith.Sum", "rpc: can't find service None.Sum", "unknown", "answered"],
+      ["Arith.Sum", "rpc: can't find method Arith.Sum: really", "unknown", "answered"],
     ]
   ) {
-    assertEquals(replies(error(JSON.stringify(words))), [["fail", 1, ...verdict, words]]);
+    const seen = replies(error(JSON.stringify(words)), limitsOf(), [1], called);
+    assertEquals(seen, [["fail", 1, ...verdict, words]]);
   }
   assertEquals(replies(error('{"code":-3}')), [["fail", 1, "unknown", "answered", '{"code":-3}']]);
   assertEquals(replies(error('""'))[0].at(-1), "unspecified error");

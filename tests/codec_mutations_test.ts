@@ -35,7 +35,13 @@ function replySink(): ReplySink {
       if (!waiting.delete(seq)) return undefined;
       let settled = 0;
       const once = () => assert(++settled === 1);
-      return { schema: seq % 2 ? schema : undefined, resolve: once, fail: once, spoil: once };
+      return {
+        serviceMethod: "S.Plain",
+        schema: seq % 2 ? schema : undefined,
+        resolve: once,
+        fail: once,
+        spoil: once,
+      };
     },
     drain: () => {},
   };

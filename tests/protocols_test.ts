@@ -1,0 +1,123 @@
+/** What holds on every protocol alike, between our client and our server. */
+
+import { assert, assertEquals } from "@std/assert";
+import { dial } from "../client.ts";
+import type { Protocol } from "../codec.ts";
+import { MultiServerDiscovery } from "../discovery.ts";
+import { RpcError } from "../errors.ts";
+import { DRAINING } from "../go_errors.ts";
+import { Server, type ServerOptions } from "../server.ts";
+import { MemoryNetwork } from "../testing.ts";
+import { XClient } from "../xclient.ts";
+import { assertFails, deferred, failure } from "./helpers.ts";
+
+const PROTOCOLS: readonly Protocol[] = ["geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"];
+
+interface Site {
+  readonly protocol: Protocol;
+  readonly network: MemoryNetwork;
+  readonly server: Server;
+}
+
+function onEach(
+  name: string,
+  body: (site: Site) => Promise<void>,
+  options: ServerOptions = {},
+): void {
+  for (const protocol of PROTOCOLS) {
+    Deno.test(`${protocol}: ${name}`, async () => {
+      const network = new MemoryNetwork();
+      const server = new Server(options);
+      await server.listen("memory@a", { network, protocol });
+      await body({ protocol, network, server });
+      await server.close();
+    });
+  }
+}
+
+onEach("an error that a handler passes on is its answer: the call ran", async (site) => {
+  const { protocol, network, server } = site;
+  let charged = 0;
+  const heard = [
+    () => new RpcError("unavailable", DRAINING, { execution: "rejected" }),
+    () => new RpcError("unimplemented", "rpc server: can't find service Gate"),
+    () => new Error("rpc server: can't find method Pay"),
+    () => new Error("rpc: can't find service Gate.Pay"),
+    () => new Error(DRAINING),
+    () => new Error("rpc server: service/method request ill-formed: Gate.Pay"),
+  ];
+  server.register("Gate", {
+    Pay: (place: number) => {
+      charged++;
+      throw heard[place]();
+    },
+    Later: async (place: number) => {
+      await Promise.resolve();
+      charged++;
+      throw heard[place]();
+    },
+    Fine: () => "fine",
+  });
+  const addresses = ["memory@a", "memory@b"];
+  await server.listen("memory@b", { network, protocol });
+  const xclient = new XClient(new MultiServerDiscovery(addresses), { network, protocol });
+  for (let place = 0; place < heard.length; place++) {
+    for (const serviceMethod of ["Gate.Pay", "Gate.Later"]) {
+      charged = 0;
+      const error = await failure(xclient.call(serviceMethod, place)) as RpcError;
+      assertEquals([error.execution, error.attempts.length, charged], ["answered", 1, 1]);
+      assert(error.message.includes(heard[place]().message), error.message);
+    }
+  }
+  assertEquals(xclient.endpoints().map(({ connected }) => connected), [true, true]);
+  assertEquals(await xclient.call("Gate.Fine"), "fine");
+  await assertFails(xclient.call("Gate.None"), { code: "unimplemented", execution: "rejected" });
+  await xclient.close();
+});
+
+onEach("an error of any length costs only its own call", async ({ protocol, network, server }) => {
+  const begun = deferred<void>();
+  const end = deferred<string>();
+  const text = "no ".repeat(1_500_000);
+  server.register("Gate", {
+    Wait: () => (begun.resolve(), end.promise),
+    Now: () => {
+      throw new Error(text);
+    },
+    Later: () => Promise.reject(new Error(text)),
+  });
+  const client = await dial("memory@a", { network, protocol, maxMessageBytes: 8_000_000 });
+  const other = client.call("Gate.Wait");
+  await begun.promise;
+  for (const serviceMethod of ["Gate.Now", "Gate.Later"]) {
+    const error = await failure(client.call(serviceMethod)) as RpcError;
+    assertEquals([error.code, error.execution], ["unknown", "answered"]);
+    assert(error.message.startsWith("no no ") && error.message.length < 100_000);
+  }
+  for (const name of [`N.${"x".repeat(3_000_000)}`, `${"x".repeat(3_000_000)}.N`]) {
+    const error = await failure(client.call(name)) as RpcError;
+    assert(error.code === "unimplemented" || error.code === "unknown", error.message.slice(0, 99));
+  }
+  end.resolve("still here");
+  assertEquals(await other, "still here");
+  await client.close();
+});
+
+onEach("names that can't be answered about end the connection, not the server", async (site) => {
+  const { protocol, network, server } = site;
+  const end = deferred<string>();
+  server.register("Gate", { Wait: () => end.promise, Echo: (value: unknown) => value });
+  const client = await dial("memory@a", { network, protocol });
+  const calls = [
+    failure(client.call("Gate.Wait")), // holds the next one up
+    failure(client.call(`N.${"x".repeat(60_000)}`)),
+    failure(client.call("Gate.Echo", "x".repeat(30_000))),
+  ];
+  await Promise.resolve();
+  end.resolve("x".repeat(70_000)); // its refusal does not fit either, or does
+  await Promise.all(calls);
+  await client.close();
+  const next = await dial("memory@a", { network, protocol });
+  assertEquals(await next.call("Gate.Echo", "here"), "here");
+  await next.close();
+}, { maxMessageBytes: 100, maxInFlight: 1 });
