@@ -135,6 +135,7 @@ export class Try implements Settler, InFlight {
     if (this.#patience !== undefined) this.call.context.deadlines.remove(this.#patience);
     const { serviceMethod, args } = this.call;
     this.#pending = client.send(serviceMethod, args, this.call.extras(), this);
+    if (this.over) this.#pending?.abort(this.error); // given up by the argument's own doing
   }
 
   /** What an error says of the server. */

@@ -160,6 +160,8 @@ export class Client implements AsyncDisposable {
   readonly #maxInFlight: number;
   #seq = 0;
   #heard = 0;
+  /** Whether an argument is being encoded: code of the caller's may run, as `toJSON`. */
+  #encoding = false;
   /** Why the server takes no new calls, if it takes none. */
   #draining: string | undefined;
   /** Whether we have said so: `closing` is ours, `shutdown` is the server's. */
@@ -227,7 +229,7 @@ export class Client implements AsyncDisposable {
    * @returns Whether the question could be asked.
    */
   ping(settler: Settler): boolean {
-    if (this.#shutdown || this.#codec.ping === undefined) return false;
+    if (this.#shutdown || this.#encoding || this.#codec.ping === undefined) return false;
     const seq = ++this.#seq;
     this.#codec.ping(seq);
     this.#calls.add(new PendingCall(this.#calls, seq, "ping", settler));
@@ -341,12 +343,20 @@ export class Client implements AsyncDisposable {
       return void settler.reject(this.#failure(serviceMethod, refusal.code, refusal.message));
     }
     const seq = this.#seq + 1;
+    this.#encoding = true;
     try {
       this.#codec.request(seq, serviceMethod, args, extras);
     } catch (error) {
-      const code = error instanceof RpcError ? error.code : "internal";
+      // What is none of ours, the argument itself has thrown: a getter of its own.
+      const code = error instanceof RpcError ? error.code : "invalid_argument";
       const message = `the argument of the call is refused: ${errorText(error)}`;
       return void settler.reject(this.#failure(serviceMethod, code, message, error));
+    } finally {
+      this.#encoding = false;
+    }
+    if (this.#shutdown) { // by the argument's own doing: it is never written
+      const { code, message } = this.#refusal()!;
+      return void settler.reject(this.#failure(serviceMethod, code, message));
     }
     this.#seq = seq;
     const call = new PendingCall(this.#calls, seq, serviceMethod, settler);
@@ -395,6 +405,10 @@ export class Client implements AsyncDisposable {
     if (this.#closing) return { code: "canceled", message: "the client is closed" };
     if (this.#shutdown) return { code: "unavailable", message: "the connection is over" };
     if (this.#draining !== undefined) return { code: "unavailable", message: this.#draining };
+    if (this.#encoding) {
+      const message = "it was made while the argument of another call was being encoded";
+      return { code: "invalid_argument", message };
+    }
     // Calls that were given up before they could be written count too: they are still held.
     const unwritten = this.#seq - this.#calls.handedOver;
     if (Math.max(this.#calls.size, unwritten) < this.#maxInFlight) return undefined;
@@ -424,6 +438,7 @@ export class Client implements AsyncDisposable {
 
   #cancel(seq: number): void {
     if (this.#shutdown || this.#codec.cancel === undefined) return;
+    if (this.#encoding) return queueMicrotask(() => this.#cancel(seq));
     this.#codec.cancel(seq);
     this.#gather();
   }

@@ -51,6 +51,14 @@ function isMalformed(error: unknown): boolean {
   return error instanceof RpcError && error.code === "data_loss";
 }
 
+/** The id of an object of which only the ends are known. */
+function idAtEitherEnd(head: string, tail: string): number | undefined {
+  // A string can't end like this: a quote within one has a backslash before it.
+  const found = /[,{]\s*"id"\s*:\s*(\d{1,15})\s*\}$/.exec(tail) ??
+    /^\s*\{\s*"id"\s*:\s*(\d{1,15})\s*,/.exec(head);
+  return found === null ? undefined : Number(found[1]);
+}
+
 /** The client's half of `netrpc/json`. */
 export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
   readonly #limits: Limits;
@@ -148,11 +156,11 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     this.#sink.take(seq)?.resolve(result ?? null);
   }
 
-  tooLong(head: string): void {
+  tooLong(head: string, tail: string): void {
     const what = overLimit(this.#limits);
-    const match = /^\s*\{\s*"id"\s*:\s*(\d{1,15})\s*,/.exec(head);
-    if (match === null) throw new RpcError("resource_exhausted", `a reply ${what}`);
-    this.#sink.take(Number(match[1]))?.spoil("resource_exhausted", `the reply is ${what}`);
+    const id = idAtEitherEnd(head, tail);
+    if (id === undefined) throw new RpcError("resource_exhausted", `a reply ${what}`);
+    this.#sink.take(id)?.spoil("resource_exhausted", `the reply is ${what}`);
   }
 
   #spoil(seq: number, error: unknown): void {
@@ -235,13 +243,11 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
 
   tooLong(head: string, tail: string): void {
     const what = overLimit(this.#limits);
-    // A string can't end like this: a quote within one has a backslash before it.
-    const id = /[,{]\s*"id"\s*:\s*(\d{1,15})\s*\}$/.exec(tail) ??
-      /^\s*\{\s*"id"\s*:\s*(\d{1,15})\s*,/.exec(head);
-    if (id === null) throw new RpcError("resource_exhausted", `a request ${what}`);
+    const id = idAtEitherEnd(head, tail);
+    if (id === undefined) throw new RpcError("resource_exhausted", `a request ${what}`);
     const [, method = ""] = /"method"\s*:\s*"([^"\\]*)"/.exec(head) ?? [];
     const message = `rpc server: the arguments are ${what}`;
-    this.#sink.refuse(Number(id[1]), method, "resource_exhausted", message);
+    this.#sink.refuse(id, method, "resource_exhausted", message);
   }
 
   reply(seq: number, _serviceMethod: string, value: unknown): void {

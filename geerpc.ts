@@ -21,6 +21,9 @@ const NANOSECONDS_PER_MS = 1e6;
 /** A Go server's first read takes so many bytes, and loses what follows the option in it. */
 const GO_FIRST_READ = 512;
 
+/** Go's durations end at 292 years. So much and more is no limit. */
+const LONGEST_DURATION_MS = 9e12;
+
 /** A longer option is no option. */
 const LONGEST_OPTION = 4096;
 
@@ -40,7 +43,9 @@ export function encodeOption(
     MagicNumber: MAGIC_NUMBER,
     CodecType: codecType,
     ConnectTimeout: 0,
-    HandleTimeout: Math.round(handleTimeoutMs * NANOSECONDS_PER_MS),
+    HandleTimeout: handleTimeoutMs < LONGEST_DURATION_MS
+      ? Math.round(handleTimeoutMs * NANOSECONDS_PER_MS)
+      : 0,
   }).padStart(GO_FIRST_READ);
 }
 

@@ -26,7 +26,7 @@ const LONGEST_KEY = 40;
 /** So many digits are always a safe integer. */
 const MOST_DIGITS = 15;
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** A key as it stands on the wire, with all up to its value. */
@@ -120,7 +120,8 @@ function learn(bytes: Uint8Array, from: number): Known | undefined {
     if (byte < 32 || byte > 126 || byte === BACKSLASH || at - from > LONGEST_KEY) return undefined;
   }
   const key = decoder.decode(bytes.subarray(from + 1, at));
-  if (bytes[at + 1] !== COLON || key === "__proto__") return undefined;
+  // What an object inherits may be frozen, or `__proto__`.
+  if (bytes[at + 1] !== COLON || key in Object.prototype) return undefined;
   return { key, bytes: bytes.slice(from, at + 2) };
 }
 

@@ -32,10 +32,12 @@ const BACKSLASH = 92;
 const MOST_DIGITS = 15;
 /** How many starts a reader knows again; a power of two. */
 const STARTS = 16;
+/** Longer names are not kept. */
+const LONGEST_NAME = 256;
 /** How many starts a writer keeps; nobody calls more methods often. */
 const MOST_STARTS = 1000;
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 const BEFORE_NAME = encoder.encode('{"ServiceMethod":"');
@@ -91,6 +93,7 @@ export class UsualHeader {
       seq = seq * 10 + byte - ZERO;
     }
     if (at === digits || at - digits > MOST_DIGITS) return false;
+    if (bytes[digits] === ZERO && at > digits + 1) return false; // 007 is no JSON
     this.seq = seq;
     const end = bytes[at] === CALL_END[0] ? CALL_END : REPLY_END;
     if (!standsAt(bytes, at, end)) return false;
@@ -104,7 +107,7 @@ export class UsualHeader {
     let at = nameFrom;
     let hash = 0;
     for (let byte = bytes[at]; byte !== QUOTE; byte = bytes[++at]) {
-      if (byte === BACKSLASH || byte === NEWLINE) return false;
+      if (byte === BACKSLASH || byte === NEWLINE || at - nameFrom > LONGEST_NAME) return false;
       hash = hash * 31 + byte | 0;
     }
     if (!standsAt(bytes, at, BEFORE_SEQ)) return false;
@@ -137,7 +140,7 @@ export function parseHeader(line: string): Header {
     throw broken(`expected a header of geerpc/json, got ${excerpt(line)}`);
   }
   const header = value as Partial<Header> | null;
-  if (typeof header !== "object" || header === null) {
+  if (typeof header !== "object" || header === null || Array.isArray(header)) {
     throw broken(`expected a header of geerpc/json, got ${excerpt(line)}`);
   }
   const { ServiceMethod = "", Seq = 0, Error = "" } = header;
@@ -163,7 +166,8 @@ export class HeaderStarts {
     let start = this.#starts.get(serviceMethod);
     if (start === undefined) {
       start = encoder.encode(`{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":`);
-      if (this.#starts.size < MOST_STARTS) this.#starts.set(serviceMethod, start);
+      const isWorthIt = this.#starts.size < MOST_STARTS && start.length <= LONGEST_NAME;
+      if (isWorthIt) this.#starts.set(serviceMethod, start);
     }
     return start;
   }

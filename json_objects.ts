@@ -138,15 +138,18 @@ export class ObjectReader {
   }
 
   #keep(part: string): void {
-    if (!this.#skipping) {
-      this.#parts.push(part);
-      this.#length += part.length;
-      if (this.#length <= this.#maxBytes) return;
-      this.#skipping = true;
-      this.#head = this.#parts.join("").slice(0, HEAD_LENGTH);
-      this.#parts.length = 0;
+    if (this.#skipping) {
+      this.#tail = (this.#tail + part.slice(-TAIL_LENGTH)).slice(-TAIL_LENGTH);
+      return;
     }
-    this.#tail = (this.#tail + part.slice(-TAIL_LENGTH)).slice(-TAIL_LENGTH);
+    this.#parts.push(part);
+    this.#length += part.length;
+    if (this.#length <= this.#maxBytes) return;
+    this.#skipping = true;
+    const text = this.#parts.join("");
+    this.#head = text.slice(0, HEAD_LENGTH);
+    this.#tail = text.slice(-TAIL_LENGTH);
+    this.#parts.length = 0;
   }
 
   #finish(part: string, sink: ObjectSink): void {

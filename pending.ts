@@ -157,8 +157,9 @@ export class PendingCalls {
     this.#deadlines.add(call);
   }
 
-  /** Gives a call up when a signal aborts that has not yet. */
+  /** Gives a call up when a signal aborts; it may have, by the argument's own doing. */
   heed(call: PendingCall, signal: AbortSignal): void {
+    if (signal.aborted) return call.abort(signal.reason);
     call.signal = signal;
     this.#signals.add(signal, call);
   }

@@ -52,8 +52,9 @@ export function serviceView<T, Options extends CallOptions = CallOptions>(
   const methods = new Map<string, (args: unknown, options?: Options) => Promise<unknown>>();
   return new Proxy(Object.create(null), {
     get(_target, method) {
-      // `then` is asked for by `await`: a view is no promise.
-      if (typeof method !== "string" || method === "then") return undefined;
+      if (method === Symbol.toPrimitive) return () => `service ${name}`;
+      // `then` is asked for by `await`, `toJSON` by `JSON.stringify`: neither means a call.
+      if (typeof method !== "string" || method === "then" || method === "toJSON") return undefined;
       let view = methods.get(method);
       if (view === undefined) {
         const serviceMethod = `${name}.${method}`;

@@ -106,6 +106,25 @@ Deno.test("requests come out as they went in, at random, however they are cut", 
   }
 });
 
+Deno.test("odd headers are read by the book, and what is kept of names is little", () => {
+  const { seen, call, refuse, cancel, answered } = new Requests();
+  const sink = { call, refuse, cancel, answered, seen } as Requests;
+  const hear = (line: string) => {
+    const server = new JsonServerCodec(limitsOf());
+    server.receive(new TextEncoder().encode(`${line}\n1\n`), sink);
+  };
+  hear('{"ServiceMethod":"\uFEFFA.B","Seq":7}');
+  hear('{"ServiceMethod":"\uFEFFA.B","Seq":8,"Meta":{}}');
+  const long = "x".repeat(300);
+  hear(`{"ServiceMethod":"${long}","Seq":9}`);
+  const called = seen.map((entry) => (entry as unknown[]).slice(0, 3));
+  assertEquals(called, [["call", 7, "\uFEFFA.B"], ["call", 8, "\uFEFFA.B"], ["call", 9, long]]);
+  for (const line of ['{"ServiceMethod":"A.B","Seq":007}', "[1,2]", "[]"]) {
+    const error = assertThrows(() => hear(line), RpcError, "expected a header");
+    assertEquals(error.code, "data_loss");
+  }
+});
+
 Deno.test("replies come out as they went in, at random, however they are cut", () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = seeded(seed);

@@ -68,6 +68,14 @@ Deno.test("ObjectReader skips what is over the limit and keeps its ends", () => 
       '{"c":3}',
     ]);
   }
+  // The limit is passed in the last bytes, wherever they are cut.
+  const last = encoder.encode(`{"result":"${"x".repeat(980)}","error":null,"id":77}`);
+  for (let at = 990; at < last.length; at++) {
+    for (let behind = at + 1; behind < last.length; behind++) {
+      const chunks = [last.slice(0, at), last.slice(at, behind), last.slice(behind)];
+      assertEquals(objectsOf(chunks, 1000), ['too long: {"result"…,"id":77}']);
+    }
+  }
   // Fewer characters than the limit, more bytes.
   assertEquals(objectsOf([encoder.encode(`{"☃":"${"☃".repeat(400)}"}`)], 1000).length, 1);
   assert(objectsOf([encoder.encode(`{"☃":"${"☃".repeat(400)}"}`)], 1000)[0].startsWith("too"));
@@ -170,8 +178,13 @@ Deno.test("the client fails what is lost, and no more", () => {
       '{"id":1,"result":{"\\u005f_proto__":1},"error":null}',
     ]
   ) assertEquals(replies(text + good, SMALL), [["spoil", 1, "data_loss"], resolved]);
-  const long = `{"id":1,"result":"${"x".repeat(300)}","error":null}\n`;
-  assertEquals(replies(long + good, SMALL), [["spoil", 1, "resource_exhausted"], resolved]);
+  const long = "x".repeat(300);
+  for (
+    const text of [
+      `{"id":1,"result":"${long}","error":null}\n`,
+      `{"result":"${long}","error":null, "id" : 1 }\n`,
+    ]
+  ) assertEquals(replies(text + good, SMALL), [["spoil", 1, "resource_exhausted"], resolved]);
 
   // The connection is lost.
   for (
@@ -184,7 +197,7 @@ Deno.test("the client fails what is lost, and no more", () => {
       ['{"id":"1","result":1,"error":null}\n', "data_loss"],
       ['{"id":1,"result":7', "data_loss"],
       ['{"id":null,"result":null,"error":"go away"}', "unavailable"],
-      [`{"result":"${"x".repeat(300)}","id":1}\n`, "resource_exhausted"],
+      [`{"result":"${"x".repeat(300)}","ID":1}\n`, "resource_exhausted"],
     ]
   ) {
     const events = replies(good + text, SMALL);

@@ -121,3 +121,73 @@ onEach("names that can't be answered about end the connection, not the server", 
   assertEquals(await next.call("Gate.Echo", "here"), "here");
   await next.close();
 }, { maxMessageBytes: 100, maxInFlight: 1 });
+
+onEach("an argument whose encoding uses its own client disturbs nobody", async (site) => {
+  const { protocol, network, server } = site;
+  const ran: unknown[] = [];
+  server.register("A", {
+    Main: (args: unknown) => (ran.push(args), "main's reply"),
+    Log: () => ran.push("logged"),
+  });
+  const client = await dial("memory@a", { network, protocol });
+  const nested: Promise<unknown>[] = [];
+  const logging = {
+    get A() {
+      nested.push(failure(client.call("A.Log")));
+      return 1;
+    },
+  };
+  assertEquals(await client.call("A.Main", logging), "main's reply");
+  assertEquals(ran, [{ A: 1 }]);
+  assert(nested.length > 0);
+  for (const error of await Promise.all(nested)) {
+    assertEquals((error as RpcError).execution, "not_sent");
+  }
+  assertEquals(await client.call("A.Main", { A: 2 }), "main's reply");
+
+  const controller = new AbortController();
+  const { signal } = controller;
+  const aborting = {
+    get A() {
+      controller.abort("enough");
+      return 3;
+    },
+  };
+  assertEquals(await failure(client.call("A.Main", aborting, { signal })), "enough");
+  const xclient = new XClient(new MultiServerDiscovery(["memory@a"]), { network, protocol });
+  assertEquals(await xclient.call("A.Main", { A: 4 }), "main's reply");
+  const again = new AbortController();
+  const abortingToo = {
+    get A() {
+      again.abort("enough");
+      return 5;
+    },
+  };
+  const options = { signal: again.signal };
+  assertEquals(await failure(xclient.call("A.Main", abortingToo, options)), "enough");
+  assertEquals(await xclient.call("A.Main", { A: 6 }), "main's reply");
+  assertEquals([client.inFlight, xclient.endpoints()[0].inFlight], [0, 0]);
+  await xclient.close();
+
+  const throwing = {
+    get A() {
+      throw new Error("not now");
+    },
+  };
+  await assertFails(client.call("A.Main", throwing), {
+    code: "invalid_argument",
+    execution: "not_sent",
+    message: "not now",
+  });
+  const closing = {
+    get A() {
+      client.close();
+      return 7;
+    },
+  };
+  ran.length = 0;
+  const canceled = { code: "canceled", execution: "not_sent" } as const;
+  await assertFails(client.call("A.Main", closing), canceled);
+  await client.closed;
+  assertEquals(ran, []);
+});

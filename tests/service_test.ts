@@ -30,7 +30,8 @@ Deno.test("a view is no promise, and inherited names are methods like others", a
     return Promise.resolve();
   });
   assertStrictEquals(await view, view);
-  assertEquals((view as unknown as Record<symbol, unknown>)[Symbol.toPrimitive], undefined);
+  assertEquals((view as unknown as Record<symbol, unknown>)[Symbol.iterator], undefined);
+  assertEquals([`${view}`, JSON.stringify({ view })], ["service S", '{"view":{}}']);
   for (const name of ["toString", "constructor", "__proto__", "hasOwnProperty"]) {
     await (view[name] as () => Promise<unknown>)();
   }
