@@ -372,9 +372,10 @@ export class Client implements AsyncDisposable {
    * @param options `graceMs`: how long calls in flight may take to end.
    * Default 0: they fail at once, as `canceled`.
    * @returns Resolves when it is over.
+   * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    const { graceMs = 0 } = options;
+    const graceMs = atLeast(0, "graceMs", options.graceMs ?? 0);
     this.#closing = true;
     if (graceMs > 0 && this.#calls.size > 0 && !this.#shutdown) await this.#idle(graceMs);
     if (!this.#shutdown) this.#over("canceled", "the client was closed", undefined);

@@ -64,6 +64,17 @@ Deno.test("dial", async () => {
   }
 });
 
+Deno.test("Client.close", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const client = await world.dial(address);
+    for (const graceMs of NEGATIVE) {
+      await assertRejects(() => client.close({ graceMs }), RangeError, "graceMs");
+    }
+    assertEquals(await client.call("Gate.Echo", "still here"), "still here");
+    await client.close();
+  }));
+
 Deno.test("XClient", () => {
   refuses((options) => new XClient(NO_SERVERS, options), {
     ...CLIENT,
