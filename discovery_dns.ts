@@ -21,7 +21,13 @@ import { aboveZero, atLeast } from "./ranges.ts";
 
 export type { AddressAnswer, DnsResolver, SrvAnswer } from "./dns_resolver.ts";
 export { SourceDiscovery } from "./discovery_source.ts";
-export type { SourceEvent, SourceOptions, SourceTraits } from "./discovery_options.ts";
+export type {
+  SourceEntry,
+  SourceEvent,
+  SourceOptions,
+  SourceTraits,
+  UnreadableEntry,
+} from "./discovery_options.ts";
 export type { Backoff } from "./discovery_time.ts";
 
 /** How a {@linkcode DnsDiscovery} asks, and what it makes of the answers. */

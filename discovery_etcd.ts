@@ -23,13 +23,19 @@ import {
   type JsonObject,
   toBase64,
 } from "./etcd_json.ts";
-import type { SourceOptions } from "./discovery_options.ts";
+import type { SourceEntry, SourceOptions } from "./discovery_options.ts";
 import { SourceDiscovery } from "./discovery_source.ts";
 import { RpcError } from "./errors.ts";
 import { aboveZero } from "./ranges.ts";
 
 export { SourceDiscovery } from "./discovery_source.ts";
-export type { SourceEvent, SourceOptions, SourceTraits } from "./discovery_options.ts";
+export type {
+  SourceEntry,
+  SourceEvent,
+  SourceOptions,
+  SourceTraits,
+  UnreadableEntry,
+} from "./discovery_options.ts";
 export type { Backoff } from "./discovery_time.ts";
 export type { EtcdOptions } from "./etcd_client.ts";
 export {
@@ -45,7 +51,10 @@ export interface EtcdDiscoveryOptions extends EtcdOptions, SourceOptions {
    * unnoticed, in milliseconds; up to a tenth later. Default 60,000.
    */
   rereadMs?: number;
-  /** Reads a server's address out of what others have registered. Default: the value is it. */
+  /**
+   * Reads a server's address out of what others have registered. If it throws, the
+   * value is left out and told as invalid. Default: the value is the address.
+   */
   toServer?: (value: string, key: string) => string;
 }
 
@@ -132,10 +141,14 @@ export class EtcdDiscovery extends SourceDiscovery {
    * @param anew Whether all is to be read in any case.
    * @returns The servers, in the order of their keys.
    */
-  protected override async read(signal: AbortSignal, anew: boolean): Promise<readonly string[]> {
+  protected override async read(
+    signal: AbortSignal,
+    anew: boolean,
+  ): Promise<readonly SourceEntry[]> {
     if (anew || this.#nextRevision === undefined || this.clock.now() >= this.#rereadAtMs) {
       await this.#readAll(signal);
     }
+    const entries = this.#entries();
     this.#watch = await this.#client.stream("/v3/watch", {
       create_request: {
         ...this.#range(),
@@ -143,7 +156,7 @@ export class EtcdDiscovery extends SourceDiscovery {
         progress_notify: true,
       },
     }, { signal });
-    return this.#servers();
+    return entries;
   }
 
   /**
@@ -205,7 +218,7 @@ export class EtcdDiscovery extends SourceDiscovery {
       // Behind the last event, not the header: more events may be on their way.
       this.#nextRevision = int64(kv.mod_revision) + 1n;
     }
-    if (events.length > 0) this.take(this.#servers());
+    if (events.length > 0) this.take(this.#entries());
     else if (answer.created !== true) {
       this.#nextRevision = int64(fieldOf(answer, "header")?.revision) + 1n;
     }
@@ -215,10 +228,15 @@ export class EtcdDiscovery extends SourceDiscovery {
     return { key: toBase64(this.#prefix), range_end: endOfPrefix(this.#prefix) };
   }
 
-  #servers(): string[] {
+  #entries(): SourceEntry[] {
     const { toServer = (value: string) => value } = this.#options;
-    return [...this.#values].sort(([a], [b]) => a < b ? -1 : 1)
-      .map(([key, value]) => toServer(value, key));
+    return [...this.#values].sort(([a], [b]) => a < b ? -1 : 1).map(([key, value]) => {
+      try {
+        return String(toServer(value, key));
+      } catch (error) {
+        return { server: value, error };
+      }
+    });
   }
 }
 

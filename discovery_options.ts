@@ -21,6 +21,17 @@ export type SourceEvent =
   /** The source answers again. */
   | { readonly type: "recovered" };
 
+/** An entry of a source's answer: a server's address, or what could not be read as one. */
+export type SourceEntry = string | UnreadableEntry;
+
+/** An entry that no address could be read out of. */
+export interface UnreadableEntry {
+  /** What the source says, for messages. */
+  readonly server: string;
+  /** Why it can't be read. */
+  readonly error: unknown;
+}
+
 /** What every source that is asked over the network can be told. */
 export interface SourceOptions {
   /** Ends it, as `close` does. */

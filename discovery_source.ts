@@ -12,7 +12,7 @@
 import { parseAddress } from "./address.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Discovery } from "./discovery.ts";
-import type { SourceEvent, SourceOptions, SourceTraits } from "./discovery_options.ts";
+import type { SourceEntry, SourceEvent, SourceOptions, SourceTraits } from "./discovery_options.ts";
 import { type Answer, backoffMs, newAnswer, sleep } from "./discovery_time.ts";
 import { RpcError } from "./errors.ts";
 import type { Random, SelectMode } from "./selector.ts";
@@ -71,7 +71,7 @@ export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
    * @param anew Whether the caller wants a full answer, not what follows the last one.
    * @returns The servers.
    */
-  protected abstract read(signal: AbortSignal, anew: boolean): Promise<readonly string[]>;
+  protected abstract read(signal: AbortSignal, anew: boolean): Promise<readonly SourceEntry[]>;
 
   /**
    * Waits until it is time to ask again, or follows the source by itself and
@@ -199,21 +199,28 @@ export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
    * Puts the source's answer in place. Invalid entries are reported and left
    * out; an answer with none that is valid does not replace a list that has some.
    *
-   * @param servers Addresses.
+   * @param entries Addresses, and what can't be read as one.
    */
-  protected take(servers: readonly string[]): void {
+  protected take(entries: readonly SourceEntry[]): void {
+    const valid: string[] = [];
     const invalid = new Set<string>();
-    const valid = servers.filter((server) => {
-      try {
-        parseAddress(server);
-        return true;
-      } catch (error) {
-        const isKnown = this.#invalid.has(server) || invalid.has(server);
-        if (!isKnown) this.tell({ type: "invalid", server, error });
-        invalid.add(server);
-        return false;
+    const leaveOut = (server: string, error: unknown) => {
+      const isKnown = this.#invalid.has(server) || invalid.has(server);
+      if (!isKnown) this.tell({ type: "invalid", server, error });
+      invalid.add(server);
+    };
+    for (const entry of entries) {
+      if (typeof entry !== "string") {
+        leaveOut(entry.server, entry.error);
+        continue;
       }
-    });
+      try {
+        parseAddress(entry);
+        valid.push(entry);
+      } catch (error) {
+        leaveOut(entry, error);
+      }
+    }
     this.#invalid = invalid;
     const isEmpty = valid.length === 0 && this.#hasServers;
     if (!isEmpty || this.#isAgreeing) this.#agreedAtMs = this.clock.now();

@@ -227,6 +227,26 @@ Deno.test("etcd: what others have registered is read by toServer", async () => {
   });
 });
 
+Deno.test("etcd: a value that toServer can't read is told once, and costs no other", async () => {
+  const toServer = (value: string) => `tcp@${JSON.parse(value).Addr}`;
+  await inWorld({ toServer }, async ({ etcd, clock, discovery, events, rest }) => {
+    etcd.put("arith/a", '{"Addr":"10.0.0.1:9001"}');
+    assertEquals(await discovery.getAll(), [A]);
+    etcd.put("arith/0", '{"Port":9001}');
+    etcd.put("arith/c", '{"Addr":"10.0.0.3:9001"}');
+    await rest();
+    assertEquals(discovery.current, [A, C]);
+    await discovery.refresh();
+    await clock.advance(60_000);
+    await rest();
+    assertEquals(etcd.watches, 1);
+    const invalid = events.flatMap((event) => event.type === "invalid" ? [event] : []);
+    assertEquals(invalid.map(({ server }) => server), [B, "tcp@undefined"]);
+    assert(invalid[0].error instanceof SyntaxError);
+    assert(!events.some(({ type }) => type === "failed"));
+  });
+});
+
 Deno.test("etcd: all is read anew after a while, so that a dead watch is noticed", async () => {
   await inWorld({ rereadMs: 10_000 }, async ({ etcd, clock, discovery, rest }) => {
     await discovery.refresh();
