@@ -215,8 +215,10 @@ export class RegistryDiscovery extends SourceDiscovery {
 
   /** Asks the registry whose stream is open. */
   async #askBesides(): Promise<void> {
+    const feed = this.#feed;
     const { listing } = await this.#open(this.#preferred, false);
-    this.#take(listing);
+    // If another has been opened since, it knows better than an answer from before.
+    if (this.#feed === feed) this.#take(listing);
   }
 
   #take(listing: Listing): void {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { SelectMode } from "../selector.ts";
-import { assertFails, failure } from "./helpers.ts";
+import { assertFails, deferred, failure } from "./helpers.ts";
 import { goRegistry, Watched, withDiscovery } from "./registry_watched.ts";
 import { inWeb, ORIGIN, REGISTRY, settle } from "./registry_web.ts";
 
@@ -234,5 +234,42 @@ Deno.test("of several registries the first that answers is asked", () =>
     assertEquals(watched.current, [A], "the other one does not know it yet");
     await web.clock.advance(300_000);
     assertEquals(watched.current, [A], "nor anybody else");
+    await watched.discovery.close();
+  }));
+
+Deno.test("a late answer of a registry that is followed no more is left", () =>
+  inWeb(async (web) => {
+    const [one, two] = ["http://one", "http://two"];
+    const post = (origin: string, server: string) =>
+      web.fetch(`${origin}/_geerpc_/registry`, {
+        method: "POST",
+        headers: { "X-Geerpc-Server": server },
+      });
+    const registry = web.registry({}, one);
+    web.registry({}, two);
+    await post(one, A);
+    await post(two, A);
+    await post(two, B);
+    const watched = new Watched(web, {}, [one, two]);
+    assertEquals(await watched.discovery.getAll(), [A]);
+
+    const gate = deferred();
+    web.at(one, async (request) => {
+      const answer = registry.fetch(request);
+      await gate.promise;
+      return answer;
+    });
+    const refreshed = watched.discovery.refresh();
+    await settle();
+    web.at(one, "down"); // the stream breaks; the question is still on its way
+    await web.clock.advance(200);
+    assertEquals(watched.current, [A, B]);
+    gate.resolve();
+    await refreshed;
+    for (let beat = 0; beat < 3; beat++) {
+      await web.clock.advance(200_000);
+      for (const server of [A, B]) await post(two, server);
+    }
+    assertEquals(watched.current, [A, B]);
     await watched.discovery.close();
   }));
