@@ -163,6 +163,7 @@ export class RegistryDiscovery extends SourceDiscovery {
       return this.#newsOf(this.#feed.listing) ?? this.#view.listed;
     }
     this.#outages++;
+    this.#view.suspend();
     if (errors.length === 1) throw errors[0];
     throw new RpcError("unavailable", errors.map(errorText).join("; "), {
       execution: "not_sent",
@@ -188,6 +189,7 @@ export class RegistryDiscovery extends SourceDiscovery {
       }
     } catch (error) {
       this.#outages++;
+      this.#timer?.cancel(); // nobody is given up before a registry answers
       throw error;
     } finally {
       this.#isFollowing = false;

@@ -27,7 +27,7 @@ export class RegistryView {
   /** What the registry lists. */
   #listed = new Map<string, Known>();
   /** What one before it listed, and until when that counts. */
-  readonly #awaited = new Map<string, { server: string; untilMs: number }>();
+  readonly #awaited = new Map<string, Known & { untilMs: number }>();
 
   /**
    * Takes a listing in.
@@ -54,15 +54,26 @@ export class RegistryView {
       if (!listed.has(endpoint.address)) listed.set(endpoint.address, { server, leaseMs });
     }
     if (!isSame) {
-      for (const [address, { server, leaseMs }] of this.#listed) {
+      for (const [address, known] of this.#listed) {
         if (!this.#awaited.has(address)) {
-          this.#awaited.set(address, { server, untilMs: nowMs + leaseMs });
+          this.#awaited.set(address, { ...known, untilMs: Infinity });
         }
       }
     }
     for (const address of listed.keys()) this.#awaited.delete(address);
+    for (const awaited of this.#awaited.values()) {
+      if (awaited.untilMs === Infinity) awaited.untilMs = nowMs + awaited.leaseMs;
+    }
     this.#listed = listed;
     return true;
+  }
+
+  /**
+   * No registry answers. As nobody can turn up then, nobody is given up: each
+   * has the whole of its lease when one answers again.
+   */
+  suspend(): void {
+    for (const awaited of this.#awaited.values()) awaited.untilMs = Infinity;
   }
 
   /** The servers that the registry lists. */

@@ -104,6 +104,44 @@ withDiscovery(
   },
 );
 
+withDiscovery("in an outage nobody is given up, since nobody can turn up", async (web, watched) => {
+  const lease = { "X-Geerpc-Timeout-Ms": "10000" };
+  const servers = [A, B, C];
+  web.registry();
+  for (const server of servers) await web.post(server, lease);
+  await watched.discovery.refresh();
+  web.registry(); // another, which knows nobody
+  await web.post(A, lease);
+  await web.clock.advance(9000);
+  assertEquals(watched.current, servers);
+  web.at(ORIGIN, "down");
+  await web.clock.advance(60_000);
+  assertEquals(watched.current, servers, "B and C were about to turn up");
+
+  web.registry();
+  await web.clock.advance(10_000); // within which the registry is asked
+  assertEquals(watched.current, servers);
+  await web.post(B, lease);
+  await web.clock.advance(9000);
+  assertEquals(watched.current, [B], "the others had the whole of their leases");
+});
+
+withDiscovery("a stream that is cut and resumed gives no lease anew", async (web, watched) => {
+  web.registry();
+  for (const server of [A, B]) await web.post(server);
+  await watched.discovery.refresh();
+  const registry = web.registry();
+  await web.post(A);
+  for (let cut = 0; cut < 6; cut++) {
+    await web.clock.advance(60_000);
+    await web.post(A);
+    web.at(ORIGIN, "down");
+    web.at(ORIGIN, registry.fetch);
+  }
+  await web.clock.advance(100);
+  assertEquals(watched.current, [A]);
+});
+
 withDiscovery("an answer that is older than what is known is left", async (web, watched) => {
   const registry = web.registry();
   await web.post(A);
