@@ -189,7 +189,8 @@ export class Heart {
     try {
       exchange.within(requestTimeoutMs, "no answer came");
       const answer = await exchange.send(method, headers);
-      return Number(answer.headers.get(LEASE_HEADER)) || Infinity;
+      // A registry that tells no lease, as Go's, knows none but GeeRPC's.
+      return Number(answer.headers.get(LEASE_HEADER)) || LEASE_MS;
     } finally {
       exchange.end();
       this.#exchange = undefined;

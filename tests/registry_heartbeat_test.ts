@@ -189,7 +189,7 @@ Deno.test("a beat that is under way can't undo the end", () =>
     assertEquals(web.requests.at(-1), `DELETE ${REGISTRY}`);
   }));
 
-Deno.test("Go's registry knows no DELETE: the end is an end nevertheless", () =>
+Deno.test("Go's registry knows no DELETE and no leases: it is beaten to, and left, nevertheless", () =>
   inWeb(async (web) => {
     const posted: (string | null)[] = [];
     web.at(ORIGIN, ({ method, headers }) => {
@@ -202,6 +202,12 @@ Deno.test("Go's registry knows no DELETE: the end is an end nevertheless", () =>
     await web.clock.advance(240_000);
     assertEquals(posted, [A, A]);
     await beats.close();
+
+    const asking = heartbeat(web, { timeoutMs: 600_000 }).beats;
+    await asking.registered;
+    await web.clock.advance(240_000);
+    assertEquals(posted.length, 4, "nor any lease but five minutes");
+    await asking.close();
   }));
 
 Deno.test("several registries each have the server; one is enough", () =>
