@@ -241,7 +241,11 @@ export class DnsDiscovery extends SourceDiscovery {
     const work = async () => {
       for (let name = names.pop(); name !== undefined; name = names.pop()) {
         try {
-          targets.set(name, await this.#lookUp(resolver, name, signal));
+          const addresses = await this.#lookUp(resolver, name, signal);
+          // Some resolvers, Deno's among them, don't tell a failure from a name without
+          // records. It is one here: whoever lists a target means it to have an address.
+          if (addresses.length === 0) throw new Error(`${name} has no addresses`);
+          targets.set(name, addresses);
         } catch (error) {
           signal.throwIfAborted();
           failures++;

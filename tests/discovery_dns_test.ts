@@ -202,6 +202,17 @@ Deno.test("dns: targets are looked up with an own name server, each name once", 
     await clock.advance(7000);
     assertEquals(zone.questions.length, 10);
     assertEquals((await discovery.getAll()).length, 4);
+
+    zone.broken.clear(); // some resolvers tell of such a failure as if there were no records
+    zone.records.delete("A n2.node.consul");
+    await discovery.refresh();
+    assertEquals((await discovery.getAll()).length, 4);
+    zone.records.clear();
+    await assertFails(discovery.refresh(), { code: "unavailable", message: "has no addresses" });
+    zone.services = zone.services.slice(0, 2); // a target that is listed no more is gone
+    zone.set("A n1.node.consul", ["10.0.0.1"], 7);
+    await discovery.refresh();
+    assertEquals((await discovery.getAll()).length, 2);
   });
 });
 
