@@ -75,6 +75,11 @@ export class EtcdClient {
     if (options.username === undefined) this.#token = "";
   }
 
+  /** How many endpoints may have to be tried. */
+  get size(): number {
+    return this.#endpoints.length;
+  }
+
   /** All endpoints, for messages. */
   get endpoints(): string {
     return this.#endpoints.join(", ");

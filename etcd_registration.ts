@@ -172,7 +172,9 @@ export class EtcdRegistration implements AsyncDisposable {
 
   /** Does what is next: lease, key, or keeping both alive. */
   async #beat(signal: AbortSignal): Promise<void> {
-    const timeoutMs = Math.min(this.#options.requestTimeoutMs ?? 5000, this.#leaseMs / 2);
+    // All endpoints together, lest those that are silent cost the lease.
+    const limitMs = this.#leaseMs / 2 / this.#client.size;
+    const timeoutMs = Math.min(this.#options.requestTimeoutMs ?? 5000, limitMs);
     const options = { signal, timeoutMs };
     if (this.#lease === undefined) {
       const TTL = String(Math.ceil((this.#options.ttlMs ?? 10_000) / 1000));

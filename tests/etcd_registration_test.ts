@@ -84,6 +84,26 @@ Deno.test("registration: an outage is sat out, with tries often enough to keep t
   });
 });
 
+Deno.test("registration: endpoints that are silent don't cost the lease", async () => {
+  const endpoints = ["http://one", "http://two", "http://three"];
+  const keptAtMs: number[] = [];
+  const etcd = new FakeEtcd();
+  const clock = new FakeClock();
+  const fetch: typeof etcd.fetch = async (url, init) => {
+    const answer = await etcd.fetch(url, init);
+    if (!url.endsWith("/v3/kv/put")) keptAtMs.push(clock.now());
+    return answer;
+  };
+  const options = { endpoints, fetch, clock, random: () => 0 };
+  await inWorld(options, async ({ registration }) => {
+    await registration.ready;
+    etcd.silent.add("one").add("two");
+    await clock.advance(30_000);
+    const gaps = keptAtMs.slice(1).map((atMs, nth) => atMs - keptAtMs[nth]);
+    assert(gaps.length > 8 && Math.max(...gaps) < 6000, `${gaps}`);
+  }, etcd);
+});
+
 Deno.test("registration: etcd that is down at start is waited for", async () => {
   const etcd = new FakeEtcd();
   etcd.down.add("one");
