@@ -159,7 +159,6 @@ export class RegistryDiscovery extends SourceDiscovery {
         continue;
       }
       this.#preferred = place;
-      for (const error of errors) this.tell({ type: "failed", error });
       return this.#newsOf(this.#feed.listing) ?? this.#view.listed;
     }
     this.#outages++;

@@ -268,10 +268,16 @@ Deno.test("of several registries the first that answers is asked", () =>
     await web.clock.advance(15_000);
     web.at("http://two", "down");
     await web.clock.advance(100);
-    assertEquals(watched.take(), ["failed", "failed", "recovered", "empty"]);
+    assertEquals(watched.take(), ["failed", "recovered", "empty"]);
     assertEquals(watched.current, [A], "the other one does not know it yet");
     await web.clock.advance(300_000);
     assertEquals(watched.current, [A], "nor anybody else");
+
+    const polling = new Watched(web, { stream: false }, ["http://down", "http://one"]);
+    await polling.discovery.getAll();
+    await web.clock.advance(20_000);
+    assertEquals(polling.take(), ["changed"], "it is no failure that the first one is down");
+    await polling.discovery.close();
     await watched.discovery.close();
   }));
 
