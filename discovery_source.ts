@@ -129,7 +129,7 @@ export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
    */
   // deno-lint-ignore require-await
   async update(servers: readonly string[]): Promise<void> {
-    this.#tellChange(this.#list.take(servers));
+    this.replace(servers);
   }
 
   /**
@@ -245,7 +245,17 @@ export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
    * @param servers Addresses, all valid.
    */
   protected put(servers: readonly string[]): void {
-    if (servers.length > 0 || !this.#hasServers) this.#tellChange(this.#list.take(servers));
+    if (servers.length > 0 || !this.#hasServers) this.replace(servers);
+  }
+
+  /**
+   * Puts a list in place, whatever it is.
+   *
+   * @param servers Addresses.
+   * @throws {RpcError} `invalid_argument` for a wrong address; the list stays then.
+   */
+  protected replace(servers: readonly string[]): void {
+    if (this.#list.take(servers)) this.tell({ type: "changed", servers: this.current! });
   }
 
   /** The source shows, while it is held, that what it said last is still so. */
@@ -319,10 +329,6 @@ export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
       if (this.#isAgreeing) this.#agreedAtMs = this.clock.now();
       this.#isHolding = false;
     }
-  }
-
-  #tellChange(isChanged: boolean): void {
-    if (isChanged) this.tell({ type: "changed", servers: this.current! });
   }
 
   /** Tells the user; what they throw is theirs, not the loop's. */

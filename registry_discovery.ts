@@ -71,6 +71,8 @@ export class RegistryDiscovery extends SourceDiscovery {
   /** The registry that answered last, and what it goes on to tell. */
   #preferred = 0;
   #feed: Feed | undefined;
+  /** What was read, until it is put in place: a list by hand may come in between. */
+  #fresh: Listing | undefined;
   /** How many times none has answered: whoever answers after one may have restarted. */
   #outages = 0;
   /** Whether a stream is being followed; a question that is asked besides. */
@@ -117,9 +119,10 @@ export class RegistryDiscovery extends SourceDiscovery {
    * @param servers Their addresses. The same server twice counts once.
    * @throws {RpcError} `invalid_argument` for a wrong address; the list stays then.
    */
+  // deno-lint-ignore require-await
   override async update(servers: readonly string[]): Promise<void> {
-    await super.update(servers);
-    this.#view.clear();
+    this.replace(servers);
+    this.#view.clear(); // in the same turn: what is told after it is to stay
     this.#timer?.cancel();
   }
 
@@ -159,7 +162,8 @@ export class RegistryDiscovery extends SourceDiscovery {
         continue;
       }
       this.#preferred = place;
-      return this.#newsOf(this.#feed.listing) ?? this.#view.listed;
+      this.#fresh = this.#feed.listing;
+      return addressesOf(this.#fresh);
     }
     this.#outages++;
     this.#view.suspend();
@@ -200,6 +204,8 @@ export class RegistryDiscovery extends SourceDiscovery {
   protected override complete(): readonly string[] {
     this.#timer?.cancel();
     const nowMs = this.clock.now();
+    if (this.#fresh !== undefined) this.#view.take(this.#fresh, nowMs);
+    this.#fresh = undefined;
     const servers = this.#view.servers(nowMs);
     const { dueAtMs } = this.#view;
     if (dueAtMs < Infinity) {
@@ -223,13 +229,10 @@ export class RegistryDiscovery extends SourceDiscovery {
   }
 
   #take(listing: Listing): void {
-    const servers = this.#newsOf(listing);
-    if (servers !== undefined) this.take(servers);
+    if (this.#view.take(listing, this.clock.now())) this.take(addressesOf(listing));
   }
+}
 
-  /** The servers of a listing; `undefined` if it is older than what is known. */
-  #newsOf(listing: Listing): readonly string[] | undefined {
-    const isNews = this.#view.take(listing, this.clock.now());
-    return isNews ? listing.servers.map(({ server }) => server) : undefined;
-  }
+function addressesOf({ servers }: Listing): string[] {
+  return servers.map(({ server }) => server);
 }

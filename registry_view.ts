@@ -76,18 +76,13 @@ export class RegistryView {
     for (const awaited of this.#awaited.values()) awaited.untilMs = Infinity;
   }
 
-  /** The servers that the registry lists. */
-  get listed(): string[] {
-    return [...this.#listed.values()].map(({ server }) => server);
-  }
-
   /**
    * The servers, those that may yet turn up among them, sorted.
    *
    * @param nowMs The present time.
    */
   servers(nowMs: number): string[] {
-    const servers = this.listed;
+    const servers = [...this.#listed.values()].map(({ server }) => server);
     for (const [address, { server, untilMs }] of this.#awaited) {
       if (untilMs > nowMs) servers.push(server);
       else this.#awaited.delete(address);
@@ -102,9 +97,8 @@ export class RegistryView {
     return dueAtMs;
   }
 
-  /** Forgets all: what is told next is all there is. */
+  /** Forgets all servers: what is told next is all there is, unless it is old already. */
   clear(): void {
-    this.#instance = undefined;
     this.#listed.clear();
     this.#awaited.clear();
   }

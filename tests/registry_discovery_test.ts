@@ -1,6 +1,6 @@
 /** Discovery from a registry: streams, polling, lists by hand, and the end. */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RegistryDiscovery } from "../registry.ts";
 import { SelectMode } from "../selector.ts";
 import { assertFails, failure } from "./helpers.ts";
@@ -123,6 +123,26 @@ withDiscovery(
     assertEquals(watched.take().filter((type) => type === "changed").length, 2);
   },
 );
+
+Deno.test("a list by hand and an answer at the same time: the later one holds", () =>
+  inWeb(async (web) => {
+    web.registry();
+    await web.post(A);
+    const lists: (readonly string[] | undefined)[] = [];
+    for (let turns = 0; turns < 40; turns++) {
+      const watched = new Watched(web);
+      const refreshed = watched.discovery.refresh();
+      for (let turn = 0; turn < turns; turn++) await null;
+      const isKnown = watched.current !== undefined;
+      await watched.discovery.update([C]);
+      await refreshed;
+      await settle();
+      if (!isKnown) lists.push(watched.current);
+      await watched.discovery.close();
+    }
+    assertEquals(lists, lists.map(() => [A]));
+    assert(lists.length > 5, `${lists.length}`);
+  }));
 
 Deno.test("closing ends everything, whatever it is doing", () =>
   inWeb(async (web) => {

@@ -159,9 +159,10 @@ withDiscovery("an answer that is older than what is known is left", async (web, 
   );
   await settle();
   assertEquals(watched.current, [A, B]);
+  await watched.discovery.update([A, B, C]);
   release();
   await refreshed;
-  assertEquals(watched.current, [A, B]);
+  assertEquals(watched.current, [A, B, C], "not even by hand is it forgotten what is newer");
 });
 
 withDiscovery("after an outage, Go's registry may have forgotten servers", async (web, watched) => {
