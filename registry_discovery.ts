@@ -103,13 +103,19 @@ export class RegistryDiscovery extends SourceDiscovery {
 
   /**
    * Asks a registry now. Those who ask while it is being asked share the answer.
+   * While the stream of one is followed, that one is asked and no other: what
+   * another says would be taken back by the stream's next word.
    *
-   * @throws {RpcError} `unavailable` if none answers, naming each; the last good
-   * list stays. `canceled` once it is closed.
+   * @throws {RpcError} `unavailable` if none answers, naming each that was asked;
+   * the last good list stays. `canceled` once it is closed.
    */
   override refresh(): Promise<void> {
     if (!this.#isFollowing) return super.refresh();
-    return this.#asking ??= this.#askBesides().finally(() => this.#asking = undefined);
+    if (this.#asking === undefined) {
+      this.#asking = this.#askBesides().finally(() => this.#asking = undefined);
+      this.#asking.catch(() => {}); // nobody may be waiting for it
+    }
+    return this.#asking;
   }
 
   /**

@@ -318,3 +318,21 @@ Deno.test("a late answer of a registry that is followed no more is left", () =>
     assertEquals(watched.current, [A, B]);
     await watched.discovery.close();
   }));
+
+Deno.test("besides a stream its own registry is asked; nobody needs to wait for that", () =>
+  inWeb(async (web) => {
+    web.registry({}, "http://one");
+    web.registry({}, "http://two");
+    const watched = new Watched(web, {}, ["http://one", "http://two"]);
+    await watched.discovery.refresh();
+    web.at("http://one", () => new Response("busy", { status: 503 }));
+    await assertFails(watched.discovery.refresh(), {
+      code: "unavailable",
+      address: "http://one/_geerpc_/registry",
+      message: "503: busy",
+    });
+    void watched.discovery.refresh();
+    await settle(); // an unhandled rejection would end the tests
+    assert(!web.requests.some((request) => request.includes("two")));
+    await watched.discovery.close();
+  }));
