@@ -113,6 +113,8 @@ export class EtcdDiscovery extends SourceDiscovery {
   /** Where the watch goes on; `undefined` if all has to be read. */
   #nextRevision: bigint | undefined;
   #rereadAtMs = 0;
+  /** Whether all was read right before the present watch. */
+  #isFresh = false;
   #watch: EtcdStream | undefined;
 
   /**
@@ -145,9 +147,9 @@ export class EtcdDiscovery extends SourceDiscovery {
     signal: AbortSignal,
     anew: boolean,
   ): Promise<readonly SourceEntry[]> {
-    if (anew || this.#nextRevision === undefined || this.clock.now() >= this.#rereadAtMs) {
-      await this.#readAll(signal);
-    }
+    this.#isFresh = anew || this.#nextRevision === undefined ||
+      this.clock.now() >= this.#rereadAtMs;
+    if (this.#isFresh) await this.#readAll(signal);
     const entries = this.#entries();
     this.#watch = await this.#client.stream("/v3/watch", {
       create_request: {
@@ -174,7 +176,6 @@ export class EtcdDiscovery extends SourceDiscovery {
       for (;;) {
         const answer = await watch.next();
         if (answer === undefined) return;
-        this.alive();
         this.#follow(watch.endpoint, answer);
         if (this.#nextRevision === undefined) return;
       }
@@ -202,14 +203,20 @@ export class EtcdDiscovery extends SourceDiscovery {
   #follow(endpoint: string, answer: JsonObject): void {
     if (answer.canceled === true) {
       this.#nextRevision = undefined;
-      if (answer.compact_revision !== undefined) return; // what came since is forgotten
-      this.#client.forgetToken();
-      const why = String(answer.cancel_reason ?? "no reason given");
+      const isCompacted = answer.compact_revision !== undefined;
+      // What came since is forgotten. That it should be so right after all was read is a failure.
+      if (isCompacted && !this.#isFresh) return;
+      if (!isCompacted) this.#client.forgetToken();
+      const why = isCompacted
+        ? "what it has just told is compacted"
+        : String(answer.cancel_reason ?? "no reason given");
       throw new RpcError("unavailable", `etcd at ${endpoint} has ended the watch: ${why}`, {
         address: endpoint,
         execution: "unknown",
       });
     }
+    if (answer.created === true) return; // no sign of life yet: a watch may fail right after it
+    this.alive();
     const events = listOf(answer, "events");
     for (const { type, kv } of events as { type?: unknown; kv: JsonObject }[]) {
       const key = fromBase64(kv.key);
@@ -219,9 +226,7 @@ export class EtcdDiscovery extends SourceDiscovery {
       this.#nextRevision = int64(kv.mod_revision) + 1n;
     }
     if (events.length > 0) this.take(this.#entries());
-    else if (answer.created !== true) {
-      this.#nextRevision = int64(fieldOf(answer, "header")?.revision) + 1n;
-    }
+    else this.#nextRevision = int64(fieldOf(answer, "header")?.revision) + 1n;
   }
 
   #range(): JsonObject {

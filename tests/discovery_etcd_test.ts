@@ -130,6 +130,30 @@ Deno.test("etcd: after a compaction all is read anew", async () => {
   });
 });
 
+Deno.test("etcd: watches that fail right away are asked for ever more rarely", async () => {
+  const created = { result: { header: { revision: "9" }, created: true } };
+  const ends = {
+    "hangs up": [],
+    "refuses": [{ result: { canceled: true, cancel_reason: "permission denied" } }],
+    "has compacted": [{ result: { canceled: true, compact_revision: "9" } }],
+  };
+  for (const [how, end] of Object.entries(ends)) {
+    let watches = 0;
+    const etcd = new FakeEtcd();
+    const fetch: typeof etcd.fetch = (url, init) => {
+      if (!url.endsWith("/v3/watch") || watches++ > 999) return etcd.fetch(url, init);
+      const lines = [created, ...end].map((line) => `${JSON.stringify(line)}\n`);
+      return Promise.resolve(new Response(lines.join("")));
+    };
+    await inWorld({ fetch }, async ({ clock, discovery, events }) => {
+      await discovery.getAll();
+      await clock.advance(60_000);
+      assert(watches > 100 && watches <= 160, `${how}: ${watches} watches a minute`);
+      assert(events.some(({ type }) => type === "failed"), how);
+    });
+  }
+});
+
 Deno.test("etcd: endpoints are tried in turn; the one that answers is kept", async () => {
   const endpoints = ["http://one", "http://two", "http://three/"];
   await inWorld({ endpoints }, async ({ etcd, clock, discovery, rest }) => {
