@@ -115,8 +115,8 @@ export class EtcdClient {
   stream(path: string, body: JsonObject, options: RequestOptions): Promise<EtcdStream> {
     return this.#inTurn(path, options, async (endpoint, signal) => {
       const ending = new AbortController();
-      const abort = () => ending.abort(signal.reason);
-      signal.addEventListener("abort", abort);
+      // To the last moment in which it can be given up: nobody has the stream then.
+      signal.addEventListener("abort", () => ending.abort(signal.reason));
       try {
         const response = await this.#post(endpoint, path, body, ending.signal);
         const stream = new EtcdStream(endpoint, response, ending);
@@ -125,8 +125,6 @@ export class EtcdClient {
       } catch (error) {
         ending.abort(error);
         throw error;
-      } finally {
-        signal.removeEventListener("abort", abort);
       }
     });
   }

@@ -110,12 +110,16 @@ export class EtcdStream {
   /**
    * @param endpoint Who answers.
    * @param response The answer.
-   * @param ending What ends its request.
+   * @param ending What ends its request, and it.
    */
   constructor(endpoint: string, response: Response, ending: AbortController) {
     this.endpoint = endpoint;
     this.#reader = response.body!.getReader();
     this.#ending = ending;
+    // Not every `fetch` heeds the signal, and the answer may have come after it.
+    const end = () => void this.#reader.cancel().catch(() => {}); // it may have failed
+    if (ending.signal.aborted) end();
+    else ending.signal.addEventListener("abort", end);
   }
 
   /** Waits for the first answer. */

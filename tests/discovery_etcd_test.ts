@@ -5,7 +5,7 @@ import { EtcdDiscovery, type EtcdDiscoveryOptions, type SourceEvent } from "../d
 import { endOfPrefix, fromBase64, int64, toBase64 } from "../etcd_json.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { FakeEtcd } from "./fake_etcd.ts";
-import { assertFails, settled } from "./helpers.ts";
+import { assertFails, deferred, settled } from "./helpers.ts";
 
 const A = "tcp@10.0.0.1:9001";
 const B = "tcp@10.0.0.2:9001?weight=3";
@@ -384,5 +384,35 @@ Deno.test("etcd: changes reach those who watch; a signal ends it, also in mid-qu
     await watching;
     assertEquals(await discovery.getAll(), [A, B, C]);
     await assertFails(discovery.refresh(), { code: "canceled" });
+  });
+});
+
+Deno.test("etcd: closed at any moment of its beginning, it leaves no watch", async () => {
+  for (let turns = 0; turns < 80; turns++) {
+    await inWorld({}, async ({ discovery }) => {
+      discovery.refresh().catch(() => {});
+      for (let turn = 0; turn < turns; turn++) await null;
+      await discovery.close();
+    });
+  }
+});
+
+Deno.test("etcd: a fetch that knows no signal leaves no watch either", async () => {
+  const etcd = new FakeEtcd();
+  const gate = deferred();
+  const { signal } = new AbortController();
+  const fetch: typeof etcd.fetch = async (url, init) => {
+    if (url.endsWith("/v3/watch")) await gate.promise;
+    return etcd.fetch(url, { ...init, signal });
+  };
+  await inWorld({ fetch }, async ({ discovery, rest }) => {
+    const refreshed = assertFails(discovery.refresh(), { code: "canceled" });
+    await rest();
+    await discovery.close();
+    await refreshed;
+    gate.resolve();
+    await rest();
+    assertEquals(etcd.count("/v3/watch"), 1);
+    assertEquals(etcd.watches, 0);
   });
 });
