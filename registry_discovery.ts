@@ -93,12 +93,13 @@ export class RegistryDiscovery extends SourceDiscovery {
   constructor(registry: string | readonly string[], options: RegistryDiscoveryOptions = {}) {
     const urls = registryUrls(registry);
     const refreshMs = aboveZero("refreshMs", options.refreshMs ?? 10_000);
+    const requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
     const backoff = { firstMs: FIRST_RETRY_MS, mostMs: refreshMs };
     super({ name: `registry ${urls.join(", ")}`, backoff, isLive: false }, options);
     this.#urls = urls;
     this.#options = options;
     this.#refreshMs = refreshMs;
-    this.#requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
+    this.#requestTimeoutMs = requestTimeoutMs;
   }
 
   /**

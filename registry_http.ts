@@ -73,18 +73,12 @@ export class Exchange {
    * `invalid_argument` if it found fault with the request.
    */
   async send(method: string, headers: Record<string, string>): Promise<Response> {
-    const { signal } = this.#abort;
     let response;
     try {
-      response = await this.#web.fetch(this.#url, {
-        method,
-        headers: { ...this.#web.headers, ...headers },
-        signal,
-      });
+      response = await Promise.race([this.#fetch(method, headers), this.#givenUp()]);
     } catch (error) {
       throw this.#failure(error);
     }
-    this.#reader = response.body?.getReader();
     if (response.ok) return response;
     const said = await this.text().catch(() => "");
     const excuse = said.trim().slice(0, LONGEST_EXCUSE) || response.statusText;
@@ -156,6 +150,25 @@ export class Exchange {
     this.#timer?.cancel();
     this.#web.signal.removeEventListener("abort", this.#giveUp);
     this.#abort.abort();
+  }
+
+  async #fetch(method: string, headers: Record<string, string>): Promise<Response> {
+    const { signal } = this.#abort;
+    const init = { method, headers: { ...this.#web.headers, ...headers }, signal };
+    const response = await this.#web.fetch(this.#url, init);
+    this.#reader = response.body?.getReader();
+    if (signal.aborted) this.#drop(); // nobody waits for it any more
+    return response;
+  }
+
+  /** Rejects when it is given up: not every `fetch` heeds its signal. */
+  #givenUp(): Promise<never> {
+    const { signal } = this.#abort;
+    return new Promise((_resolve, reject) => {
+      const giveUp = () => reject(signal.reason);
+      if (signal.aborted) giveUp();
+      else signal.addEventListener("abort", giveUp);
+    });
   }
 
   #drop(): void {

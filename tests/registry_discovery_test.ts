@@ -1,5 +1,6 @@
 /** Discovery from a registry: streams, polling, lists by hand, and the end. */
 
+import { getEventListeners } from "node:events";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RegistryDiscovery } from "../registry.ts";
 import { SelectMode } from "../selector.ts";
@@ -178,6 +179,33 @@ Deno.test("closing ends everything, whatever it is doing", () =>
     }
   }));
 
+Deno.test("a fetch that knows no signal can neither keep it waiting nor leave a stream", () =>
+  inWeb(async (web) => {
+    web.registry();
+    const fetch = (url: string, { method, headers }: RequestInit) =>
+      web.fetch(url, { method, headers });
+    for (let turns = 0; turns < 40; turns++) {
+      const { discovery } = new Watched(web, { fetch });
+      discovery.refresh().catch(() => {});
+      for (let turn = 0; turn < turns; turn++) await null;
+      await discovery.close();
+      await settle();
+      assertEquals(web.open, 0, `closed after ${turns} turns`);
+    }
+
+    const { discovery } = new Watched(web, { fetch: () => new Promise(() => {}) });
+    const late = {
+      code: "unavailable",
+      message: "no list of servers came within 5000 ms",
+    } as const;
+    const refreshed = assertFails(discovery.refresh(), late);
+    await web.clock.advance(5000);
+    await refreshed;
+    const again = assertFails(discovery.refresh(), { code: "canceled" });
+    await discovery.close();
+    await again;
+  }));
+
 Deno.test("an abort ends everything, too", () =>
   inWeb(async (web) => {
     web.registry();
@@ -215,5 +243,10 @@ Deno.test("what is no registry's URL is refused", () => {
   for (const url of ["", "registry:9999", "ftp://registry", "10.0.0.1:9999", []]) {
     assertThrows(() => new RegistryDiscovery(url), TypeError, "registry");
   }
-  assertThrows(() => new RegistryDiscovery(ORIGIN, { refreshMs: 0 }), RangeError, "refreshMs");
+  const { signal } = new AbortController();
+  for (const name of ["refreshMs", "requestTimeoutMs"]) {
+    const make = () => new RegistryDiscovery(ORIGIN, { [name]: 0, signal });
+    assertThrows(make, RangeError, name);
+  }
+  assertEquals(getEventListeners(signal, "abort").length, 0);
 });
