@@ -13,6 +13,7 @@ import {
   FIRST_RETRY_MS,
   LEASE_HEADER,
   LEASE_MS,
+  LONGEST_LEASE_MS,
   SERVER_HEADER,
 } from "./registry_protocol.ts";
 import type { Random } from "./selector.ts";
@@ -28,7 +29,8 @@ export type HeartbeatEvent =
 export interface HeartbeatOptions {
   /**
    * How long a registry of ours is to list the server without a beat, in
-   * milliseconds. Default: what the registry says, which is 300,000 by default.
+   * milliseconds; no longer than a timer can be, some 24 days. Default: what the
+   * registry says, which is 300,000 by default.
    */
   timeoutMs?: number;
   /**
@@ -37,7 +39,11 @@ export interface HeartbeatOptions {
    * a shorter lease than was asked for, it beats as often as that needs.
    */
   everyMs?: number;
-  /** How long a registry may take to answer, in milliseconds. Default 5,000. */
+  /**
+   * How long a registry may take to answer, in milliseconds. Where a short lease
+   * is to be kept, a beat takes a tenth of it at first, so that another can
+   * follow. Default 5,000.
+   */
   requestTimeoutMs?: number;
   /** Ends it, as `close` does. */
   signal?: AbortSignal;
@@ -55,6 +61,8 @@ export interface HeartbeatOptions {
 
 /** A beat comes before this share of the lease is over. */
 const LEASE_SHARE = 0.8;
+/** One that gets no answer is given up so soon that another can come in time. */
+const LIMIT_SHARE = 0.1;
 /** While a registry does not answer, the longest pause between tries. */
 const LONGEST_RETRY_MS = 10_000;
 /** Once it is to end, the longest that each of its last two requests may take. */
@@ -79,7 +87,8 @@ export class Beat {
     const { timeoutMs, onEvent } = options;
     this.headers = { [SERVER_HEADER]: server };
     if (timeoutMs !== undefined) {
-      this.headers[LEASE_HEADER] = String(Math.ceil(aboveZero("timeoutMs", timeoutMs)));
+      const leaseMs = Math.min(aboveZero("timeoutMs", timeoutMs), LONGEST_LEASE_MS);
+      this.headers[LEASE_HEADER] = String(Math.ceil(leaseMs));
     }
     const everyMs = options.everyMs ?? (timeoutMs ?? LEASE_MS) * LEASE_SHARE;
     this.everyMs = aboveZero("everyMs", everyMs);
@@ -151,18 +160,21 @@ export class Heart {
   async #run(first: Promise<number>): Promise<void> {
     const { everyMs, random, tell } = this.#beat;
     const url = this.#url;
+    let limitMs = Infinity; // the first beat has no lease to lose
     let failures = -1; // the first success is told, too
-    for (let beat = first; !this.#isOver; beat = this.#send("POST")) {
+    for (let beat = first; !this.#isOver; beat = this.#send("POST", limitMs)) {
       let pauseMs: number;
       try {
         const leaseMs = await beat;
         if (failures !== 0) tell({ type: "registered", url });
         failures = 0;
         this.#registered();
+        limitMs = leaseMs * LIMIT_SHARE;
         pauseMs = Math.min(everyMs, leaseMs * LEASE_SHARE) * (0.9 + 0.1 * random());
       } catch (error) {
         tell({ type: "failed", url, error });
         failures = Math.max(failures, 0) + 1;
+        limitMs *= 2; // it may rather be slow
         const mostMs = Math.min(everyMs, LONGEST_RETRY_MS);
         pauseMs = backoffMs({ firstMs: FIRST_RETRY_MS, mostMs }, failures - 1, random());
       }
@@ -183,11 +195,11 @@ export class Heart {
   }
 
   /** Makes one request; resolves to the lease that was granted. */
-  async #send(method: string): Promise<number> {
+  async #send(method: string, limitMs = Infinity): Promise<number> {
     const { web, headers, requestTimeoutMs } = this.#beat;
     const exchange = this.#exchange = new Exchange(web, this.#url);
     try {
-      exchange.within(requestTimeoutMs, "no answer came");
+      exchange.within(Math.min(requestTimeoutMs, limitMs), "no answer came");
       const answer = await exchange.send(method, headers);
       // A registry that tells no lease, as Go's, knows none but GeeRPC's.
       return Number(answer.headers.get(LEASE_HEADER)) || LEASE_MS;

@@ -82,6 +82,49 @@ Deno.test("a lease of its own sets the pace, and so does a shorter one that is g
     await other.close();
   }));
 
+Deno.test("a lease that is longer than any is the longest there is", () =>
+  inWeb(async (web) => {
+    const registry = web.registry();
+    for (const timeoutMs of [1e10, Infinity]) {
+      const { beats } = heartbeat(web, { timeoutMs });
+      await beats.tried();
+      assertEquals(registry.servers, [A]);
+      await beats.close();
+    }
+  }));
+
+Deno.test("a beat that is lost leaves time for another before a short lease is over", () =>
+  inWeb(async (web) => {
+    const told: string[] = [];
+    const registry = web.registry({ onEvent: ({ type }) => told.push(type) });
+    const { beats } = heartbeat(web, { timeoutMs: 2000 });
+    await beats.registered;
+    for (let time = 0; time < 3; time++) {
+      web.at(ORIGIN, "hangs");
+      await web.clock.advance(1600); // the beat
+      web.at(ORIGIN, registry.fetch);
+      await web.clock.advance(400);
+    }
+    assertEquals([registry.servers, told], [[A], ["joined"]]);
+    await beats.close();
+  }));
+
+Deno.test("a slow registry is heard all the same, whatever the lease", () =>
+  inWeb(async (web) => {
+    const registry = web.registry();
+    web.at(ORIGIN, (request) =>
+      new Promise((resolve) => {
+        web.clock.setTimer(700, () => resolve(registry.fetch(request)));
+      }));
+    const { beats, events } = heartbeat(web, { timeoutMs: 2000 });
+    await web.clock.advance(60_000);
+    await beats.registered;
+    assertEquals(events.at(-1)?.type, "registered");
+    const closed = beats.close();
+    await web.clock.advance(2000);
+    await closed;
+  }));
+
 Deno.test("register waits for the first beat, and fails clearly without", () =>
   inWeb(async (web) => {
     const { fetch, clock } = web;
