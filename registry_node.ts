@@ -8,7 +8,7 @@
 export interface NodeRequest {
   /** GET, POST, … */
   readonly method?: string;
-  /** The path. */
+  /** The path, or through a proxy the whole URL. */
   readonly url?: string;
   /** The headers, in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -67,8 +67,8 @@ function answerTo(fetch: (request: Request) => Response, from: NodeRequest): Res
       if (value !== undefined && !name.startsWith(":")) headers.set(name, String(value));
     }
     const { method, url = "/" } = from;
-    const path = url.startsWith("/") ? url : `/${url}`;
-    request = new Request(`http://localhost${path}`, { method, headers });
+    const target = url.startsWith("/") ? `http://localhost${url}` : url; // whole, through a proxy
+    request = new Request(target, { method, headers });
   } catch {
     return new Response("this is no request that fetch knows\n", { status: 400 }); // TRACE, …
   }

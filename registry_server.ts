@@ -169,6 +169,8 @@ export class Registry implements AsyncDisposable {
 
   #answer(request: Request): Response {
     if (this.#closed) return refuse(503, "the registry is closed");
+    // Deno makes it of what the header Host says, unseen.
+    if (!URL.canParse(request.url)) return refuse(400, "this Host is no host");
     const { pathname } = new URL(request.url);
     const { method } = request;
     if (pathname === this.#options.path) {

@@ -117,6 +117,13 @@ Deno.test("the page and the refusals come through node:http, too", () =>
       answer.resume().on("end", () => status.resolve(answer.statusCode));
     }).end();
     assertEquals(await status.promise, 400);
+
+    const list = deferred<unknown>();
+    const path = `${url}/_geerpc_/registry`; // as it is sent to a proxy
+    httpRequest(url, { path, agent: false }, (answer) => {
+      answer.resume().on("end", () => list.resolve(answer.headers["x-geerpc-servers"]));
+    }).end();
+    assertEquals(await list.promise, "");
   }));
 
 Deno.test("a client that goes away leaves no stream behind", () =>

@@ -137,6 +137,10 @@ Deno.test("what a registry refuses, it refuses in clear words", () =>
     }
     assertEquals((await ask(web, "DELETE")).status, 400);
     assertEquals(await web.list(), "");
+
+    const { headers } = new Request(REGISTRY);
+    const odd = { url: "http://[/_geerpc_/registry", method: "GET", headers } as Request;
+    assertEquals(web.registry().fetch(odd).status, 400, "as Deno makes it of `Host: [`");
   }));
 
 Deno.test("a registry that is full refuses new servers and keeps the old", () =>
