@@ -178,7 +178,9 @@ export class FleetCall implements TryOwner, Abortable {
 
   /** A dial takes long: the call goes to whoever else is connected, or is so first. */
   impatient(one: Try): void {
-    if (this.#settled || one.over || !this.#mayMove || !this.#hasTries) return;
+    // It may have been sent meanwhile: what was waited for is another server's dial.
+    if (this.#settled || one.over || one.phase !== "dial") return;
+    if (!this.#mayMove || !this.#hasTries) return;
     const next = this.#pickOther();
     if (next === undefined) return;
     if (next.client === undefined) {

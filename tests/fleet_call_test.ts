@@ -465,6 +465,21 @@ Deno.test("a dial that takes long and nobody is connected: others are dialled me
     world.network.setFaults(c.address);
   }));
 
+Deno.test("a call that was sent when its slow dial ended does not go elsewhere as well", () =>
+  withNodes(2, async ({ xclient, world, nodes: [a, b], pass }) => {
+    a.behaviour = b.behaviour = "hold";
+    world.network.setFaults(a.address, { delayMs: 550 });
+    world.network.setFaults(b.address, { delayMs: 300 });
+    const outcome = watch(xclient.call("Work.Do", 1));
+    await pass(540); // after 500 ms b is dialled too
+    for (const { address } of [a, b]) world.network.setFaults(address);
+    await pass(1000);
+    assertEquals([a.ran, b.ran, xclient.endpoints()[1].connected], [[1], [], true]);
+    a.held[0].resolve("a");
+    await turn();
+    assertEquals(outcome.value, "a");
+  }));
+
 Deno.test("a slow dial is waited for if there is no other server", () =>
   withNodes(1, async ({ xclient, world, nodes: [a], pass }) => {
     world.network.setFaults(a.address, { delayMs: 900 });
