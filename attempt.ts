@@ -10,6 +10,7 @@ import type { Clock, Deadlines, Expiring } from "./clock.ts";
 import type { RequestExtras } from "./codec.ts";
 import { RpcError } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
+import type { Liveness } from "./liveness.ts";
 import type { InFlight, Outcome } from "./load.ts";
 import type { Member } from "./member.ts";
 import type { Settler } from "./pending.ts";
@@ -21,6 +22,8 @@ export const DIAL_PATIENCE_MS = 500;
 export interface TryContext {
   /** Who may be picked. */
   readonly fleet: Fleet;
+  /** Who watches the connections on which calls wait. */
+  readonly liveness: Liveness;
   /** Where timers come from. */
   readonly clock: Clock;
   /** What waits: for a dial, a backoff, a hedge. */
@@ -134,6 +137,7 @@ export class Try implements Settler, InFlight {
   #send(client: Client): void {
     if (this.#patience !== undefined) this.call.context.deadlines.remove(this.#patience);
     const { serviceMethod, args } = this.call;
+    this.call.context.liveness.wake();
     this.#pending = client.send(serviceMethod, args, this.call.extras(), this);
     if (this.over) this.#pending?.abort(this.error); // given up by the argument's own doing
   }

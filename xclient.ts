@@ -62,7 +62,6 @@ const HEDGE_BUDGET: RetryBudgetOptions = { ratio: 0.05, perSecond: 1 };
 export class XClient implements AsyncDisposable {
   readonly #fleet: Fleet;
   readonly #context: FleetCallContext;
-  readonly #liveness: Liveness;
   #closed: Promise<void> | undefined;
 
   /**
@@ -102,11 +101,11 @@ export class XClient implements AsyncDisposable {
         }
       },
     });
-    this.#liveness = new Liveness(fleet, clock, options.liveness ?? {}, (member) => {
-      for (const call of [...member.calls()]) if (call instanceof Try) call.stalled();
-    });
     this.#context = {
       fleet,
+      liveness: new Liveness(fleet, clock, options.liveness ?? {}, (member) => {
+        for (const call of [...member.calls()]) if (call instanceof Try) call.stalled();
+      }),
       clock,
       random,
       deadlines: new Deadlines(clock),
@@ -309,7 +308,7 @@ export class XClient implements AsyncDisposable {
     const closed = this.#fleet.close(graceMs);
     for (const call of this.#context.waiting) call.close();
     await closed;
-    this.#liveness.stop();
+    this.#context.liveness.stop();
     this.#context.deadlines.clear();
   }
 
@@ -320,7 +319,6 @@ export class XClient implements AsyncDisposable {
     only?: Member,
     update?: Promise<void>,
   ): Promise<T> {
-    this.#liveness.wake();
     return new Promise((resolve, reject) => {
       const settler = { resolve: resolve as Settler["resolve"], reject };
       new FleetCall(this.#context, serviceMethod, args, options, settler, only).start(update);

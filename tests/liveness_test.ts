@@ -155,6 +155,30 @@ Deno.test("all servers are silent: the call has its deadline", () =>
     }
   }));
 
+Deno.test("a call that is sent long after it was made is watched too", () =>
+  withNodes(1, async ({ xclient, client, world, nodes: [a], pass }) => {
+    a.behaviour = "hold";
+    world.network.setFaults(a.address, { delayMs: 600 });
+    const dialled = watch(xclient.call("Work.Do", 1));
+    await pass(599);
+    world.network.setFaults(a.address);
+    await pass(1);
+    a.behaviour = "reject";
+    const patient = client({ maxAttempts: 6, random: () => 0.99 });
+    const again = watch(patient.call("Work.Do", 1));
+    await pass(1000); // four backoffs are over, and the fifth is longer than a look around
+    a.behaviour = "hold";
+    await pass(600);
+    assertEquals([a.came, a.held.length, again.state], [7, 2, "pending"]);
+    world.network.setFaults(a.address, { silent: true });
+    await pass(12_000);
+    for (const { error } of [dialled, again]) {
+      assertFailure(error, { code: "unavailable", message: "no sign of life" });
+    }
+    world.network.setFaults(a.address);
+    world.network.cut(a.address);
+  }));
+
 Deno.test("a server that has left the list, and is silent, is found out too", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], list, pass }) => {
     await xclient.call("Work.Do", 0);
