@@ -26,7 +26,6 @@ export interface LivenessOptions {
 
 /** What is known of one connection's silence. */
 interface Watch {
-  client: Client;
   heard: number;
   heardAtMs: number;
   askedAtMs: number;
@@ -40,7 +39,7 @@ export class Liveness {
   readonly #pongMs: number;
   readonly #deadMs: number;
   readonly #onStall: (member: Member) => void;
-  #watches = new Map<Member, Watch>();
+  #watches = new Map<Client, Watch>();
   #timer: Timer | undefined;
   #dueAtMs = 0;
 
@@ -84,38 +83,35 @@ export class Liveness {
     if (this.#fleet.closed) return;
     const nowMs = this.#clock.now();
     const lateMs = nowMs - this.#dueAtMs;
-    const watches = new Map<Member, Watch>();
+    const watches = new Map<Client, Watch>();
     for (const member of this.#fleet.all()) {
-      const { client } = member;
-      if (client === undefined) continue;
-      if (client.inFlight === 0) {
-        if (member.stalled) this.#resume(member); // all is answered, what was asked too
-        continue;
-      }
-      let watch = this.#watches.get(member);
-      if (watch?.client !== client) {
-        watch = { client, heard: client.heard, heardAtMs: nowMs, askedAtMs: Infinity };
-      }
-      watches.set(member, watch);
-      if (lateMs < this.#pongMs / 2) {
-        this.#look(member, watch, nowMs);
-      } else {
-        // It was we who stood still: what has been said meanwhile has not been read yet.
-        watch.heardAtMs += lateMs;
-        watch.askedAtMs += lateMs;
+      for (const client of member.clients) {
+        if (client.inFlight === 0) {
+          this.#resume(member, client); // all is answered, what was asked too
+          continue;
+        }
+        const watch = this.#watches.get(client) ??
+          { heard: client.heard, heardAtMs: nowMs, askedAtMs: Infinity };
+        watches.set(client, watch);
+        if (lateMs < this.#pongMs / 2) {
+          this.#look(member, client, watch, nowMs);
+        } else {
+          // It was we who stood still: what has been said meanwhile has not been read yet.
+          watch.heardAtMs += lateMs;
+          watch.askedAtMs += lateMs;
+        }
       }
     }
     this.#watches = watches;
     if (watches.size > 0) this.wake();
   };
 
-  #look(member: Member, watch: Watch, nowMs: number): void {
-    const { client } = watch;
+  #look(member: Member, client: Client, watch: Watch, nowMs: number): void {
     if (client.heard !== watch.heard) {
       watch.heard = client.heard;
       watch.heardAtMs = nowMs;
       watch.askedAtMs = Infinity;
-      if (member.stalled) this.#resume(member);
+      this.#resume(member, client);
       return;
     }
     const silentMs = nowMs - watch.heardAtMs;
@@ -126,14 +122,22 @@ export class Liveness {
     }
     if (silentMs >= this.#deadMs) {
       client.giveUp(`no sign of life for ${Math.round(silentMs)} ms`);
-    } else if (nowMs - watch.askedAtMs >= this.#pongMs && !member.stalled) {
+    } else if (nowMs - watch.askedAtMs >= this.#pongMs) {
+      this.#stall(member, client);
+    }
+  }
+
+  /** A connection that drains is passed over anyway, and says nothing of the one behind it. */
+  #stall(member: Member, client: Client): void {
+    if (client === member.client && !member.stalled) {
       member.stalled = true;
       this.#fleet.tell(member, "stalled");
       this.#onStall(member);
     }
   }
 
-  #resume(member: Member): void {
+  #resume(member: Member, client: Client): void {
+    if (client !== member.client || !member.stalled) return;
     member.stalled = false;
     this.#fleet.tell(member, "resumed");
   }

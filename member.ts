@@ -97,6 +97,11 @@ export class Member extends Load implements Candidate {
     return this.#client?.available ? this.#client : undefined;
   }
 
+  /** The connection and those before it whose last calls have not ended. */
+  get clients(): Iterable<Client> {
+    return this.#clients;
+  }
+
   /** Whether a call can be on its way to it at once, or behind a first dial. */
   isReachable(nowMs: number): boolean {
     if (this.#client !== undefined) return this.#client.available;

@@ -1,14 +1,15 @@
 /** Silent connections: asked for a sign of life, passed over, given up. */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Client } from "../client.ts";
-import { FakeClock } from "../testing.ts";
+import { MultiServerDiscovery } from "../discovery.ts";
 import type { Fleet } from "../fleet.ts";
 import { Liveness } from "../liveness.ts";
 import type { Member } from "../member.ts";
 import type { Settler } from "../pending.ts";
+import { FakeClock } from "../testing.ts";
+import { XClient } from "../xclient.ts";
 import { turn, watch, withNodes } from "./fleet_helpers.ts";
-import { assertFailure } from "./helpers.ts";
+import { assertFailure, inWorld, RawServer, settled } from "./helpers.ts";
 
 Deno.test("a half-open connection: doubted, passed over, its idempotent calls go elsewhere too", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], pass, events }) => {
@@ -179,6 +180,38 @@ Deno.test("a call that is sent long after it was made is watched too", () =>
     world.network.cut(a.address);
   }));
 
+Deno.test("a connection that drains is watched too, beside the one that follows it", () =>
+  inWorld(async ({ network, clock }) => {
+    const raw = await RawServer.listen(network, "memory@raw");
+    const events: string[] = [];
+    const xclient = new XClient(new MultiServerDiscovery([raw.address]), {
+      network,
+      clock,
+      onEvent: ({ type }) => events.push(type),
+    });
+    const first = watch(xclient.call("S.First"));
+    const before = await raw.accept();
+    await before.untilLines(2);
+    await before.write('{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n');
+    await settled();
+    const second = watch(xclient.call("S.Second"));
+    const after = await raw.accept();
+    await after.untilLines(2);
+    events.length = 0;
+    for (let n = 0; n < 24; n++) {
+      await clock.advance(500);
+      await after.reply(99, "a sign of life");
+    }
+    assertEquals(events, []); // the connection that lives is not doubted for the other
+    assertFailure(first.error, { code: "unavailable", message: "no sign of life for 10" });
+    assertEquals(second.state, "pending");
+    await after.reply(1, "second");
+    await settled();
+    assertEquals(second.value, "second");
+    await xclient.close();
+    await raw.close();
+  }));
+
 Deno.test("a server that has left the list, and is silent, is found out too", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], list, pass }) => {
     await xclient.call("Work.Do", 0);
@@ -208,7 +241,7 @@ function played(ping: ((settler: Settler) => boolean) | undefined) {
     },
     giveUp: (why: string) => told.push(why),
   };
-  const member = { client: client as unknown as Client, stalled: false } as unknown as Member;
+  const member = { client, clients: [client], stalled: false } as unknown as Member;
   const fleet = {
     closed: false,
     all: () => [member],
