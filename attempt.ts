@@ -9,7 +9,7 @@ import type { Client } from "./client.ts";
 import type { Clock, Deadlines, Expiring } from "./clock.ts";
 import type { RequestExtras } from "./codec.ts";
 import { RpcError } from "./errors.ts";
-import type { Fleet } from "./fleet.ts";
+import type { Fleet, JudgedCall } from "./fleet.ts";
 import type { Liveness } from "./liveness.ts";
 import type { InFlight, Outcome } from "./load.ts";
 import type { Member } from "./member.ts";
@@ -66,7 +66,7 @@ export class Later implements Expiring {
 }
 
 /** One try of a call at one server. */
-export class Try implements Settler, InFlight {
+export class Try implements Settler, JudgedCall {
   /** When it was sent. While there is no connection yet: when it began to wait for one. */
   startedAtMs = 0;
   older: InFlight | undefined;
@@ -96,6 +96,7 @@ export class Try implements Settler, InFlight {
     const { call, member } = this;
     const nowMs = call.context.fleet.nowMs();
     member.begin(this, nowMs);
+    if (member.trial === "next") member.trial = this;
     const { client } = member;
     if (client !== undefined) return this.#send(client);
     this.phase = "dial";
@@ -169,7 +170,7 @@ export class Try implements Settler, InFlight {
       outcome = "given_up";
     }
     member.end(this, nowMs, outcome);
-    fleet.judge(member, outcome, nowMs);
+    fleet.judge(this, outcome, nowMs);
     return true;
   }
 }

@@ -8,7 +8,7 @@
 import { parseAddress } from "./address.ts";
 import type { Discovery } from "./discovery.ts";
 import type { HealthOptions } from "./health.ts";
-import type { Outcome } from "./load.ts";
+import type { InFlight, Outcome } from "./load.ts";
 import { Member, type MemberEvent, type MemberHost } from "./member.ts";
 import type { ClientOptions } from "./client.ts";
 import { isSame } from "./server_list.ts";
@@ -39,6 +39,12 @@ export interface FleetOptions {
   nowMs(): number;
   /** Something has happened to a server. */
   tell(member: Member, event: MemberEvent, cause?: unknown): void;
+}
+
+/** A call to a server, as far as its end says something of the server. */
+export interface JudgedCall extends InFlight {
+  /** The server. */
+  readonly member: Member;
 }
 
 /** The servers, and which of them is to get a call. */
@@ -174,7 +180,7 @@ export class Fleet implements MemberHost {
       const fit = isFit(member, nowMs);
       if (member.isUnhealthy(nowMs) || !fit) amiss = true;
       if (!fit && member.isDialDue(nowMs)) member.connect().catch(() => {});
-      if (state === "trial" && fit && !member.onTrial) this.#trial = member;
+      if (state === "trial" && fit && member.trial === undefined) this.#trial = member;
     }
     this.#attendAtMs = amiss ? nowMs + ATTEND_EVERY_MS : Infinity;
     const best = amiss ? this.#bestOf(this.#candidates, nowMs) : this.#candidates;
@@ -188,19 +194,20 @@ export class Fleet implements MemberHost {
     const trial = this.#trial;
     if (trial === undefined) return undefined;
     this.#trial = undefined;
-    if (trial.onTrial || !isFit(trial, nowMs)) return undefined;
-    trial.onTrial = true;
+    if (trial.trial !== undefined || !isFit(trial, nowMs)) return undefined;
+    trial.trial = "next";
     return trial;
   }
 
   /**
    * A call to a server has ended.
    *
-   * @param member The server.
+   * @param call The call.
    * @param outcome How, as far as the server is concerned.
    * @param nowMs The present time.
    */
-  judge(member: Member, outcome: Outcome, nowMs: number): void {
+  judge(call: JudgedCall, outcome: Outcome, nowMs: number): void {
+    const { member } = call;
     if (outcome === "success") {
       member.isCondemned = false;
       if (member.health.succeed(nowMs)) this.tell(member, "restored");
@@ -209,7 +216,7 @@ export class Fleet implements MemberHost {
       if (member.client === undefined) member.hasLostCalls = true;
       else this.#fail(member, nowMs);
     }
-    member.onTrial = false;
+    if (member.trial === call) member.trial = undefined;
     if (member.inFlight === 0) member.idle();
   }
 

@@ -218,14 +218,16 @@ export class FleetCall implements TryOwner, Abortable {
     if (this.#settled) return;
     const { context, options, only } = this;
     context.budget.deposit();
-    const member = only ?? this.#pick();
-    if (member === undefined) return this.#settle(undefined, this.#noServers());
     try {
       checkCallOptions(options);
       this.#idempotent = options.idempotent ?? context.idempotent(this.serviceMethod);
     } catch (error) {
       return this.#settle(undefined, error); // they may be wrong, or the caller's own test fail
     }
+    if (this.#settled) return; // by the caller's own test
+    // Only now: who is picked for a trial gets no other call until that has ended.
+    const member = only ?? this.#pick();
+    if (member === undefined) return this.#settle(undefined, this.#noServers());
     if ((options.failMode ?? context.failMode) === FailMode.Failbackup) this.#hedgeLater();
     this.#try(member, only === undefined ? context.policy : "fan-out");
   }

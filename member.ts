@@ -9,7 +9,7 @@ import type { Endpoint } from "./address.ts";
 import { type Client, type ClientOptions, dial } from "./client.ts";
 import { RpcError } from "./errors.ts";
 import { Health, type HealthOptions } from "./health.ts";
-import { Load } from "./load.ts";
+import { type InFlight, Load } from "./load.ts";
 import { redialMs } from "./retry.ts";
 import type { Candidate, Random } from "./selector.ts";
 
@@ -50,8 +50,8 @@ export class Member extends Load implements Candidate {
   endpoint: Endpoint;
   /** Whether its calls have been failing. */
   readonly health: Health;
-  /** Whether a call is on its way that decides whether it is let back in. */
-  onTrial = false;
+  /** The call that decides whether it is let back in: on its way, or the next one to begin. */
+  trial: InFlight | "next" | undefined;
   /** Whether it ought to be left out, but too many are already. */
   isCondemned = false;
   /** Whether the connection that is being lost takes calls along. */

@@ -189,6 +189,51 @@ Deno.test("a trial that is given up is followed by another", () =>
     assertEquals([a.came > 6, states(xclient)[0]], [true, "healthy"]);
   }));
 
+Deno.test("a call that can't be made takes no trial away", () =>
+  withNodes(3, async ({ client, nodes: [a], pass }) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const xclient = client({
+      idempotent: (name) => {
+        if (name === "Work.Throws") throw new Error("the caller's own");
+        if (name === "Work.Aborts") controller.abort("given up");
+        return false;
+      },
+    });
+    a.behaviour = "broken";
+    await who(xclient, 15);
+    assertEquals(states(xclient)[0], "ejected");
+    await pass(10_100);
+    a.behaviour = "echo";
+    await failure(xclient.call("Work.Do", 1, { maxAttempts: NaN }));
+    await failure(xclient.call("Work.Throws"));
+    await failure(xclient.call("Work.Aborts", 1, { signal }));
+    assertEquals([await who(xclient, 1), states(xclient)[0]], ["a", "healthy"]);
+  }));
+
+Deno.test("a trial is over when it has ended itself, not when another call there has", () =>
+  withNodes(3, async ({ xclient, nodes: [a], pass }) => {
+    a.behaviour = "hold";
+    const controller = new AbortController();
+    const { signal } = controller;
+    const old = failure(xclient.call("Work.Do", "old", { signal }));
+    await turn();
+    a.behaviour = "broken";
+    await who(xclient, 17);
+    assertEquals([a.came, states(xclient)[0]], [6, "ejected"]);
+    await pass(10_100);
+    a.behaviour = "hold";
+    const trial = xclient.call("Work.Do", "trial");
+    await turn();
+    controller.abort();
+    await old;
+    await pass(200);
+    assertEquals([(await who(xclient, 4)).includes("a"), a.came], [false, 7]);
+    a.held[1].resolve("a");
+    await trial;
+    assertEquals(states(xclient)[0], "healthy");
+  }, { liveness: { silenceMs: Infinity } }));
+
 Deno.test("never more than a tenth is left out, though one may always be", () =>
   withNodes(20, async ({ xclient, nodes }) => {
     for (const node of nodes.slice(0, 6)) node.behaviour = "reject";
