@@ -71,6 +71,7 @@ export class Try implements Settler, JudgedCall {
   startedAtMs = 0;
   older: InFlight | undefined;
   newer: InFlight | undefined;
+  client: Client | undefined;
   /** How far it has come. */
   phase: "dial" | "call" = "call";
   /** What it ended with, unless it succeeded. */
@@ -137,6 +138,7 @@ export class Try implements Settler, JudgedCall {
 
   #send(client: Client): void {
     if (this.#patience !== undefined) this.call.context.deadlines.remove(this.#patience);
+    this.client = client;
     const { serviceMethod, args } = this.call;
     this.call.context.liveness.wake();
     this.#pending = client.send(serviceMethod, args, this.call.extras(), this);

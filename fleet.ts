@@ -10,7 +10,7 @@ import type { Discovery } from "./discovery.ts";
 import type { HealthOptions } from "./health.ts";
 import type { InFlight, Outcome } from "./load.ts";
 import { Member, type MemberEvent, type MemberHost } from "./member.ts";
-import type { ClientOptions } from "./client.ts";
+import type { Client, ClientOptions } from "./client.ts";
 import { isSame } from "./server_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "./selector.ts";
 
@@ -45,6 +45,8 @@ export interface FleetOptions {
 export interface JudgedCall extends InFlight {
   /** The server. */
   readonly member: Member;
+  /** The connection that it was sent on, if it was. */
+  readonly client: Client | undefined;
 }
 
 /** The servers, and which of them is to get a call. */
@@ -212,9 +214,10 @@ export class Fleet implements MemberHost {
       member.isCondemned = false;
       if (member.health.succeed(nowMs)) this.tell(member, "restored");
     } else if (outcome === "failure") {
-      // All the calls that a lost connection takes along are one failure.
-      if (member.client === undefined) member.hasLostCalls = true;
-      else this.#fail(member, nowMs);
+      // All the calls that a lost connection takes along are one failure; none, if another
+      // connection has followed it: they say nothing of the process that is there now.
+      if (call.client?.available) this.#fail(member, nowMs);
+      else if (member.client === undefined) member.hasLostCalls = true;
     }
     if (member.trial === call) member.trial = undefined;
     if (member.inFlight === 0) member.idle();

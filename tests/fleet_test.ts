@@ -6,7 +6,15 @@ import { RpcError } from "../errors.ts";
 import { type Candidate, SelectMode, type Selector } from "../selector.ts";
 import { XClient } from "../xclient.ts";
 import { type Node, turn, watch, withNodes } from "./fleet_helpers.ts";
-import { assertFails, assertFailure, between, failure, inWorld, seeded } from "./helpers.ts";
+import {
+  assertFails,
+  assertFailure,
+  between,
+  failure,
+  inWorld,
+  RawServer,
+  seeded,
+} from "./helpers.ts";
 
 /** Makes so many calls, one after the other, and says who answered. */
 async function who(xclient: XClient, calls: number): Promise<string> {
@@ -301,6 +309,28 @@ Deno.test("a lost connection is one failure, however many calls it takes along",
     assertEquals(xclient.endpoints()[0].failures, 20);
     for (const end of b.held) end.resolve("b");
     await Promise.all(calls);
+  }));
+
+Deno.test("the calls that a draining connection loses are no failures of who has followed it", () =>
+  inWorld(async ({ network, clock }) => {
+    const raw = await RawServer.listen(network, "memory@raw");
+    const current = [raw.address];
+    const xclient = new XClient(source({ current }), { network, clock });
+    const lost = Array.from({ length: 10 }, () => failure(xclient.call("S.Old")));
+    const before = await raw.accept();
+    await before.untilLines(20);
+    await before.write('{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n');
+    await turn();
+    const next = xclient.call("S.New");
+    const after = await raw.accept();
+    await after.untilLines(2);
+    before.close();
+    await Promise.all(lost);
+    assertEquals(states(xclient)[0], "healthy");
+    await after.reply(1, "new");
+    assertEquals(await next, "new");
+    await xclient.close();
+    await raw.close();
   }));
 
 Deno.test("a server that crashes at every call is let alone, then left out", () =>
