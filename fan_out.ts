@@ -6,9 +6,10 @@
  */
 
 import { deadline } from "@std/async/deadline";
-import type { Abortable, AbortListeners } from "./abort.ts";
+import type { Abortable } from "./abort.ts";
+import { Later } from "./attempt.ts";
 import { type Attempt, errorText, type Execution, RpcError, TimeoutError } from "./errors.ts";
-import type { FleetCallOptions } from "./fleet_call.ts";
+import type { FleetCallContext, FleetCallOptions } from "./fleet_call.ts";
 import type { Member } from "./member.ts";
 import { atLeast } from "./ranges.ts";
 import { FailMode } from "./retry.ts";
@@ -52,14 +53,54 @@ export type CallMember = (member: Member, options: FleetCallOptions) => Promise<
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/**
+ * Waits for discovery, but no longer than the call may take, and not if it is
+ * given up or the client is closed.
+ *
+ * @param update What discovery is asked for.
+ * @param serviceMethod For messages.
+ * @param options Time and signal of the call.
+ * @param context What all calls of the `XClient` share.
+ * @throws What ended the waiting.
+ */
+export async function untilListed(
+  update: Promise<void>,
+  serviceMethod: string,
+  { signal, timeoutMs = Infinity }: CallOptions,
+  { clock, deadlines, signals, waiting }: FleetCallContext,
+): Promise<void> {
+  const details = { serviceMethod, execution: "not_sent" } as const;
+  const over = new AbortController();
+  const wait = {
+    abort: (reason: unknown) => over.abort(reason),
+    close: () =>
+      over.abort(new RpcError("canceled", `${serviceMethod}: the client is closed`, details)),
+  };
+  const late = new Later(clock.now() + timeoutMs, () => {
+    const message = `${serviceMethod}: discovery has named no servers within ${timeoutMs} ms`;
+    over.abort(new TimeoutError(message, details));
+  });
+  if (timeoutMs < Infinity) deadlines.add(late);
+  if (signal !== undefined) signals.add(signal, wait);
+  waiting.add(wait);
+  try {
+    await deadline(update, Infinity, { signal: over.signal });
+  } finally {
+    deadlines.remove(late);
+    if (signal !== undefined) signals.remove(signal, wait);
+    waiting.delete(wait);
+  }
+}
+
 /** A call to many servers, made of calls to each. */
 export class FanOut<T> implements Abortable {
   readonly #members: readonly Member[];
   readonly #callMember: CallMember;
   readonly #options: FanOutOptions;
   readonly #serviceMethod: string;
-  readonly #nowMs: () => number;
-  readonly #signals: AbortListeners;
+  readonly #context: FleetCallContext;
+  /** What is left of the options' `timeoutMs`. */
+  readonly #leftMs: number;
   /** The caller has given it up. */
   readonly #aborted = new AbortController();
   /** Nothing more is to come of it: given up, failed, or enough. */
@@ -70,8 +111,8 @@ export class FanOut<T> implements Abortable {
    * @param serviceMethod For messages.
    * @param callMember Calls one of them.
    * @param options Quorum, time and metadata.
-   * @param nowMs The present time, in milliseconds.
-   * @param signals The callers' signals.
+   * @param context What all calls of the `XClient` share.
+   * @param startedAtMs Since when the time counts.
    * @throws {RangeError} If the quorum can't be reached, the concurrency is no
    * positive number, or `timeoutMs` is none.
    */
@@ -80,10 +121,10 @@ export class FanOut<T> implements Abortable {
     serviceMethod: string,
     callMember: CallMember,
     options: FanOutOptions,
-    nowMs: () => number,
-    signals: AbortListeners,
+    context: FleetCallContext,
+    startedAtMs: number,
   ) {
-    const { quorum = 1, concurrency = 1, timeoutMs } = options;
+    const { quorum = 1, concurrency = 1, timeoutMs = Infinity } = options;
     if (!(quorum >= 1 && quorum <= members.length)) {
       throw new RangeError(`quorum ${quorum} of ${members.length} servers can't be reached`);
     }
@@ -93,19 +134,19 @@ export class FanOut<T> implements Abortable {
     this.#serviceMethod = serviceMethod;
     this.#callMember = callMember;
     this.#options = options;
-    this.#nowMs = nowMs;
-    this.#signals = signals;
+    this.#context = context;
+    this.#leftMs = timeoutMs - (context.fleet.nowMs() - startedAtMs);
   }
 
   /**
    * Waits for a quorum of successes; what is left is cancelled.
    *
-   * @param defaultQuorum How many, if the options do not say.
+   * @param defaultQuorum How many, if the options do not say. Default: all.
    * @returns The reply that came first.
    * @throws The first failure, where all must succeed; {@linkcode RpcError}
    * with all failures otherwise, when too many have failed.
    */
-  async quorum(defaultQuorum: number): Promise<T> {
+  async quorum(defaultQuorum = this.#members.length): Promise<T> {
     const { quorum = defaultQuorum, timeoutMs = Infinity } = this.#options;
     const replies: T[] = [];
     const failures: Attempt[] = [];
@@ -126,7 +167,7 @@ export class FanOut<T> implements Abortable {
     try {
       // Not what cancels the rest: that also happens when there is enough.
       const { signal } = this.#aborted;
-      await deadline(enough, timerMs(timeoutMs), { signal });
+      await deadline(enough, timerMs(this.#leftMs), { signal });
       return replies[0];
     } catch (error) {
       if (this.#aborted.signal.aborted) throw this.#aborted.signal.reason;
@@ -140,7 +181,7 @@ export class FanOut<T> implements Abortable {
    * cancels what is left.
    */
   async *receipts(): AsyncGenerator<Receipt<T>> {
-    const { quorum = Infinity, timeoutMs = Infinity } = this.#options;
+    const { quorum = Infinity } = this.#options;
     const arrived: Receipt<T>[] = [];
     let wake = () => {};
     let over = false;
@@ -151,7 +192,7 @@ export class FanOut<T> implements Abortable {
       return receipt.ok && ++successes >= quorum;
     });
     // A deadline or an abort ends each call that is left, and so comes as receipts.
-    const watched = deadline(all, timerMs(timeoutMs), { signal: this.#linked.signal })
+    const watched = deadline(all, timerMs(this.#leftMs), { signal: this.#linked.signal })
       .catch((error) => {
         this.#end(error);
         return all;
@@ -182,10 +223,10 @@ export class FanOut<T> implements Abortable {
    * @param tell Returns whether that is enough. What it throws ends the rest too.
    */
   #run(tell: (receipt: Receipt<T>) => boolean): Promise<void> {
-    const { signal, timeoutMs, serverTimeoutMs = timeoutMs, meta, schema, concurrency } =
-      this.#options;
+    const { signal, serverTimeoutMs = this.#leftMs, meta, schema, concurrency } = this.#options;
+    const { fleet, signals } = this.#context;
     if (signal?.aborted) this.abort(signal.reason);
-    else if (signal !== undefined) this.#signals.add(signal, this);
+    else if (signal !== undefined) signals.add(signal, this);
     const options: FleetCallOptions = {
       signal: this.#linked.signal,
       timeoutMs: serverTimeoutMs,
@@ -212,8 +253,8 @@ export class FanOut<T> implements Abortable {
       while (next < this.#members.length && !enough) {
         const member = this.#members[next++];
         const { address } = member;
-        const startedAtMs = this.#nowMs();
-        const elapsed = () => this.#nowMs() - startedAtMs;
+        const startedAtMs = fleet.nowMs();
+        const elapsed = () => fleet.nowMs() - startedAtMs;
         await this.#callMember(member, options).then(
           (reply) => settle({ address, ok: true, reply: reply as T, elapsedMs: elapsed() }),
           (error) => settle({ address, ok: false, error, elapsedMs: elapsed() }),
@@ -223,7 +264,7 @@ export class FanOut<T> implements Abortable {
     const workers = Math.min(concurrency ?? Infinity, this.#members.length);
     return Promise.all(Array.from({ length: workers }, work))
       .then(() => {})
-      .finally(() => signal && this.#signals.remove(signal, this));
+      .finally(() => signal && signals.remove(signal, this));
   }
 
   abort(reason: unknown): void {

@@ -42,8 +42,8 @@ export interface FleetCallOptions extends CallOptions {
 
 /** What all calls of one `XClient` share. */
 export interface FleetCallContext extends TryContext {
-  /** Calls that no server has: behind a backoff, or while discovery is asked. */
-  readonly waiting: Set<FleetCall>;
+  /** What no server has: behind a backoff, or while discovery is asked. */
+  readonly waiting: Set<{ close(): void }>;
   /** The callers' signals. */
   readonly signals: AbortListeners;
   /** Where backoff takes chance from. */

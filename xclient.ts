@@ -13,7 +13,7 @@ import { Deadlines, systemClock, TurnClock } from "./clock.ts";
 import type { Discovery } from "./discovery.ts";
 import { noServers } from "./server_list.ts";
 import { RpcError } from "./errors.ts";
-import { FanOut, type FanOutOptions, type Receipt } from "./fan_out.ts";
+import { FanOut, type FanOutOptions, type Receipt, untilListed } from "./fan_out.ts";
 import { Fleet } from "./fleet.ts";
 import { FleetCall, type FleetCallContext, type FleetCallOptions } from "./fleet_call.ts";
 import { healthOptions } from "./health.ts";
@@ -204,9 +204,8 @@ export class XClient implements AsyncDisposable {
     args?: unknown,
     options: FanOutOptions = {},
   ): Promise<T> {
-    options.signal?.throwIfAborted();
-    const members = await this.#all();
-    return this.#fanOut<T>(members, serviceMethod, args, options).quorum(members.length);
+    const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
+    return fanOut.quorum();
   }
 
   /**
@@ -232,9 +231,8 @@ export class XClient implements AsyncDisposable {
     args?: unknown,
     options: FanOutOptions = {},
   ): Promise<T> {
-    options.signal?.throwIfAborted();
-    const members = await this.#all();
-    return this.#fanOut<T>(members, serviceMethod, args, options).quorum(1);
+    const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
+    return fanOut.quorum(1);
   }
 
   /**
@@ -259,9 +257,8 @@ export class XClient implements AsyncDisposable {
     args?: unknown,
     options: FanOutOptions = {},
   ): AsyncGenerator<Receipt<T>> {
-    options.signal?.throwIfAborted();
-    const members = await this.#all();
-    yield* this.#fanOut<T>(members, serviceMethod, args, options).receipts();
+    const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
+    yield* fanOut.receipts();
   }
 
   /**
@@ -325,27 +322,25 @@ export class XClient implements AsyncDisposable {
     });
   }
 
-  async #all(): Promise<readonly Member[]> {
-    await this.#fleet.update();
-    const { members, closed } = this.#fleet;
-    if (closed) throw new RpcError("canceled", "the client is closed", { execution: "not_sent" });
-    if (members.length === 0) throw noServers();
-    return members;
-  }
-
-  #fanOut<T>(
-    members: readonly Member[],
+  async #fanOut<T>(
     serviceMethod: string,
     args: unknown,
     options: FanOutOptions,
-  ): FanOut<T> {
+  ): Promise<FanOut<T>> {
+    options.signal?.throwIfAborted();
+    const startedAtMs = this.#fleet.nowMs();
+    const update = this.#fleet.update();
+    if (update !== undefined) await untilListed(update, serviceMethod, options, this.#context);
+    const { members, closed } = this.#fleet;
+    if (closed) throw new RpcError("canceled", "the client is closed", { execution: "not_sent" });
+    if (members.length === 0) throw noServers();
     return new FanOut<T>(
       members,
       serviceMethod,
       (member, callOptions) => this.#call(serviceMethod, args, callOptions, member),
       options,
-      () => this.#fleet.nowMs(),
-      this.#context.signals,
+      this.#context,
+      startedAtMs,
     );
   }
 }

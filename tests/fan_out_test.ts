@@ -3,9 +3,9 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RpcError, TimeoutError } from "../errors.ts";
 import type { FanOutOptions, Receipt } from "../fan_out.ts";
-import { type Node, story, turn, watch, withNodes } from "./fleet_helpers.ts";
-import { assertFails, assertFailure, failure } from "./helpers.ts";
-import type { XClient } from "../xclient.ts";
+import { XClient } from "../xclient.ts";
+import { type Node, source, story, turn, watch, withNodes } from "./fleet_helpers.ts";
+import { assertFails, assertFailure, deferred, failure } from "./helpers.ts";
 
 /** A receipt in short: `a replied`. */
 function short(receipt: Receipt<unknown>): string {
@@ -323,6 +323,55 @@ Deno.test("a client that is closed meanwhile ends them", () =>
     await xclient.close();
     for (const outcome of outcomes) assertFailure(await outcome, { code: "canceled" });
     assertEquals(await all, ["a canceled", "b canceled"]);
+  }));
+
+Deno.test("while discovery is asked, deadline, signal and close count already", () =>
+  withNodes(1, async ({ world, pass }) => {
+    const { network, clock } = world;
+    const answer = deferred<string[]>();
+    const discovery = source({ getAll: () => answer.promise });
+    const xclient = new XClient(discovery, { network, clock });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const each = (options: FanOutOptions) => [
+      failure(xclient.broadcast("Work.Do", 1, options)),
+      failure(xclient.fork("Work.Do", 1, options)),
+      failure(receipts(xclient, options)),
+    ];
+    const late = each({ timeoutMs: 100 });
+    const aborted = each({ signal });
+    const rest = each({ timeoutMs: 60_000, signal: new AbortController().signal });
+    await pass(100);
+    for (const error of late) {
+      const serviceMethod = "Work.Do";
+      assertFailure(await error, { code: "TimeoutError", execution: "not_sent", serviceMethod });
+    }
+    controller.abort("enough");
+    for (const error of aborted) assertEquals(await error, "enough");
+    await xclient.close();
+    for (const error of rest) {
+      assertFailure(await error, { code: "canceled", execution: "not_sent" });
+    }
+    assertEquals(clock.timers, 0);
+    answer.resolve([]);
+  }));
+
+Deno.test("the time that discovery takes is part of the time for all", () =>
+  withNodes(1, async ({ world, pass, nodes: [a] }) => {
+    const { network, clock } = world;
+    const answer = deferred<string[]>();
+    const discovery = source({ getAll: () => answer.promise });
+    const xclient = new XClient(discovery, { network, clock });
+    hold([a]);
+    const call = failure(xclient.broadcast("Work.Do", 1, { timeoutMs: 1000 }));
+    await pass(700);
+    answer.resolve([a.address]);
+    await turn();
+    assertEquals([a.came, Math.round(a.leftMs[0]!)], [1, 300]);
+    await pass(300);
+    const message = "no reply within 1000 ms from memory@a";
+    assertFailure(await call, { code: "TimeoutError", message });
+    await xclient.close();
   }));
 
 Deno.test("a server that is left out, or that nobody can reach, is asked all the same", () =>

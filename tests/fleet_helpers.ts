@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers";
 import { assertEquals } from "@std/assert";
 import type { Attempt } from "../errors.ts";
 import { RpcError, TimeoutError } from "../errors.ts";
-import { MultiServerDiscovery } from "../discovery.ts";
+import { type Discovery, MultiServerDiscovery } from "../discovery.ts";
 import { SelectMode } from "../selector.ts";
 import type { CallContext } from "../server.ts";
 import { XClient } from "../xclient.ts";
@@ -131,6 +131,17 @@ export function withNodes(
     assertEquals(world.clock.timers, 0, "timers are left by the client");
     for (const { address } of nodes) assertEquals(world.network.connections(address), 0, address);
   }, worldOptions);
+}
+
+/** A source that a test plays by hand. */
+export function source(methods: Partial<Discovery>): Discovery {
+  return {
+    refresh: () => Promise.resolve(),
+    update: () => Promise.resolve(),
+    get: () => Promise.reject(new Error("not asked for")),
+    getAll: () => Promise.resolve([]),
+    ...methods,
+  };
 }
 
 /** What became of a promise, for looking at it without waiting. */

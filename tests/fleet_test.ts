@@ -1,11 +1,10 @@
 /** Who is picked: who can be reached, who is in health, who is listed. */
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import type { Discovery } from "../discovery.ts";
 import { RpcError } from "../errors.ts";
 import { type Candidate, SelectMode, type Selector } from "../selector.ts";
 import { XClient } from "../xclient.ts";
-import { type Node, turn, watch, withNodes } from "./fleet_helpers.ts";
+import { type Node, source, turn, watch, withNodes } from "./fleet_helpers.ts";
 import {
   assertFails,
   assertFailure,
@@ -386,17 +385,6 @@ Deno.test("a timeout is the fault of who had the time, not of who came late", ()
   }, { liveness: { silenceMs: Infinity } }));
 
 // The list.
-
-/** A source that a test plays by hand. */
-function source(methods: Partial<Discovery>): Discovery {
-  return {
-    refresh: () => Promise.resolve(),
-    update: () => Promise.resolve(),
-    get: () => Promise.reject(new Error("not asked for")),
-    getAll: () => Promise.resolve([]),
-    ...methods,
-  };
-}
 
 const listed = (xclient: XClient) => xclient.endpoints().map(({ address }) => address.at(-1));
 

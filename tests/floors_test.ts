@@ -237,6 +237,7 @@ Deno.test("no module is over 300 lines without a reason", () => {
     codec_json: "both halves of one format",
     codec_jsonrpc: "both halves of one format",
     discovery_source: "one class, with its documentation",
+    fan_out: "one class, and what it waits for",
     fleet: "one class, whose lists belong together",
     fleet_call: "one class, whose states belong together",
     gob_decoder: "one class, with its documentation",
