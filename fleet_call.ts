@@ -354,9 +354,11 @@ export class FleetCall implements TryOwner, Abortable {
 
   #settle(value: unknown, error: unknown): void {
     if (this.#settled) return;
+    // Copies that still run are given this error too, but it is not what became of them.
+    const execution = isOurs(error) ? this.#execution(error.execution) : "unknown";
     this.#end(error);
     if (error === undefined) this.settler.resolve(value);
-    else this.settler.reject(this.#withStory(error));
+    else this.settler.reject(isOurs(error) ? this.#withStory(error, execution) : error);
   }
 
   /** Leaves nothing behind. */
@@ -400,8 +402,7 @@ export class FleetCall implements TryOwner, Abortable {
    * The error, naming the method and telling every try that was made: a copy,
    * since the last of the tries tells it too, and it may be another's.
    */
-  #withStory(error: unknown): unknown {
-    if (!(error instanceof RpcError || error instanceof TimeoutError)) return error;
+  #withStory(error: RpcError | TimeoutError, execution: Execution): RpcError | TimeoutError {
     const { serviceMethod } = this;
     const { message, address } = error;
     const attempts: readonly Attempt[] = this.#tries.map((one) => ({
@@ -411,7 +412,6 @@ export class FleetCall implements TryOwner, Abortable {
       why: one.why,
       error: one.error,
     }));
-    const execution = this.#execution(error.execution);
     const details = { address, serviceMethod, execution, attempts };
     if (error instanceof TimeoutError) return new TimeoutError(message, details);
     return new RpcError(
@@ -420,4 +420,9 @@ export class FleetCall implements TryOwner, Abortable {
       error.cause === undefined ? details : { ...details, cause: error.cause },
     );
   }
+}
+
+/** Whether an error says what became of a call: the caller's own do not. */
+function isOurs(error: unknown): error is RpcError | TimeoutError {
+  return error instanceof RpcError || error instanceof TimeoutError;
 }

@@ -5,6 +5,7 @@ import { RpcError, type TimeoutError } from "../errors.ts";
 import type { FleetCallOptions } from "../fleet_call.ts";
 import { FailMode } from "../retry.ts";
 import { SelectMode } from "../selector.ts";
+import type { CallContext } from "../server.ts";
 import { type Case, type Node, story, turn, watch, withNodes } from "./fleet_helpers.ts";
 import { assertFailure, between, failure, seeded } from "./helpers.ts";
 
@@ -440,6 +441,20 @@ Deno.test("an answer is an answer, also if it is an error and a copy is on its w
     await turn();
     assertFailure(outcome.error, { code: "unknown", execution: "answered", address: b.address });
     assertEquals(a.aborted, 1);
+  }));
+
+Deno.test("what is certain about one copy is not what is certain about the call", () =>
+  withNodes(2, async ({ xclient, nodes: [a, b], pass }) => {
+    a.site.server.register("Shard", { Get: () => new Promise(() => {}) });
+    b.site.server.register("Shard", {
+      Get: (_: unknown, context: CallContext) => {
+        throw context.reject("it is not here", "invalid_argument");
+      },
+    });
+    const outcome = watch(xclient.call("Shard.Get", 1, { ...backup, hedgeAfterMs: 10 }));
+    await pass(10);
+    assertFailure(outcome.error, { code: "invalid_argument", execution: "unknown" });
+    assertEquals(story(outcome.error).length, 2);
   }));
 
 // Dials.
