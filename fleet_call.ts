@@ -118,6 +118,7 @@ export class FleetCall implements TryOwner, Abortable {
       update?.catch(() => {}); // nobody waits for it
       return this.settler.reject(signal?.aborted ? signal.reason : this.#tooLate(timeoutMs));
     }
+    if (context.fleet.closed) return this.close(); // nothing may wait any more
     if (signal !== undefined) context.signals.add(signal, this);
     if (timeoutMs < Infinity) this.#setDeadline(timeoutMs);
     if (update === undefined) return this.#begin();

@@ -325,6 +325,17 @@ Deno.test("a client that is closed meanwhile ends them", () =>
     assertEquals(await all, ["a canceled", "b canceled"]);
   }));
 
+Deno.test("a client that is closed meanwhile asks no further server, and waits for none", () =>
+  withNodes(20, async ({ client, nodes, world }) => {
+    hold(nodes);
+    const xclient = client({});
+    const all = receipts(xclient, { concurrency: 1, serverTimeoutMs: 60_000 });
+    await turn();
+    await xclient.close();
+    assertEquals(await all, nodes.map(({ name }) => `${name} canceled`));
+    assertEquals([came(nodes.slice(0, 2)), world.clock.timers], [[1, 0], 0]);
+  }));
+
 Deno.test("while discovery is asked, deadline, signal and close count already", () =>
   withNodes(1, async ({ world, pass }) => {
     const { network, clock } = world;

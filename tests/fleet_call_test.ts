@@ -232,6 +232,15 @@ Deno.test("a client that is closed ends calls that wait for another round", () =
     }
   }));
 
+Deno.test("a call on a client that is closed leaves no timer behind", () =>
+  withNodes(1, async ({ client, world }) => {
+    const xclient = client({});
+    await xclient.close();
+    const error = await failure(xclient.call("Work.Do", 1, { timeoutMs: 60_000 }));
+    assertFailure(error, { code: "canceled", execution: "not_sent", serviceMethod: "Work.Do" });
+    assertEquals(world.clock.timers, 0);
+  }));
+
 Deno.test("no more tries than the budget allows: a fifth of the calls and ten", () =>
   withNodes(3, async ({ xclient, nodes }) => {
     for (const node of nodes) node.behaviour = "reject";
