@@ -162,6 +162,7 @@ export class FleetCall implements TryOwner, Abortable {
   failed(one: Try, error: unknown): void {
     if (this.#settled) return;
     if (!this.#mayRepeat(error)) return this.#settle(undefined, error);
+    if (this.#isWaiting) return; // for its next try
     const copies = this.#tries.filter((other) => !other.over);
     if (copies.some((copy) => !copy.member.stalled)) return; // it may yet be answered
     const { failMode = this.context.failMode } = this.options;
@@ -202,6 +203,7 @@ export class FleetCall implements TryOwner, Abortable {
   /** A server gives no sign of life: a copy elsewhere, if that does no harm. */
   stalled(one: Try): void {
     if (this.#settled || one.over || !this.#mayMove || !this.#idempotent) return;
+    if (this.#isWaiting) return; // for its next try
     if (this.#tries.some((other) => !other.over && !other.member.stalled)) return;
     const next = this.#pickOther();
     if (next !== undefined && !next.stalled && this.#mayTry()) this.#try(next, "stalled");

@@ -113,6 +113,32 @@ Deno.test("at most maxAttempts, three unless said otherwise", () =>
     assertEquals(story(await failure(two.call("Work.Do", 1, { maxAttempts: 3 }))).length, 3);
   }));
 
+Deno.test("a stalled copy that fails during a backoff brings on no try beside the one to come", () =>
+  withNodes(2, async ({ client, world, nodes: [a, b], pass }) => {
+    const xclient = client({
+      mode: { pick: ([first]) => first },
+      random: () => 0.99,
+      liveness: { silenceMs: 100, pongMs: 100 },
+    });
+    a.behaviour = "hold";
+    const outcome = watch(xclient.call("Work.Do", 1, { idempotent: true }));
+    await turn();
+    world.network.setFaults(a.address, { silent: true });
+    b.behaviour = "reject";
+    await pass(300); // the copy has been turned away
+    assertEquals([a.came, b.came], [1, 1]);
+    a.behaviour = b.behaviour = "hold";
+    world.network.setFaults(a.address);
+    world.network.cut(a.address);
+    await turn();
+    assertEquals([a.came, b.came], [1, 1]);
+    await pass(100);
+    assertEquals(a.came + b.came, 3);
+    for (const { held } of [a, b]) for (const end of held) end.resolve("done");
+    await turn();
+    assertEquals(outcome.value, "done");
+  }));
+
 Deno.test("one server alone is tried again after a backoff", () =>
   withNodes(1, async ({ xclient, nodes: [a], pass }) => {
     a.behaviour = "reject";
