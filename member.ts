@@ -7,7 +7,7 @@
 
 import type { Endpoint } from "./address.ts";
 import { type Client, type ClientOptions, dial } from "./client.ts";
-import { RpcError } from "./errors.ts";
+import { type RpcCode, RpcError } from "./errors.ts";
 import { Health, type HealthOptions } from "./health.ts";
 import { type InFlight, Load } from "./load.ts";
 import { redialMs } from "./retry.ts";
@@ -207,6 +207,8 @@ export class Member extends Load implements Candidate {
    */
   async leave(): Promise<void> {
     if (this.inFlight > 0) await new Promise<void>((resolve) => this.#left = resolve);
+    // Calls may come nevertheless: those that were between two tries, or have chosen it before.
+    this.#over ??= this.#ending("unavailable", "the server has left the list");
     await this.close();
   }
 
@@ -217,13 +219,14 @@ export class Member extends Load implements Candidate {
    * @returns Resolves when both are over.
    */
   async close(graceMs = 0): Promise<void> {
-    const { address } = this;
-    this.#over ??= new RpcError("canceled", `${address}: the client was closed while it dialled`, {
-      address,
-      execution: "not_sent",
-    });
+    this.#over ??= this.#ending("canceled", "the client was closed while it dialled");
     this.#giveUp?.abort(this.#over);
     await Promise.all([...this.#clients].map((client) => client.close({ graceMs })));
     await this.#dialing?.catch(() => {});
+  }
+
+  #ending(code: RpcCode, why: string): RpcError {
+    const { address } = this;
+    return new RpcError(code, `${address}: ${why}`, { address, execution: "not_sent" });
   }
 }

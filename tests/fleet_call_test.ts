@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RpcError, type TimeoutError } from "../errors.ts";
 import type { FleetCallOptions } from "../fleet_call.ts";
 import { FailMode } from "../retry.ts";
-import { SelectMode } from "../selector.ts";
+import { SelectMode, type Selector } from "../selector.ts";
 import type { CallContext } from "../server.ts";
 import { type Case, type Node, story, turn, watch, withNodes } from "./fleet_helpers.ts";
 import { assertFailure, between, failure, seeded } from "./helpers.ts";
@@ -137,6 +137,20 @@ Deno.test("a stalled copy that fails during a backoff brings on no try beside th
     for (const { held } of [a, b]) for (const end of held) end.resolve("done");
     await turn();
     assertEquals(outcome.value, "done");
+  }));
+
+Deno.test("a server that has left the list during a backoff is not the client's own close", () =>
+  withNodes(2, async ({ client, nodes: [a, b], list, pass }) => {
+    const mode: Selector = { pick: ([first]) => first };
+    const xclient = client({ mode, random: () => 0.99, failMode: FailMode.Failtry });
+    a.behaviour = "reject";
+    const outcome = watch(xclient.call("Work.Do", 1));
+    await turn();
+    await list([b]);
+    await pass(1000);
+    const error = { code: "unavailable", execution: "rejected", address: a.address } as const;
+    assertFailure(outcome.error, { ...error, message: "the server has left the list" });
+    assertEquals(a.came, 1);
   }));
 
 Deno.test("one server alone is tried again after a backoff", () =>

@@ -56,6 +56,9 @@ Deno.test("a member that leaves waits for its calls, also those that only wait f
     member.idle();
     await leaving;
     assert(!client.available);
+    const message = "the server has left the list";
+    const wanted = { code: "unavailable", execution: "not_sent", address, message } as const;
+    assertFailure(await failure(member.connect()), wanted);
   }));
 
 Deno.test("a member that is closed while it dials tells who waits, and opens nothing", () =>
