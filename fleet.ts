@@ -244,7 +244,7 @@ export class Fleet implements MemberHost {
       member.hasLostCalls = false;
       this.#fail(member, this.nowMs());
     }
-    if (event === "connected") this.#dialOthers();
+    if (event === "connected" && member.wasUnreachable) this.#dialOthers();
     const isNothingAmiss = event === "joined" || event === "connected";
     if (!isNothingAmiss || this.#attendAtMs < Infinity) this.#attendAtMs = -Infinity;
     this.#fleet.tell(member, event, cause);
@@ -253,6 +253,7 @@ export class Fleet implements MemberHost {
   /**
    * Where most can't be reached, the first that can be again is a sign that the
    * outage is over. The others are dialled at once, or it would get all calls.
+   * One that has only lost its connection, and has another, is no sign.
    */
   #dialOthers(): void {
     const nowMs = this.nowMs();

@@ -125,6 +125,11 @@ export class Member extends Load implements Candidate {
     return this.isCondemned || this.health.state(nowMs) !== "healthy";
   }
 
+  /** Whether the last dials have failed, before the present connection if there is one. */
+  get wasUnreachable(): boolean {
+    return this.#dialFailures > 0;
+  }
+
   /** Ends the pause behind dials that have failed: there is reason to hope. */
   redialSoon(): void {
     this.#redialAtMs = 0;

@@ -131,6 +131,39 @@ Deno.test("a server that takes connections and cuts them at once is let alone li
     world.network.connect = connect;
   }));
 
+Deno.test("most can't be reached: one that can be again is a sign of hope, one that flaps is not", () =>
+  withNodes(4, async ({ client, world, nodes: [a, ...others], pass }) => {
+    const dials: string[] = [];
+    const connect = world.network.connect.bind(world.network);
+    world.network.connect = (endpoint, options) => {
+      dials.push(endpoint.address);
+      return connect(endpoint, options);
+    };
+    const xclient = client({ mode: { pick: ([first]) => first }, random: () => 0.5 });
+    for (const { address } of others) world.network.setFaults(address, { refuse: true });
+    for (let n = 0; n < 50; n++) { // 10 s, in which it is cut off ten times
+      await xclient.call("Work.Do", n);
+      await pass(200);
+      if (n % 5 === 0) world.network.cut(a.address);
+      await turn();
+    }
+    const perServer = others.map(({ address }) => dials.filter((dial) => dial === address).length);
+    // At 0, 1, 2.6, 5.2 and 9.3 s.
+    assert(perServer.every((count) => count >= 3 && count <= 5), String(perServer));
+    for (const { address } of others) world.network.setFaults(address);
+    world.network.setFaults(a.address, { refuse: true });
+    world.network.cut(a.address);
+    await turn();
+    await failure(xclient.call("Work.Do", 1, { maxAttempts: 1 })); // all are away
+    world.network.setFaults(a.address);
+    await pass(1000);
+    await xclient.call("Work.Do");
+    await pass(100);
+    await who(xclient, 1);
+    await turn();
+    assertEquals(xclient.endpoints().map(({ connected }) => connected), [true, true, true, true]);
+  }));
+
 // Health.
 
 Deno.test("a server whose calls fail is left out after five in a row, then tried with one call", () =>
