@@ -68,6 +68,8 @@ export interface FleetCallContext extends TryContext {
 const HEDGE_BLIND_MS = 1000;
 /** A server that was given less than this share of the time is not to blame for the deadline. */
 const FAIR_SHARE = 0.5;
+/** A deadline that is seen so much too late, in milliseconds: it was we who stood still. */
+const OWN_PAUSE_MS = 50;
 const NO_TRIES: readonly Try[] = [];
 
 function checkCallOptions({ failMode, maxAttempts, hedgeAfterMs }: FleetCallOptions): void {
@@ -326,10 +328,13 @@ export class FleetCall implements TryOwner, Abortable {
     const { address } = last?.member ?? {};
     const execution = this.#execution("not_sent");
     const error = new TimeoutError(message, { address, serviceMethod, execution });
-    const isFailure = context.isFailure(error);
+    const nowMs = context.fleet.nowMs();
+    const fairMs = timeoutMs * FAIR_SHARE;
+    // If we stood still, the reply may have come in time, and lie unread.
+    const stoodStill = nowMs - this.#deadlineMs! >= Math.min(OWN_PAUSE_MS, fairMs);
+    const isFailure = !stoodStill && context.isFailure(error);
     for (const one of this.#tries) {
-      const hadMs = context.fleet.nowMs() - one.startedAtMs;
-      const isToBlame = isFailure && hadMs >= timeoutMs * FAIR_SHARE;
+      const isToBlame = isFailure && nowMs - one.startedAtMs >= fairMs;
       one.giveUp(isToBlame ? "failure" : "given_up", error);
     }
     this.#settle(undefined, error);

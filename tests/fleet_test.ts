@@ -417,6 +417,23 @@ Deno.test("a timeout is the fault of who had the time, not of who came late", ()
     assertEquals(xclient.endpoints().map(({ failures }) => failures).sort(), [1, 1]);
   }, { liveness: { silenceMs: Infinity } }));
 
+Deno.test("a timeout is nobody's fault if it was we who stood still", () =>
+  withNodes(1, async ({ xclient, world: { clock }, nodes: [a], pass }) => {
+    a.behaviour = "hold";
+    const now = clock.now.bind(clock);
+    const failures: number[] = [];
+    for (const lateMs of [10, 49, 50, 60_000]) {
+      const error = failure(xclient.call("Work.Do", 1, { timeoutMs: 1000 }));
+      await pass(999);
+      clock.now = () => now() + lateMs; // the timer is late, replies lie unread
+      await pass(1);
+      clock.now = now;
+      assertFailure(await error, { code: "TimeoutError" });
+      failures.push(xclient.endpoints()[0].failures);
+    }
+    assertEquals(failures, [1, 2, 2, 2]);
+  }, { liveness: { silenceMs: Infinity } }));
+
 // The list.
 
 const listed = (xclient: XClient) => xclient.endpoints().map(({ address }) => address.at(-1));
