@@ -48,6 +48,8 @@ export class ConsistentHashSelector implements Selector {
   readonly #boundedLoad: number;
   #candidates: readonly Candidate[] | undefined;
   #weights = new Float64Array(0);
+  /** Whether all weigh the same: the order is that of the draws then. */
+  #isEven = true;
   /** The hash of each address, mixed once more. */
   #hashes = new Uint32Array(0);
 
@@ -67,6 +69,7 @@ export class ConsistentHashSelector implements Selector {
     if (candidates !== this.#candidates) this.#change(candidates);
     const mostInFlight = this.#mostInFlight(candidates);
     const weights = this.#weights;
+    const isEven = this.#isEven;
     const hashes = this.#hashes;
     const keyHash = hashText(key);
     let best = 0;
@@ -74,8 +77,12 @@ export class ConsistentHashSelector implements Selector {
     for (let place = 0; place < hashes.length; place++) {
       if (mostInFlight < Infinity && candidates[place].inFlight >= mostInFlight) continue;
       const draw = (combine(keyHash, hashes[place]) + 0.5) / 2 ** 32;
-      const weight = weights[place];
-      const score = weight === 1 ? draw : draw ** (1 / weight);
+      let score = draw;
+      if (!isEven) {
+        // The logarithm is never above `draw - 1`, and so is needed for few servers.
+        if ((draw - 1) / weights[place] <= highest) continue;
+        score = Math.log(draw) / weights[place];
+      }
       if (score > highest) {
         highest = score;
         best = place;
@@ -87,6 +94,7 @@ export class ConsistentHashSelector implements Selector {
   #change(candidates: readonly Candidate[]): void {
     this.#candidates = candidates;
     this.#weights = Float64Array.from(candidates, ({ weight }) => weight);
+    this.#isEven = this.#weights.every((weight) => weight === this.#weights[0]);
     this.#hashes = Uint32Array.from(candidates, ({ address }) => mix(hashText(address)));
   }
 

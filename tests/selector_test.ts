@@ -381,6 +381,17 @@ Deno.test("consistent hash: shares by weight; a changed weight moves only what i
   });
 });
 
+Deno.test("consistent hash: only the ratio of the weights counts, however small they are", () => {
+  const from = servers(4);
+  const weigh = (unit: number) => from.forEach((one, place) => one.weight = (place + 1) * unit);
+  weigh(1);
+  const expected = byKey(hashing(), from, 2000);
+  for (const unit of [1e-6, 1e-3, 1e6]) {
+    weigh(unit);
+    assertEquals(byKey(hashing(), from, 2000), expected);
+  }
+});
+
 Deno.test("consistent hash: a call without a key is refused; an empty key is one", () => {
   const selector = hashing();
   const error = assertThrows(() => selector.pick(servers(2), { nowMs: 0 }), RpcError);
