@@ -293,6 +293,10 @@ export class Fleet implements MemberHost {
   /** Keeps who stays, lets go who leaves, takes in who joins. */
   #reconcile(servers: readonly string[]): void {
     if (this.#closed) return;
+    if (!Array.isArray(servers)) {
+      if (this.#servers !== undefined) return; // the last good list stays
+      throw new TypeError("discovery gave no list of servers");
+    }
     if (isSame(servers, this.#servers)) {
       this.#servers = servers;
       return;

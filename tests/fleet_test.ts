@@ -459,6 +459,9 @@ Deno.test("a source that only has getAll: its failures, and lists of nonsense, c
     let answer: () => Promise<string[]> = () => Promise.reject(new Error("no answer yet"));
     const xclient = new XClient(source({ getAll: () => answer() }), { network, clock });
     assertEquals((await failure(xclient.call("Gate.Echo")) as Error).message, "no answer yet");
+    answer = () => Promise.resolve(null as unknown as string[]);
+    const message = "discovery gave no list of servers";
+    assertEquals((await failure(xclient.call("Gate.Echo")) as Error).message, message);
     answer = () => Promise.resolve(["memory@a"]);
     assertEquals(await xclient.call("Gate.Echo", 1), 1);
     answer = () => Promise.reject(new Error("gone"));
@@ -469,6 +472,10 @@ Deno.test("a source that only has getAll: its failures, and lists of nonsense, c
     assertEquals(await xclient.call("Gate.Echo", 3), 3);
     answer = () => Promise.resolve(["nonsense"]);
     assertEquals(await xclient.call("Gate.Echo", 4), 4);
+    for (const nothing of [null, undefined, {}]) {
+      answer = () => Promise.resolve(nothing as string[]);
+      assertEquals(await xclient.call("Gate.Echo", 4), 4);
+    }
     answer = () => Promise.resolve(["memory@b"]);
     assertEquals(await xclient.call("Gate.Echo", 5), 5);
     assertEquals(listed(xclient), ["b"]);
