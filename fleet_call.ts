@@ -298,7 +298,7 @@ export class FleetCall implements TryOwner, Abortable {
     this.context.hedgeBudget.deposit();
     this.#wait(hedgeAfterMs, () => {
       const { hedgeBudget, fleet } = this.context;
-      const next = this.#pickOther();
+      const next = this.#hasTries ? this.#pickOther() : undefined;
       if (next === undefined || !hedgeBudget.withdraw(fleet.nowMs()) || !this.#mayTry()) return;
       this.#try(next, "hedge");
     });

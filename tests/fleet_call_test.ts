@@ -468,6 +468,22 @@ Deno.test("hedges are within 5 % of the calls, and one a second", () =>
     assert(came - calls >= 0.05 * calls - 1, String(came));
   }));
 
+Deno.test("a call that may have one try only takes no hedge away from others", () =>
+  withNodes(2, async ({ client, nodes: [a, b], pass }) => {
+    const xclient = client({ hedgeBudget: { ratio: 0, perSecond: 0.001 } }); // for one
+    a.behaviour = b.behaviour = "hold";
+    const options = { ...backup, hedgeAfterMs: 10 };
+    const once = watch(xclient.call("Work.Do", 1, { ...options, maxAttempts: 1 }));
+    await pass(10);
+    assertEquals(a.came + b.came, 1);
+    const hedged = watch(xclient.call("Work.Do", 2, options));
+    await pass(10);
+    assertEquals(a.came + b.came, 3);
+    for (const { held } of [a, b]) for (const end of held) end.resolve("done");
+    await turn();
+    assertEquals([once.value, hedged.value], ["done", "done"]);
+  }));
+
 Deno.test("a hedged call whose first copy fails waits for the second", () =>
   withNodes(3, async ({ xclient, nodes: [a, b, c], pass, world }) => {
     a.behaviour = b.behaviour = "hold";
