@@ -253,7 +253,7 @@ export class Fleet implements MemberHost {
   /**
    * Where most can't be reached, the first that can be again is a sign that the
    * outage is over. The others are dialled at once, or it would get all calls.
-   * One that has only lost its connection, and has another, is no sign.
+   * One that could be reached all the time, and loses its connections, is no sign.
    */
   #dialOthers(): void {
     const nowMs = this.nowMs();

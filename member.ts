@@ -58,6 +58,8 @@ export class Member extends Load implements Candidate {
   hasLostCalls = false;
   /** Whether it was asked for a sign of life and gave none. */
   stalled = false;
+  /** Whether its last dial failed, the one before the present connection if there is one. */
+  wasUnreachable = false;
   readonly #host: MemberHost;
   /** Why it is closed, if it is. */
   #over: RpcError | undefined;
@@ -125,11 +127,6 @@ export class Member extends Load implements Candidate {
     return this.isCondemned || this.health.state(nowMs) !== "healthy";
   }
 
-  /** Whether the last dials have failed, before the present connection if there is one. */
-  get wasUnreachable(): boolean {
-    return this.#dialFailures > 0;
-  }
-
   /** Ends the pause behind dials that have failed: there is reason to hope. */
   redialSoon(): void {
     this.#redialAtMs = 0;
@@ -167,6 +164,7 @@ export class Member extends Load implements Candidate {
       client = await dial(address, { ...this.#host.options, signal });
     } catch (error) {
       this.#fresh = false;
+      this.wasUnreachable = true;
       if (isDue) this.#backOff();
       if (!signal.aborted) this.#host.tell(this, "unreachable", error);
       throw error;
@@ -189,7 +187,7 @@ export class Member extends Load implements Candidate {
     if (this.#client !== client) return;
     this.#client = undefined;
     this.#fresh = false;
-    this.stalled = false;
+    this.stalled = this.wasUnreachable = false;
     if (client.heard > 0) this.#dialFailures = this.#redialAtMs = 0;
     else this.#backOff();
     if (this.#over === undefined) this.#host.tell(this, "disconnected");

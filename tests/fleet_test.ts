@@ -164,6 +164,26 @@ Deno.test("most can't be reached: one that can be again is a sign of hope, one t
     assertEquals(xclient.endpoints().map(({ connected }) => connected), [true, true, true, true]);
   }));
 
+Deno.test("servers that take connections and cut them at once don't end each other's backoff", () =>
+  withNodes(3, async ({ client, world, nodes: [a, b, c], pass }) => {
+    const dials: string[] = [];
+    const connect = world.network.connect.bind(world.network);
+    world.network.connect = async (endpoint, options) => {
+      dials.push(endpoint.address);
+      const transport = await connect(endpoint, options);
+      if (endpoint.address !== c.address) queueMicrotask(() => world.network.cut(endpoint.address));
+      return transport;
+    };
+    const xclient = client({ random: () => 0.5 });
+    for (let n = 0; n < 100; n++) { // 10 s
+      assertEquals(await xclient.call("Work.Do", n), "c");
+      await turn();
+      await pass(100);
+    }
+    const count = (node: Node) => dials.filter((dial) => dial === node.address).length;
+    assert(count(a) < 12 && count(b) < 12, `${count(a)} and ${count(b)} dials`);
+  }));
+
 // Health.
 
 Deno.test("a server whose calls fail is left out after five in a row, then tried with one call", () =>
