@@ -8,14 +8,34 @@ import { findCycle, GobNamed } from "./gob_values.ts";
 import { formatPath, misfit, type PathStep, tooMuch } from "./gob_wire.ts";
 import { type AnyGobSchema, gob, GobSchema, shapeOf } from "./gob_types.ts";
 
-/** One field more of the structs seen so far: the ways on from it, and the struct that ends here. */
+type Field = readonly [string, AnyGobSchema];
+
+/** One field more of the structs seen so far, and the struct that ends here, if there was one. */
 interface StructNode {
+  readonly before: StructNode | undefined;
+  /** Undefined at the root. */
+  readonly field: Field | undefined;
   readonly next: Map<string, Map<AnyGobSchema, StructNode>>;
-  readonly fields: readonly (readonly [string, AnyGobSchema])[];
   schema: AnyGobSchema | undefined;
 }
 
+function nodeOf(before?: StructNode, field?: Field): StructNode {
+  return { before, field, next: new Map(), schema: undefined };
+}
+
+/** All fields up to a node. None keeps them itself, or n fields would take the memory of n². */
+function fieldsOf(last: StructNode): readonly Field[] {
+  const fields: Field[] = [];
+  for (let node: StructNode | undefined = last; node?.field !== undefined; node = node.before) {
+    fields.push(node.field);
+  }
+  return fields.reverse();
+}
+
 const INT64_MAX = 2n ** 63n - 1n;
+// Objects that are used as dictionaries have a shape of their own each time. Beyond this much all
+// is forgotten: a shape that comes again is guessed anew, and shares its definition as before.
+const MAX_KEPT = 50_000;
 // The element of an array that is empty: it goes with everything, and can't be sent.
 const UNKNOWN: AnyGobSchema = new GobSchema<unknown, never>({ kind: "bool" });
 
@@ -25,15 +45,13 @@ function kindOf(schema: AnyGobSchema): string {
 
 /** Guesses schemas, the same object for the same shape, so that a type is defined only once. */
 export class GobInference {
-  readonly #root: StructNode = {
-    next: new Map(),
-    fields: [],
-    schema: undefined,
-  };
+  #root = nodeOf();
   readonly #slices = new Map<AnyGobSchema, AnyGobSchema>();
   readonly #maps = new Map<AnyGobSchema, Map<AnyGobSchema, AnyGobSchema>>();
   /** Schemas with an unknown element somewhere in them. */
   readonly #open = new Set<AnyGobSchema>([UNKNOWN]);
+  /** How many fields, slices and maps are kept. */
+  #kept = 0;
   readonly #path: PathStep[] = [];
   readonly #maxDepth: number;
   #depth = 0;
@@ -45,6 +63,7 @@ export class GobInference {
 
   /** Guesses the schema of a value. */
   schemaOf(value: unknown): AnyGobSchema {
+    if (this.#kept > MAX_KEPT) this.#forget();
     this.#depth = 0;
     this.#top = value;
     const schema = this.#guess(value);
@@ -55,6 +74,15 @@ export class GobInference {
     }
     this.#top = undefined;
     return schema;
+  }
+
+  #forget(): void {
+    this.#root = nodeOf();
+    this.#slices.clear();
+    this.#maps.clear();
+    this.#open.clear();
+    this.#open.add(UNKNOWN);
+    this.#kept = 0;
   }
 
   #fail(message: string): Error {
@@ -152,22 +180,19 @@ export class GobInference {
     }
     let following = byType.get(schema);
     if (following === undefined) {
-      following = {
-        next: new Map(),
-        fields: [...node.fields, [name, schema]],
-        schema: undefined,
-      };
+      following = nodeOf(node, [name, schema]);
       byType.set(schema, following);
+      this.#kept++;
     }
     return following;
   }
 
   #structAt(node: StructNode): AnyGobSchema {
-    node.schema ??= new GobSchema<unknown, never>({
-      kind: "struct",
-      name: "",
-      fields: node.fields,
-    });
+    if (node.schema === undefined) {
+      const fields = fieldsOf(node);
+      this.#kept += fields.length;
+      node.schema = new GobSchema<unknown, never>({ kind: "struct", name: "", fields });
+    }
     return node.schema;
   }
 
@@ -235,6 +260,7 @@ export class GobInference {
     if (schema === undefined) {
       schema = new GobSchema<unknown, never>({ kind: "slice", element });
       this.#slices.set(element, schema);
+      this.#kept++;
       if (this.#open.has(element)) this.#open.add(schema);
     }
     return schema;
@@ -255,6 +281,7 @@ export class GobInference {
         as: "map",
       });
       byValue.set(value, schema);
+      this.#kept++;
       if (this.#open.has(key) || this.#open.has(value)) this.#open.add(schema);
     }
     return schema;

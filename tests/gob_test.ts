@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotStrictEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import process from "node:process";
 import { RpcError } from "../errors.ts";
 import {
   decode,
@@ -13,6 +20,7 @@ import {
   GobWriter,
   type Infer,
 } from "../gob.ts";
+import { GobInference } from "../gob_infer.ts";
 
 function hex(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
@@ -289,6 +297,32 @@ Deno.test("types are guessed where there is no schema", () => {
     encoder.encode({ A: 2, B: "" }).length < first.length / 3,
     "one definition for one shape",
   );
+});
+
+/** An object with fields that no other has. */
+function dictionary(name: string | number, size: number): Record<string, number> {
+  return Object.fromEntries(Array.from({ length: size }, (_, index) => [`${name}_${index}`, 1]));
+}
+
+Deno.test("a guessed struct takes the memory of its fields, not of their square", () => {
+  const encoder = new GobEncoder();
+  const before = process.memoryUsage().heapUsed;
+  for (let name = 0; name < 8; name++) encoder.encode(dictionary(name, 4000));
+  assert(process.memoryUsage().heapUsed - before < 200e6);
+});
+
+Deno.test("shapes that were guessed are forgotten in time, and their definitions are not", () => {
+  const inference = new GobInference(100);
+  const schema = inference.schemaOf({ A: 1 });
+  for (let name = 0; name < 10; name++) inference.schemaOf(dictionary(name, 1000));
+  assertStrictEquals(inference.schemaOf({ A: 1 }), schema);
+  for (let name = 0; name < 50; name++) inference.schemaOf(dictionary(name, 1000));
+  assertNotStrictEquals(inference.schemaOf({ A: 1 }), schema);
+
+  const encoder = new GobEncoder();
+  assertEquals(encoder.encode({ A: 1 }).length, 25);
+  for (let name = 0; name < 60; name++) encoder.encode(dictionary(name, 1000));
+  assertEquals(encoder.encode({ A: 1 }).length, 6);
 });
 
 Deno.test("what can't be sent is named by its path", () => {
