@@ -5,8 +5,10 @@
  */
 
 import type { RpcError } from "./errors.ts";
-import { formatPath, malformed, type PathStep, tooMuch } from "./gob_wire.ts";
+import { formatPath, malformed, MAX_FIELDS, type PathStep, tooMuch } from "./gob_wire.ts";
 
+// How many zero fields each byte of a value allows for. One byte is an empty struct in a slice.
+const ZEROS_PER_BYTE = 32;
 const TWO_TO_32 = 0x1_0000_0000;
 // Below this many bytes a loop beats the call into the platform's decoder.
 const SHORT_STRING = 48;
@@ -36,20 +38,22 @@ export class GobCursor {
   /** The way to the part that is being read. */
   readonly path: PathStep[] = [];
   /** How many zero values were filled in that were not on the wire. */
-  filled = 0;
+  #filled = 0;
+  /** The most that `#filled` may become in this value. */
+  #maxFilled = 0;
   /** How long the message is that was not opened for its length; 0 if it was not for that. */
   excessive = 0;
   /** The most that `depth` may become. */
   readonly maxDepth: number;
   /** The longest message that is read. */
   readonly maxMessageBytes: number;
-  /** The most that `filled` may become. */
-  readonly #maxFilled: number;
+  /** The most that `#filled` may become in any value. */
+  readonly #mostFilled: number;
 
   constructor(maxDepth: number, maxMessageBytes: number) {
     this.maxDepth = maxDepth;
     this.maxMessageBytes = maxMessageBytes;
-    this.#maxFilled = Math.ceil(maxMessageBytes / 4);
+    this.#mostFilled = Math.ceil(maxMessageBytes / 4);
   }
 
   /** The place that is being read, for messages. */
@@ -73,13 +77,20 @@ export class GobCursor {
     return tooMuch(`${what} of ${bytes} bytes, beyond maxMessageBytes, ${this.maxMessageBytes}`);
   }
 
+  /** Opens a value of so many bytes. What it may leave out depends on what it brings. */
+  openValue(start: number, end: number, bytes: number): void {
+    this.position = start;
+    this.end = end;
+    this.depth = 0;
+    this.#filled = 0;
+    this.#maxFilled = Math.min(MAX_FIELDS + bytes * ZEROS_PER_BYTE, this.#mostFilled);
+  }
+
   /** Counts values that take memory but no bytes of the message. */
   fill(count: number): void {
-    this.filled += count;
-    if (this.filled > this.#maxFilled) {
-      throw tooMuch(
-        `a value leaves out more than ${this.#maxFilled} zero fields`,
-      );
+    this.#filled += count;
+    if (this.#filled > this.#maxFilled) {
+      throw tooMuch(`a value leaves out more than ${this.#maxFilled} zero fields`);
     }
   }
 

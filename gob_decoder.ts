@@ -7,7 +7,7 @@
 
 import { isWorthKeeping } from "./buffer.ts";
 import { RpcError } from "./errors.ts";
-import { malformed, misfit } from "./gob_wire.ts";
+import { malformed } from "./gob_wire.ts";
 import { GobCursor } from "./gob_cursor.ts";
 import type { AnyGobSchema, GobSchema } from "./gob_types.ts";
 import { GobWalk, readSingle, type WireType, WireTypes } from "./gob_definitions.ts";
@@ -21,8 +21,8 @@ const LONGEST_INTEGER = 9;
 export interface GobDecoderOptions {
   /**
    * The longest message, the most bytes of one value that is spread over messages, and the most
-   * bytes of all type definitions together. A quarter as many zero fields may be filled in for one
-   * value. @default {4194304}
+   * bytes of all type definitions together. Zero fields may be left out of one value, 4,096 and 32
+   * more for each of its bytes, but no more than a quarter of this. @default {4194304}
    */
   maxMessageBytes?: number;
   /** How deep values may be nested. @default {100} */
@@ -290,10 +290,7 @@ export class GobDecoder {
       throw error;
     }
     const cursor = this.#cursor;
-    cursor.position = this.#bodyStart;
-    cursor.end = this.#bodyEnd;
-    cursor.depth = 0;
-    cursor.filled = 0;
+    cursor.openValue(this.#bodyStart, this.#bodyEnd, this.#valueEnd - this.#bodyStart);
     this.#isWhole = false;
     this.#type = undefined;
     this.#start = this.#valueEnd;
@@ -316,12 +313,7 @@ export class GobDecoder {
   #readerOf(type: WireType, schema: AnyGobSchema | undefined): Read {
     const last = this.#readers.get(type);
     if (last !== undefined && last.schema === schema) return last.read;
-    if (schema !== undefined && this.#plans.isStranger(type, schema)) {
-      throw misfit(
-        `no field of ${type.name || "the struct"} received is in the schema`,
-      );
-    }
-    const read = this.#plans.readerOf(type, schema, this.#cursor);
+    const read = this.#plans.readerOf(type, schema);
     this.#readers.set(type, { schema, read });
     return read;
   }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { malformed, tooMuch } from "./gob_wire.ts";
+import { malformed, MAX_FIELDS, tooMuch, tooWide } from "./gob_wire.ts";
 import type { GobCursor } from "./gob_cursor.ts";
 import { BUILT_IN, FIRST_USER_ID } from "./gob_types.ts";
 
@@ -130,6 +130,7 @@ function readStructFields(cursor: GobCursor): WireField[] {
   const fields: WireField[] = [];
   // The smallest field is a one-letter name, an id and the end: more than two bytes.
   const count = cursor.elements(2);
+  if (count > MAX_FIELDS) throw tooWide();
   for (let index = 0; index < count; index++) {
     let name = "";
     let type = 0;

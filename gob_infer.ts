@@ -5,7 +5,7 @@
  */
 
 import { findCycle, GobNamed } from "./gob_values.ts";
-import { formatPath, misfit, type PathStep, tooMuch } from "./gob_wire.ts";
+import { formatPath, MAX_FIELDS, misfit, type PathStep, tooMuch, tooWide } from "./gob_wire.ts";
 import { type AnyGobSchema, gob, GobSchema, shapeOf } from "./gob_types.ts";
 
 type Field = readonly [string, AnyGobSchema];
@@ -15,12 +15,15 @@ interface StructNode {
   readonly before: StructNode | undefined;
   /** Undefined at the root. */
   readonly field: Field | undefined;
+  /** How many fields there are up to here. */
+  readonly count: number;
   readonly next: Map<string, Map<AnyGobSchema, StructNode>>;
   schema: AnyGobSchema | undefined;
 }
 
 function nodeOf(before?: StructNode, field?: Field): StructNode {
-  return { before, field, next: new Map(), schema: undefined };
+  const count = before === undefined ? 0 : before.count + 1;
+  return { before, field, count, next: new Map(), schema: undefined };
 }
 
 /** All fields up to a node. None keeps them itself, or n fields would take the memory of n². */
@@ -180,6 +183,7 @@ export class GobInference {
     }
     let following = byType.get(schema);
     if (following === undefined) {
+      if (node.count === MAX_FIELDS) throw tooWide();
       following = nodeOf(node, [name, schema]);
       byType.set(schema, following);
       this.#kept++;
@@ -190,7 +194,7 @@ export class GobInference {
   #structAt(node: StructNode): AnyGobSchema {
     if (node.schema === undefined) {
       const fields = fieldsOf(node);
-      this.#kept += fields.length;
+      this.#kept += node.count;
       node.schema = new GobSchema<unknown, never>({ kind: "struct", name: "", fields });
     }
     return node.schema;

@@ -53,6 +53,27 @@ function wireKindOf(shape: Shape): WireKind {
   return shape.kind === "opaque" ? shape.wire : shape.kind as WireKind;
 }
 
+/** A reader that only fails, as that of a field if need be: a misfit is found out only once. */
+function misfitting(problem: string, field?: string): Read {
+  return (cursor) => {
+    if (field !== undefined) {
+      cursor.enter();
+      cursor.path[cursor.depth - 1] = field;
+    }
+    throw misfit(`${cursor.where()}: ${problem}`);
+  };
+}
+
+/** What keeps a type from being read into a schema. What they are made of is seen later. */
+function mismatch(type: WireType, schema: AnyGobSchema): string | undefined {
+  const shape = shapeOf(targetOf(schema));
+  const expected = wireKindOf(shape);
+  if (type.kind !== expected) return `${type.kind} received where the schema says ${expected}`;
+  if (shape.kind === "array" && shape.length !== type.length) {
+    return `an array of ${type.length} received where the schema says ${shape.length}`;
+  }
+}
+
 /** Compiles and keeps the readers of one stream. */
 export class GobPlans {
   readonly #types: WireTypes;
@@ -67,12 +88,8 @@ export class GobPlans {
     this.#skipping = new GobWalk(types, false);
   }
 
-  /** The reader of a type into a schema. The cursor tells where, if the two don't fit. */
-  readerOf(
-    type: WireType,
-    schema: AnyGobSchema | undefined,
-    cursor: GobCursor,
-  ): Read {
+  /** The reader of a type into a schema. If the two don't fit, it says so when it is to read. */
+  readerOf(type: WireType, schema: AnyGobSchema | undefined): Read {
     if (schema === undefined) {
       let read = this.#plain.get(type);
       if (read === undefined) {
@@ -88,18 +105,10 @@ export class GobPlans {
     }
     let read = byType.get(type);
     if (read === undefined) {
-      read = this.#compile(type, schema, cursor);
+      read = this.#compile(type, schema);
       byType.set(type, read);
     }
     return read;
-  }
-
-  /** Whether a struct and a schema have fields, and none in common: then the schema is wrong. */
-  isStranger(type: WireType, schema: AnyGobSchema): boolean {
-    const shape = shapeOf(targetOf(schema));
-    if (shape.kind !== "struct" || shape.fields.length === 0) return false;
-    if (type.kind !== "struct" || type.fields.length === 0) return false;
-    return !type.fields.some((field) => shape.fields.some(([name]) => name === field.name));
   }
 
   // --- Without a schema ---
@@ -171,10 +180,11 @@ export class GobPlans {
 
   // --- With a schema ---
 
-  #compile(type: WireType, schema: AnyGobSchema, cursor: GobCursor): Read {
+  #compile(type: WireType, schema: AnyGobSchema): Read {
+    const problem = mismatch(type, schema);
+    if (problem !== undefined) return misfitting(problem);
     const target = targetOf(schema);
     const shape = shapeOf(target);
-    this.#check(type, shape, cursor);
     switch (shape.kind) {
       case "int":
       case "uint":
@@ -197,29 +207,13 @@ export class GobPlans {
       case "map":
         return this.#map(type, shape.key, shape.value, shape.as);
       case "struct":
-        return this.#fittedStruct(type, target, shape, cursor);
+        return this.#fittedStruct(type, target, shape);
       case "interface":
         return this.#interface(shape, shape.as);
       case "opaque":
         return this.#opaque(shape);
       default:
-        return this.readerOf(type, undefined, cursor);
-    }
-  }
-
-  /** Throws unless a type and a schema are of one kind. What they are made of is seen later. */
-  #check(type: WireType, shape: Shape, cursor: GobCursor): void {
-    const expected = wireKindOf(shape);
-    if (type.kind !== expected) {
-      throw misfit(
-        `${cursor.where()}: ${type.kind} received where the schema says ${expected}`,
-      );
-    }
-    if (shape.kind === "array" && shape.length !== type.length) {
-      throw misfit(
-        `${cursor.where()}: an array of ${type.length} received where the schema says ` +
-          `${shape.length}`,
-      );
+        return this.readerOf(type, undefined);
     }
   }
 
@@ -260,31 +254,23 @@ export class GobPlans {
     type: WireType,
     target: AnyGobSchema,
     shape: ShapeOf<"struct">,
-    cursor: GobCursor,
   ): Read {
     const schemas = new Map(shape.fields);
-    cursor.enter();
-    const entries = type.fields.map((field): Entry => {
-      const schema = schemas.get(field.name);
-      if (schema !== undefined) {
-        cursor.path[cursor.depth - 1] = field.name;
-        this.#check(
-          this.#types.get(field.type),
-          shapeOf(targetOf(schema)),
-          cursor,
-        );
-      }
-      schemas.delete(field.name);
-      return {
-        name: field.name,
-        type: field.type,
+    const entries: Entry[] = [];
+    for (const { name, type: id } of type.fields) {
+      const schema = schemas.get(name);
+      const problem = schema && mismatch(this.#types.get(id), schema);
+      if (problem !== undefined) return misfitting(problem, name);
+      schemas.delete(name);
+      entries.push({
+        name,
+        type: id,
         wanted: schema !== undefined,
         schema,
         read: undefined,
         zero: schema === undefined ? nothing : zeroOf(schema, [target]),
-      };
-    });
-    cursor.depth--;
+      });
+    }
     const absent = [...schemas].map(([name, schema]): Entry => ({
       name,
       type: 0,
@@ -293,7 +279,13 @@ export class GobPlans {
       read: undefined,
       zero: zeroOf(schema, [target]),
     }));
-    return this.#struct(type, entries, absent);
+    const read = this.#struct(type, entries, absent);
+    if (absent.length === 0 || entries.length === 0 || entries.some(({ wanted }) => wanted)) {
+      return read;
+    }
+    // Fields on both sides and none in common: of a whole value, the schema is the wrong one.
+    const refuse = misfitting(`no field of ${type.name || "the struct"} received is in the schema`);
+    return (cursor) => cursor.depth === 0 ? refuse(cursor) : read(cursor);
   }
 
   // --- Both ways ---
@@ -320,7 +312,7 @@ export class GobPlans {
         next = index + 1;
         const entry = entries[index];
         cursor.path[slot] = entry.name;
-        const read = entry.read ?? this.#resolve(entry, cursor);
+        const read = entry.read ?? this.#resolve(entry);
         if (entry.wanted) result[entry.name] = read(cursor);
         else read(cursor);
       }
@@ -335,9 +327,9 @@ export class GobPlans {
     };
   }
 
-  #resolve(entry: Entry, cursor: GobCursor): Read {
+  #resolve(entry: Entry): Read {
     const type = this.#types.get(entry.type);
-    entry.read = entry.wanted ? this.readerOf(type, entry.schema, cursor) : this.#skip(type);
+    entry.read = entry.wanted ? this.readerOf(type, entry.schema) : this.#skip(type);
     return entry.read;
   }
 
@@ -373,8 +365,7 @@ export class GobPlans {
       const slot = cursor.depth - 1;
       const result: unknown[] = [];
       if (count > 0) {
-        cursor.path[slot] = 0;
-        read ??= this.readerOf(elementType, schema, cursor);
+        read ??= this.readerOf(elementType, schema);
         for (let index = 0; index < count; index++) {
           cursor.path[slot] = index;
           result.push(read(cursor));
@@ -404,10 +395,10 @@ export class GobPlans {
       const object: Record<string, unknown> = {};
       for (let index = 0; index < count; index++) {
         cursor.path[slot] = index;
-        readKey ??= this.readerOf(keyType, keySchema, cursor);
+        readKey ??= this.readerOf(keyType, keySchema);
         const key = readKey(cursor);
         if (typeof key === "string") cursor.path[slot] = key;
-        readValue ??= this.readerOf(valueType, valueSchema, cursor);
+        readValue ??= this.readerOf(valueType, valueSchema);
         const value = readValue(cursor);
         if (!asObject) map.set(key, value);
         else if (key !== "__proto__") object[key as string] = value;
@@ -448,11 +439,7 @@ export class GobPlans {
           `${cursor.where()}: the registry of the interface has no "${name}"`,
         );
       }
-      const read = this.readerOf(
-        type,
-        known ? registry[name] : undefined,
-        cursor,
-      );
+      const read = this.readerOf(type, known ? registry[name] : undefined);
       if (type.kind !== "struct") readSingle(cursor);
       const value = read(cursor);
       cursor.depth--;

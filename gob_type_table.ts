@@ -4,7 +4,7 @@
  * @module
  */
 
-import { tooMuch } from "./gob_wire.ts";
+import { MAX_FIELDS, tooMuch, tooWide } from "./gob_wire.ts";
 import { GobWriter } from "./gob_writer.ts";
 import {
   type AnyGobSchema,
@@ -185,6 +185,7 @@ export class TypeTable {
       numbers.push(this.#find(shape.key, waiting));
       numbers.push(this.#find(shape.value, waiting));
     } else if (shape.kind === "struct" && shape.fields.length > 0) {
+      if (shape.fields.length > MAX_FIELDS) throw tooWide();
       writer.byte(1);
       writer.uint(shape.fields.length);
       for (const [name, schema] of shape.fields) {

@@ -1,6 +1,6 @@
 /**
- * What the modules of gob share below everything else: the errors they throw, and how they say
- * where in a value something is wrong.
+ * What the modules of gob share below everything else: the limits that nobody sets, the errors
+ * they throw, and how they say where in a value something is wrong.
  *
  * @module
  */
@@ -12,6 +12,12 @@ import { RpcError } from "./errors.ts";
  * empty text is the step from an interface to the value in it, which isn't shown.
  */
 export type PathStep = string | number;
+
+/**
+ * The most fields of one struct. A definition is paid for once, and each of its values may then
+ * leave out all fields for nothing: a wide one would be a lever.
+ */
+export const MAX_FIELDS = 4096;
 
 const IDENTIFIER = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
 
@@ -41,4 +47,11 @@ export function misfit(message: string, cause?: unknown): RpcError {
 /** A limit is passed. */
 export function tooMuch(message: string): RpcError {
   return new RpcError("resource_exhausted", `gob: ${message}`);
+}
+
+/** A struct has more fields than it may. */
+export function tooWide(): RpcError {
+  return tooMuch(
+    `a struct of more than ${MAX_FIELDS} fields: send objects that are used as dictionaries as Maps`,
+  );
 }

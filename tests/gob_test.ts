@@ -767,18 +767,97 @@ Deno.test("hostile streams are refused before they cost anything", () => {
   }
 });
 
-Deno.test("thousands of empty structs of many fields are refused", () => {
-  const names = Array.from({ length: 1000 }, (_, index) => `F${index}`);
-  const wide = gob.struct(
-    Object.fromEntries(names.map((name) => [name, gob.int])),
-  );
-  const list = gob.slice(wide);
-  const empty = Array.from({ length: 1500 }, () => ({}));
-  const bytes = encode(empty as never, list);
-  refuses("resource_exhausted", "zero fields", () => decode(bytes));
-  refuses("resource_exhausted", "zero fields", () => decode(bytes, list));
-  const plain = gob.slice(gob.struct({}));
-  assertEquals(decode(encode(empty, plain), plain).length, 1500);
+/** A struct of so many ints. */
+function wide(size: number): GobSchema<Record<string, number>> {
+  const fields = Array.from({ length: size }, (_, index) => [`F${index}`, gob.safeInt]);
+  return gob.struct(Object.fromEntries(fields)) as GobSchema as ReturnType<typeof wide>;
+}
+
+/** The definition of such a struct, also of one that no encoder of ours sends. */
+function definitionOf(size: number): Uint8Array {
+  const writer = new GobWriter();
+  const start = writer.begin();
+  writer.int(-65);
+  for (const byte of [3, 1, 2]) writer.byte(byte);
+  writer.int(65);
+  for (const byte of [0, 1]) writer.byte(byte);
+  writer.uint(size);
+  for (let index = 0; index < size; index++) {
+    writer.byte(1);
+    writer.string(`F${index}`);
+    for (const byte of [1, 4, 0]) writer.byte(byte);
+  }
+  for (const byte of [0, 0]) writer.byte(byte);
+  writer.end(start);
+  return writer.view();
+}
+
+Deno.test("a struct of more fields than any program has is refused, in and out", () => {
+  const most = wide(4096);
+  const encoder = new GobEncoder();
+  const bytes = encoder.encode({}, most);
+  assertEquals(hex(bytes.subarray(0, -4)), hex(definitionOf(4096)));
+  // All its fields may be zero.
+  assertEquals(Object.keys(decode(bytes) as object).length, 4096);
+  assertEquals(decode(bytes, most).F4095, 0);
+
+  const text = "a struct of more than 4096 fields";
+  refuses("resource_exhausted", text, () => encoder.encode({}, wide(4097)));
+  refuses("resource_exhausted", text, () => encoder.encode(dictionary("K", 4097)));
+  const halves = [dictionary("A", 3000), dictionary("B", 3000)];
+  refuses("resource_exhausted", text, () => encoder.encode(halves));
+  assertEquals(hex(encoder.encode({}, most)), "03 ff 82 00");
+  refuses("resource_exhausted", text, () => {
+    decode(Uint8Array.from([...definitionOf(4097), 3, 0xff, 0x82, 0]));
+  });
+});
+
+Deno.test("the fewer bytes a value has, the fewer zero fields it may leave out", () => {
+  const empty = (length: number) => Array.from({ length }, () => ({}));
+  for (const [length, size] of [[1500, 1000], [100, 100], [2, 4096]]) {
+    const list = gob.slice(wide(size));
+    const bytes = encode(empty(length), list);
+    refuses("resource_exhausted", "zero fields", () => decode(bytes));
+    refuses("resource_exhausted", "zero fields", () => decode(bytes, list));
+  }
+  for (const [length, size] of [[1500, 0], [20_000, 32], [1, 4096]]) {
+    const list = gob.slice(wide(size));
+    assertEquals(decode(encode(empty(length), list), list).length, length);
+  }
+});
+
+Deno.test("that a type and a schema don't fit is found out once", () => {
+  const schema = gob.struct({ B: gob.int, A: gob.string });
+  for (const value of [{ C: 1 }, { A: 1 }, 7]) {
+    let looks = 0;
+    const watched = gob.lazy(() => (looks++, schema));
+    const encoder = new GobEncoder();
+    const decoder = new GobDecoder();
+    const next = (text: string) => {
+      decoder.push(encoder.encode(value));
+      const error = assertThrows(() => decoder.next(watched), RpcError, text);
+      return error.message;
+    };
+    const message = next("received");
+    const first = looks;
+    assert(first > 0);
+    for (let index = 0; index < 3; index++) assertEquals(next("received"), message);
+    assertEquals(looks, first);
+  }
+
+  // Each error has the place of its own value.
+  const right = gob.slice(gob.struct({ A: gob.int }));
+  const wrong = gob.slice(gob.struct({ A: gob.string }));
+  const encoder = new GobEncoder();
+  const decoder = new GobDecoder();
+  for (
+    const [L, M, place] of [[[{ A: 1 }], [], "$.L[0].A"], [[], [{ A: 1 }], "$.M[0].A"]] as const
+  ) {
+    decoder.push(encoder.encode({ L, M }, gob.struct({ L: right, M: right })));
+    refuses("invalid_argument", `${place}: int received`, () => {
+      decoder.next(gob.struct({ L: wrong, M: wrong }));
+    });
+  }
 });
 
 Deno.test("limits of the encoder", () => {
