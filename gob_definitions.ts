@@ -6,7 +6,7 @@
  * @module
  */
 
-import { malformed, MAX_FIELDS, tooMuch, tooWide } from "./gob_wire.ts";
+import { malformed, MAX_FIELDS, MAX_TYPES, tooMuch, tooWide } from "./gob_wire.ts";
 import type { GobCursor } from "./gob_cursor.ts";
 import { BUILT_IN, FIRST_USER_ID } from "./gob_types.ts";
 
@@ -42,7 +42,6 @@ export interface WireField {
   readonly type: number;
 }
 
-const MAX_TYPES = 10_000;
 const NO_FIELDS: readonly WireField[] = [];
 const KINDS: readonly WireKind[] = [
   "array",
@@ -154,6 +153,7 @@ export class WireTypes {
   /** The types that refer to an id, whether it is defined or not. */
   readonly #users = new Map<number, number[]>();
   #bytes = 0;
+  #defined = 0;
 
   /** @param maxBytes How long all definitions of the stream may be together. */
   constructor(maxBytes: number) {
@@ -186,7 +186,8 @@ export class WireTypes {
     const start = cursor.position;
     const type = readDefinition(cursor);
     this.#bytes += cursor.position - start;
-    if (this.#bytes > this.#maxBytes || this.#types.size >= MAX_TYPES) {
+    this.#defined++;
+    if (this.#bytes > this.#maxBytes || this.#defined > MAX_TYPES) {
       throw tooMuch(
         `the stream defines more than ${MAX_TYPES} types, or ${this.#maxBytes} bytes of them`,
       );

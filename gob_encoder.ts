@@ -26,7 +26,10 @@ import { TypeTable } from "./gob_type_table.ts";
 
 /** Options of {@linkcode GobEncoder}. */
 export interface GobEncoderOptions {
-  /** The longest message that is sent. @default {4194304} */
+  /**
+   * The longest message that is sent, and the most bytes of all type definitions together.
+   * @default {4194304}
+   */
   maxMessageBytes?: number;
   /** How deep values may be nested. @default {100} */
   maxDepth?: number;
@@ -134,7 +137,7 @@ export class GobEncoder {
   readonly #maxDepth: number;
   readonly #inference: GobInference;
   readonly #plans = new WeakMap<AnyGobSchema, Plan>();
-  readonly #types = new TypeTable();
+  readonly #types: TypeTable;
   readonly #own = new GobWriter();
   /** The plans that got their ids since the call began, in case it fails. */
   readonly #newPlans: Plan[] = [];
@@ -152,6 +155,7 @@ export class GobEncoder {
     this.#maxMessageBytes = options.maxMessageBytes ?? 4 * 1024 * 1024;
     this.#maxDepth = options.maxDepth ?? 100;
     this.#inference = new GobInference(this.#maxDepth);
+    this.#types = new TypeTable(this.#maxMessageBytes);
   }
 
   /**

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { MAX_FIELDS, tooMuch, tooWide } from "./gob_wire.ts";
+import type { RpcError } from "./errors.ts";
+import { MAX_FIELDS, MAX_TYPES, tooMuch, tooWide } from "./gob_wire.ts";
 import { GobWriter } from "./gob_writer.ts";
 import {
   type AnyGobSchema,
@@ -15,7 +16,8 @@ import {
   targetOf,
 } from "./gob_types.ts";
 
-const MAX_TYPES = 10_000;
+/** The most bytes that the definition of `struct{}` takes. */
+const EMPTY_STRUCT_BYTES = 12;
 
 /** The fields of the struct that a definition is. */
 const WIRE_FIELD = {
@@ -33,6 +35,11 @@ function builtInId(shape: Shape): number {
   return shape.kind in BUILT_IN ? BUILT_IN[shape.kind as keyof typeof BUILT_IN] : 0;
 }
 
+/** Whether a type is `struct{}`, the body of every error: there must always be room for it. */
+function isEmptyStruct(shape: Shape): boolean {
+  return shape.kind === "struct" && shape.fields.length === 0 && shape.name === "";
+}
+
 /** Gives types their ids and writes their definitions, each once. */
 export class TypeTable {
   /** The definitions that have to be sent before the next value. */
@@ -44,12 +51,21 @@ export class TypeTable {
   /** What was added since the call began, in case it fails. */
   readonly #newSchemas: AnyGobSchema[] = [];
   readonly #newSignatures: string[] = [];
+  readonly #maxBytes: number;
   #nextId = FIRST_USER_ID + 1;
   #firstNewId = this.#nextId;
+  #bytes = 0;
+  #bytesBefore = 0;
+
+  /** @param maxBytes How long all definitions of the stream may be together. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
 
   /** Begins a call, which {@linkcode TypeTable.undo} can take back. */
   begin(): void {
     this.#firstNewId = this.#nextId;
+    this.#bytesBefore = this.#bytes;
     if (this.#newSchemas.length > 0) this.#newSchemas.length = 0;
     if (this.#newSignatures.length > 0) this.#newSignatures.length = 0;
   }
@@ -61,6 +77,7 @@ export class TypeTable {
       this.#idsBySignature.delete(signature);
     }
     this.#nextId = this.#firstNewId;
+    this.#bytes = this.#bytesBefore;
     this.begin();
   }
 
@@ -83,11 +100,9 @@ export class TypeTable {
     const signature = this.#signature(target);
     let id = this.#idsBySignature.get(signature);
     if (id === undefined) {
-      if (this.#nextId > FIRST_USER_ID + MAX_TYPES) {
-        throw tooMuch(
-          `more than ${MAX_TYPES} types in one stream: make schemas once, and send objects ` +
-            "that are used as dictionaries as Maps",
-        );
+      const most = isEmptyStruct(shapeOf(target)) ? MAX_TYPES : MAX_TYPES - 1;
+      if (this.#nextId > FIRST_USER_ID + most) {
+        throw this.#tooMuch(`more than ${MAX_TYPES} types`);
       }
       id = this.#nextId++;
       waiting.push(target);
@@ -99,11 +114,6 @@ export class TypeTable {
     this.#ids.set(target, id);
     this.#newSchemas.push(target);
     return id;
-  }
-
-  #builtInId(shape: Shape): number {
-    if (shape.kind === "float32") return BUILT_IN.float;
-    return shape.kind in BUILT_IN ? BUILT_IN[shape.kind as keyof typeof BUILT_IN] : 0;
   }
 
   /** A text that is the same for all schemas of one structure; empty where a type has no end. */
@@ -171,7 +181,20 @@ export class TypeTable {
     this.#defineParts(shape, waiting);
     writer.byte(0);
     writer.byte(0);
+    // A decoder like ours refuses more for good; here only the value is lost that needs it.
+    this.#bytes += writer.length - start;
+    const most = isEmptyStruct(shape) ? this.#maxBytes : this.#maxBytes - EMPTY_STRUCT_BYTES;
+    if (this.#bytes > most) {
+      throw this.#tooMuch(`type definitions of more than maxMessageBytes, ${this.#maxBytes},`);
+    }
     writer.end(start);
+  }
+
+  #tooMuch(what: string): RpcError {
+    return tooMuch(
+      `${what} in one stream: make schemas once, and send objects that are used as dictionaries ` +
+        "as Maps",
+    );
   }
 
   #defineParts(shape: Shape, waiting: AnyGobSchema[]): void {

@@ -13,6 +13,8 @@ import { RpcError } from "./errors.ts";
  */
 export type PathStep = string | number;
 
+/** The most types that one stream defines. */
+export const MAX_TYPES = 10_000;
 /**
  * The most fields of one struct. A definition is paid for once, and each of its values may then
  * leave out all fields for nothing: a wide one would be a lever.

@@ -177,6 +177,42 @@ Deno.test("a message over the limit costs only its own call", async () => {
   }
 });
 
+Deno.test("type definitions over the limit cost only the call that needs them", async () => {
+  const shape = (name: number) => ({ [`Field${name}`]: 1, [`Other${name}`]: 2 });
+  for (const protocol of PROTOCOLS) {
+    await withServer(
+      protocol,
+      async (network, server) => {
+        let replies = 0;
+        server.register("Shapes", { Next: () => shape(replies++) });
+        const client = await dial("memory@a", { network, protocol, maxMessageBytes: 2000 });
+        let error: unknown;
+        for (let calls = 0; error === undefined && calls < 100; calls++) {
+          await client.call("Shapes.Next").catch((reason) => error = reason);
+        }
+        await assertFails(Promise.reject(error), {
+          code: protocol === "geerpc/gob" ? "resource_exhausted" : "unknown",
+          message: "type definitions of more than maxMessageBytes, 2000",
+        });
+        error = undefined;
+        for (let calls = 0; error === undefined && calls < 100; calls++) {
+          await client.call("Plain.Void", shape(calls)).catch((reason) => error = reason);
+        }
+        await assertFails(Promise.reject(error), {
+          code: "resource_exhausted",
+          execution: "not_sent",
+          message: "type definitions of more than maxMessageBytes, 2000",
+        });
+        assertEquals(await client.call("Plain.Void", shape(0)), {});
+        await assertFails(client.call("Plain.Fail"), { code: "unknown", message: /^no ☃$/ });
+        await client.close();
+      },
+      100_000,
+      2000,
+    );
+  }
+});
+
 /** A client whose server is played by hand, with one call on its way. */
 async function withCall(
   protocol: Protocol,

@@ -879,3 +879,30 @@ Deno.test("limits of the encoder", () => {
   });
   assertEquals(encoder.encode({ K1: 1 }).length, 6);
 });
+
+Deno.test("a decoder takes whatever an encoder with the same limits sends", () => {
+  const short = Array.from({ length: 30 }, (_, more) => ({ maxMessageBytes: 900 + more }));
+  for (
+    const [limits, size] of [
+      [{}, 1],
+      [{}, 60],
+      ...short.map((each) => [each, 5] as const),
+    ] as const
+  ) {
+    const encoder = new GobEncoder(limits);
+    const decoder = new GobDecoder(limits);
+    const pass = (value: object, schema?: GobSchema<unknown, object>) => {
+      decoder.push(encoder.encode(value, schema));
+      assertEquals(decoder.next()?.value, value);
+    };
+    let name = 0;
+    refuses("resource_exhausted", "in one stream", () => {
+      for (;; name++) pass(dictionary(name, size));
+    });
+    if (size === 1) assertEquals(name, 9_999);
+    // What was refused left nothing behind, and an error can still be told: its body is struct{}.
+    assertThrows(() => encoder.encode(dictionary("more", 100)), RpcError);
+    pass(dictionary(0, size));
+    pass({}, gob.struct({}));
+  }
+});
