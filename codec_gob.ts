@@ -231,7 +231,7 @@ export class GobClientCodec extends Reader implements ClientCodec {
   }
 
   end(): void {
-    if (this.inBody || this.decoder.buffered > 0) throw this.unfinished();
+    if (this.inBody || !this.decoder.isBetween) throw this.unfinished();
   }
 
   protected header(): void {

@@ -106,6 +106,14 @@ export class GobDecoder {
   }
 
   /**
+   * Whether the stream may end here: what has arrived was taken, and nothing of a value that was
+   * too long is still to come.
+   */
+  get isBetween(): boolean {
+    return this.buffered === 0 && this.#toDrop === 0;
+  }
+
+  /**
    * Adds bytes to the stream. They are copied, so the chunk may be used again at once. Nothing is
    * decoded or refused here: take what is ready before pushing more, so that little is kept.
    *

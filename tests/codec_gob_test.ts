@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Protocol } from "../codec.ts";
-import { dial } from "../client.ts";
+import { type Client, dial } from "../client.ts";
 import { MultiServerDiscovery } from "../discovery.ts";
 import { GobServerCodec } from "../codec_gob.ts";
 import { limitsOf } from "../codec.ts";
@@ -216,15 +216,16 @@ Deno.test("type definitions over the limit cost only the call that needs them", 
 /** A client whose server is played by hand, with one call on its way. */
 async function withCall(
   protocol: Protocol,
-  body: (call: Promise<unknown>, peer: RawPeer) => Promise<void>,
+  body: (call: Promise<unknown>, peer: RawPeer, client: Client) => Promise<void>,
+  maxMessageBytes?: number,
 ): Promise<void> {
   const network = new MemoryNetwork();
   const server = await RawServer.listen(network, "memory@a");
-  const client = await dial("memory@a", { network, protocol });
+  const client = await dial("memory@a", { network, protocol, maxMessageBytes });
   const call = client.call("S.M", { A: 1 });
   const peer = await server.accept();
   await peer.until(({ bytes }) => bytes.length > (protocol === "geerpc/gob" ? 512 : 0));
-  await body(call, peer);
+  await body(call, peer, client);
   await client.close();
   await server.close();
 }
@@ -265,6 +266,14 @@ Deno.test("a broken stream fails the connection", async () => {
         message: "in the middle",
       });
     });
+    await withCall(protocol, async (call, peer, client) => {
+      // Of a reply that is too long the call has been told already; the others wait for theirs.
+      const other = client.call("S.M");
+      await peer.write(new Stream().bytes({}, "x".repeat(5000)).subarray(0, 3000));
+      await assertFails(call, { code: "resource_exhausted", execution: "answered" });
+      peer.close();
+      await assertFails(other, { code: "data_loss", message: "in the middle" });
+    }, 1000);
     await withCall(protocol, async (call, peer) => {
       // A definition of 2 GiB.
       await peer.write(new Uint8Array([0xfc, 0x7f, 0xff, 0xff, 0xff, 0xff, 0x81, ...Array(7)]));

@@ -716,6 +716,22 @@ Deno.test("a value over the limit is dropped as it comes, and only it is lost", 
   }
 });
 
+Deno.test("a stream is between two values once the last has come as a whole", () => {
+  for (const [maxMessageBytes, taken] of [[1000, "x".repeat(500)], [100, undefined]] as const) {
+    const decoder = new GobDecoder({ maxMessageBytes });
+    const bytes = encode("x".repeat(500));
+    assert(decoder.isBetween);
+    for (const byte of bytes.subarray(0, -1)) {
+      decoder.push(Uint8Array.of(byte));
+      if (decoder.ready()) assertThrows(() => decoder.take(), RpcError, "maxMessageBytes");
+      assert(!decoder.isBetween);
+    }
+    decoder.push(bytes.subarray(-1));
+    assertEquals(decoder.next()?.value, taken);
+    assert(decoder.isBetween);
+  }
+});
+
 Deno.test("hostile streams are refused before they cost anything", () => {
   const cases: [string, string, string][] = [
     [
