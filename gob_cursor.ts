@@ -9,6 +9,9 @@ import { formatPath, malformed, MAX_FIELDS, type PathStep, tooMuch } from "./gob
 
 // How many zero fields each byte of a value allows for. One byte is an empty struct in a slice.
 const ZEROS_PER_BYTE = 32;
+// From this length on Go takes no message either: the bytes are not gob, and would be dropped for
+// as long as they come.
+const NO_MESSAGE = 2 ** 33;
 const TWO_TO_32 = 0x1_0000_0000;
 // Below this many bytes a loop beats the call into the platform's decoder.
 const SHORT_STRING = 48;
@@ -247,6 +250,7 @@ export class GobCursor {
       }
     }
     if (size > this.maxMessageBytes) {
+      if (size >= NO_MESSAGE) throw malformed(`a message of ${size} bytes`);
       this.excessive = size;
       this.position = body;
       return false;

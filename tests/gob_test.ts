@@ -743,6 +743,10 @@ Deno.test("hostile streams are refused before they cost anything", () => {
     // a definition of 2 GiB, and a value of so many bytes with interfaces in it
     ["resource_exhausted", "maxMessageBytes", "fc 7f ff ff ff ff 81 00 00 00 00 00 00 00"],
     ["resource_exhausted", "maxMessageBytes", "fc 7f ff ff ff 10 00 00 00 00 00 00 00 00"],
+    // values of 8 GiB less one byte, and of one more
+    ["resource_exhausted", "8589934591 bytes", "fb 01 ff ff ff ff 0c 00 41 41 41 41 41 41 41 41"],
+    ["data_loss", "8589934592 bytes", "fb 02 00 00 00 00 0c 00 41 41 41 41 41 41 41 41"],
+    ["data_loss", "a message of", "f8 ff ff ff ff ff ff ff ff 0c 00 41 41 41 41 41 41 41 41"],
     ["data_loss", "type 72 is not defined", "fc 7f ff ff ff ff 90 00 00 00 00 00 00 00"],
     [
       "data_loss",
