@@ -62,6 +62,22 @@ interface FieldPlan {
 const INT64_MAX = 2n ** 63n - 1n;
 const FLOAT32_MAX = 3.4028234663852886e38;
 
+// From so many fields on it pays to look only for those that an object has. A list of objects that
+// are all different is one of wide structs, nearly empty.
+const WIDE = 128;
+
+/** Which fields a plain object has, in order; other objects may have some that can't be listed. */
+function placesIn(value: object, places: ReadonlyMap<string, number>): number[] | undefined {
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  const found: number[] = [];
+  for (const name of Object.keys(value)) {
+    const place = places.get(name);
+    if (place !== undefined) found.push(place);
+  }
+  return found.sort((a, b) => a - b);
+}
+
 function never(): boolean {
   return false;
 }
@@ -501,15 +517,21 @@ export class GobEncoder {
       isZero: zeroTest(shapeOf(targetOf(schema))),
       plan: undefined,
     }));
+    const places = fields.length < WIDE
+      ? undefined
+      : new Map(fields.map(({ name }, index) => [name, index]));
     return (value) => {
       if (typeof value !== "object" || value === null || isList(value)) {
         throw this.#wrong(value, "an object");
       }
       const slot = this.#enter();
       const writer = this.#writer;
+      const order = places && placesIn(value, places);
+      const count = order === undefined ? fields.length : order.length;
       let last = -1;
       let found = false;
-      for (let index = 0; index < fields.length; index++) {
+      for (let at = 0; at < count; at++) {
+        const index = order === undefined ? at : order[at];
         const field = fields[index];
         const item = (value as Record<string, unknown>)[field.name];
         if (item === undefined || item === null) continue;

@@ -9,6 +9,8 @@ import { formatPath, MAX_FIELDS, misfit, type PathStep, tooMuch, tooWide } from 
 import { type AnyGobSchema, gob, GobSchema, shapeOf } from "./gob_types.ts";
 
 type Field = readonly [string, AnyGobSchema];
+/** The types of elements, each with the index of the first that has it. */
+type Found = Map<AnyGobSchema, number>;
 
 /** One field more of the structs seen so far, and the struct that ends here, if there was one. */
 interface StructNode {
@@ -44,6 +46,14 @@ const UNKNOWN: AnyGobSchema = new GobSchema<unknown, never>({ kind: "bool" });
 
 function kindOf(schema: AnyGobSchema): string {
   return shapeOf(schema).kind;
+}
+
+/** What a list, a map or a struct is made of. */
+function partsOf(schema: AnyGobSchema): readonly Field[] {
+  const shape = shapeOf(schema);
+  if (shape.kind === "slice") return [["element", shape.element]];
+  if (shape.kind === "map") return [["key", shape.key], ["value", shape.value]];
+  return shape.kind === "struct" ? shape.fields : [];
 }
 
 /** Guesses schemas, the same object for the same shape, so that a type is defined only once. */
@@ -122,9 +132,7 @@ export class GobInference {
         this.#depth = steps;
         throw this.#fail("the value contains itself");
       }
-      throw tooMuch(
-        `a value is nested deeper than maxDepth, ${this.#maxDepth}`,
-      );
+      throw tooMuch(`a value is nested deeper than maxDepth, ${this.#maxDepth}`);
     }
     this.#depth++;
     let schema: AnyGobSchema;
@@ -201,60 +209,62 @@ export class GobInference {
   }
 
   #guessAll(values: Iterable<unknown>): AnyGobSchema {
-    let result = UNKNOWN;
+    let first: AnyGobSchema | undefined;
+    let found: Found | undefined;
     let index = 0;
     for (const value of values) {
-      this.#path[this.#depth - 1] = index++;
+      this.#path[this.#depth - 1] = index;
       const schema = this.#guess(value);
-      if (schema !== result) result = this.#unify(result, schema);
+      first ??= schema;
+      if (schema !== first) {
+        found ??= new Map([[first, 0]]);
+        if (!found.has(schema)) found.set(schema, index);
+      }
+      index++;
     }
-    return result;
+    return found === undefined ? first ?? UNKNOWN : this.#unify(found);
   }
 
-  /** The one type that both kinds of values can be sent as. */
-  #unify(left: AnyGobSchema, right: AnyGobSchema): AnyGobSchema {
-    if (left === right || right === UNKNOWN) return left;
-    if (left === UNKNOWN) return right;
-    const a = shapeOf(left);
-    const b = shapeOf(right);
-    if (
-      a.kind === "int" && b.kind === "float" ||
-      a.kind === "float" && b.kind === "int"
-    ) {
-      return gob.float;
-    }
-    if (
-      a.kind === "int" && b.kind === "uint" ||
-      a.kind === "uint" && b.kind === "int"
-    ) {
-      return gob.uint;
-    }
-    if (a.kind === "slice" && b.kind === "slice") {
-      return this.#sliceOf(this.#unify(a.element, b.element));
-    }
-    if (a.kind === "map" && b.kind === "map") {
-      return this.#mapOf(
-        this.#unify(a.key, b.key),
-        this.#unify(a.value, b.value),
-      );
-    }
-    if (a.kind === "struct" && b.kind === "struct") {
-      const fields = new Map(a.fields);
-      for (const [name, schema] of b.fields) {
-        const known = fields.get(name);
-        fields.set(
-          name,
-          known === undefined ? schema : this.#unify(known, schema),
-        );
+  /** The one type that all can be sent as. All at once: in pairs, wide structs would take ages. */
+  #unify(found: Found): AnyGobSchema {
+    if (found.size === 1) return found.keys().next().value!;
+    let result = UNKNOWN;
+    const parts = new Map<string, Found>();
+    for (const [schema, index] of found) {
+      if (schema === UNKNOWN) continue;
+      result = result === UNKNOWN ? schema : this.#common(result, schema, index);
+      for (const [name, part] of partsOf(schema)) {
+        let types = parts.get(name);
+        if (types === undefined) parts.set(name, types = new Map());
+        if (!types.has(part)) types.set(part, index);
       }
-      let node = this.#root;
-      for (const [name, schema] of fields) {
-        node = this.#follow(node, name, schema);
-      }
-      return this.#structAt(node);
     }
+    switch (kindOf(result)) {
+      case "slice":
+        return this.#sliceOf(this.#unify(parts.get("element")!));
+      case "map":
+        return this.#mapOf(this.#unify(parts.get("key")!), this.#unify(parts.get("value")!));
+      case "struct": {
+        let node = this.#root;
+        for (const [name, types] of parts) node = this.#follow(node, name, this.#unify(types));
+        return this.#structAt(node);
+      }
+      default:
+        return result;
+    }
+  }
+
+  /** What two types have in common, but for what they are made of. */
+  #common(left: AnyGobSchema, right: AnyGobSchema, index: number): AnyGobSchema {
+    const kinds = [kindOf(left), kindOf(right)];
+    if (kinds[0] === kinds[1]) return left;
+    if (kinds.includes("int")) {
+      if (kinds.includes("float")) return gob.float;
+      if (kinds.includes("uint")) return gob.uint;
+    }
+    this.#path[this.#depth - 1] = index;
     throw this.#fail(
-      `a ${kindOf(right)} beside a ${kindOf(left)}: elements of different types need a schema ` +
+      `a ${kinds[1]} beside a ${kinds[0]}: elements of different types need a schema ` +
         "with gob.interface",
     );
   }
@@ -278,12 +288,7 @@ export class GobInference {
     }
     let schema = byValue.get(value);
     if (schema === undefined) {
-      schema = new GobSchema<unknown, never>({
-        kind: "map",
-        key,
-        value,
-        as: "map",
-      });
+      schema = new GobSchema<unknown, never>({ kind: "map", key, value, as: "map" });
       byValue.set(value, schema);
       this.#kept++;
       if (this.#open.has(key) || this.#open.has(value)) this.#open.add(schema);

@@ -325,6 +325,66 @@ Deno.test("shapes that were guessed are forgotten in time, and their definitions
   assertEquals(encoder.encode({ A: 1 }).length, 6);
 });
 
+Deno.test("objects that are all different cost no more than what they have", () => {
+  const list = Array.from({ length: 400 }, (_, index) => ({ [`K${index}`]: "x".repeat(50) }));
+  const inference = new GobInference(100);
+  const schema = inference.schemaOf(list);
+  // Were each union of the first n kept, all would have been forgotten.
+  assertStrictEquals(inference.schemaOf([...list, ...list]), schema);
+
+  let reads = 0;
+  const get = (target: object, name: string) => (reads++, Reflect.get(target, name));
+  const bytes = encode(list.map((item) => new Proxy(item, { get })));
+  assert(reads < 3 * list.length);
+  const back = decode(bytes) as Record<string, string>[];
+  assertEquals(back.length, 400);
+  for (const [index, item] of back.entries()) {
+    const found = Object.entries(item).filter(([, text]) => text !== "");
+    assertEquals(found, Object.entries(list[index]));
+  }
+
+  class Getters {
+    get F7() {
+      return 7;
+    }
+  }
+  for (
+    const value of [{ F299: 2, More: 3, F7: 7, F8: 0 }, new Getters()] as Record<string, number>[]
+  ) {
+    const back = decode(encode(value, wide(300)), wide(300));
+    assertEquals([back.F7, back.F8, back.F299], [7, 0, value.F299 ?? 0]);
+  }
+});
+
+Deno.test("elements of several types become one, or the first that can't is named", () => {
+  const pairs: [unknown[], unknown][] = [
+    [[1, 2.5, 3], [1, 2.5, 3]],
+    [[1, 2n ** 63n], [1, 2n ** 63n]],
+    [[[], [1], [0.5]], [[], [1], [0.5]]],
+    [[new Map(), new Map([["a", 1]]), new Map([["b", 1.5]])], [
+      new Map(),
+      new Map([["a", 1]]),
+      new Map([["b", 1.5]]),
+    ]],
+    [[{ A: 1 }, { A: 1.5, B: "x" }, { B: "y", C: [] }, { C: [{ D: 1 }] }, { C: [{ E: 1 }] }], [
+      { A: 1, B: "", C: [] },
+      { A: 1.5, B: "x", C: [] },
+      { A: 0, B: "y", C: [] },
+      { A: 0, B: "", C: [{ D: 1, E: 0 }] },
+      { A: 0, B: "", C: [{ D: 0, E: 1 }] },
+    ]],
+  ];
+  for (const [value, expected] of pairs) assertEquals(decode(encode(value)), expected);
+  const wrong: [unknown, string][] = [
+    [[1, 2, "x", 3], "$[2]: a string beside a int"],
+    [[0.5, 1, 2n ** 63n], "$[2]: a uint beside a float"],
+    [[[1], [2], ["x"]], "$[2]: a string beside a int"],
+    [{ L: [{ A: 1 }, { B: 1 }, { A: [1] }] }, "$.L[2]: a slice beside a int"],
+    [new Map<string, unknown>([["a", 1], ["b", "x"]]), "$[1]: a string beside a int"],
+  ];
+  for (const [value, text] of wrong) refuses("invalid_argument", text, () => encode(value));
+});
+
 Deno.test("what can't be sent is named by its path", () => {
   const cycle: Record<string, unknown> = { List: [] };
   (cycle.List as unknown[]).push({ Back: cycle });
