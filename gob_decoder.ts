@@ -232,7 +232,7 @@ export class GobDecoder {
     const ended = this.#walk.resume(cursor, this.#nextMessage);
     this.#walkPosition = cursor.position;
     this.#walkEnd = cursor.end;
-    const length = cursor.end - this.#start;
+    const length = cursor.end - this.#bodyStart;
     if (length > cursor.maxMessageBytes) throw cursor.tooLong("a value", length);
     if (!ended) return false;
     if (cursor.position !== cursor.end) throw malformed("bytes behind a value");

@@ -10,7 +10,7 @@
  */
 
 import { findCycle, type GobComplex, GobNamed } from "./gob_values.ts";
-import { formatPath, misfit, type PathStep, tooMuch } from "./gob_wire.ts";
+import { formatPath, MAX_NAME, misfit, type PathStep, tooMuch } from "./gob_wire.ts";
 import { GobWriter } from "./gob_writer.ts";
 import {
   type AnyGobSchema,
@@ -576,6 +576,9 @@ export class GobEncoder {
       name = value.name;
       content = value.value;
     } else name = this.#concreteName(value, registry);
+    if (name.length > MAX_NAME) {
+      throw this.#fail(`the name of a type of ${name.length} characters, beyond ${MAX_NAME}`);
+    }
     let schema = registry !== undefined && Object.hasOwn(registry, name)
       ? registry[name]
       : BASIC_TYPES.get(name);

@@ -9,7 +9,7 @@
  */
 
 import { bytesToBigInt, bytesToDate, bytesToInstant, GobNamed } from "./gob_values.ts";
-import { malformed, misfit } from "./gob_wire.ts";
+import { malformed, MAX_NAME, misfit } from "./gob_wire.ts";
 import type { GobCursor } from "./gob_cursor.ts";
 import {
   type AnyGobSchema,
@@ -45,8 +45,6 @@ interface Entry {
   /** Makes the value of a field that is not on the wire. */
   readonly zero: Read;
 }
-
-const MAX_NAME = 1024;
 
 function wireKindOf(shape: Shape): WireKind {
   if (shape.kind === "float32") return "float";

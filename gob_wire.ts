@@ -13,6 +13,8 @@ import { RpcError } from "./errors.ts";
  */
 export type PathStep = string | number;
 
+/** The longest name of a type in an interface, as in Go. */
+export const MAX_NAME = 1024;
 /** The most types that one stream defines. */
 export const MAX_TYPES = 10_000;
 /**

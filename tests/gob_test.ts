@@ -960,6 +960,29 @@ Deno.test("limits of the encoder", () => {
   assertEquals(encoder.encode({ K1: 1 }).length, 6);
 });
 
+Deno.test("a decoder takes the longest values that an encoder sends, with interfaces too", () => {
+  const limits = { maxMessageBytes: 1000 };
+  const any = gob.struct({ V: gob.any });
+  for (const schema of [gob.struct({ V: gob.string }), any]) {
+    const encoder = new GobEncoder(limits);
+    const decoder = new GobDecoder(limits);
+    const sent: Uint8Array[] = [];
+    refuses("resource_exhausted", "maxMessageBytes", () => {
+      for (;;) sent.push(encoder.encode({ V: "x".repeat(sent.length) }, schema as typeof any));
+    });
+    assert(sent.length > 950);
+    for (const [length, bytes] of sent.entries()) {
+      decoder.push(bytes);
+      assertEquals(decoder.next()?.value, { V: "x".repeat(length) });
+    }
+  }
+  const name = "n".repeat(1024);
+  assertEquals(decode(encode({ V: new GobNamed(name, 1) }, any)), { V: 1 });
+  refuses("invalid_argument", "$.V: the name of a type of 1025 characters", () => {
+    encode({ V: new GobNamed(`${name}n`, 1) }, any);
+  });
+});
+
 Deno.test("a decoder takes whatever an encoder with the same limits sends", () => {
   const short = Array.from({ length: 30 }, (_, more) => ({ maxMessageBytes: 900 + more }));
   for (
