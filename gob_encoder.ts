@@ -181,7 +181,8 @@ export class GobEncoder {
    * `float64`; a bigint an `int`, or a `uint` beyond int64; strings, booleans, `Uint8Array`
    * (`[]byte`), `Date` (`time.Time`), arrays (slices), `Map`s and objects (structs) are what they
    * look like. Fields that are null, undefined or empty arrays are left out. Go ignores fields
-   * that don't begin with a capital letter.
+   * that don't begin with a capital letter. Send objects that are used as dictionaries as `Map`s:
+   * each new set of keys is a type, of which a stream has 10,000 at most, with 4,096 fields each.
    *
    * @param value The value.
    * @param schema Its type.
