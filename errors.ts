@@ -171,6 +171,21 @@ export function isRpcCode(code: unknown): code is RpcCode {
 }
 
 /**
+ * The code of anything that was thrown: an `RpcError`'s, if it is one of ours.
+ *
+ * @param thrown What was thrown.
+ * @returns Its code, else `unknown`.
+ */
+export function codeOf(thrown: unknown): RpcCode {
+  try {
+    const code: unknown = thrown instanceof RpcError ? thrown.code : undefined;
+    return isRpcCode(code) ? code : "unknown";
+  } catch {
+    return "unknown"; // a proxy that can't even be asked what it is
+  }
+}
+
+/**
  * The text of anything that was thrown: an error's message, else its string.
  *
  * @param thrown What was thrown.

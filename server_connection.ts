@@ -8,7 +8,7 @@
 import { type Clock, Deadlines, type Expiring, type Timer } from "./clock.ts";
 import type { Limits, Protocol, RequestExtras, RequestSink, ServerCodec } from "./codec.ts";
 import { JsonServerCodec } from "./codec_json.ts";
-import { errorText, type RpcCode, RpcError } from "./errors.ts";
+import { codeOf, errorText, type RpcCode, RpcError } from "./errors.ts";
 import { goDuration } from "./geerpc.ts";
 import { DRAINING } from "./go_errors.ts";
 import type { MethodSchema } from "./schema.ts";
@@ -318,19 +318,21 @@ export class ServerConnection implements RequestSink {
     let result: unknown;
     try {
       result = method.handle(args, call);
-      // A `then` of the handler's own making may throw, or call back twice.
-      if (isPromise(result)) result = Promise.resolve(result);
+      if (isPromise(result)) return this.#await(call, settlingOnce(result), timeoutMs);
     } catch (error) {
       return this.#fail(call, error);
     }
-    if (!(result instanceof Promise)) return this.#reply(call, result);
-    this.#running.set(call);
-    this.#handlers++;
-    this.#limit(call, timeoutMs);
+    this.#reply(call, result);
+  }
+
+  #await(call: RunningCall, result: Promise<unknown>, timeoutMs: number | undefined): void {
     result.then(
       (value) => this.#handled(call, () => this.#reply(call, value)),
       (error) => this.#handled(call, () => this.#fail(call, error)),
     );
+    this.#running.set(call);
+    this.#handlers++;
+    this.#limit(call, timeoutMs);
   }
 
   schemaOf(serviceMethod: string): MethodSchema | undefined {
@@ -405,9 +407,13 @@ export class ServerConnection implements RequestSink {
 
   #handled(call: RunningCall, answer: () => void): void {
     this.#handlers--;
-    this.#end(call, answer);
-    if (!this.#reading) this.#release(); // else behind the read, which may bring cancels
-    this.#unblock();
+    try {
+      this.#end(call, answer);
+      if (!this.#reading) this.#release(); // else behind the read, which may bring cancels
+      this.#unblock();
+    } catch {
+      this.close(); // nobody else would hear of it, and the process would end
+    }
   }
 
   #end(call: RunningCall, answer: () => void): void {
@@ -422,9 +428,7 @@ export class ServerConnection implements RequestSink {
     try {
       this.#codec.reply(call.seq, call.serviceMethod, value, call.method.schema?.reply);
     } catch (error) {
-      const code = error instanceof RpcError && error.code === "resource_exhausted"
-        ? error.code
-        : "internal";
+      const code = codeOf(error) === "resource_exhausted" ? "resource_exhausted" : "internal";
       const message = `rpc server: the reply is refused: ${errorText(error)}`;
       return this.#answerError(call.seq, call.serviceMethod, message, code, false);
     }
@@ -432,10 +436,9 @@ export class ServerConnection implements RequestSink {
   }
 
   #fail(call: RunningCall, error: unknown): void {
-    const code = error instanceof RpcError ? error.code : "unknown";
     // An error that merely came from elsewhere says nothing of this call.
     const rejected = error !== undefined && error === call.rejection;
-    this.#answerError(call.seq, call.serviceMethod, errorText(error), code, rejected);
+    this.#answerError(call.seq, call.serviceMethod, errorText(error), codeOf(error), rejected);
   }
 
   /** Writes soon: behind the read that is being worked through, else in a microtask. */
@@ -487,4 +490,11 @@ export class ServerConnection implements RequestSink {
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null &&
     typeof (value as { then?: unknown }).then === "function";
+}
+
+/** A `then` of the handler's own making may throw, or call back twice. */
+function settlingOnce(result: PromiseLike<unknown>): Promise<unknown> {
+  const promise = Promise.resolve(result); // the same, if it is one of the platform's
+  if (promise.then === Promise.prototype.then) return promise;
+  return new Promise((resolve) => resolve(promise));
 }

@@ -799,7 +799,23 @@ const THROWN: [string, unknown, string][] = [
     }),
     "",
   ], // deno-fmt-ignore
+  ["an error with a code that is none", new RpcError(404 as never, "no page"), "no page"],
+  ["a revoked proxy", revoked(), "an error with no text"],
+  ["a proxy that throws whatever it is asked", trapping(), "an error with no text"],
 ];
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+function trapping(): unknown {
+  const refuse = () => {
+    throw new Error("trapped");
+  };
+  return new Proxy({}, { get: refuse, getPrototypeOf: refuse });
+}
 
 for (const [name, thrown, text] of THROWN) {
   Deno.test(`a handler that throws a non-error: ${name}`, () =>
@@ -860,6 +876,55 @@ Deno.test("a handler that returns what is no promise but looks like one", () =>
     }
     assertEquals(await client.call("Odd.Twice"), "first");
     assertEquals(await client.call("Gate.Echo", "fine"), "fine");
+    await client.close();
+  }));
+
+Deno.test("a handler that returns a proxy that can't be asked what it is: its own call fails", () =>
+  inWorld(async (world) => {
+    const Odd = { Revoked: revoked, Trapping: trapping };
+    const { address } = await world.serve("a", {}, { Odd });
+    const client = await world.dial(address);
+    for (const serviceMethod of ["Odd.Revoked", "Odd.Trapping"]) {
+      await assertFails(client.call(serviceMethod), { code: "unknown", execution: "answered" });
+    }
+    const guarded = new Proxy({ A: 1 }, {
+      getPrototypeOf: () => {
+        throw new Error("trapped");
+      },
+    });
+    world.sites[0].server.register("Guarded", { Get: () => guarded });
+    await client.call("Guarded.Get").catch((error) => assertFailure(error, { code: "internal" }));
+    assertEquals(await client.call("Gate.Echo", "fine"), "fine");
+    await client.close();
+  }));
+
+Deno.test("a promise with a then of its own settles once, and counts as one handler", () =>
+  inWorld(async (world) => {
+    const twice = (onDone: (value: string) => void) => {
+      onDone("first");
+      onDone("second");
+    };
+    const Odd = {
+      Twice: () => Object.assign(Promise.resolve(), { then: twice }),
+      Throws: () =>
+        Object.assign(Promise.resolve(), {
+          then: () => {
+            throw new Error("odd");
+          },
+        }),
+    };
+    const { address, gate } = await world.serve("a", { maxInFlight: 1 }, { Odd });
+    const client = await world.dial(address);
+    for (let n = 0; n < 3; n++) assertEquals(await client.call("Odd.Twice"), "first");
+    await assertFails(client.call("Odd.Throws"), { code: "unknown", message: "odd" });
+    const calls = [1, 2].map((n) => client.call("Gate.Wait", n));
+    await gate.untilBegun(1);
+    await settled();
+    assertEquals(gate.begun.length, 1);
+    gate.begun[0].end.resolve(1);
+    await gate.untilBegun(2);
+    gate.begun[1].end.resolve(2);
+    assertEquals(await Promise.all(calls), [1, 2]);
     await client.close();
   }));
 

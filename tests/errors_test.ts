@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { errorText, isRpcCode, RpcError, TimeoutError } from "../errors.ts";
+import { codeOf, errorText, isRpcCode, RpcError, TimeoutError } from "../errors.ts";
 
 Deno.test("RpcError says what, where and how certain", () => {
   const cause = new Error("beneath");
@@ -37,6 +37,16 @@ Deno.test("TimeoutError is the platform's, and says where", () => {
 Deno.test("isRpcCode knows the codes and nothing inherited", () => {
   for (const code of ["canceled", "unknown", "data_loss"]) assert(isRpcCode(code));
   for (const code of ["", "toString", "Canceled", 1, null, undefined, {}]) assert(!isRpcCode(code));
+});
+
+Deno.test("codeOf is a code, whatever was thrown", () => {
+  assertEquals(codeOf(new RpcError("not_found", "none")), "not_found");
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const foreign = [new RpcError(404 as never, "none"), new RpcError("gone" as never, "none")];
+  for (const thrown of [...foreign, new Error("none"), "not_found", undefined, proxy]) {
+    assertEquals(codeOf(thrown), "unknown");
+  }
 });
 
 Deno.test("errorText is never empty and never throws", () => {
