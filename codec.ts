@@ -145,6 +145,8 @@ export interface ServerCodec {
   drain?(): void;
   /** Adds why the connection is given up, where the protocol can say so. */
   giveUp?(message: string, code: RpcCode): void;
+  /** How many bytes {@linkcode take} would return. */
+  readonly gathered: number;
   /** All that has been added since the last time. Valid until the next call. */
   take(): Uint8Array;
 }

@@ -326,6 +326,10 @@ export class GobServerCodec extends Reader implements ServerCodec {
     }
   }
 
+  get gathered(): number {
+    return this.#out.writer.length;
+  }
+
   take(): Uint8Array {
     return this.#out.take();
   }

@@ -219,6 +219,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     );
   }
 
+  get gathered(): number {
+    return this.#writer.length;
+  }
+
   take(): Uint8Array {
     return this.#writer.take();
   }

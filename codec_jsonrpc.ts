@@ -268,6 +268,10 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     this.#writer.append(`${ID_START}${this.#idOf(seq)},"result":null,"error":${words}}\n`);
   }
 
+  get gathered(): number {
+    return this.#writer.length;
+  }
+
   take(): Uint8Array {
     return this.#writer.take();
   }

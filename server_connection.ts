@@ -11,6 +11,7 @@ import { JsonServerCodec } from "./codec_json.ts";
 import { codeOf, errorText, type RpcCode, RpcError } from "./errors.ts";
 import { goDuration } from "./geerpc.ts";
 import { DRAINING } from "./go_errors.ts";
+import { HeldCall, HeldCalls } from "./held_calls.ts";
 import type { MethodSchema } from "./schema.ts";
 import { SeqTable } from "./seq_table.ts";
 import { Handshake, type Opened } from "./server_handshake.ts";
@@ -133,10 +134,11 @@ export class ServerConnection implements RequestSink {
   /** How many handlers have not ended: those too whose calls have been given up. */
   #handlers = 0;
   /**
-   * Calls that are too many to run yet. They are read all the same, up to a
-   * limit, since behind them may come a cancel, or the end of the client.
+   * Calls that are too many to run yet, or whose replies would be too much to
+   * hold. They are read all the same, up to a limit, since behind them may come
+   * a cancel, or the end of the client.
    */
-  #held: Parameters<RequestSink["call"]>[] = [];
+  readonly #held = new HeldCalls();
   #heldBytes = 0;
   #handshake: Handshake | undefined;
   #codec!: ServerCodec;
@@ -183,6 +185,7 @@ export class ServerConnection implements RequestSink {
       else {
         this.#codec.drain?.();
         this.#gather();
+        this.#release(); // to be turned away at once: they may run elsewhere
       }
     }
     return this.closed;
@@ -196,7 +199,7 @@ export class ServerConnection implements RequestSink {
     this.#deadlines.clear();
     this.#lingering?.cancel();
     const running = this.#running.clear();
-    this.#held = [];
+    this.#held.clear();
     this.#resume?.();
     this.#resolveClosed();
     const reason = new RpcError("canceled", `the connection of ${this.remote} is over`);
@@ -217,7 +220,8 @@ export class ServerConnection implements RequestSink {
     } finally {
       this.#reading = false;
     }
-    if (this.#held.length > 0) {
+    if (this.#over) return;
+    if (this.#held.size > 0) {
       this.#heldBytes += chunk.length;
       this.#release();
     }
@@ -269,6 +273,7 @@ export class ServerConnection implements RequestSink {
       this.#refused = true; // HTTP CONNECT has been answered: that says it
       return;
     }
+    this.#held.clear();
     // Whoever fails in the handshake may still be able to read a line of JSON.
     const codec = this.#handshake === undefined
       ? this.#codec
@@ -282,17 +287,30 @@ export class ServerConnection implements RequestSink {
   }
 
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    if (this.#handlers < this.#host.maxInFlight && this.#held.length === 0) {
-      this.#run(seq, serviceMethod, args, extras);
-    } else this.#held.push([seq, serviceMethod, args, extras]);
+    if (this.#over) return; // closed by a call that came before it in the same read
+    if (this.#mayRun && this.#held.size === 0) this.#run(seq, serviceMethod, args, extras);
+    else if (this.#held.has(seq)) this.#refuseTwin(seq, serviceMethod);
+    else this.#held.add(new HeldCall(seq, serviceMethod, args, extras, this.#host.clock.now()));
+  }
+
+  /**
+   * Whether one more call may run. While we drain it is only turned away, which
+   * needs no handler. Nothing is answered while the client reads too few replies.
+   */
+  get #mayRun(): boolean {
+    return (this.#handlers < this.#host.maxInFlight || this.#draining) &&
+      this.#codec.gathered <= this.#host.limits.maxMessageBytes;
   }
 
   /** Runs calls that were held, as many as may run. */
   #release(): void {
-    while (this.#held.length > 0 && this.#handlers < this.#host.maxInFlight) {
-      this.#run(...this.#held.shift()!);
+    while (this.#held.size > 0 && this.#mayRun) {
+      const call = this.#held.take()!;
+      const extras = call.extrasAt(this.#host.clock.now());
+      this.#run(call.seq, call.serviceMethod, call.args, extras);
     }
-    if (this.#held.length === 0) this.#heldBytes = 0;
+    if (this.#held.size === 0) this.#heldBytes = 0;
+    this.#unblock();
   }
 
   #run(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
@@ -304,13 +322,10 @@ export class ServerConnection implements RequestSink {
     if (this.#draining) {
       return this.refuse(seq, serviceMethod, "unavailable", DRAINING);
     }
-    if (this.#running.get(seq) !== undefined) {
-      const message = `rpc server: a call with Seq ${seq} is running already`;
-      return this.refuse(seq, serviceMethod, "invalid_argument", message);
-    }
+    if (this.#running.get(seq) !== undefined) return this.#refuseTwin(seq, serviceMethod);
     const { timeoutMs, meta = NO_META } = extras;
     if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-      const message = "rpc server: the deadline had passed when the call came";
+      const message = "rpc server: the deadline had passed before the call could run";
       return this.refuse(seq, serviceMethod, "deadline_exceeded", message);
     }
     const call = new RunningCall(this, seq, method, meta);
@@ -343,6 +358,11 @@ export class ServerConnection implements RequestSink {
     this.#answerError(seq, serviceMethod, message, code, true);
   }
 
+  #refuseTwin(seq: number, serviceMethod: string): void {
+    const message = `rpc server: a call with Seq ${seq} is running already`;
+    this.refuse(seq, serviceMethod, "invalid_argument", message);
+  }
+
   /** Answers with an error, cut to what any client takes. */
   #answerError(
     seq: number,
@@ -366,10 +386,7 @@ export class ServerConnection implements RequestSink {
 
   cancel(seq: number): void {
     const call = this.#running.get(seq);
-    if (call === undefined) {
-      if (this.#held.length > 0) this.#held = this.#held.filter(([held]) => held !== seq);
-      return;
-    }
+    if (call === undefined) return this.#held.cancel(seq);
     this.#end(call, () => {});
     call.abort(new RpcError("canceled", `the caller gave ${call.serviceMethod} up`));
   }
@@ -410,7 +427,6 @@ export class ServerConnection implements RequestSink {
     try {
       this.#end(call, answer);
       if (!this.#reading) this.#release(); // else behind the read, which may bring cancels
-      this.#unblock();
     } catch {
       this.close(); // nobody else would hear of it, and the process would end
     }
@@ -466,6 +482,7 @@ export class ServerConnection implements RequestSink {
   }
 
   readonly #written = (): void => {
+    if (this.#held.size > 0) this.#release(); // before the next write, to leave with it
     this.#writing = false;
     if (this.#over) return;
     if (this.#refused) this.close();

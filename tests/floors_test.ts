@@ -48,6 +48,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "geerpc",
     "gob_cursor",
     "gob_values",
+    "held_calls",
     "json",
     "json_flat",
     "json_objects",

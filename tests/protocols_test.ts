@@ -9,7 +9,7 @@ import { DRAINING } from "../go_errors.ts";
 import { Server, type ServerOptions } from "../server.ts";
 import { MemoryNetwork } from "../testing.ts";
 import { XClient } from "../xclient.ts";
-import { assertFails, deferred, failure } from "./helpers.ts";
+import { assertFails, assertFailure, deferred, failure } from "./helpers.ts";
 
 const PROTOCOLS: readonly Protocol[] = ["geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"];
 
@@ -34,6 +34,27 @@ function onEach(
     });
   }
 }
+
+onEach("a call that waits when the server drains is turned away: it did not run", async (site) => {
+  const { protocol, network, server } = site;
+  const begun = deferred();
+  const end = deferred<string>();
+  let calls = 0;
+  server.register("Gate", { Wait: () => (calls++, begun.resolve(), end.promise) });
+  const client = await dial("memory@a", { network, protocol });
+  const running = client.call("Gate.Wait", 1);
+  const waiting = [2, 3].map((n) => failure(client.call("Gate.Wait", n)));
+  await begun.promise;
+  const closing = server.close();
+  for (const error of await Promise.all(waiting)) {
+    assertFailure(error, { code: "unavailable", execution: "rejected", message: DRAINING });
+  }
+  assertEquals(calls, 1);
+  end.resolve("done");
+  assertEquals(await running, "done");
+  await client.close();
+  await closing;
+}, { maxInFlight: 1 });
 
 onEach("an error that a handler passes on is its answer: the call ran", async (site) => {
   const { protocol, network, server } = site;

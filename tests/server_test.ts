@@ -290,6 +290,59 @@ Deno.test("maxInFlight: what waits has a limit, past which no more is read", () 
     assert(gate.begun.length > 12, `${gate.begun.length} calls were read before`);
   }));
 
+Deno.test("maxInFlight: a call that waits keeps the deadline it came with", () =>
+  inWorld(async (world) => {
+    const { address, gate } = await world.serve("a", { maxInFlight: 1 });
+    const peer = await rawClient(world.network, address);
+    await peer.write(
+      option() + request(1, "Gate.Wait", 1) + request(2, "Gate.Wait", 2, { Timeout: 100 }) +
+        request(3, "Gate.Wait", 3, { Timeout: 300, Meta: { user: "ann" } }),
+    );
+    await gate.untilBegun(1);
+    await world.clock.advance(100);
+    gate.begun[0].end.resolve(1);
+    await gate.untilBegun(2);
+    const { args, ctx } = gate.begun[1];
+    assertEquals([args, { ...ctx.meta }], [3, { user: "ann" }]);
+    const { Seq, Code, Rejected } = JSON.parse((await peer.untilLines(4))[2]);
+    assertEquals([Seq, Code, Rejected], [2, "deadline_exceeded", true]);
+    await world.clock.advance(199);
+    assert(!ctx.signal.aborted);
+    await world.clock.advance(1);
+    assert(ctx.signal.aborted);
+    peer.close();
+  }));
+
+Deno.test("maxInFlight: a Seq that waits already is refused", () =>
+  inWorld(async (world) => {
+    const { address, gate } = await world.serve("a", { maxInFlight: 1 });
+    const peer = await rawClient(world.network, address);
+    await peer.write(option() + [1, 2, 2].map((n) => request(n, "Gate.Wait", n)).join(""));
+    const { Seq, Code, Rejected } = JSON.parse((await peer.untilLines(2))[0]);
+    assertEquals([Seq, Code, Rejected], [2, "invalid_argument", true]);
+    gate.begun[0].end.resolve(1);
+    await gate.untilBegun(2);
+    assertEquals(gate.begun.map(({ args }) => args), [1, 2]);
+    peer.close();
+    await gate.untilAborted(1);
+  }));
+
+Deno.test("a connection that closes in the middle of a read runs no call behind it", () =>
+  inWorld(async (world) => {
+    const { address, server, gate } = await world.serve("a", { maxMessageBytes: 600 }, {
+      Long: {
+        Fail: () => {
+          throw new Error("x".repeat(1000)); // in gob it can't be told within the limit
+        },
+      },
+    });
+    const client = await world.dial(address, { protocol: "geerpc/gob", handleTimeoutMs: 1000 });
+    assertEquals(await client.call("Gate.Echo", 1), 1);
+    const calls = ["Long.Fail", "Gate.Wait", "No.Method"].map((name) => client.call(name, 1));
+    for (const call of calls) await assertFails(call, { code: "unavailable" });
+    assertEquals([gate.begun.length, server.connections, world.clock.timers], [0, 0, 0]);
+  }));
+
 /** A network on which the server's writes end when the test lets them. */
 class SlowReader implements Network {
   receiver!: Receiver;
@@ -359,6 +412,54 @@ Deno.test("a client that does not read its replies is not read from either", asy
   assert(later instanceof Promise || pings instanceof Promise);
   await server.close({ graceMs: 0 });
   assert(network.isClosed);
+});
+
+Deno.test("calls of one read wait when the client does not read their replies", async () => {
+  const network = new SlowReader();
+  const server = new Server({ maxMessageBytes: 50_000 });
+  const reply = "x".repeat(10_000);
+  let calls = 0;
+  server.register("Big", { Get: () => (calls++, reply), Fine: () => "fine" });
+  await server.listen("memory@slow", { network });
+  network.begin();
+
+  const count = 100;
+  const seqs = Array.from({ length: count }, (_, n) => n + 1);
+  const wait = network.send(option() + seqs.map((n) => request(n, "Big.Get", null)).join(""));
+  assert(calls < 7, `${calls} ran`);
+  let most = 0;
+  for (let n = 0; n < network.writes.length; n++) {
+    const before = calls;
+    network.writes[n].done.resolve();
+    await settled();
+    most = Math.max(most, calls - before);
+  }
+  await wait;
+  assertEquals(calls, count);
+  assert(most < 7, `${most} ran at once`);
+  const bytes = network.writes.reduce((sum, write) => sum + write.bytes, 0);
+  assert(bytes > count * reply.length && bytes < count * (reply.length + 100), `${bytes} bytes`);
+  await server.close({ graceMs: 0 });
+});
+
+Deno.test("calls that wait do not run while the client does not read the others' replies", async () => {
+  const network = new SlowReader();
+  const server = new Server({ maxInFlight: 2, maxMessageBytes: 50_000 });
+  const reply = "x".repeat(10_000);
+  let calls = 0;
+  server.register("Big", { Get: () => (calls++, Promise.resolve(reply)) });
+  await server.listen("memory@slow", { network });
+  network.begin();
+  const seqs = Array.from({ length: 100 }, (_, n) => n + 1);
+  network.send(option() + seqs.map((n) => request(n, "Big.Get", null)).join(""));
+  await settled();
+  assert(calls < 20, `${calls} ran`);
+  for (let n = 0; n < network.writes.length; n++) {
+    network.writes[n].done.resolve();
+    await settled();
+  }
+  assertEquals(calls, 100);
+  await server.close({ graceMs: 0 });
 });
 
 Deno.test("a client that is given up and reads nothing is read from no more", async () => {
