@@ -135,6 +135,7 @@ export function listen(
     const server: Server = scheme === "tls"
       ? createTlsServer({ ...TUNING, cert: options.tls?.cert, key: options.tls?.key }, onSocket)
       : createServer(TUNING, onSocket);
+    const greeting = scheme === "tls" ? handshakesOf(server) : undefined;
     server.once("error", reject);
     server.listen(scheme === "unix" ? { path } : { host: hostname, port }, () => {
       server.removeListener("error", reject);
@@ -147,9 +148,25 @@ export function listen(
         close: (): Promise<void> => {
           // The port is free at once; connections end when their owner ends them.
           server.close(() => {});
+          for (const socket of greeting?.values() ?? []) socket.destroy();
           return Promise.resolve();
         },
       });
     });
   });
+}
+
+/** The sockets whose TLS handshake has not ended, by their peer: nobody else knows of them yet. */
+function handshakesOf(server: Server): Map<string, Socket> {
+  const greeting = new Map<string, Socket>();
+  const peerOf = (socket: Socket) => `${socket.remoteAddress} ${socket.remotePort}`;
+  server.on("connection", (socket) => {
+    const peer = peerOf(socket);
+    greeting.set(peer, socket);
+    socket.once("close", () => {
+      if (greeting.get(peer) === socket) greeting.delete(peer);
+    });
+  });
+  server.on("secureConnection", (socket: Socket) => greeting.delete(peerOf(socket)));
+  return greeting;
 }

@@ -1,7 +1,7 @@
 /** What every connection does alike: memory, and this runtime's own sockets. */
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer as createTcpServer } from "node:net";
+import { connect as connectTcp, createServer as createTcpServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -333,6 +333,25 @@ for (
     assertEquals(server.connections, 0);
   });
 }
+
+Deno.test("tls@: a client that never ends its handshake is cut off by the server's close", async () => {
+  const server = new Server();
+  server.register("Echo", { Say: (text: string) => text });
+  const { address } = await server.listen("tls@localhost:0", { tls });
+  const silent = connectTcp(parseAddress(address).port, "localhost");
+  const gone = deferred();
+  silent.on("error", () => {}); // a reset is as good
+  silent.on("close", () => gone.resolve());
+  await new Promise<void>((resolve) => silent.once("connect", resolve));
+  // Those who come first are accepted first.
+  const client = await dial(address, { tls: trust });
+  assertEquals(await client.call("Echo.Say", "hello"), "hello");
+  await client.close();
+  await server.close();
+  // Deno 2.9 holds a socket whose TLS handshake was given up until the peer closes it.
+  if ("Deno" in globalThis) silent.destroy();
+  await gone.promise;
+});
 
 Deno.test("http@ and tcp@ are served at the same address", async () => {
   const server = new Server();
