@@ -125,7 +125,8 @@ export class Server implements AsyncDisposable {
    *
    * @param name Its name on the wire.
    * @param methods An object of functions, or an instance of a class; its own
-   * methods and its classes' are offered, what it inherits from `Object` is not.
+   * methods and its classes' are offered, what it inherits from `Object` or
+   * `Function` is not.
    * A method gets the argument and a {@linkcode CallContext}, and may return a
    * promise. What it throws is the call's error.
    * @throws {TypeError} If the name is empty or taken, or there is no method.
@@ -205,16 +206,17 @@ export class Server implements AsyncDisposable {
    *
    * @param options `graceMs`: how long running calls may take. Default 5,000.
    * @returns Resolves when every connection is closed.
+   * @throws {RangeError} If `graceMs` is negative or not a number.
    */
-  close(options: ServerCloseOptions = {}): Promise<void> {
-    const { graceMs = GRACE_MS } = options;
+  async close(options: ServerCloseOptions = {}): Promise<void> {
+    const graceMs = atLeast(0, "graceMs", options.graceMs ?? GRACE_MS);
     this.#closing ??= this.#close();
-    if (graceMs <= 0) this.#hurry?.();
+    if (graceMs === 0) this.#hurry?.();
     else {
       const timer = this.#clock.setTimer(graceMs, () => this.#hurry?.());
       this.#closing.finally(() => timer.cancel());
     }
-    return this.#closing;
+    await this.#closing;
   }
 
   /** Closes with the default grace. */
@@ -262,13 +264,13 @@ export type AnyMethod = (this: object, args: unknown, context: unknown) => unkno
  * What an object offers as a service.
  *
  * @param object An object of functions, or an instance of a class.
- * @returns Its methods by name, without what it inherits from `Object`.
+ * @returns Its methods by name, without what it inherits from `Object` or `Function`.
  */
 export function methodsOf(object: object): Map<string, AnyMethod> {
   const found = new Map<string, AnyMethod>();
   for (
     let holder: object | null = object;
-    holder !== null && holder !== Object.prototype;
+    holder !== null && holder !== Object.prototype && holder !== Function.prototype;
     holder = Object.getPrototypeOf(holder)
   ) {
     for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(holder))) {

@@ -73,6 +73,9 @@ const LINGER_MS = 250;
 const LONGEST_ERROR = 65_536;
 const SHORT_ERROR = 1024;
 
+/** No date is later. */
+const LAST_DATE_MS = 8.64e15;
+
 const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
 /** One call that runs, and what its handler sees of it. */
@@ -207,7 +210,7 @@ export class ServerConnection implements RequestSink {
   }
 
   #receive(chunk: Uint8Array): Promise<void> | void {
-    if (this.#over) return;
+    if (this.#over || this.#refused) return;
     this.#reading = true;
     try {
       if (this.#handshake === undefined) this.#codec.receive(chunk, this);
@@ -329,7 +332,9 @@ export class ServerConnection implements RequestSink {
       return this.refuse(seq, serviceMethod, "deadline_exceeded", message);
     }
     const call = new RunningCall(this, seq, method, meta);
-    if (timeoutMs !== undefined) call.deadline = new Date(Date.now() + timeoutMs);
+    if (timeoutMs !== undefined) {
+      call.deadline = new Date(Math.min(Date.now() + timeoutMs, LAST_DATE_MS));
+    }
     let result: unknown;
     try {
       result = method.handle(args, call);

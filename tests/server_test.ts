@@ -77,6 +77,25 @@ Deno.test("register: an instance's methods and those of its classes, called on i
     await client.close();
   }));
 
+Deno.test("register: a class or a function offers its own, and nothing of every function's", () =>
+  inWorld(async (world) => {
+    class Static {
+      static Do() {
+        return "done";
+      }
+    }
+    const Callable = Object.assign(() => "called", { Do: () => "done" });
+    const { address } = await world.serve("a", {}, { Static, Callable });
+    const client = await world.dial(address);
+    for (const service of ["Static", "Callable"]) {
+      assertEquals(await client.call(`${service}.Do`), "done");
+      for (const method of ["toString", "call", "apply", "bind"]) {
+        await assertFails(client.call(`${service}.${method}`), { code: "unimplemented" });
+      }
+    }
+    await client.close();
+  }));
+
 Deno.test("register: a service name with dots", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a", {}, { "shop.Cart": { Add: (n: number) => n } });
@@ -112,6 +131,18 @@ Deno.test("a handler knows its call", () =>
     await client.close();
     await settled();
     assert(!ctx.signal.aborted);
+  }));
+
+Deno.test("a deadline beyond all dates is the last of them", () =>
+  inWorld(async (world) => {
+    const { address, gate } = await world.serve("a");
+    const peer = await rawClient(world.network, address);
+    await peer.write(option() + request(1, "Gate.Wait", 1, { Timeout: 1e300 }));
+    await gate.untilBegun(1);
+    const { ctx } = gate.begun[0];
+    assertEquals([ctx.deadline?.getTime(), ctx.signal.aborted], [8.64e15, false]);
+    peer.close();
+    await gate.untilAborted(1);
   }));
 
 Deno.test("a handler that asks late for its signal finds it aborted", () =>
@@ -462,6 +493,19 @@ Deno.test("calls that wait do not run while the client does not read the others'
   await server.close({ graceMs: 0 });
 });
 
+Deno.test("an HTTP request is answered once, whatever comes behind it", async () => {
+  const network = new SlowReader();
+  const server = new Server();
+  await server.listen("memory@slow", { network });
+  network.begin();
+  for (let n = 0; n < 5; n++) network.send("GET / HTTP/1.0\n\n");
+  assertEquals(network.writes.length, 1);
+  network.writes[0].done.resolve();
+  await settled();
+  assert(network.isClosed);
+  await server.close();
+});
+
 Deno.test("a client that is given up and reads nothing is read from no more", async () => {
   const network = new SlowReader();
   const server = new Server();
@@ -497,6 +541,21 @@ Deno.test("close: running calls have their grace, then are aborted", () =>
     await closing;
     assertFailure(await lost, { code: "unavailable", execution: "unknown", address });
     assertEquals(gate.aborted.length, 1);
+  }));
+
+Deno.test("close: a grace that is no duration is refused, and nothing ends", () =>
+  inWorld(async (world) => {
+    const { address, server, gate } = await world.serve("a");
+    const client = await world.dial(address);
+    const call = client.call("Gate.Wait", 1);
+    await gate.untilBegun(1);
+    for (const graceMs of [NaN, -1]) {
+      await assertRejects(() => server.close({ graceMs }), RangeError, "graceMs");
+    }
+    gate.begun[0].end.resolve("fine");
+    assertEquals(await call, "fine");
+    assertEquals(await client.call("Gate.Echo", "open"), "open");
+    await client.close();
   }));
 
 Deno.test("close: a second close with less grace hurries the first", () =>
