@@ -22,11 +22,15 @@ export interface Endpoint {
   readonly port: number;
   /** The path of a `unix` socket, or the name of a `memory` one; empty otherwise. */
   readonly path: string;
-  /** Its share of the calls, relative to the others'; 1 unless given. */
+  /** Its share of the calls, relative to the others', from 1e-6 to 1e6; 1 unless given. */
   readonly weight: number;
   /** The rest of the metadata, `zone` and `protocol` among it. */
   readonly metadata: Readonly<Record<string, string>>;
 }
+
+/** Beyond these a policy's arithmetic would lose what a call adds. */
+const LEAST_WEIGHT = 1e-6;
+const MOST_WEIGHT = 1e6;
 
 const FORMS =
   "an address looks like tcp@10.0.0.1:9001, tcp@[::1]:9001, tls@host:9001, http@host:9001 or unix@/run/a.sock, with metadata as ?weight=3&zone=a";
@@ -122,13 +126,13 @@ function parseHost(
   address: string,
   rest: string,
 ): { hostname: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:/@[\]]+)):(\d{1,5})$/.exec(
-    rest,
-  );
+  const match = /^(?:\[([\w:.]+)(%[\w.-]+)?\]|([^\s:/@[\]]+)):(\d{1,5})$/.exec(rest);
   if (!match) throw invalid(address, "expected host:port after the @");
-  const port = Number(match[3]);
+  const [, ip, zone = "", name, digits] = match;
+  const port = Number(digits);
   if (port > 65535) throw invalid(address, `port ${port} is over 65535`);
-  return { hostname: (match[1] ?? match[2]).toLowerCase(), port };
+  // A zone is the name of an interface, which has its case.
+  return { hostname: (ip ?? name).toLowerCase() + zone, port };
 }
 
 function parseMetadata(
@@ -144,11 +148,9 @@ function parseMetadata(
       continue;
     }
     weight = Number(value);
-    if (!(weight > 0 && weight < Infinity)) {
-      throw invalid(
-        address,
-        `weight ${JSON.stringify(value)} is not a positive number`,
-      );
+    if (!(weight >= LEAST_WEIGHT && weight <= MOST_WEIGHT)) {
+      const what = `is not a number from ${LEAST_WEIGHT} to ${MOST_WEIGHT}`;
+      throw invalid(address, `weight ${JSON.stringify(value)} ${what}`);
     }
   }
   return { weight, metadata };

@@ -8,6 +8,7 @@ Deno.test("addresses, and what they say", () => {
     ["tcp@10.0.0.1:9001", { scheme: "tcp", hostname: "10.0.0.1", port: 9001, path: "" }],
     ["tcp@[::1]:9001", { scheme: "tcp", hostname: "::1", port: 9001 }],
     ["tcp@[fe80::1%eth0]:1", { hostname: "fe80::1%eth0", port: 1 }],
+    ["tcp@[fe80::1%Br-Lan.2]:1", { hostname: "fe80::1%Br-Lan.2", port: 1 }],
     ["tls@rpc.example.com:443", { scheme: "tls", hostname: "rpc.example.com", port: 443 }],
     ["http@localhost:0", { scheme: "http", hostname: "localhost", port: 0 }],
     ["tcp@a:65535", { port: 65535 }],
@@ -37,6 +38,8 @@ Deno.test("metadata: weight is a number, the rest is text, the address is withou
     ]);
   }
   assertEquals(parseAddress("tcp@a:1?").address, "tcp@a:1");
+  assertEquals(parseAddress("tcp@a:1?weight=1e-6").weight, 1e-6);
+  assertEquals(parseAddress("tcp@a:1?weight=1000000").weight, 1e6);
 });
 
 Deno.test("one spelling for one server", () => {
@@ -44,7 +47,7 @@ Deno.test("one spelling for one server", () => {
     const [written, address] of [["tcp@LOCALHOST:1", "tcp@localhost:1"], [
       "tcp@[FE80::1]:01",
       "tcp@[fe80::1]:1",
-    ]]
+    ], ["tcp@[FE80::A%Eth0]:1", "tcp@[fe80::a%Eth0]:1"]]
   ) {
     assertEquals(parseAddress(written).address, address);
   }
@@ -78,6 +81,12 @@ const WRONG: [string, string][] = [
   ["tcp@a:1?weight=x", 'weight "x"'],
   ["tcp@a:1?weight=Infinity", 'weight "Infinity"'],
   ["tcp@a:1?weight=", 'weight ""'],
+  ["tcp@a:1?weight=1e-310", 'weight "1e-310" is not a number from 0.000001 to 1000000'],
+  ["tcp@a:1?weight=9e-7", 'weight "9e-7"'],
+  ["tcp@a:1?weight=1000001", 'weight "1000001"'],
+  ["tcp@a:1?weight=1e308", 'weight "1e308"'],
+  ["tcp@[fe80::1%]:1", "expected host:port"],
+  ["tcp@[fe80::1%a%b]:1", "expected host:port"],
 ];
 
 for (const [address, what] of WRONG) {
