@@ -127,7 +127,7 @@ export class FakeClock implements Clock {
       due.callback();
       await settle();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end); // another advance may have gone further
   }
 }
 

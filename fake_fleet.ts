@@ -38,7 +38,7 @@ export interface FakeFleetOptions {
 export interface FakeFaults {
   /** Bytes travel so long, one way, in milliseconds. */
   delayMs?: number;
-  /** Work takes so many times longer. */
+  /** Work takes so many times longer; at least 1e-6. `Infinity`: it is never done. */
   slow?: number;
   /** New connections are refused. With {@linkcode FakeServer.cut}, a crash. */
   refuse?: boolean;
@@ -106,10 +106,11 @@ export class FakeServer {
    * Sets what is wrong with it, in place of what was.
    *
    * @param faults Nothing to heal it.
+   * @throws {RangeError} If `slow` is less than 1e-6, or not a number.
    */
   setFaults(faults: FakeFaults = {}): void {
+    this.#processor.slow = faults.slow ?? 1; // the first, since it may refuse
     this.#faults = faults;
-    this.#processor.slow = faults.slow ?? 1;
     this.#connect();
   }
 
@@ -276,6 +277,7 @@ export class FakeFleet implements AsyncDisposable {
    * Sets what is wrong with every server, in place of what was.
    *
    * @param faults Nothing to heal them.
+   * @throws {RangeError} If `slow` is less than 1e-6, or not a number.
    */
   setFaults(faults: FakeFaults = {}): void {
     for (const server of this.#servers) server.setFaults(faults);

@@ -6,6 +6,10 @@
  */
 
 import type { Clock, Timer } from "./clock.ts";
+import { atLeast } from "./ranges.ts";
+
+/** A server may be faster than usual, but not so that its speed is no number any more. */
+const LEAST_SLOW = 1e-6;
 
 /** A call at work. */
 interface Job {
@@ -50,8 +54,9 @@ export class Processor {
   }
 
   set slow(factor: number) {
+    const slow = atLeast(LEAST_SLOW, "slow", factor);
     this.#proceed();
-    this.#slow = factor;
+    this.#slow = slow;
     this.#arm();
   }
 
@@ -108,7 +113,8 @@ export class Processor {
     let firstMs = Infinity;
     for (const { doneAtMs } of this.#jobs) if (doneAtMs < firstMs) firstMs = doneAtMs;
     if (firstMs === Infinity) return;
-    const workMs = Math.max(0, firstMs - this.#doneMs) / this.#speed;
+    const leftMs = Math.max(0, firstMs - this.#doneMs);
+    const workMs = leftMs === 0 ? 0 : leftMs / this.#speed; // the speed may be 0, too
     const pauseMs = Math.max(0, this.#stalledUntilMs - this.#clock.now());
     this.#timer = this.#clock.setTimer(pauseMs + workMs, () => this.#finish(firstMs));
   }

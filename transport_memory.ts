@@ -40,36 +40,52 @@ export interface MemoryFaults {
   delayMs?: number;
 }
 
-/** A stream of bytes from one end to the other, in order. */
+/** Told what became of something under way: it has arrived, or is lost. */
+type Arrive = (isLost: boolean) => void;
+type Deliver = (arrive: Arrive) => void;
+
+/** What is under way in a pipe. */
+interface Parcel {
+  readonly item: Uint8Array | "end";
+  fate: "travels" | "arrived" | "lost";
+}
+
+/** A stream of bytes from one end to the other, in order, however long each travels. */
 class Pipe {
   receiver: Receiver | undefined;
-  readonly #deliver: (work: () => void) => void;
-  readonly #waiting: (Uint8Array | "end")[] = [];
+  readonly #deliver: Deliver;
+  /** What was sent, the oldest first: what has overtaken others waits for them. */
+  readonly #parcels: Parcel[] = [];
   #paused = false;
   #ended = false;
 
-  constructor(deliver: (work: () => void) => void) {
+  constructor(deliver: Deliver) {
     this.#deliver = deliver;
   }
 
   send(item: Uint8Array | "end"): void {
-    this.#deliver(() => {
-      this.#waiting.push(item);
+    const parcel: Parcel = { item, fate: "travels" };
+    this.#parcels.push(parcel);
+    this.#deliver((isLost) => {
+      parcel.fate = isLost ? "lost" : "arrived";
       this.drain();
     });
   }
 
   /** Ends the reading end at once: its owner closed it. */
   stop(): void {
-    this.#waiting.length = 0;
+    this.#parcels.length = 0;
     if (this.#ended) return;
     this.#ended = true;
     queueMicrotask(() => this.receiver?.end());
   }
 
   drain(): void {
-    while (!this.#paused && !this.#ended && this.receiver && this.#waiting.length > 0) {
-      const item = this.#waiting.shift()!;
+    while (!this.#paused && !this.#ended && this.receiver && this.#parcels.length > 0) {
+      const { item, fate } = this.#parcels[0];
+      if (fate === "travels") return;
+      this.#parcels.shift();
+      if (fate === "lost") continue;
       if (item === "end") {
         this.#ended = true;
         this.receiver.end();
@@ -87,36 +103,25 @@ class Pipe {
 }
 
 class MemoryTransport implements Transport {
-  readonly remote: string;
-  readonly #incoming: Pipe;
-  readonly #outgoing: Pipe;
-  readonly #chunkBytes: number;
-  readonly #onClose: () => void;
   #closed = false;
 
   constructor(
-    remote: string,
-    incoming: Pipe,
-    outgoing: Pipe,
-    chunkBytes: number,
-    onClose: () => void,
-  ) {
-    this.remote = remote;
-    this.#incoming = incoming;
-    this.#outgoing = outgoing;
-    this.#chunkBytes = chunkBytes;
-    this.#onClose = onClose;
-  }
+    readonly remote: string,
+    readonly incoming: Pipe,
+    readonly outgoing: Pipe,
+    readonly chunkBytes: number,
+    readonly onClose: () => void,
+  ) {}
 
   start(receiver: Receiver): void {
-    this.#incoming.receiver = receiver;
-    this.#incoming.drain();
+    this.incoming.receiver = receiver;
+    this.incoming.drain();
   }
 
   write(bytes: Uint8Array): Promise<void> {
     if (this.#closed) return Promise.reject(new Error("the connection is closed"));
-    for (let from = 0; from < bytes.length; from += this.#chunkBytes) {
-      this.#outgoing.send(bytes.slice(from, from + this.#chunkBytes));
+    for (let from = 0; from < bytes.length; from += this.chunkBytes) {
+      this.outgoing.send(bytes.slice(from, from + this.chunkBytes));
     }
     return Promise.resolve();
   }
@@ -124,9 +129,9 @@ class MemoryTransport implements Transport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#onClose();
-    this.#outgoing.send("end");
-    this.#incoming.stop();
+    this.onClose();
+    this.outgoing.send("end");
+    this.incoming.stop();
   }
 }
 
@@ -157,7 +162,7 @@ export class MemoryNetwork implements Network {
   readonly #listeners = new Map<string, (transport: Transport) => void>();
   readonly #connections = new Map<string, Set<Transport>>();
   readonly #faults = new Map<string, MemoryFaults>();
-  readonly #held = new Map<string, (() => void)[]>();
+  readonly #held = new Map<string, Arrive[]>();
 
   /**
    * Makes a network without listeners.
@@ -181,7 +186,7 @@ export class MemoryNetwork implements Network {
     if (faults.held) return;
     const held = this.#held.get(address) ?? [];
     this.#held.delete(address);
-    for (const work of held) this.#deliver(address, work);
+    for (const arrive of held) this.#deliver(address, arrive);
   }
 
   /**
@@ -223,7 +228,7 @@ export class MemoryNetwork implements Network {
         execution: "not_sent",
       });
     }
-    const deliver = (work: () => void) => this.#deliver(address, work);
+    const deliver: Deliver = (arrive) => this.#deliver(address, arrive);
     const up = new Pipe(deliver);
     const down = new Pipe(deliver);
     const open = this.#connections.get(address) ?? new Set();
@@ -267,7 +272,8 @@ export class MemoryNetwork implements Network {
     return new Promise((resolve, reject) => {
       const abort = () => reject(signal?.reason);
       signal?.addEventListener("abort", abort, { once: true });
-      const arrive = () => {
+      const arrive = (isLost: boolean) => {
+        if (isLost) return;
         signal?.removeEventListener("abort", abort);
         resolve();
       };
@@ -275,16 +281,17 @@ export class MemoryNetwork implements Network {
     });
   }
 
-  #deliver(address: string, work: () => void): void {
+  #deliver(address: string, arrive: Arrive): void {
     const faults = this.#faults.get(address);
-    if (faults?.silent) return;
+    if (faults?.silent) return arrive(true);
     if (faults?.held) {
       const held = this.#held.get(address);
-      if (held === undefined) this.#held.set(address, [work]);
-      else held.push(work);
+      if (held === undefined) this.#held.set(address, [arrive]);
+      else held.push(arrive);
       return;
     }
     const delayMs = faults?.delayMs ?? this.#delayMs;
+    const work = () => arrive(false);
     if (delayMs > 0) this.#clock.setTimer(delayMs, work);
     else queueMicrotask(work);
   }

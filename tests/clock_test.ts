@@ -153,6 +153,12 @@ Deno.test("the system's clock: timers call back once, or not at all when cancell
   assert(systemClock.now() >= before);
 });
 
+Deno.test("FakeClock never goes back, though two advance it at once", async () => {
+  const clock = new FakeClock();
+  await Promise.all([100, 10].map((ms) => clock.advance(ms)));
+  assertEquals(clock.now(), 100);
+});
+
 Deno.test("FakeClock calls timers in order, and lets promises settle between them", async () => {
   const clock = new FakeClock(100);
   const seen: string[] = [];

@@ -1,6 +1,6 @@
 /** The testing kit: a clock, chance, and a fleet whose servers fail on demand. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { RpcError, TimeoutError } from "../errors.ts";
 import { FakeClock, FakeFleet, type FakeFleetOptions, seededRandom } from "../testing.ts";
 import { XClient } from "../xclient.ts";
@@ -129,6 +129,23 @@ Deno.test("a server can be far away, slow, and stand still", async () => {
     assertEquals(server.stalledForMs, 200);
     await clock.advance(1000);
     assertEquals((await running)[0] - before, 210);
+  });
+});
+
+Deno.test("a server can't be so fast that it has no speed, and may be infinitely slow", async () => {
+  await withFleet(1, { workMs: 10 }, async ({ clock, fleet, xclient }) => {
+    const [server] = fleet.servers;
+    server.setFaults({ slow: 2 });
+    for (const slow of [0, -1, NaN, 1e-320]) {
+      assertThrows(() => server.setFaults({ slow }), RangeError, "slow");
+    }
+    assertEquals(server.faults, { slow: 2 });
+    server.setFaults({ slow: Infinity });
+    const call = ended(clock, xclient.call("Echo.Say", "x"));
+    await clock.advance(1000);
+    server.setFaults();
+    await clock.advance(100);
+    assertEquals(await call, [1010, "x"]);
   });
 });
 

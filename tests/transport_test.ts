@@ -428,3 +428,27 @@ Deno.test("MemoryNetwork: delay, faults and cuts", () =>
     assertEquals(network.connections("memory@a"), 0);
     await raw.close();
   }, { delayMs: 10 }));
+
+Deno.test("MemoryNetwork: what is sent later never arrives earlier, nor what is lost at all", () =>
+  inWorld(async ({ clock, network }) => {
+    const raw = await RawServer.listen(network, "memory@a");
+    const ours = new RawPeer(await network.connect(parseAddress("memory@a")));
+    const theirs = await raw.accept();
+    network.setFaults("memory@a", { delayMs: 100 });
+    await ours.write("one ");
+    network.setFaults("memory@a", { held: true });
+    await ours.write("two ");
+    network.setFaults("memory@a", { silent: true }); // what was held is lost with it
+    await ours.write("three ");
+    network.setFaults("memory@a", { delayMs: 50 });
+    await ours.write("four ");
+    await clock.advance(50);
+    network.setFaults("memory@a");
+    await ours.write("five");
+    ours.close();
+    await clock.advance(49);
+    assertEquals([theirs.text, theirs.isOver], ["", false]);
+    await clock.advance(1);
+    assertEquals([theirs.text, theirs.isOver], ["one four five", true]);
+    await raw.close();
+  }));
