@@ -50,6 +50,11 @@ export class HeldCalls {
     return this.#bySeq.size;
   }
 
+  /** Whether none waits. */
+  get isEmpty(): boolean {
+    return this.#first === undefined;
+  }
+
   /** Whether the call of that number waits. */
   has(seq: number): boolean {
     return this.#bySeq.get(seq) !== undefined;

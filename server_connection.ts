@@ -224,7 +224,7 @@ export class ServerConnection implements RequestSink {
       this.#reading = false;
     }
     if (this.#over) return;
-    if (this.#held.size > 0) {
+    if (!this.#held.isEmpty) {
       this.#heldBytes += chunk.length;
       this.#release();
     }
@@ -291,7 +291,7 @@ export class ServerConnection implements RequestSink {
 
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
     if (this.#over) return; // closed by a call that came before it in the same read
-    if (this.#mayRun && this.#held.size === 0) this.#run(seq, serviceMethod, args, extras);
+    if (this.#mayRun() && this.#held.isEmpty) this.#run(seq, serviceMethod, args, extras);
     else if (this.#held.has(seq)) this.#refuseTwin(seq, serviceMethod);
     else this.#held.add(new HeldCall(seq, serviceMethod, args, extras, this.#host.clock.now()));
   }
@@ -300,19 +300,19 @@ export class ServerConnection implements RequestSink {
    * Whether one more call may run. While we drain it is only turned away, which
    * needs no handler. Nothing is answered while the client reads too few replies.
    */
-  get #mayRun(): boolean {
+  #mayRun(): boolean {
     return (this.#handlers < this.#host.maxInFlight || this.#draining) &&
       this.#codec.gathered <= this.#host.limits.maxMessageBytes;
   }
 
   /** Runs calls that were held, as many as may run. */
   #release(): void {
-    while (this.#held.size > 0 && this.#mayRun) {
+    while (!this.#held.isEmpty && this.#mayRun()) {
       const call = this.#held.take()!;
       const extras = call.extrasAt(this.#host.clock.now());
       this.#run(call.seq, call.serviceMethod, call.args, extras);
     }
-    if (this.#held.size === 0) this.#heldBytes = 0;
+    if (this.#held.isEmpty) this.#heldBytes = 0;
     this.#unblock();
   }
 
@@ -487,7 +487,7 @@ export class ServerConnection implements RequestSink {
   }
 
   readonly #written = (): void => {
-    if (this.#held.size > 0) this.#release(); // before the next write, to leave with it
+    if (!this.#held.isEmpty) this.#release(); // before the next write, to leave with it
     this.#writing = false;
     if (this.#over) return;
     if (this.#refused) this.close();
