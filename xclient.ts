@@ -290,10 +290,11 @@ export class XClient implements AsyncDisposable {
    * @param options `graceMs`: how long calls in flight may take to end.
    * Default 0: they fail at once, as `canceled`.
    * @returns Resolves when all is over.
+   * @throws {RangeError} If `graceMs` is negative or not a number.
    */
-  close(options: CloseOptions = {}): Promise<void> {
-    this.#closed ??= this.#close(options.graceMs ?? 0);
-    return this.#closed;
+  async close(options: CloseOptions = {}): Promise<void> {
+    const graceMs = atLeast(0, "graceMs", options.graceMs ?? 0);
+    await (this.#closed ??= this.#close(graceMs));
   }
 
   /** Lets calls in flight end, for ten seconds at most, then closes. */

@@ -64,15 +64,18 @@ Deno.test("dial", async () => {
   }
 });
 
-Deno.test("Client.close", () =>
+Deno.test("close, which then has not happened", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a");
     const client = await world.dial(address);
-    for (const graceMs of NEGATIVE) {
-      await assertRejects(() => client.close({ graceMs }), RangeError, "graceMs");
+    const xclient = new XClient(new MultiServerDiscovery([address]), { ...world });
+    for (const each of [client, xclient]) {
+      for (const graceMs of NEGATIVE) {
+        await assertRejects(() => each.close({ graceMs }), RangeError, "graceMs");
+      }
+      assertEquals(await each.call("Gate.Echo", "still here"), "still here");
+      await each.close();
     }
-    assertEquals(await client.call("Gate.Echo", "still here"), "still here");
-    await client.close();
   }));
 
 Deno.test("XClient", () => {
