@@ -16,6 +16,12 @@ export class Node {
   Name(): string {
     return name;
   }
+
+  /** The same, after work of one to three milliseconds. */
+  async Work(): Promise<string> {
+    await new Promise((resolve) => setTimeout(resolve, 1 + 2 * Math.random()));
+    return name;
+  }
 }
 
 /** A few settings, kept in memory. */
