@@ -17,7 +17,7 @@ import {
 } from "./codec.ts";
 import { errorText, type RpcCode, RpcError } from "./errors.ts";
 import { encodeOption } from "./geerpc.ts";
-import { asNetRpc, soundsRejected, verdictIn } from "./go_errors.ts";
+import { asNetRpc, mustTellCode, verdictIn } from "./go_errors.ts";
 import { type AnyGobSchema, gob, GobDecoder, GobEncoder, GobSchema, GobWriter } from "./gob.ts";
 import type { AnySchema } from "./schema.ts";
 
@@ -315,8 +315,7 @@ export class GobServerCodec extends Reader implements ServerCodec {
     const header = this.#response;
     let words = message;
     if (this.#isNetRpc) words = asNetRpc(message, serviceMethod, rejected);
-    // A code, whatever it is, says that the words are not all there is to go by.
-    else if (code !== "unknown" || soundsRejected(message, serviceMethod)) header.Code = code;
+    else if (mustTellCode(code, message, serviceMethod)) header.Code = code;
     header.Rejected = rejected;
     try {
       this.#add(seq, serviceMethod, words, NOTHING, EMPTY);

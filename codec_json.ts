@@ -16,7 +16,7 @@ import {
 } from "./codec.ts";
 import { errorText, isRpcCode, type RpcCode, RpcError } from "./errors.ts";
 import { encodeOption, rejectedBy } from "./geerpc.ts";
-import { soundsRejected, verdictIn } from "./go_errors.ts";
+import { mustTellCode, verdictIn } from "./go_errors.ts";
 import { parse, stringify } from "./json.ts";
 import { FlatReader } from "./json_flat.ts";
 import { CALL_END, type Header, parseHeader, REPLY_END, UsualHeader } from "./json_header.ts";
@@ -201,10 +201,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   ): void {
     let header = `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}` +
       `,"Error":${JSON.stringify(message)}`;
-    // A code, whatever it is, says that the words are not all there is to go by.
-    if (code !== "unknown" || soundsRejected(message, serviceMethod)) {
-      header += `,"Code":"${code}"`;
-    }
+    if (mustTellCode(code, message, serviceMethod)) header += `,"Code":"${code}"`;
     if (rejected) header += ',"Rejected":true';
     this.#writer.append(`${header}}\n{}\n`);
   }

@@ -20,15 +20,7 @@ import { errorText, RpcError } from "./errors.ts";
 import { aboveZero, atLeast } from "./ranges.ts";
 
 export type { AddressAnswer, DnsResolver, SrvAnswer } from "./dns_resolver.ts";
-export { SourceDiscovery } from "./discovery_source.ts";
-export type {
-  SourceEntry,
-  SourceEvent,
-  SourceOptions,
-  SourceTraits,
-  UnreadableEntry,
-} from "./discovery_options.ts";
-export type { Backoff } from "./discovery_time.ts";
+export * from "./discovery_source.ts";
 
 /** How a {@linkcode DnsDiscovery} asks, and what it makes of the answers. */
 export interface DnsDiscoveryOptions extends SourceOptions {

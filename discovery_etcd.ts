@@ -28,15 +28,7 @@ import { SourceDiscovery } from "./discovery_source.ts";
 import { RpcError } from "./errors.ts";
 import { aboveZero } from "./ranges.ts";
 
-export { SourceDiscovery } from "./discovery_source.ts";
-export type {
-  SourceEntry,
-  SourceEvent,
-  SourceOptions,
-  SourceTraits,
-  UnreadableEntry,
-} from "./discovery_options.ts";
-export type { Backoff } from "./discovery_time.ts";
+export * from "./discovery_source.ts";
 export type { EtcdOptions } from "./etcd_client.ts";
 export {
   EtcdRegistration,

@@ -18,6 +18,16 @@ import { RpcError } from "./errors.ts";
 import type { Random, SelectMode } from "./selector.ts";
 import { ServerList } from "./server_list.ts";
 
+/** What a source of one's own needs, and its users: exported with every source. */
+export type {
+  SourceEntry,
+  SourceEvent,
+  SourceOptions,
+  SourceTraits,
+  UnreadableEntry,
+} from "./discovery_options.ts";
+export type { Backoff } from "./discovery_time.ts";
+
 /** A source of servers that is asked over the network. */
 export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
   /** What it is called in messages. */

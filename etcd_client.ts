@@ -36,8 +36,6 @@ export interface EtcdOptions {
   random?: Random;
 }
 
-const REQUEST_TIMEOUT_MS = 5000;
-
 /** How one request is made. */
 interface RequestOptions {
   /** Ends it. */
@@ -48,6 +46,8 @@ interface RequestOptions {
 
 /** Asks etcd. */
 export class EtcdClient {
+  /** How long one endpoint may take to answer, in milliseconds. */
+  readonly requestTimeoutMs: number;
   readonly #endpoints: readonly string[];
   readonly #options: EtcdOptions;
   readonly #fetch: NonNullable<EtcdOptions["fetch"]>;
@@ -67,7 +67,7 @@ export class EtcdClient {
     const { endpoints, random = Math.random } = options;
     this.#endpoints = (typeof endpoints === "string" ? [endpoints] : endpoints).map(parseEndpoint);
     if (this.#endpoints.length === 0) throw new TypeError("etcd needs at least one endpoint");
-    aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
+    this.requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
     this.#options = options;
     this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
     this.#clock = options.clock ?? systemClock;
@@ -142,7 +142,7 @@ export class EtcdClient {
   /** Asks one endpoint after the other, until one answers. */
   async #inTurn<T>(
     path: string,
-    { signal, timeoutMs = this.#options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS }: RequestOptions,
+    { signal, timeoutMs = this.requestTimeoutMs }: RequestOptions,
     ask: (endpoint: string, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     let failure: unknown;

@@ -137,7 +137,7 @@ export class EtcdRegistration implements AsyncDisposable {
     if (this.#lease === undefined) return;
     try {
       const { signal } = new AbortController();
-      const timeoutMs = Math.min(this.#options.requestTimeoutMs ?? 5000, this.#leaseMs);
+      const timeoutMs = Math.min(this.#client.requestTimeoutMs, this.#leaseMs);
       await this.#client.call("/v3/lease/revoke", { ID: this.#lease }, { signal, timeoutMs });
     } catch (error) {
       // The lease ends by itself.
@@ -174,7 +174,7 @@ export class EtcdRegistration implements AsyncDisposable {
   async #beat(signal: AbortSignal): Promise<void> {
     // All endpoints together, lest those that are silent cost the lease.
     const limitMs = this.#leaseMs / 2 / this.#client.size;
-    const timeoutMs = Math.min(this.#options.requestTimeoutMs ?? 5000, limitMs);
+    const timeoutMs = Math.min(this.#client.requestTimeoutMs, limitMs);
     const options = { signal, timeoutMs };
     if (this.#lease === undefined) {
       const TTL = String(Math.ceil((this.#options.ttlMs ?? 10_000) / 1000));

@@ -70,15 +70,21 @@ export function verdictIn(
   return { code: isRpcCode(Code) ? Code : code, execution };
 }
 
-/**
- * Whether an error text would be taken for the server's own word that the call
- * did not run.
- *
- * @param text A handler's error.
- * @param serviceMethod What was called.
- */
-export function soundsRejected(text: string, serviceMethod: string): boolean {
+function soundsRejected(text: string, serviceMethod: string): boolean {
   return verdictOf(text, serviceMethod).execution === "rejected";
+}
+
+/**
+ * Whether a reply has to tell the code of an error. A code, whatever it is, says
+ * that the words are not all there is to go by.
+ *
+ * @param code The code.
+ * @param message The error.
+ * @param serviceMethod What was called.
+ * @returns `false` for a handler's own error that sounds like nothing else.
+ */
+export function mustTellCode(code: RpcCode, message: string, serviceMethod: string): boolean {
+  return code !== "unknown" || soundsRejected(message, serviceMethod);
 }
 
 /**

@@ -6,15 +6,7 @@
  */
 
 export { RegistryDiscovery, type RegistryDiscoveryOptions } from "./registry_discovery.ts";
-export { SourceDiscovery } from "./discovery_source.ts";
-export type {
-  SourceEntry,
-  SourceEvent,
-  SourceOptions,
-  SourceTraits,
-  UnreadableEntry,
-} from "./discovery_options.ts";
-export type { Backoff } from "./discovery_time.ts";
+export * from "./discovery_source.ts";
 export {
   Heartbeat,
   type HeartbeatEvent,
