@@ -99,6 +99,9 @@ export class DnsDiscovery extends SourceDiscovery {
   readonly #resolveTargets: boolean;
   readonly #load: () => Promise<DnsResolver>;
   readonly #minTtlMs: number;
+  readonly #maxTtlMs: number;
+  readonly #defaultTtlMs: number;
+  readonly #requestTimeoutMs: number;
   #waitMs = 0;
   /** What targets were last known as, for when one of them can't be looked up. */
   #targets = new Map<string, readonly AddressAnswer[]>();
@@ -118,12 +121,15 @@ export class DnsDiscovery extends SourceDiscovery {
       ? undefined
       : parseNameServer(options.nameServer);
     const minTtlMs = Math.max(LEAST_MS, atLeast(0, "minTtlMs", options.minTtlMs ?? 5000));
-    aboveZero("maxTtlMs", options.maxTtlMs ?? Infinity);
-    aboveZero("defaultTtlMs", options.defaultTtlMs ?? Infinity);
-    aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? Infinity);
+    const maxTtlMs = aboveZero("maxTtlMs", options.maxTtlMs ?? 300_000);
+    const defaultTtlMs = aboveZero("defaultTtlMs", options.defaultTtlMs ?? 30_000);
+    const requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
     const backoff = { firstMs: Math.min(1000, minTtlMs), mostMs: 4 * minTtlMs };
     super({ name: address, backoff, isLive: false }, options);
     this.#minTtlMs = minTtlMs;
+    this.#maxTtlMs = maxTtlMs;
+    this.#defaultTtlMs = defaultTtlMs;
+    this.#requestTimeoutMs = requestTimeoutMs;
     this.#address = parsed;
     this.#options = options;
     this.#scheme = options.scheme ?? "tcp";
@@ -142,7 +148,7 @@ export class DnsDiscovery extends SourceDiscovery {
    * @throws {RpcError} `unavailable` without an answer, or with an empty one.
    */
   protected override async read(signal: AbortSignal): Promise<readonly string[]> {
-    const { requestTimeoutMs = 5000, nameServer } = this.#options;
+    const { nameServer } = this.#options;
     const asked = nameServer === undefined ? "the system's name servers" : nameServer;
     const fail = (what: string, cause?: unknown) =>
       new RpcError("unavailable", `${this.source}: ${what} (asked ${asked})`, {
@@ -155,9 +161,9 @@ export class DnsDiscovery extends SourceDiscovery {
       const resolver = await this.#load();
       servers = await within(
         this.clock,
-        requestTimeoutMs,
+        this.#requestTimeoutMs,
         signal,
-        () => new Error(`no answer within ${requestTimeoutMs} ms`),
+        () => new Error(`no answer within ${this.#requestTimeoutMs} ms`),
         (limit) =>
           this.#address.port === undefined
             ? this.#askSrv(resolver, limit)
@@ -273,10 +279,10 @@ export class DnsDiscovery extends SourceDiscovery {
 
   /** Until the shortest TTL has passed, within bounds, and up to a tenth longer. */
   #setWait(records: readonly { readonly ttl?: number }[]): void {
-    const { maxTtlMs = 300_000, defaultTtlMs = 30_000 } = this.#options;
     const told = records.flatMap(({ ttl }) => ttl === undefined ? [] : ttl * 1000);
-    const ttlMs = told.length === 0 ? defaultTtlMs : Math.min(...told);
-    this.#waitMs = Math.max(this.#minTtlMs, Math.min(ttlMs, maxTtlMs)) * (1 + this.random() / 10);
+    const ttlMs = told.length === 0 ? this.#defaultTtlMs : Math.min(...told);
+    const waitMs = Math.max(this.#minTtlMs, Math.min(ttlMs, this.#maxTtlMs));
+    this.#waitMs = waitMs * (1 + this.random() / 10);
   }
 }
 

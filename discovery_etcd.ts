@@ -104,6 +104,7 @@ export class EtcdDiscovery extends SourceDiscovery {
   #values = new Map<string, string>();
   /** Where the watch goes on; `undefined` if all has to be read. */
   #nextRevision: bigint | undefined;
+  readonly #rereadMs: number;
   #rereadAtMs = 0;
   /** Whether all was read right before the present watch. */
   #isFresh = false;
@@ -119,11 +120,12 @@ export class EtcdDiscovery extends SourceDiscovery {
    */
   constructor(prefix: string, options: EtcdDiscoveryOptions) {
     if (prefix === "") throw new TypeError("a discovery by etcd needs a prefix that is not empty");
-    aboveZero("rereadMs", options.rereadMs ?? Infinity);
+    const rereadMs = aboveZero("rereadMs", options.rereadMs ?? 60_000);
     const client = new EtcdClient(options);
     const name = `${prefix}* in etcd at ${client.endpoints}`;
     super({ name, backoff: BACKOFF, isLive: true }, options);
     this.#prefix = prefix;
+    this.#rereadMs = rereadMs;
     this.#client = client;
     this.#options = options;
   }
@@ -187,8 +189,7 @@ export class EtcdDiscovery extends SourceDiscovery {
     for (const kv of listOf(answer, "kvs")) values.set(fromBase64(kv.key), fromBase64(kv.value));
     this.#values = values;
     this.#nextRevision = int64(fieldOf(answer, "header")?.revision) + 1n;
-    const { rereadMs = 60_000 } = this.#options;
-    this.#rereadAtMs = this.clock.now() + rereadMs * (1 + this.random() / 10);
+    this.#rereadAtMs = this.clock.now() + this.#rereadMs * (1 + this.random() / 10);
   }
 
   /** Takes in what the watch tells. */
