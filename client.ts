@@ -4,17 +4,17 @@
  * @module
  */
 
-import type { Abortable } from "./abort.ts";
+import type { Abortable } from "./internal/abort.ts";
 import { type Endpoint, parseAddress } from "./address.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { type ClientCodec, limitsOf, type Protocol, type RequestExtras } from "./codec.ts";
+import { type ClientCodec, limitsOf, type Protocol, type RequestExtras } from "./protocol/codec.ts";
 import { errorText, type RpcCode, RpcError, TimeoutError } from "./errors.ts";
-import { connectThrough } from "./http_connect.ts";
-import { systemNetwork } from "./network.ts";
-import { Outbox } from "./outbox.ts";
-import { PendingCall, PendingCalls, type Settler } from "./pending.ts";
-import { checkProtocol, connectPath, openClientCodec } from "./protocol.ts";
-import { aboveZero, atLeast } from "./ranges.ts";
+import { connectThrough } from "./net/http_connect.ts";
+import { systemNetwork } from "./net/network.ts";
+import { Outbox } from "./connection/batch_writer.ts";
+import { PendingCall, PendingCalls, type Settler } from "./connection/pending_calls.ts";
+import { checkProtocol, connectPath, openClientCodec } from "./protocol/protocols.ts";
+import { aboveZero, atLeast } from "./internal/ranges.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { type CallOptions, type Service, serviceView } from "./service.ts";
 import type { Network, TlsOptions, Transport } from "./transport.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { DueQueue, type Waiting } from "./due_queue.ts";
+import { DueQueue, type Waiting } from "./internal/due_queue.ts";
 
 /** A timer that has been set. */
 export interface Timer {

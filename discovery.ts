@@ -5,7 +5,7 @@
  */
 
 import type { Random, SelectMode } from "./selector.ts";
-import { ServerList } from "./server_list.ts";
+import { ServerList } from "./discovery/server_list.ts";
 
 /** A source of servers. */
 export interface Discovery {

@@ -18,13 +18,13 @@
  * @module
  */
 
-import { malformed } from "./gob_wire.ts";
-import type { GobSchema } from "./gob_types.ts";
-import { GobEncoder, type GobEncoderOptions } from "./gob_encoder.ts";
-import { GobDecoder, type GobDecoderOptions } from "./gob_decoder.ts";
+import { malformed } from "./gob/wire.ts";
+import type { GobSchema } from "./gob/types.ts";
+import { GobEncoder, type GobEncoderOptions } from "./gob/encoder.ts";
+import { GobDecoder, type GobDecoderOptions } from "./gob/decoder.ts";
 
-export { GobWriter } from "./gob_writer.ts";
-export { type GobComplex, type GobInstant, GobNamed } from "./gob_values.ts";
+export { GobWriter } from "./gob/writer.ts";
+export { type GobComplex, type GobInstant, GobNamed } from "./gob/values.ts";
 export {
   type AnyGobSchema,
   gob,
@@ -41,9 +41,9 @@ export {
   type GobStructOutput,
   type Infer,
   type InferInput,
-} from "./gob_types.ts";
-export { GobEncoder, type GobEncoderOptions } from "./gob_encoder.ts";
-export { GobDecoder, type GobDecoderOptions } from "./gob_decoder.ts";
+} from "./gob/types.ts";
+export { GobEncoder, type GobEncoderOptions } from "./gob/encoder.ts";
+export { GobDecoder, type GobDecoderOptions } from "./gob/decoder.ts";
 
 /**
  * Encodes one value with the type definitions it needs.

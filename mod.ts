@@ -4,11 +4,11 @@
  * @module
  */
 
-export type { Abortable } from "./abort.ts";
+export type { Abortable } from "./internal/abort.ts";
 export { type Endpoint, parseAddress, type Scheme } from "./address.ts";
 export { Client, type ClientOptions, type CloseOptions, dial, type DialOptions } from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
-export type { Protocol, RequestExtras } from "./codec.ts";
+export type { Protocol, RequestExtras } from "./protocol/codec.ts";
 export {
   type Discovery,
   MultiServerDiscovery,
@@ -22,7 +22,7 @@ export {
   RpcError,
   TimeoutError,
 } from "./errors.ts";
-export type { Settler } from "./pending.ts";
+export type { Settler } from "./connection/pending_calls.ts";
 export {
   type Candidate,
   createSelector,
@@ -51,12 +51,12 @@ export type {
   Schema,
   ServiceSchema,
 } from "./schema.ts";
-export type { FanOutOptions, Receipt } from "./fan_out.ts";
-export type { FleetCallOptions } from "./fleet_call.ts";
-export type { HealthOptions, HealthState } from "./health.ts";
-export type { LivenessOptions } from "./liveness.ts";
-export type { MemberEvent } from "./member.ts";
-export { FailMode, type RetryBudgetOptions } from "./retry.ts";
+export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
+export type { FleetCallOptions } from "./fleet/call.ts";
+export type { HealthOptions, HealthState } from "./fleet/health.ts";
+export type { LivenessOptions } from "./fleet/liveness.ts";
+export type { MemberEvent } from "./fleet/endpoint.ts";
+export { FailMode, type RetryBudgetOptions } from "./fleet/retry.ts";
 export type { CallOptions, Service } from "./service.ts";
 export type {
   ConnectOptions,
@@ -68,4 +68,4 @@ export type {
   TransportListener,
 } from "./transport.ts";
 export { XClient } from "./xclient.ts";
-export type { EndpointSnapshot, XClientEvent, XClientOptions } from "./xclient_options.ts";
+export type { EndpointSnapshot, XClientEvent, XClientOptions } from "./fleet/options.ts";

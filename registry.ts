@@ -5,15 +5,15 @@
  * @module
  */
 
-export { RegistryDiscovery, type RegistryDiscoveryOptions } from "./registry_discovery.ts";
-export * from "./discovery_source.ts";
+export { RegistryDiscovery, type RegistryDiscoveryOptions } from "./registry/discovery.ts";
+export * from "./discovery/source.ts";
 export {
   Heartbeat,
   type HeartbeatEvent,
   type HeartbeatOptions,
   register,
-} from "./registry_heartbeat.ts";
-export type { Fetch } from "./registry_http.ts";
+} from "./registry/heartbeat.ts";
+export type { Fetch } from "./registry/http.ts";
 export {
   type NodeRequest,
   type NodeResponse,
@@ -21,4 +21,4 @@ export {
   type RegistryEvent,
   type RegistryEventType,
   type RegistryOptions,
-} from "./registry_server.ts";
+} from "./registry/server.ts";

@@ -7,21 +7,17 @@
  */
 
 import { RpcError } from "./errors.ts";
-import { ConsistentHashSelector } from "./selector_hash.ts";
+import { ConsistentHashSelector } from "./balance/consistent_hash.ts";
 import {
   LeastLoadedSelector,
   PeakEwmaSelector,
   ShortestExpectedDelaySelector,
-} from "./selector_load.ts";
-import type { Random, Selector } from "./selector_types.ts";
-import {
-  RandomSelector,
-  RoundRobinSelector,
-  WeightedRoundRobinSelector,
-} from "./selector_turns.ts";
+} from "./balance/load_aware.ts";
+import type { Random, Selector } from "./balance/types.ts";
+import { RandomSelector, RoundRobinSelector, WeightedRoundRobinSelector } from "./balance/turns.ts";
 
-export { subsetOf } from "./selector_hash.ts";
-export type { Candidate, PickContext, Random, Selector } from "./selector_types.ts";
+export { subsetOf } from "./balance/consistent_hash.ts";
+export type { Candidate, PickContext, Random, Selector } from "./balance/types.ts";
 
 /** The balancing policies, by name. */
 export const SelectMode = {

@@ -6,12 +6,12 @@
 
 import { parseAddress } from "./address.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { type Limits, limitsOf, type Protocol } from "./codec.ts";
-import { systemNetwork } from "./network.ts";
-import { checkProtocol } from "./protocol.ts";
-import { atLeast } from "./ranges.ts";
+import { type Limits, limitsOf, type Protocol } from "./protocol/codec.ts";
+import { systemNetwork } from "./net/network.ts";
+import { checkProtocol } from "./protocol/protocols.ts";
+import { atLeast } from "./internal/ranges.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
-import { type CallContext, type Method, ServerConnection } from "./server_connection.ts";
+import { type CallContext, type Method, ServerConnection } from "./connection/server_connection.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
 
 /** What a handler may know of the call that it answers. */

@@ -6,13 +6,17 @@
  * @module
  */
 
-export { FakeClock } from "./fake_clock.ts";
+export { FakeClock } from "./testing/fake_clock.ts";
 export {
   type FakeFaults,
   FakeFleet,
   type FakeFleetOptions,
   FakeServer,
   type FakeServices,
-} from "./fake_fleet.ts";
-export { seededRandom } from "./seeded_random.ts";
-export { type MemoryFaults, MemoryNetwork, type MemoryNetworkOptions } from "./transport_memory.ts";
+} from "./testing/fake_fleet.ts";
+export { seededRandom } from "./testing/seeded_random.ts";
+export {
+  type MemoryFaults,
+  MemoryNetwork,
+  type MemoryNetworkOptions,
+} from "./testing/memory_network.ts";

@@ -6,32 +6,32 @@
  * @module
  */
 
-import { AbortListeners } from "./abort.ts";
-import { Try } from "./attempt.ts";
+import { AbortListeners } from "./internal/abort.ts";
+import { Try } from "./fleet/attempt.ts";
 import { checkClientOptions, type CloseOptions } from "./client.ts";
 import { Deadlines, systemClock, TurnClock } from "./clock.ts";
 import type { Discovery } from "./discovery.ts";
-import { noServers } from "./server_list.ts";
+import { noServers } from "./discovery/server_list.ts";
 import { RpcError } from "./errors.ts";
-import { FanOut, type FanOutOptions, type Receipt, untilListed } from "./fan_out.ts";
-import { Fleet } from "./fleet.ts";
-import { FleetCall, type FleetCallContext, type FleetCallOptions } from "./fleet_call.ts";
-import { healthOptions } from "./health.ts";
-import { Liveness } from "./liveness.ts";
-import type { Member } from "./member.ts";
-import type { Settler } from "./pending.ts";
-import { atLeast } from "./ranges.ts";
+import { FanOut, type FanOutOptions, type Receipt, untilListed } from "./fleet/fan_out.ts";
+import { Fleet } from "./fleet/fleet.ts";
+import { FleetCall, type FleetCallContext, type FleetCallOptions } from "./fleet/call.ts";
+import { healthOptions } from "./fleet/health.ts";
+import { Liveness } from "./fleet/liveness.ts";
+import type { Member } from "./fleet/endpoint.ts";
+import type { Settler } from "./connection/pending_calls.ts";
+import { atLeast } from "./internal/ranges.ts";
 import {
   checkFailMode,
   FailMode,
   Quantile,
   RetryBudget,
   type RetryBudgetOptions,
-} from "./retry.ts";
+} from "./fleet/retry.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
 import { type Service, serviceView } from "./service.ts";
-import { type EndpointSnapshot, isServersFault, type XClientOptions } from "./xclient_options.ts";
+import { type EndpointSnapshot, isServersFault, type XClientOptions } from "./fleet/options.ts";
 
 const MAX_ATTEMPTS = 3;
 const DISPOSE_GRACE_MS = 10_000;

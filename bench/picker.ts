@@ -6,9 +6,9 @@
  */
 
 import { MultiServerDiscovery } from "../discovery.ts";
-import { Fleet } from "../fleet.ts";
-import { healthOptions } from "../health.ts";
-import type { InFlight } from "../load.ts";
+import { Fleet } from "../fleet/fleet.ts";
+import { healthOptions } from "../fleet/health.ts";
+import type { InFlight } from "../fleet/load.ts";
 import { createSelector, type SelectMode } from "../selector.ts";
 import { seededRandom } from "../testing.ts";
 

@@ -1,7 +1,7 @@
 /** Where programs are started: on Deno, on Node with or without npm's peers, in Go. */
 
 import { ownStdFlags } from "../scripts/std.ts";
-import { emit, list } from "../scripts/test_node.ts";
+import { emit, list, sources } from "../scripts/test_node.ts";
 import { Program } from "./program.ts";
 
 const HERE = `${import.meta.dirname}`;
@@ -85,7 +85,7 @@ export class Stage implements AsyncDisposable {
     await run("node", ["--version"], HERE);
     const out = this.#out;
     Deno.writeTextFileSync(`${out}/package.json`, '{ "type": "module" }');
-    const files = [...list("", false), ...list("scripts/"), ...list("bench/")];
+    const files = [...sources(), ...list("scripts/"), ...list("bench/")];
     for (const file of files.filter((file) => /(?<!\.d)\.(ts|proto)$/.test(file))) {
       emit(file, out);
       if (!file.endsWith(".ts")) continue;

@@ -5,7 +5,7 @@
  */
 
 import { deadline } from "@std/async/deadline";
-import { isEtcdMissing } from "../tests/etcd_process.ts";
+import { isEtcdMissing } from "../tests/support/etcd.ts";
 import { runEtcdFleet } from "./etcd_fleet.ts";
 
 const LIMIT_MS = 90_000;

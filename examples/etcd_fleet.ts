@@ -1,7 +1,7 @@
 /** A fleet with a real etcd, for the demo and its test. */
 
 import { EtcdDiscovery } from "@geerpc/xclient/etcd";
-import { EtcdCluster } from "../tests/etcd_process.ts";
+import { EtcdCluster } from "../tests/support/etcd.ts";
 import { type Story, tellStory } from "./fleet_story.ts";
 import { ServerProcess } from "./server_process.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { type Discovery, SelectMode, XClient } from "@geerpc/xclient";
-import { until } from "../tests/processes.ts";
+import { until } from "../tests/support/processes.ts";
 import type { ServerProcess } from "./server_process.ts";
 import { total, Traffic } from "./traffic.ts";
 

@@ -22,14 +22,14 @@ await build({
     .map(([name, path]) => ({ name, path })),
   outDir: OUT,
   mappings: {
-    "./transport_deno.ts": "./transport_node.ts",
-    "./dns_deno.ts": "./dns_node.ts",
+    "./net/deno.ts": "./net/node.ts",
+    "./discovery/dns/deno.ts": "./discovery/dns/node.ts",
   },
   shims: { deno: { test: "dev" } },
   typeCheck: "both",
   compilerOptions: { target: "ES2022", lib: ["ESNext"] },
   test: true,
-  testPattern: "tests/{client,server,xclient,codec_gob,codec_jsonrpc}_test.ts",
+  testPattern: "tests/{client,server,xclient,protocol/gob_codec,protocol/jsonrpc}_test.ts",
   testPreloadModule: "scripts/node/polyfills.ts",
   package: {
     name: config.name,

@@ -36,7 +36,7 @@ export async function testOnNode(filters: string[]): Promise<Run> {
   const out = await Deno.makeTempDir({ prefix: "xclient_node_" });
   try {
     Deno.writeTextFileSync(`${out}/package.json`, '{ "type": "module" }');
-    const files = [...list("", false), ...list("scripts/"), ...list("tests/")];
+    const files = [...sources(), ...list("scripts/"), ...list("tests/")];
     for (const file of files) emit(file, out);
 
     const tests = files.filter((file) =>
@@ -61,6 +61,12 @@ export async function testOnNode(filters: string[]): Promise<Run> {
   } finally {
     Deno.removeSync(out, { recursive: true });
   }
+}
+
+/** The library's own modules: the public ones at the top, and what is behind them in folders. */
+export function sources(): string[] {
+  const folders = config.publish.include.filter((path) => path.endsWith("/") && path !== "docs/");
+  return [list("", false), ...folders.map((folder) => list(folder))].flat();
 }
 
 /** The files of a folder below the root, which ends in `/` if not empty. */

@@ -9,7 +9,7 @@
 import { RpcError, TimeoutError } from "../errors.ts";
 import { FakeClock, FakeFleet, seededRandom } from "../testing.ts";
 import { XClient } from "../xclient.ts";
-import type { XClientOptions } from "../xclient_options.ts";
+import type { XClientOptions } from "../fleet/options.ts";
 import { OracleSelector, type Policy } from "./policies.ts";
 import type { Scenario } from "./scenarios.ts";
 import { type Arrival, arrivals } from "./workload.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { formatHost, parseAddress } from "../address.ts";
 import { RpcError } from "../errors.ts";
-import { assertFailure, between, seeded } from "./helpers.ts";
+import { assertFailure, between, seeded } from "./support/helpers.ts";
 
 Deno.test("addresses, and what they say", () => {
   const table: [string, Record<string, unknown>][] = [

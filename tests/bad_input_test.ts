@@ -24,7 +24,7 @@ import {
   request,
   settled,
   World,
-} from "./helpers.ts";
+} from "./support/helpers.ts";
 
 const MIB = 1024 * 1024;
 

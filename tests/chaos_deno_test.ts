@@ -8,7 +8,7 @@ import { dial } from "../client.ts";
 import { MultiServerDiscovery } from "../discovery.ts";
 import { RpcError, TimeoutError } from "../errors.ts";
 import { XClient } from "../xclient.ts";
-import { seeded } from "./helpers.ts";
+import { seeded } from "./support/helpers.ts";
 
 const SEED = 20_240_613;
 /** Calls are made in bursts of so many, every so many milliseconds. */
@@ -58,7 +58,7 @@ class Process {
   }
 }
 
-const serverPath = new URL("./chaos_server.ts", import.meta.url).pathname;
+const serverPath = new URL("./support/chaos_server.ts", import.meta.url).pathname;
 
 /** One call, as the caller saw it. */
 interface Sample {

@@ -17,7 +17,7 @@ import {
   seeded,
   settled,
   World,
-} from "./helpers.ts";
+} from "./support/helpers.ts";
 
 /** A network whose one connection writes when the test lets it. */
 class Stalling implements Network {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Clock, Deadlines, type Expiring, systemClock } from "../clock.ts";
 import { FakeClock } from "../testing.ts";
-import { between, seeded } from "./helpers.ts";
+import { between, seeded } from "./support/helpers.ts";
 
 /** A clock that is moved by hand, without a task between timers. */
 class HandClock implements Clock {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MultiServerDiscovery } from "../discovery.ts";
 import { RpcError } from "../errors.ts";
 import { SelectMode } from "../selector.ts";
-import { assertFails, seeded, settled } from "./helpers.ts";
+import { assertFails, seeded, settled } from "./support/helpers.ts";
 
 const A = "tcp@a:1";
 const B = "tcp@b:1";

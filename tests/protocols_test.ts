@@ -2,14 +2,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { dial } from "../client.ts";
-import type { Protocol } from "../codec.ts";
+import type { Protocol } from "../protocol/codec.ts";
 import { MultiServerDiscovery } from "../discovery.ts";
 import { RpcError } from "../errors.ts";
-import { DRAINING } from "../go_errors.ts";
+import { DRAINING } from "../protocol/go_errors.ts";
 import { Server, type ServerOptions } from "../server.ts";
 import { MemoryNetwork } from "../testing.ts";
 import { XClient } from "../xclient.ts";
-import { assertFails, assertFailure, deferred, failure } from "./helpers.ts";
+import { assertFails, assertFailure, deferred, failure } from "./support/helpers.ts";
 
 const PROTOCOLS: readonly Protocol[] = ["geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"];
 

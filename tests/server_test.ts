@@ -16,7 +16,7 @@ import {
   rawClient,
   request,
   settled,
-} from "./helpers.ts";
+} from "./support/helpers.ts";
 
 Deno.test("register: an object's own functions, without inherited ones", () =>
   inWorld(async (world) => {

@@ -9,11 +9,11 @@ import process from "node:process";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { parseAddress } from "../address.ts";
 import { dial } from "../client.ts";
-import { systemNetwork } from "../network.ts";
+import { systemNetwork } from "../net/network.ts";
 import { type CallContext, Server } from "../server.ts";
 import { MemoryNetwork } from "../testing.ts";
 import type { Network, TlsOptions, Transport } from "../transport.ts";
-import * as nodeSockets from "../transport_node.ts";
+import * as nodeSockets from "../net/node.ts";
 import {
   assertFails,
   assertFailure,
@@ -23,7 +23,7 @@ import {
   RawPeer,
   RawServer,
   settled,
-} from "./helpers.ts";
+} from "./support/helpers.ts";
 
 const fixture = (name: string) =>
   readFileSync(new URL(`./fixtures/${name}`, import.meta.url), "utf-8");
@@ -377,7 +377,7 @@ Deno.test("a client whose process is gone: the server hears of it", async () => 
   const { address } = await server.listen("tcp@127.0.0.1:0");
   const transport = await systemNetwork.connect(parseAddress(address));
   const client = new RawPeer(transport);
-  const { option, request } = await import("./helpers.ts");
+  const { option, request } = await import("./support/helpers.ts");
   await client.write(option() + request(1, "Wait.Do", null));
   await begun.promise;
   client.close();

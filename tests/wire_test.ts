@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { dial } from "../client.ts";
 import { RpcError } from "../errors.ts";
-import { systemNetwork } from "../network.ts";
+import { systemNetwork } from "../net/network.ts";
 import { type CallContext, Server } from "../server.ts";
 import {
   assertFails,
@@ -17,7 +17,7 @@ import {
   RawServer,
   request,
   settled,
-} from "./helpers.ts";
+} from "./support/helpers.ts";
 
 const HANDSHAKE =
   '{"MagicNumber":3927900,"CodecType":"application/json","ConnectTimeout":0,"HandleTimeout":0}';

@@ -5,11 +5,11 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { type Discovery, MultiServerDiscovery } from "../discovery.ts";
 
 import type { RpcError } from "../errors.ts";
-import { FailMode } from "../retry.ts";
+import { FailMode } from "../fleet/retry.ts";
 import { SelectMode } from "../selector.ts";
 import { XClient } from "../xclient.ts";
-import type { XClientEvent, XClientOptions } from "../xclient_options.ts";
-import { type Node, withNodes } from "./fleet_helpers.ts";
+import type { XClientEvent, XClientOptions } from "../fleet/options.ts";
+import { type Node, withNodes } from "./support/fleet.ts";
 import {
   assertFails,
   assertFailure,
@@ -21,7 +21,7 @@ import {
   settled,
   type Site,
   type World,
-} from "./helpers.ts";
+} from "./support/helpers.ts";
 
 interface Fleet {
   world: World;

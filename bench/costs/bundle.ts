@@ -63,7 +63,7 @@ export class Bundle {
     for (const path of loaded) {
       for (const { path: other, kind, external } of this.#outputs[path].imports) {
         const isLazy = kind === "dynamic-import";
-        const forNode = this.#outputs[other]?.entryPoint?.endsWith("_node.js");
+        const forNode = this.#outputs[other]?.entryPoint?.endsWith("/node.js");
         if (!external && (!isLazy || forNode)) loaded.add(other);
       }
     }

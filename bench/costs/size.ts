@@ -1,7 +1,7 @@
 /** How much code a program takes along, and how much a package manager fetches. */
 
 import config from "../../deno.json" with { type: "json" };
-import { list } from "../../scripts/test_node.ts";
+import { list, sources } from "../../scripts/test_node.ts";
 import { Missing, run } from "../stage.ts";
 import { Bundle, type CodeSize, stopBundler } from "./bundle.ts";
 import { type Figure, type Part, type PartContext, row } from "./part.ts";
@@ -12,7 +12,10 @@ const CORE = "mod.js";
 const HEAVIEST = 10;
 
 /** What is loaded only when it is first spoken. */
-const LAZY = { "gob, when first spoken": "codec_gob.js", "JSON-RPC, likewise": "codec_jsonrpc.js" };
+const LAZY = {
+  "gob, when first spoken": "protocol/gob_codec.js",
+  "JSON-RPC, likewise": "protocol/jsonrpc.js",
+};
 /** Some programs use only a part. */
 const USES = ["dial", "XClient, MultiServerDiscovery", "Server"];
 
@@ -72,12 +75,12 @@ async function bundles(folder: string, { details, progress }: PartContext): Prom
 /** The packages as they are fetched. */
 async function packages(folder: string): Promise<Figure[]> {
   const documents = config.publish.include.filter((path) => /\.md$|^LICENSE$/.test(path));
-  const sources = list("", false).filter((file) => file.endsWith(".ts"));
-  const jsr = [...sources, ...list("docs/"), "deno.json", ...documents];
+  const modules = sources();
+  const jsr = [...modules, ...list("docs/"), "deno.json", ...documents];
   const npm = exists(`${ROOT}/npm/package.json`)
     ? await packed("npm package", `${ROOT}/npm`)
     : await packed("npm package without types and CommonJS", folder, [
-      ...sources.map((file) => file.replace(/ts$/, "js")),
+      ...modules.map((file) => file.replace(/ts$/, "js")),
       ...documents,
     ]);
   return [...npm, ...await packed("JSR package", ROOT, jsr)];

@@ -2,13 +2,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { type Client, dial, type DialOptions } from "../../client.ts";
-import type { Protocol } from "../../codec.ts";
+import type { Protocol } from "../../protocol/codec.ts";
 import { MultiServerDiscovery } from "../../discovery.ts";
 import { gob } from "../../gob.ts";
 import { SelectMode } from "../../selector.ts";
 import { Server } from "../../server.ts";
 import { XClient } from "../../xclient.ts";
-import { assertFails, failure } from "../helpers.ts";
+import { assertFails, failure } from "../support/helpers.ts";
 import { type GoAddresses, withGoServers } from "./peer.ts";
 import { arithSchema, sample, typesSchema } from "./services.ts";
 

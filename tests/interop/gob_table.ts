@@ -8,8 +8,8 @@ import {
   GobNamed,
   type GobSchema,
 } from "../../gob.ts";
-import { shapeOf, targetOf } from "../../gob_types.ts";
-import { bytesToBigInt, bytesToInstant } from "../../gob_values.ts";
+import { shapeOf, targetOf } from "../../gob/types.ts";
+import { bytesToBigInt, bytesToInstant } from "../../gob/values.ts";
 
 /** What Go says a value is: a letter for its kind, then what belongs to it. */
 export type Description = [string, ...unknown[]];

@@ -1,7 +1,7 @@
 /** The machine's network, with an eye on what goes through it. */
 
 import type { ConnectOptions, Endpoint, Network, Transport } from "@geerpc/xclient";
-import { systemNetwork } from "../../../network.ts";
+import { systemNetwork } from "../../../net/network.ts";
 
 /** What is told of everything that goes through. */
 export interface Observer {

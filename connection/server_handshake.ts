@@ -1,0 +1,123 @@
+/**
+ * How a connection begins at the server: HTTP CONNECT if the client says so,
+ * then GeeRPC's option, where the protocol has one. Whatever is pipelined
+ * behind them is kept.
+ *
+ * @module
+ */
+
+import { excerpt, type Limits, type Protocol, type ServerCodec } from "../protocol/codec.ts";
+import { RpcError } from "../errors.ts";
+import { OptionReader } from "../protocol/geerpc.ts";
+import { HeadReader } from "../net/http_connect.ts";
+import { openServerCodec, protocolOf } from "../protocol/protocols.ts";
+
+/** A connection that is ready for calls. */
+export interface Opened {
+  /** The protocol's half for it, which may have to be loaded. */
+  readonly codec: ServerCodec | Promise<ServerCodec>;
+  /** What each call is given; 0: no limit. */
+  readonly handleTimeoutMs: number;
+  /** What came behind the handshake. */
+  readonly rest: Uint8Array;
+}
+
+const REFUSAL = "HTTP/1.0 405 Method Not Allowed\nContent-Type: text/plain\n\n405 must CONNECT\n";
+
+const encoder = new TextEncoder();
+
+/** How HTTP begins where a gob stream may begin with a letter, too. */
+const CONNECT = encoder.encode("CONNECT ");
+
+/** Reads the beginning of a connection. */
+export class Handshake {
+  readonly #limits: Limits;
+  readonly #protocol: Protocol;
+  readonly #write: (bytes: Uint8Array) => void;
+  #begun = new Uint8Array(0);
+  #head: HeadReader | undefined;
+  #option: OptionReader | undefined;
+
+  /**
+   * @param protocol What is spoken where no CONNECT says otherwise.
+   * @param limits For the codec.
+   * @param write Where CONNECT is answered.
+   */
+  constructor(protocol: Protocol, limits: Limits, write: (bytes: Uint8Array) => void) {
+    this.#protocol = protocol;
+    this.#limits = limits;
+    this.#write = write;
+  }
+
+  /**
+   * Reads on.
+   *
+   * @param chunk What has come.
+   * @returns The opened connection, or nothing yet.
+   * @throws {RpcError} If it is no handshake of ours.
+   */
+  push(chunk: Uint8Array): Opened | undefined {
+    if (this.#option !== undefined) return this.#readOption(this.#option, chunk);
+    let bytes = chunk;
+    if (this.#head === undefined) {
+      if (this.#begun.length > 0) {
+        bytes = new Uint8Array(this.#begun.length + chunk.length);
+        bytes.set(this.#begun);
+        bytes.set(chunk, this.#begun.length);
+      }
+      const isHttp = this.#protocol === "netrpc/gob" ? asksToConnect(bytes) : isLetter(bytes[0]);
+      if (isHttp === undefined) {
+        this.#begun = bytes.slice();
+        return undefined;
+      }
+      if (!isHttp) return this.#begin(this.#protocol, bytes);
+      this.#head = new HeadReader();
+    }
+    const read = this.#head.push(bytes);
+    return read && this.#begin(this.#connect(read.head), read.rest);
+  }
+
+  #begin(protocol: Protocol, bytes: Uint8Array): Opened | undefined {
+    if (!protocol.startsWith("geerpc/")) {
+      return { codec: openServerCodec(protocol, this.#limits), handleTimeoutMs: 0, rest: bytes };
+    }
+    this.#option = new OptionReader();
+    return this.#readOption(this.#option, bytes);
+  }
+
+  #readOption(reader: OptionReader, bytes: Uint8Array): Opened | undefined {
+    const read = reader.push(bytes);
+    if (read === undefined) return undefined;
+    const { codecType, handleTimeoutMs } = read.option;
+    const protocol = codecType === "application/gob" ? "geerpc/gob" : "geerpc/json";
+    return { codec: openServerCodec(protocol, this.#limits), handleTimeoutMs, rest: read.rest };
+  }
+
+  #connect(head: string): Protocol {
+    const [method, path] = head.split(" ", 2);
+    if (method !== "CONNECT") {
+      this.#write(encoder.encode(REFUSAL));
+      throw new RpcError("data_loss", `expected CONNECT, got ${excerpt(head)}`);
+    }
+    const asked = protocolOf(path);
+    if (asked === undefined) {
+      throw new RpcError("unimplemented", `HTTP CONNECT ${path} is not served here`);
+    }
+    this.#write(encoder.encode(`HTTP/1.0 ${asked.granted}\n\n`));
+    return asked.protocol;
+  }
+}
+
+/** GeeRPC's option and a request in JSON begin with a brace or a space, HTTP with a letter. */
+function isLetter(byte: number): boolean {
+  return byte >= 65 && byte <= 90;
+}
+
+/** Nothing as long as it can't be told. */
+function asksToConnect(bytes: Uint8Array): boolean | undefined {
+  const length = Math.min(bytes.length, CONNECT.length);
+  for (let at = 0; at < length; at++) {
+    if (bytes[at] !== CONNECT[at]) return false;
+  }
+  return length === CONNECT.length || undefined;
+}

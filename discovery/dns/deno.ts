@@ -1,0 +1,52 @@
+/**
+ * Deno's resolver. Loaded only where it is used; in the npm package
+ * `node.ts` stands in its place.
+ *
+ * `Deno.resolveDns` tells no TTLs. Deno's `node:dns` does, for A and AAAA, but
+ * with a name server of one's own it wants a permission more. So it is asked
+ * only where that is no question.
+ *
+ * @module
+ */
+
+import { createResolver as createNodeResolver } from "./node.ts";
+import type { AddressAnswer, DnsResolver, NameServer, SrvAnswer } from "./resolver.ts";
+
+/**
+ * Makes a resolver.
+ *
+ * @param nameServer Who is asked. Default: the system's name servers.
+ * @returns The resolver.
+ */
+export function createResolver(nameServer?: NameServer): DnsResolver {
+  const withTtl = createNodeResolver(nameServer);
+  const server = nameServer && { ipAddr: nameServer.hostname, port: nameServer.port };
+  const ask = async <T>(
+    signal: AbortSignal,
+    put: (options: Deno.ResolveDnsOptions) => Promise<T[]>,
+  ): Promise<T[]> => {
+    try {
+      return await put({ nameServer: server, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  };
+  return {
+    srv: (name, signal): Promise<readonly SrvAnswer[]> =>
+      ask(signal, (options) => Deno.resolveDns(name, "SRV", options)),
+    async addresses(name, family, signal): Promise<readonly AddressAnswer[]> {
+      if (await mayAskNode(nameServer)) return withTtl.addresses(name, family, signal);
+      const type = family === 4 ? "A" : "AAAA";
+      const addresses = await ask(signal, (options) => Deno.resolveDns(name, type, options));
+      return addresses.map((address) => ({ address }));
+    },
+  };
+}
+
+async function mayAskNode(nameServer: NameServer | undefined): Promise<boolean> {
+  if (nameServer === undefined) return true;
+  const kind = "networkInterfaces";
+  return (await Deno.permissions.query({ name: "sys", kind })).state === "granted";
+}

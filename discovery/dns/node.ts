@@ -1,0 +1,61 @@
+/**
+ * Node's resolver, for Node and Bun. It tells TTLs of A and AAAA records, and none of SRV.
+ *
+ * @module
+ */
+
+import { Resolver } from "node:dns/promises";
+import { AbortListeners } from "../../internal/abort.ts";
+import { formatHost } from "../../address.ts";
+import type { AddressAnswer, DnsResolver, NameServer } from "./resolver.ts";
+
+/**
+ * Makes a resolver.
+ *
+ * @param nameServer Who is asked. Default: the system's name servers.
+ * @returns The resolver.
+ */
+export function createResolver(nameServer?: NameServer): DnsResolver {
+  const listeners = new AbortListeners();
+  // One for each question: it can be given up alone, and sees the system's
+  // name servers as they are by then.
+  const ask = async <T>(
+    signal: AbortSignal,
+    put: (resolver: Resolver) => Promise<T[]>,
+  ): Promise<T[]> => {
+    signal.throwIfAborted();
+    const resolver = new Resolver();
+    if (nameServer) resolver.setServers([formatHost(nameServer.hostname, nameServer.port)]);
+    const question = { abort: () => resolver.cancel() };
+    listeners.add(signal, question);
+    try {
+      return await put(resolver);
+    } catch (error) {
+      signal.throwIfAborted();
+      const { code } = error as { code?: unknown };
+      if (code === "ENOTFOUND" || code === "ENODATA") return [];
+      throw error;
+    } finally {
+      listeners.remove(signal, question);
+    }
+  };
+  return {
+    async srv(name, signal) {
+      const records = await ask(signal, (resolver) => resolver.resolveSrv(name));
+      return records.map(({ name: target, port, priority, weight }) => ({
+        target,
+        port,
+        priority,
+        weight,
+      }));
+    },
+    addresses: (name, family, signal): Promise<readonly AddressAnswer[]> =>
+      ask(
+        signal,
+        (resolver) =>
+          family === 4
+            ? resolver.resolve4(name, { ttl: true })
+            : resolver.resolve6(name, { ttl: true }),
+      ),
+  };
+}

@@ -1,0 +1,267 @@
+/**
+ * The bytes of gob, on the way in: the same as the writer's, with every bound checked.
+ *
+ * @module
+ */
+
+import type { RpcError } from "../errors.ts";
+import { formatPath, malformed, MAX_FIELDS, type PathStep, tooMuch } from "./wire.ts";
+
+// How many zero fields each byte of a value allows for. One byte is an empty struct in a slice.
+const ZEROS_PER_BYTE = 32;
+// From this length on Go takes no message either: the bytes are not gob, and would be dropped for
+// as long as they come.
+const NO_MESSAGE = 2 ** 33;
+const TWO_TO_32 = 0x1_0000_0000;
+// Below this many bytes a loop beats the call into the platform's decoder.
+const SHORT_STRING = 48;
+// A byte order mark is part of the string, as it is in Go.
+const utf8Decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const floatBytes = new Uint8Array(8);
+const floatView = new DataView(floatBytes.buffer);
+const asciiText: string[] = Array.from(
+  { length: 128 },
+  (_, code) => String.fromCharCode(code),
+);
+
+/** Reads from a message, and never past its end. */
+export class GobCursor {
+  /** Where the messages are. */
+  bytes: Uint8Array = new Uint8Array(0);
+  /** The next byte to read. */
+  position = 0;
+  /** The end of the message that is being read. */
+  end = 0;
+  /** The end of what has arrived. */
+  limit = 0;
+  /** Whether the value may go on in the messages that follow, which values in interfaces can. */
+  continues = false;
+  /** How many structs, slices, arrays, maps and interfaces are open. */
+  depth = 0;
+  /** The way to the part that is being read. */
+  readonly path: PathStep[] = [];
+  /** How many zero values were filled in that were not on the wire. */
+  #filled = 0;
+  /** The most that `#filled` may become in this value. */
+  #maxFilled = 0;
+  /** How long the message is that was not opened for its length; 0 if it was not for that. */
+  excessive = 0;
+  /** The most that `depth` may become. */
+  readonly maxDepth: number;
+  /** The longest message that is read. */
+  readonly maxMessageBytes: number;
+  /** The most that `#filled` may become in any value. */
+  readonly #mostFilled: number;
+
+  constructor(maxDepth: number, maxMessageBytes: number) {
+    this.maxDepth = maxDepth;
+    this.maxMessageBytes = maxMessageBytes;
+    this.#mostFilled = Math.ceil(maxMessageBytes / 4);
+  }
+
+  /** The place that is being read, for messages. */
+  where(): string {
+    return formatPath(this.path, this.depth);
+  }
+
+  /** Goes one level down. */
+  enter(): void {
+    if (this.depth >= this.maxDepth) throw this.tooDeep();
+    this.depth++;
+  }
+
+  /** The error for a value that is nested too deep. */
+  tooDeep(): RpcError {
+    return tooMuch(`a value is nested deeper than maxDepth, ${this.maxDepth}`);
+  }
+
+  /** The error for a message, or a value in several, of so many bytes. */
+  tooLong(what: string, bytes: number): RpcError {
+    return tooMuch(`${what} of ${bytes} bytes, beyond maxMessageBytes, ${this.maxMessageBytes}`);
+  }
+
+  /** Opens a value of so many bytes. What it may leave out depends on what it brings. */
+  openValue(start: number, end: number, bytes: number): void {
+    this.position = start;
+    this.end = end;
+    this.depth = 0;
+    this.#filled = 0;
+    this.#maxFilled = Math.min(MAX_FIELDS + bytes * ZEROS_PER_BYTE, this.#mostFilled);
+  }
+
+  /** Counts values that take memory but no bytes of the message. */
+  fill(count: number): void {
+    this.#filled += count;
+    if (this.#filled > this.#maxFilled) {
+      throw tooMuch(`a value leaves out more than ${this.#maxFilled} zero fields`);
+    }
+  }
+
+  /** Reads an unsigned integer: a number where it is a safe one, else a bigint. */
+  uint(): number | bigint {
+    const first = this.position < this.end ? this.bytes[this.position] : this.#short();
+    if (first < 128) {
+      this.position++;
+      return first;
+    }
+    return this.#longUint(first);
+  }
+
+  #longUint(first: number): number | bigint {
+    const count = 256 - first;
+    if (count > 8) throw malformed(`an integer of ${count} bytes`);
+    let at = this.position + 1;
+    const end = at + count;
+    if (end > this.end) this.#short();
+    const bytes = this.bytes;
+    this.position = end;
+    let high = 0;
+    let low = 0;
+    while (end - at > 4) high = (high << 8) | bytes[at++];
+    while (at < end) low = (low << 8) | bytes[at++];
+    high >>>= 0;
+    low >>>= 0;
+    if (high < 0x20_0000) return high * TWO_TO_32 + low;
+    return (BigInt(high) << 32n) | BigInt(low);
+  }
+
+  /** Reads a signed integer: a number where it is a safe one, else a bigint. */
+  int(): number | bigint {
+    const value = this.uint();
+    if (typeof value === "number") {
+      return value % 2 === 0 ? value / 2 : -(value - 1) / 2 - 1;
+    }
+    const half = value >> 1n;
+    const signed = (value & 1n) === 0n ? half : ~half;
+    const number = Number(signed);
+    return Number.isSafeInteger(number) ? number : signed;
+  }
+
+  /** Reads a count of things: an unsigned integer that must be a safe one. */
+  count(): number {
+    const value = this.uint();
+    if (typeof value === "bigint") throw malformed(`a count of ${value}`);
+    return value;
+  }
+
+  /** Reads the count of the elements of a slice, an array or a map. */
+  elements(bytesEach: number): number {
+    const count = this.count();
+    // Every element takes a byte or more. Where elements may be in later messages nothing is
+    // known yet; then memory grows only as they are read.
+    if (count * bytesEach > this.end - this.position && !this.continues) {
+      throw malformed(`${count} elements in ${this.end - this.position} bytes`);
+    }
+    return count;
+  }
+
+  /** Reads a floating-point number. */
+  float(): number {
+    const first = this.position < this.end ? this.bytes[this.position] : this.#short();
+    if (first === 0) {
+      this.position++;
+      return 0;
+    }
+    floatView.setUint32(0, 0);
+    floatView.setUint32(4, 0);
+    if (first < 128) {
+      floatBytes[7] = first;
+      this.position++;
+    } else {
+      const count = 256 - first;
+      if (count > 8) throw malformed(`a float of ${count} bytes`);
+      const start = this.position + 1;
+      if (start + count > this.end) this.#short();
+      for (let index = 0; index < count; index++) {
+        floatBytes[8 - count + index] = this.bytes[start + index];
+      }
+      this.position = start + count;
+    }
+    return floatView.getFloat64(0, true);
+  }
+
+  /** Reads a boolean. */
+  bool(): boolean {
+    return this.uint() !== 0;
+  }
+
+  /** Reads a length and steps over as many bytes; returns where they begin. */
+  #run(): number {
+    const length = this.count();
+    const start = this.position;
+    if (length > this.end - start) {
+      throw malformed(`${length} bytes where ${this.end - start} are left`);
+    }
+    this.position = start + length;
+    return start;
+  }
+
+  /** Reads a string. What is not UTF-8 becomes U+FFFD. */
+  string(): string {
+    const start = this.#run();
+    const bytes = this.bytes;
+    const end = this.position;
+    if (end - start < SHORT_STRING) {
+      let text = "";
+      let at = start;
+      for (; at < end; at++) {
+        const code = bytes[at];
+        if (code > 127) break;
+        text += asciiText[code];
+      }
+      if (at === end) return text;
+    }
+    return utf8Decoder.decode(bytes.subarray(start, end));
+  }
+
+  /** Reads a run of bytes, as a copy. */
+  blob(): Uint8Array<ArrayBuffer> {
+    const start = this.#run();
+    return this.bytes.slice(start, this.position);
+  }
+
+  /** Steps over a run of bytes; returns how many they were. */
+  skipBlob(): number {
+    const start = this.#run();
+    return this.position - start;
+  }
+
+  /**
+   * Opens the message that begins where the last one ended.
+   *
+   * @returns False if not all of it is there yet, or if it is longer than `maxMessageBytes`: then
+   * `excessive` tells its length, and `position` is behind that.
+   */
+  nextMessage(): boolean {
+    const start = this.end;
+    this.excessive = 0;
+    if (start >= this.limit) return false;
+    const first = this.bytes[start];
+    let body = start + 1;
+    let size = first;
+    if (first >= 128) {
+      const width = 256 - first;
+      if (width > 8) throw malformed(`a message length of ${width} bytes`);
+      body += width;
+      if (body > this.limit) return false;
+      size = 0;
+      for (let at = start + 1; at < body; at++) {
+        size = size * 256 + this.bytes[at];
+      }
+    }
+    if (size > this.maxMessageBytes) {
+      if (size >= NO_MESSAGE) throw malformed(`a message of ${size} bytes`);
+      this.excessive = size;
+      this.position = body;
+      return false;
+    }
+    if (body + size > this.limit) return false;
+    this.position = body;
+    this.end = body + size;
+    return true;
+  }
+
+  #short(): never {
+    throw malformed("a value goes past the end of its message");
+  }
+}

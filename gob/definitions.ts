@@ -1,0 +1,371 @@
+/**
+ * The types that a stream defines, and the walk over a value by its types alone: to find where a
+ * value ends that is spread over several messages, and to step over what nobody wants. The walk
+ * meets definitions inside of values, so the two are one file, of more than 300 lines.
+ *
+ * @module
+ */
+
+import { malformed, MAX_FIELDS, MAX_TYPES, tooMuch, tooWide } from "./wire.ts";
+import type { GobCursor } from "./cursor.ts";
+import { BUILT_IN, FIRST_USER_ID } from "./types.ts";
+
+/** The kinds of types on the wire. */
+export type WireKind =
+  | keyof typeof BUILT_IN
+  | "array"
+  | "slice"
+  | "struct"
+  | "map"
+  | "gobEncoder"
+  | "binaryMarshaler"
+  | "textMarshaler";
+
+/** A type as the stream defines it. */
+export interface WireType {
+  readonly kind: WireKind;
+  readonly name: string;
+  /** The element of an array, slice or map. */
+  readonly element: number;
+  /** The key of a map. */
+  readonly key: number;
+  /** The length of an array. */
+  readonly length: number;
+  readonly fields: readonly WireField[];
+  /** Whether there may be an interface in it, however deep. */
+  holdsInterface: boolean;
+}
+
+/** A field of a struct as the stream defines it. */
+export interface WireField {
+  readonly name: string;
+  readonly type: number;
+}
+
+const NO_FIELDS: readonly WireField[] = [];
+const KINDS: readonly WireKind[] = [
+  "array",
+  "slice",
+  "struct",
+  "map",
+  "gobEncoder",
+  "binaryMarshaler",
+  "textMarshaler",
+];
+
+/** Reads the fields of a struct whose definition is part of gob. */
+function readFields(cursor: GobCursor, read: (field: number) => void): void {
+  let field = -1;
+  for (;;) {
+    const delta = cursor.count();
+    if (delta === 0) return;
+    field += delta;
+    if (field > 100) throw malformed("a type definition with an unknown part");
+    read(field);
+  }
+}
+
+function readId(cursor: GobCursor): number {
+  const id = cursor.int();
+  if (typeof id === "bigint" || id < 1 || id > 0x7fff_ffff) {
+    throw malformed(`a type id of ${id}`);
+  }
+  return id;
+}
+
+/** Reads a type definition, after its id. */
+export function readDefinition(cursor: GobCursor): WireType {
+  let kind: WireKind | undefined;
+  const type = {
+    name: "",
+    element: 0,
+    key: 0,
+    length: 0,
+    fields: NO_FIELDS,
+    holdsInterface: false,
+  };
+  readFields(cursor, (field) => {
+    if (kind !== undefined || field >= KINDS.length) {
+      throw malformed("a type of no known kind");
+    }
+    const found = KINDS[field];
+    kind = found;
+    readFields(cursor, (part) => {
+      if (part === 0) {
+        readFields(cursor, (common) => {
+          if (common === 0) type.name = cursor.string();
+          else if (common === 1) cursor.int();
+          else throw malformed("a type definition with an unknown part");
+        });
+      } else if (part === 1 && found === "struct") {
+        type.fields = readStructFields(cursor);
+      } else if (part === 1 && (found === "array" || found === "slice")) {
+        type.element = readId(cursor);
+      } else if (part === 1 && found === "map") type.key = readId(cursor);
+      else if (part === 2 && found === "map") type.element = readId(cursor);
+      else if (part === 2 && found === "array") {
+        const length = cursor.int();
+        if (typeof length === "bigint" || length < 0) {
+          throw malformed(`an array of ${length}`);
+        }
+        type.length = length;
+      } else throw malformed("a type definition with an unknown part");
+    });
+  });
+  if (kind === undefined) throw malformed("a type of no known kind");
+  if (
+    (kind === "array" || kind === "slice" || kind === "map") &&
+    type.element === 0
+  ) {
+    throw malformed(`a type definition of ${kind} without its element`);
+  }
+  if (kind === "map" && type.key === 0) {
+    throw malformed("a type definition of map without its key");
+  }
+  return { kind, ...type };
+}
+
+function readStructFields(cursor: GobCursor): WireField[] {
+  const fields: WireField[] = [];
+  // The smallest field is a one-letter name, an id and the end: more than two bytes.
+  const count = cursor.elements(2);
+  if (count > MAX_FIELDS) throw tooWide();
+  for (let index = 0; index < count; index++) {
+    let name = "";
+    let type = 0;
+    readFields(cursor, (part) => {
+      if (part === 0) name = cursor.string();
+      else if (part === 1) type = readId(cursor);
+      else throw malformed("a type definition with an unknown part");
+    });
+    if (name === "" || type === 0) {
+      throw malformed("a field without a name or a type");
+    }
+    fields.push({ name, type });
+  }
+  return fields;
+}
+
+/** The types that are known at one point of a stream. */
+export class WireTypes {
+  readonly #types = new Map<number, WireType>();
+  readonly #maxBytes: number;
+  /** The types that refer to an id, whether it is defined or not. */
+  readonly #users = new Map<number, number[]>();
+  #bytes = 0;
+  #defined = 0;
+
+  /** @param maxBytes How long all definitions of the stream may be together. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+    for (const [kind, id] of Object.entries(BUILT_IN)) {
+      this.#types.set(id, {
+        kind: kind as WireKind,
+        name: kind,
+        element: 0,
+        key: 0,
+        length: 0,
+        fields: NO_FIELDS,
+        holdsInterface: kind === "interface",
+      });
+    }
+  }
+
+  /** The type of an id. */
+  get(id: number): WireType {
+    const type = this.#types.get(id);
+    if (type === undefined) throw malformed(`type ${id} is not defined`);
+    return type;
+  }
+
+  /** Reads a definition and keeps it. */
+  define(id: number, cursor: GobCursor): void {
+    if (id < FIRST_USER_ID || id > 0x7fff_ffff || this.#types.has(id)) {
+      throw malformed(`type ${id} is defined again, or is not one that can be`);
+    }
+    const start = cursor.position;
+    const type = readDefinition(cursor);
+    this.#bytes += cursor.position - start;
+    this.#defined++;
+    if (this.#bytes > this.#maxBytes || this.#defined > MAX_TYPES) {
+      throw tooMuch(
+        `the stream defines more than ${MAX_TYPES} types, or ${this.#maxBytes} bytes of them`,
+      );
+    }
+    this.#types.set(id, type);
+    const parts = new Set(type.fields.map((field) => field.type));
+    if (type.element !== 0) parts.add(type.element);
+    if (type.key !== 0) parts.add(type.key);
+    for (const part of parts) {
+      const users = this.#users.get(part);
+      if (users === undefined) this.#users.set(part, [id]);
+      else users.push(id);
+      if (this.#types.get(part)?.holdsInterface) this.#mark(id);
+    }
+  }
+
+  /** Marks a type that holds an interface, and with it those that hold the type. */
+  #mark(id: number): void {
+    const waiting = [id];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const type = this.#types.get(next);
+      if (type === undefined || type.holdsInterface) continue;
+      type.holdsInterface = true;
+      for (const user of this.#users.get(next) ?? []) waiting.push(user);
+    }
+  }
+}
+
+/** A walk over one value. It can stop where a message ends and go on when the next is there. */
+export class GobWalk {
+  readonly #types: WireTypes;
+  readonly #defines: boolean;
+  readonly #open: WireType[] = [];
+  /** For each open type: the field last read, or how many elements are left. */
+  readonly #counts: number[] = [];
+
+  /**
+   * @param types The stream's types.
+   * @param defines Whether definitions on the way are new, or have been kept before.
+   */
+  constructor(types: WireTypes, defines: boolean) {
+    this.#types = types;
+    this.#defines = defines;
+  }
+
+  /** Begins a walk at a value of this type. */
+  start(type: WireType, cursor: GobCursor): void {
+    this.#open.length = 0;
+    this.#counts.length = 0;
+    this.#visit(type, cursor);
+  }
+
+  /**
+   * Walks on.
+   *
+   * @param cursor Where the walk is.
+   * @param nextMessage Opens the next message; false if it is not there yet.
+   * @returns Whether the value has ended.
+   */
+  resume(cursor: GobCursor, nextMessage: () => boolean): boolean {
+    const open = this.#open;
+    const counts = this.#counts;
+    while (open.length > 0) {
+      const top = open.length - 1;
+      const type = open[top];
+      if (type.kind === "interface") {
+        const id = readTypeSequence(
+          cursor,
+          this.#types,
+          this.#defines,
+          nextMessage,
+        );
+        if (id === 0) return false;
+        cursor.uint(); // the length of the value; the structure tells it too
+        this.#pop();
+        const content = this.#types.get(id);
+        if (content.kind !== "struct") readSingle(cursor);
+        this.#visit(content, cursor);
+      } else if (type.kind === "struct") {
+        const delta = cursor.count();
+        if (delta === 0) this.#pop();
+        else {
+          counts[top] += delta;
+          const field = type.fields[counts[top]];
+          if (field === undefined) {
+            throw malformed(`a field that ${type.name || "a struct"} has not`);
+          }
+          this.#visit(this.#types.get(field.type), cursor);
+        }
+      } else if (counts[top] === 0) this.#pop();
+      else {
+        const isKey = type.kind === "map" && counts[top] % 2 === 0;
+        counts[top]--;
+        this.#visit(this.#types.get(isKey ? type.key : type.element), cursor);
+      }
+    }
+    return true;
+  }
+
+  #pop(): void {
+    this.#open.pop();
+    this.#counts.pop();
+  }
+
+  #visit(type: WireType, cursor: GobCursor): void {
+    switch (type.kind) {
+      case "bool":
+      case "int":
+      case "uint":
+      case "float":
+        cursor.uint();
+        return;
+      case "complex":
+        cursor.uint();
+        cursor.uint();
+        return;
+      case "interface":
+        if (cursor.skipBlob() === 0) return; // nil
+        return this.#push(type, 0, cursor);
+      case "struct":
+        return this.#push(type, -1, cursor);
+      case "slice":
+        return this.#push(type, cursor.elements(1), cursor);
+      case "array":
+        return this.#push(type, readArrayLength(type, cursor), cursor);
+      case "map":
+        return this.#push(type, cursor.elements(2) * 2, cursor);
+      default:
+        cursor.skipBlob();
+    }
+  }
+
+  #push(type: WireType, count: number, cursor: GobCursor): void {
+    if (cursor.depth + this.#open.length >= cursor.maxDepth) {
+      throw cursor.tooDeep();
+    }
+    this.#open.push(type);
+    this.#counts.push(count);
+  }
+}
+
+/** Reads the count in front of an array, which must be the one of its type. */
+export function readArrayLength(type: WireType, cursor: GobCursor): number {
+  const count = cursor.elements(1);
+  if (count !== type.length) {
+    throw malformed(`${count} elements in an array of ${type.length}`);
+  }
+  return count;
+}
+
+/** Reads the zero byte in front of a value that is no struct and stands alone. */
+export function readSingle(cursor: GobCursor): void {
+  if (cursor.uint() !== 0) {
+    throw malformed("a value that is no struct begins with a field number");
+  }
+}
+
+/**
+ * Reads the definitions in front of a value in an interface.
+ *
+ * @returns The id of the value's type, or 0 if the message ends here and the next is not there.
+ */
+export function readTypeSequence(
+  cursor: GobCursor,
+  types: WireTypes,
+  defines: boolean,
+  nextMessage: () => boolean,
+): number {
+  for (;;) {
+    if (cursor.position === cursor.end && !nextMessage()) return 0;
+    const id = cursor.int();
+    if (typeof id === "bigint" || id === 0) {
+      throw malformed(`a type id of ${id}`);
+    }
+    if (id > 0) return id;
+    if (defines) types.define(-id, cursor);
+    else readDefinition(cursor);
+    // What follows in the same message is preceded by its length once more.
+    if (cursor.position < cursor.end) cursor.uint();
+  }
+}

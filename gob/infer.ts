@@ -1,0 +1,298 @@
+/**
+ * Schemas for values that come without one, guessed from the values themselves.
+ *
+ * @module
+ */
+
+import { findCycle, GobNamed } from "./values.ts";
+import { formatPath, MAX_FIELDS, misfit, type PathStep, tooMuch, tooWide } from "./wire.ts";
+import { type AnyGobSchema, gob, GobSchema, shapeOf } from "./types.ts";
+
+type Field = readonly [string, AnyGobSchema];
+/** The types of elements, each with the index of the first that has it. */
+type Found = Map<AnyGobSchema, number>;
+
+/** One field more of the structs seen so far, and the struct that ends here, if there was one. */
+interface StructNode {
+  readonly before: StructNode | undefined;
+  /** Undefined at the root. */
+  readonly field: Field | undefined;
+  /** How many fields there are up to here. */
+  readonly count: number;
+  readonly next: Map<string, Map<AnyGobSchema, StructNode>>;
+  schema: AnyGobSchema | undefined;
+}
+
+function nodeOf(before?: StructNode, field?: Field): StructNode {
+  const count = before === undefined ? 0 : before.count + 1;
+  return { before, field, count, next: new Map(), schema: undefined };
+}
+
+/** All fields up to a node. None keeps them itself, or n fields would take the memory of n². */
+function fieldsOf(last: StructNode): readonly Field[] {
+  const fields: Field[] = [];
+  for (let node: StructNode | undefined = last; node?.field !== undefined; node = node.before) {
+    fields.push(node.field);
+  }
+  return fields.reverse();
+}
+
+const INT64_MAX = 2n ** 63n - 1n;
+// Objects that are used as dictionaries have a shape of their own each time. Beyond this much all
+// is forgotten: a shape that comes again is guessed anew, and shares its definition as before.
+const MAX_KEPT = 50_000;
+// The element of an array that is empty: it goes with everything, and can't be sent.
+const UNKNOWN: AnyGobSchema = new GobSchema<unknown, never>({ kind: "bool" });
+
+function kindOf(schema: AnyGobSchema): string {
+  return shapeOf(schema).kind;
+}
+
+/** What a list, a map or a struct is made of. */
+function partsOf(schema: AnyGobSchema): readonly Field[] {
+  const shape = shapeOf(schema);
+  if (shape.kind === "slice") return [["element", shape.element]];
+  if (shape.kind === "map") return [["key", shape.key], ["value", shape.value]];
+  return shape.kind === "struct" ? shape.fields : [];
+}
+
+/** Guesses schemas, the same object for the same shape, so that a type is defined only once. */
+export class GobInference {
+  #root = nodeOf();
+  readonly #slices = new Map<AnyGobSchema, AnyGobSchema>();
+  readonly #maps = new Map<AnyGobSchema, Map<AnyGobSchema, AnyGobSchema>>();
+  /** Schemas with an unknown element somewhere in them. */
+  readonly #open = new Set<AnyGobSchema>([UNKNOWN]);
+  /** How many fields, slices and maps are kept. */
+  #kept = 0;
+  readonly #path: PathStep[] = [];
+  readonly #maxDepth: number;
+  #depth = 0;
+  #top: unknown;
+
+  constructor(maxDepth: number) {
+    this.#maxDepth = maxDepth;
+  }
+
+  /** Guesses the schema of a value. */
+  schemaOf(value: unknown): AnyGobSchema {
+    if (this.#kept > MAX_KEPT) this.#forget();
+    this.#depth = 0;
+    this.#top = value;
+    const schema = this.#guess(value);
+    if (this.#open.has(schema)) {
+      throw this.#fail(
+        "nothing tells the element type of an empty array or Map: give a schema",
+      );
+    }
+    this.#top = undefined;
+    return schema;
+  }
+
+  #forget(): void {
+    this.#root = nodeOf();
+    this.#slices.clear();
+    this.#maps.clear();
+    this.#open.clear();
+    this.#open.add(UNKNOWN);
+    this.#kept = 0;
+  }
+
+  #fail(message: string): Error {
+    return misfit(`${formatPath(this.#path, this.#depth)}: ${message}`);
+  }
+
+  #guess(value: unknown): AnyGobSchema {
+    switch (typeof value) {
+      case "number":
+        return Number.isSafeInteger(value) ? gob.int : gob.float;
+      case "string":
+        return gob.string;
+      case "boolean":
+        return gob.bool;
+      case "bigint":
+        return value > INT64_MAX ? gob.uint : gob.int;
+      case "object":
+        if (value !== null) return this.#guessObject(value);
+    }
+    throw this.#fail(
+      `${value === null ? "null" : `a value of type ${typeof value}`} can't be sent`,
+    );
+  }
+
+  #guessObject(value: object): AnyGobSchema {
+    if (value instanceof Uint8Array) return gob.bytes;
+    if (value instanceof Date) return gob.time;
+    if (value instanceof GobNamed) {
+      throw this.#fail("a GobNamed needs a schema with gob.interface");
+    }
+    if (this.#depth >= this.#maxDepth) {
+      const steps = findCycle(this.#top, this.#path, this.#depth);
+      if (steps >= 0) {
+        this.#depth = steps;
+        throw this.#fail("the value contains itself");
+      }
+      throw tooMuch(`a value is nested deeper than maxDepth, ${this.#maxDepth}`);
+    }
+    this.#depth++;
+    let schema: AnyGobSchema;
+    if (Array.isArray(value)) schema = this.#sliceOf(this.#guessAll(value));
+    else if (value instanceof Map) {
+      schema = this.#mapOf(
+        this.#guessAll(value.keys()),
+        this.#guessAll(value.values()),
+      );
+    } else schema = this.#guessStruct(value as Record<string, unknown>);
+    this.#depth--;
+    return schema;
+  }
+
+  #guessStruct(value: Record<string, unknown>): AnyGobSchema {
+    const prototype = Object.getPrototypeOf(value);
+    if (prototype !== Object.prototype && prototype !== null) {
+      const tag = Object.prototype.toString.call(value);
+      if (tag !== "[object Object]") {
+        this.#depth--;
+        throw this.#fail(
+          `${tag.slice(8, -1)} objects can't be sent without a schema`,
+        );
+      }
+    }
+    let node = this.#root;
+    for (const name of Object.keys(value)) {
+      const item = value[name];
+      if (item === undefined || item === null) continue;
+      this.#path[this.#depth - 1] = name;
+      if (name === "" || name === "__proto__") {
+        throw this.#fail("no field can have this name");
+      }
+      const schema = this.#guess(item);
+      if (this.#open.has(schema)) {
+        // Go doesn't send an empty slice in a field either, so nothing is lost by leaving it out.
+        if (this.#isEmpty(item)) continue;
+        throw this.#fail(
+          "nothing tells the element type of an empty array or Map: give a schema",
+        );
+      }
+      node = this.#follow(node, name, schema);
+    }
+    return this.#structAt(node);
+  }
+
+  #isEmpty(value: unknown): boolean {
+    return Array.isArray(value) ? value.length === 0 : value instanceof Map && value.size === 0;
+  }
+
+  #follow(node: StructNode, name: string, schema: AnyGobSchema): StructNode {
+    let byType = node.next.get(name);
+    if (byType === undefined) {
+      byType = new Map();
+      node.next.set(name, byType);
+    }
+    let following = byType.get(schema);
+    if (following === undefined) {
+      if (node.count === MAX_FIELDS) throw tooWide();
+      following = nodeOf(node, [name, schema]);
+      byType.set(schema, following);
+      this.#kept++;
+    }
+    return following;
+  }
+
+  #structAt(node: StructNode): AnyGobSchema {
+    if (node.schema === undefined) {
+      const fields = fieldsOf(node);
+      this.#kept += node.count;
+      node.schema = new GobSchema<unknown, never>({ kind: "struct", name: "", fields });
+    }
+    return node.schema;
+  }
+
+  #guessAll(values: Iterable<unknown>): AnyGobSchema {
+    let first: AnyGobSchema | undefined;
+    let found: Found | undefined;
+    let index = 0;
+    for (const value of values) {
+      this.#path[this.#depth - 1] = index;
+      const schema = this.#guess(value);
+      first ??= schema;
+      if (schema !== first) {
+        found ??= new Map([[first, 0]]);
+        if (!found.has(schema)) found.set(schema, index);
+      }
+      index++;
+    }
+    return found === undefined ? first ?? UNKNOWN : this.#unify(found);
+  }
+
+  /** The one type that all can be sent as. All at once: in pairs, wide structs would take ages. */
+  #unify(found: Found): AnyGobSchema {
+    if (found.size === 1) return found.keys().next().value!;
+    let result = UNKNOWN;
+    const parts = new Map<string, Found>();
+    for (const [schema, index] of found) {
+      if (schema === UNKNOWN) continue;
+      result = result === UNKNOWN ? schema : this.#common(result, schema, index);
+      for (const [name, part] of partsOf(schema)) {
+        let types = parts.get(name);
+        if (types === undefined) parts.set(name, types = new Map());
+        if (!types.has(part)) types.set(part, index);
+      }
+    }
+    switch (kindOf(result)) {
+      case "slice":
+        return this.#sliceOf(this.#unify(parts.get("element")!));
+      case "map":
+        return this.#mapOf(this.#unify(parts.get("key")!), this.#unify(parts.get("value")!));
+      case "struct": {
+        let node = this.#root;
+        for (const [name, types] of parts) node = this.#follow(node, name, this.#unify(types));
+        return this.#structAt(node);
+      }
+      default:
+        return result;
+    }
+  }
+
+  /** What two types have in common, but for what they are made of. */
+  #common(left: AnyGobSchema, right: AnyGobSchema, index: number): AnyGobSchema {
+    const kinds = [kindOf(left), kindOf(right)];
+    if (kinds[0] === kinds[1]) return left;
+    if (kinds.includes("int")) {
+      if (kinds.includes("float")) return gob.float;
+      if (kinds.includes("uint")) return gob.uint;
+    }
+    this.#path[this.#depth - 1] = index;
+    throw this.#fail(
+      `a ${kinds[1]} beside a ${kinds[0]}: elements of different types need a schema ` +
+        "with gob.interface",
+    );
+  }
+
+  #sliceOf(element: AnyGobSchema): AnyGobSchema {
+    let schema = this.#slices.get(element);
+    if (schema === undefined) {
+      schema = new GobSchema<unknown, never>({ kind: "slice", element });
+      this.#slices.set(element, schema);
+      this.#kept++;
+      if (this.#open.has(element)) this.#open.add(schema);
+    }
+    return schema;
+  }
+
+  #mapOf(key: AnyGobSchema, value: AnyGobSchema): AnyGobSchema {
+    let byValue = this.#maps.get(key);
+    if (byValue === undefined) {
+      byValue = new Map();
+      this.#maps.set(key, byValue);
+    }
+    let schema = byValue.get(value);
+    if (schema === undefined) {
+      schema = new GobSchema<unknown, never>({ kind: "map", key, value, as: "map" });
+      byValue.set(value, schema);
+      this.#kept++;
+      if (this.#open.has(key) || this.#open.has(value)) this.#open.add(schema);
+    }
+    return schema;
+  }
+}

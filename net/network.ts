@@ -1,0 +1,72 @@
+/**
+ * The machine's network: finds out, when it is first used, which runtime's
+ * sockets there are, and loads only those.
+ *
+ * @module
+ */
+
+import type { Endpoint } from "../address.ts";
+import { errorText, RpcError } from "../errors.ts";
+import type {
+  ConnectOptions,
+  ListenOptions,
+  Network,
+  Transport,
+  TransportListener,
+} from "../transport.ts";
+
+function sockets() {
+  return "Deno" in globalThis ? import("./deno.ts") : import("./node.ts");
+}
+
+function unavailable(endpoint: Endpoint, what: string, cause: unknown): RpcError {
+  const { address } = endpoint;
+  return new RpcError("unavailable", `${address}: ${what}: ${errorText(cause)}`, {
+    address,
+    execution: "not_sent",
+    cause,
+  });
+}
+
+function refuseMemory(endpoint: Endpoint): void {
+  if (endpoint.scheme !== "memory") return;
+  throw new RpcError(
+    "invalid_argument",
+    `${endpoint.address}: a memory address needs the option network, a MemoryNetwork`,
+    { address: endpoint.address, execution: "not_sent" },
+  );
+}
+
+/** TCP, TLS and unix sockets of Deno, Node and Bun. */
+export const systemNetwork: Network = {
+  async connect(endpoint: Endpoint, options: ConnectOptions = {}): Promise<Transport> {
+    refuseMemory(endpoint);
+    const { connect } = await sockets();
+    try {
+      return await connect(endpoint, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw unavailable(endpoint, "can't connect", error);
+    }
+  },
+
+  async listen(
+    endpoint: Endpoint,
+    accept: (transport: Transport) => void,
+    options: ListenOptions = {},
+  ): Promise<TransportListener> {
+    refuseMemory(endpoint);
+    const { cert, key } = options.tls ?? {};
+    if (endpoint.scheme === "tls" && !(cert && key)) {
+      throw new TypeError(
+        `listening on ${endpoint.address} needs the options tls.cert and tls.key, PEM texts`,
+      );
+    }
+    const { listen } = await sockets();
+    try {
+      return await listen(endpoint, accept, options);
+    } catch (error) {
+      throw unavailable(endpoint, "can't listen", error);
+    }
+  },
+};

@@ -1,0 +1,273 @@
+/**
+ * The registry: a handler for HTTP requests, and the leases of the servers.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "../clock.ts";
+import { errorText } from "../errors.ts";
+import { aboveZero } from "../internal/ranges.ts";
+import { Leases, type RegistryEventType } from "./leases.ts";
+import { answerNode, type NodeRequest, type NodeResponse } from "./node.ts";
+import { pageHeaders, renderPage } from "./page.ts";
+import {
+  checkServer,
+  LEASE_HEADER,
+  LEASE_MS,
+  LONGEST_LEASE_MS,
+  REGISTRY_PATH,
+  SERVER_HEADER,
+  SERVERS_HEADER,
+} from "./protocol.ts";
+import { RegistryStreams } from "./streams.ts";
+
+export type { NodeRequest, NodeResponse, RegistryEventType };
+
+/** Something that has happened to a server in a registry. */
+export interface RegistryEvent {
+  /** What: it has come, said something else, gone, or not been heard for too long. */
+  readonly type: RegistryEventType;
+  /** Its address, with its metadata. */
+  readonly server: string;
+}
+
+/** What a registry allows, and how long servers stay in it. */
+export interface RegistryOptions {
+  /**
+   * How long a server is listed without a heartbeat, unless it asks for another
+   * time itself, in milliseconds. Default 300,000, as in GeeRPC; `Infinity`: for ever.
+   */
+  timeoutMs?: number;
+  /** Where the protocol is spoken. Default `/_geerpc_/registry`, as in GeeRPC. */
+  path?: string;
+  /** The most servers. One more is refused. Default 4,096. */
+  maxServers?: number;
+  /** The longest address, in bytes. Default 1,024. */
+  maxAddressBytes?: number;
+  /** The longest list of all addresses, which is one header. Default 256 KiB. */
+  maxListBytes?: number;
+  /** The most streams of changes. Who opens one more gets the list and asks again. Default 1,024. */
+  maxStreams?: number;
+  /** How often a stream shows that it lives, in milliseconds. Default 15,000. */
+  beatMs?: number;
+  /** Where the time comes from. Default: the system's clock. */
+  clock?: Clock;
+  /** Told what happens to each server, as it happens. */
+  onEvent?: (event: RegistryEvent) => void;
+}
+
+const TEXT = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+
+/**
+ * A registry: servers say that they are there, clients ask who is. It speaks
+ * GeeRPC's protocol, so Go's servers and clients can use it too, and shows the
+ * fleet to a person at `/`.
+ *
+ * It keeps all in memory: after a restart it learns who is there from their
+ * next heartbeats. It asks nobody for a password: let it listen where only
+ * the fleet can reach it, or put a check of your own before `fetch`.
+ *
+ * @example With `Deno.serve`
+ * ```ts ignore
+ * import { Registry } from "@geerpc/xclient/registry";
+ *
+ * const registry = new Registry();
+ * Deno.serve({ hostname: "127.0.0.1", port: 9999 }, registry.fetch);
+ * ```
+ *
+ * @example On Node
+ * ```ts ignore
+ * import { createServer } from "node:http";
+ * import { Registry } from "@geerpc/xclient/registry";
+ *
+ * const registry = new Registry();
+ * createServer(registry.nodeHandler).listen(9999, "127.0.0.1");
+ * ```
+ *
+ * @example What it says
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { Registry } from "@geerpc/xclient/registry";
+ *
+ * const registry = new Registry();
+ * const url = "http://registry/_geerpc_/registry";
+ * const headers = { "X-Geerpc-Server": "tcp@10.0.0.1:9001?zone=a" };
+ * registry.fetch(new Request(url, { method: "POST", headers }));
+ *
+ * const answer = registry.fetch(new Request(url));
+ * assert(answer.headers.get("X-Geerpc-Servers") === "tcp@10.0.0.1:9001?zone=a");
+ * await registry.close();
+ * ```
+ */
+export class Registry implements AsyncDisposable {
+  /** Answers a request: for `Deno.serve`, and all else that takes a fetch handler. */
+  readonly fetch: (request: Request) => Response;
+  /** Answers a request of Node: for `createServer` of `node:http`. */
+  readonly nodeHandler: (request: NodeRequest, response: NodeResponse) => void;
+  readonly #options: Required<Omit<RegistryOptions, "onEvent">>;
+  readonly #leases: Leases;
+  readonly #streams: RegistryStreams;
+  readonly #instance = crypto.randomUUID();
+  readonly #startedAtMs: number;
+  #version = 0;
+  #closed = false;
+
+  /**
+   * Makes a registry that knows no server yet.
+   *
+   * @param options Leases and limits.
+   * @throws {RangeError} If a duration is not above 0.
+   */
+  constructor(options: RegistryOptions = {}) {
+    const { onEvent } = options;
+    this.#options = {
+      timeoutMs: aboveZero("timeoutMs", options.timeoutMs ?? LEASE_MS),
+      path: options.path ?? REGISTRY_PATH,
+      maxServers: options.maxServers ?? 4096,
+      maxAddressBytes: options.maxAddressBytes ?? 1024,
+      maxListBytes: options.maxListBytes ?? 256 * 1024,
+      maxStreams: options.maxStreams ?? 1024,
+      beatMs: aboveZero("beatMs", options.beatMs ?? 15_000),
+      clock: options.clock ?? systemClock,
+    };
+    const { clock, beatMs } = this.#options;
+    this.#startedAtMs = clock.now();
+    this.#leases = new Leases(clock, (type, server) => {
+      this.#version++;
+      this.#streams.changed();
+      if (onEvent !== undefined) queueMicrotask(() => onEvent({ type, server }));
+    });
+    this.#streams = new RegistryStreams(clock, beatMs, () => this.#listing());
+    this.fetch = (request) => this.#answer(request);
+    this.nodeHandler = (request, response) => void answerNode(this.fetch, request, response);
+  }
+
+  /** The servers that are listed now, sorted; the array is the caller's. */
+  get servers(): string[] {
+    return this.#leases.all.map(({ server }) => server);
+  }
+
+  /**
+   * Ends the streams and every timer; requests are refused from then on.
+   * Idempotent.
+   *
+   * @returns Resolves at once: what carries the requests is to be closed after it.
+   */
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#streams.close();
+      this.#leases.close();
+    }
+    return Promise.resolve();
+  }
+
+  /** Closes. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #answer(request: Request): Response {
+    if (this.#closed) return refuse(503, "the registry is closed");
+    // Deno makes it of what the header Host says, unseen.
+    if (!URL.canParse(request.url)) return refuse(400, "this Host is no host");
+    const { pathname } = new URL(request.url);
+    const { method } = request;
+    if (pathname === this.#options.path) {
+      if (method === "GET") return this.#list(request.headers.get("accept") ?? "");
+      if (method === "POST") return this.#register(request.headers);
+      if (method === "DELETE") return this.#deregister(request.headers);
+      return refuse(405, `${method} is not for a registry`, { allow: "GET, POST, DELETE" });
+    }
+    if (pathname !== "/") return refuse(404, `the registry is at ${this.#options.path}`);
+    if (method !== "GET") return refuse(405, "this is a page to look at", { allow: "GET" });
+    return this.#page();
+  }
+
+  #list(accept: string): Response {
+    if (accept.includes("text/event-stream") && this.#streams.size < this.#options.maxStreams) {
+      const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
+      return new Response(this.#streams.open(), { headers });
+    }
+    if (accept.includes("application/json")) {
+      const headers = { "content-type": "application/json", "cache-control": "no-store" };
+      return new Response(this.#listing(), { headers });
+    }
+    const headers = { ...TEXT, [SERVERS_HEADER]: this.servers.join(",") };
+    return new Response(null, { headers });
+  }
+
+  #register(headers: Headers): Response {
+    const { timeoutMs, maxServers, maxAddressBytes, maxListBytes } = this.#options;
+    const server = headers.get(SERVER_HEADER) ?? "";
+    if (server === "") return refuse(400, `a POST needs the header ${SERVER_HEADER}: an address`);
+    if (server.length > maxAddressBytes) {
+      return refuse(400, `the address is longer than ${maxAddressBytes} bytes`);
+    }
+    const asked = headers.get(LEASE_HEADER);
+    const leaseMs = asked === null ? timeoutMs : Number(asked);
+    if (asked !== null && !(/^\d{1,10}$/.test(asked) && leaseMs > 0)) {
+      return refuse(400, `${LEASE_HEADER} must be a whole number of milliseconds above 0`);
+    }
+    let endpoint;
+    try {
+      endpoint = checkServer(server);
+    } catch (error) {
+      return refuse(400, errorText(error));
+    }
+    const before = this.#leases.get(endpoint.address);
+    if (before === undefined && this.#leases.size >= maxServers) {
+      return refuse(507, `the registry is full: it has ${maxServers} servers`);
+    }
+    if (this.#leases.bytes + server.length - (before?.server.length ?? -1) > maxListBytes) {
+      return refuse(507, `the registry is full: its list may have ${maxListBytes} bytes`);
+    }
+    const granted = leaseMs === Infinity ? Infinity : Math.min(leaseMs, LONGEST_LEASE_MS);
+    this.#leases.renew(server, endpoint, granted);
+    return new Response(null, { headers: { ...TEXT, [LEASE_HEADER]: tellable(granted) } });
+  }
+
+  #deregister(headers: Headers): Response {
+    try {
+      this.#leases.remove(checkServer(headers.get(SERVER_HEADER) ?? "").address);
+    } catch (error) {
+      return refuse(400, errorText(error));
+    }
+    return new Response(null, { headers: TEXT });
+  }
+
+  /** What our own ends are told. */
+  #listing(): string {
+    return JSON.stringify({
+      instance: this.#instance,
+      version: this.#version,
+      beatMs: this.#options.beatMs,
+      servers: this.#leases.all.map(({ server, leaseMs }) => ({
+        server,
+        leaseMs: Number(tellable(leaseMs)),
+      })),
+    });
+  }
+
+  #page(): Response {
+    const nowMs = this.#options.clock.now();
+    const nonce = crypto.randomUUID();
+    const html = renderPage({
+      leases: this.#leases.all,
+      nowMs,
+      upMs: nowMs - this.#startedAtMs,
+      streams: this.#streams.size,
+      path: this.#options.path,
+      nonce,
+    });
+    return new Response(html, { headers: pageHeaders(nonce) });
+  }
+}
+
+function tellable(leaseMs: number): string {
+  return String(Math.min(leaseMs, LONGEST_LEASE_MS));
+}
+
+function refuse(status: number, why: string, headers: Record<string, string> = {}): Response {
+  return new Response(`${why}\n`, { status, headers: { ...TEXT, ...headers } });
+}

@@ -1,0 +1,162 @@
+/** When a server is left out, for how long, and what lets it back in. */
+
+import { assert, assertEquals } from "@std/assert";
+import { Health, healthOptions } from "../../fleet/health.ts";
+import { seeded } from "../support/helpers.ts";
+
+/** Fails so often in a row; whether it ought to be left out by the last of them. */
+function fail(health: Health, times: number, nowMs = 0): boolean {
+  let out = false;
+  for (let time = 0; time < times; time++) out = health.fail(nowMs);
+  return out;
+}
+
+Deno.test("five failures in a row, and not one less", () => {
+  const health = new Health(healthOptions());
+  assertEquals(fail(health, 4), false);
+  health.succeed(0);
+  assertEquals(fail(health, 4), false);
+  assertEquals(health.fail(0), true);
+  assertEquals(health.state(0), "healthy"); // it ought to be; `eject` does it
+});
+
+Deno.test("it says so again for as long as it is not left out", () => {
+  const health = new Health(healthOptions());
+  assertEquals(fail(health, 5), true);
+  assertEquals(health.fail(0), true);
+  health.succeed(0);
+  assertEquals(health.fail(0), false);
+});
+
+Deno.test("under 80 % success over 30 s, with enough calls", () => {
+  const health = new Health(healthOptions());
+  // One failure after three successes: 75 %, never five in a row.
+  let out = -1;
+  for (let call = 0; call < 200 && out < 0; call++) {
+    if (call % 4 === 3) {
+      if (health.fail(call)) out = call;
+    } else health.succeed(call);
+  }
+  assertEquals(out, 51); // the first failure with 50 calls behind it
+});
+
+Deno.test("80 % success is enough", () => {
+  const health = new Health(healthOptions());
+  for (let call = 0; call < 1000; call++) {
+    if (call % 5 === 4) assertEquals(health.fail(call), false);
+    else health.succeed(call);
+  }
+});
+
+Deno.test("what is older than the window counts no more", () => {
+  const health = new Health(healthOptions());
+  for (let call = 0; call < 40; call++) {
+    health.fail(0);
+    health.succeed(0); // 50 %, but each failure is asked about only below
+  }
+  for (let call = 0; call < 60; call++) health.succeed(40_000);
+  assertEquals(health.fail(40_000), false); // 60 of 61
+});
+
+Deno.test("what is within the window still counts", () => {
+  const health = new Health(healthOptions());
+  for (let call = 0; call < 40; call++) {
+    health.fail(0);
+    health.succeed(0);
+  }
+  for (let call = 0; call < 20; call++) health.succeed(19_000);
+  assertEquals(health.fail(19_000), true); // 60 of 101
+});
+
+Deno.test("out for 10 s × times ejected, then on trial; a failed trial leaves it out longer", () => {
+  const health = new Health(healthOptions());
+  let now = 0;
+  fail(health, 5, now);
+  for (let times = 1; times <= 40; times++) {
+    const forMs = Math.min(10_000 * times, 300_000);
+    assertEquals(health.eject(now), now + forMs);
+    assertEquals(health.state(now), "ejected");
+    assertEquals(health.state(now + forMs - 1), "ejected");
+    assertEquals(health.state(now + forMs), "trial");
+    now += forMs;
+    assertEquals(health.fail(now), true, "a trial that fails");
+  }
+});
+
+Deno.test("a success on trial lets it back in, with a clean record", () => {
+  const health = new Health(healthOptions());
+  fail(health, 5);
+  health.eject(0);
+  assertEquals(health.succeed(5000), false, "a late answer from before");
+  assertEquals(health.state(5000), "ejected");
+  assertEquals(health.fail(9999), false, "a late failure from before");
+  assertEquals(health.succeed(10_000), true);
+  assertEquals(health.state(10_000), "healthy");
+  assertEquals(fail(health, 4, 10_000), false);
+  assertEquals(health.fail(10_000), true);
+});
+
+Deno.test("let back in, it is judged by the calls from then on, in the same part of the window too", () => {
+  const health = new Health(healthOptions({ ejectionMs: 1 }));
+  fail(health, 5);
+  health.eject(0);
+  assertEquals(health.succeed(1), true);
+  let out = -1;
+  for (let call = 0; call < 200 && out < 0; call++) {
+    if (call % 4 === 3) {
+      if (health.fail(2)) out = call;
+    } else health.succeed(2);
+  }
+  assertEquals(out, 51);
+});
+
+Deno.test("times ejected are forgiven, one for each window in health", () => {
+  const health = new Health(healthOptions());
+  let now = 0;
+  for (let times = 1; times <= 3; times++) {
+    fail(health, 5, now);
+    now = health.eject(now);
+    assertEquals(health.succeed(now), true);
+  }
+  // Out at once again: the fourth time.
+  fail(health, 5, now);
+  assertEquals(health.eject(now), now + 40_000);
+  now += 40_000;
+  health.succeed(now);
+  now += 2 * 30_000; // two are forgiven
+  fail(health, 5, now);
+  assertEquals(health.eject(now), now + 30_000);
+  now += 30_000;
+  health.succeed(now);
+  now += 3_600_000; // all are
+  fail(health, 5, now);
+  assertEquals(health.eject(now), now + 10_000);
+});
+
+Deno.test("each limit is an option, and may be switched off", () => {
+  const never = new Health(healthOptions({ failuresInARow: Infinity, minSuccessRate: 0 }));
+  assertEquals(fail(never, 1000), false);
+  const soon = new Health(
+    healthOptions({ failuresInARow: 1, ejectionMs: 100, maxEjectionMs: 150 }),
+  );
+  assertEquals(soon.fail(0), true);
+  assertEquals([soon.eject(0), soon.eject(100), soon.eject(250)], [100, 250, 400]);
+  const rate = new Health(
+    healthOptions({ failuresInARow: Infinity, minCalls: 2, minSuccessRate: 1 }),
+  );
+  assertEquals([rate.fail(0), rate.fail(0)], [false, true]);
+});
+
+Deno.test("a server that never fails is never left out; one that always does, at once", () => {
+  const random = seeded(1);
+  const good = new Health(healthOptions());
+  const bad = new Health(healthOptions());
+  let now = 0;
+  for (let call = 0; call < 1000; call++) {
+    now += random() * 100;
+    good.succeed(now);
+    assertEquals(good.state(now), "healthy");
+    assertEquals(bad.fail(now), call >= 4);
+  }
+  assert(now > 30_000);
+});

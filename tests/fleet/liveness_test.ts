@@ -1,0 +1,297 @@
+/** Silent connections: asked for a sign of life, passed over, given up. */
+
+import { assert, assertEquals } from "@std/assert";
+import { MultiServerDiscovery } from "../../discovery.ts";
+import type { Fleet } from "../../fleet/fleet.ts";
+import { Liveness } from "../../fleet/liveness.ts";
+import type { Member } from "../../fleet/endpoint.ts";
+import type { Settler } from "../../connection/pending_calls.ts";
+import { FakeClock } from "../../testing.ts";
+import { XClient } from "../../xclient.ts";
+import { turn, watch, withNodes } from "../support/fleet.ts";
+import { assertFailure, inWorld, RawServer, settled } from "../support/helpers.ts";
+
+Deno.test("a half-open connection: doubted, passed over, its idempotent calls go elsewhere too", () =>
+  withNodes(2, async ({ xclient, world, nodes: [a, b], pass, events }) => {
+    await xclient.call("Work.Do", 0);
+    await xclient.call("Work.Do", 0);
+    world.network.setFaults(a.address, { silent: true });
+    const may = watch(xclient.call("Work.Do", "may", { idempotent: true }));
+    b.behaviour = "hold";
+    const other = watch(xclient.call("Work.Do", "b"));
+    const once = watch(xclient.call("Work.Do", "once"));
+    await pass(1400);
+    assertEquals([may.state, once.state, b.came], ["pending", "pending", 2]);
+    b.behaviour = "echo";
+    await pass(700);
+    assertEquals([may.value, once.state, events.at(-1)], ["b", "pending", "stalled a"]);
+    assertEquals([xclient.endpoints()[0].stalled, xclient.endpoints()[1].stalled], [true, false]);
+    for (let n = 0; n < 6; n++) assertEquals(await xclient.call("Work.Do", n), "b");
+    b.held[0].resolve("b");
+    await pass(6000);
+    assertEquals([once.state, other.value], ["pending", "b"]);
+    await pass(3000);
+    assertFailure(once.error, {
+      code: "unavailable",
+      execution: "unknown",
+      address: a.address,
+      serviceMethod: "Work.Do",
+      message: "no sign of life for 10",
+    });
+    assertEquals(events.includes("disconnected a"), true);
+    world.network.setFaults(a.address);
+    world.network.cut(a.address); // the server's end knows nothing of it
+    await pass(1000);
+    assertEquals(b.ran.filter((args) => args === "once"), []);
+  }));
+
+Deno.test("a server that is stopped and goes on: resumed, and nothing is lost", () =>
+  withNodes(2, async ({ xclient, world, nodes: [a, b], pass, events }) => {
+    await xclient.call("Work.Do", 0);
+    await xclient.call("Work.Do", 0);
+    world.network.setFaults(a.address, { held: true });
+    const calls = [1, 2, 3].map((n) => watch(xclient.call("Work.Do", n)));
+    await pass(3000);
+    assertEquals(calls.map(({ state }) => state), ["pending", "resolved", "pending"]);
+    world.network.setFaults(a.address);
+    await pass(0);
+    assertEquals(calls.map(({ value }) => value), ["a", "b", "a"]);
+    await pass(500);
+    assertEquals(events.slice(4), ["stalled a", "resumed a"]);
+    assertEquals([await xclient.call("Work.Do"), await xclient.call("Work.Do")].sort(), ["a", "b"]);
+    assertEquals(b.ran.length, 3);
+  }));
+
+Deno.test("a slow call on a connection that lives is left alone", () =>
+  withNodes(2, async ({ xclient, nodes: [a, b], pass, events }) => {
+    a.behaviour = "hold";
+    const call = watch(xclient.call("Work.Do", 1, { idempotent: true }));
+    await pass(60_000);
+    assertEquals([call.state, a.came, b.came], ["pending", 1, 0]);
+    assertEquals(events, ["joined a", "joined b", "connected a"]);
+    a.held[0].resolve("a");
+    await turn();
+    assertEquals(call.value, "a");
+  }));
+
+Deno.test("a server that answers others is not silent", () =>
+  withNodes(1, async ({ xclient, nodes: [a], pass, events }) => {
+    a.behaviour = "hold";
+    const slow = watch(xclient.call("Work.Do", 1));
+    await turn();
+    a.behaviour = "echo";
+    for (let n = 0; n < 100; n++) {
+      await xclient.call("Work.Do", n);
+      await pass(300);
+    }
+    assertEquals(events, ["joined a", "connected a"]);
+    a.held[0].resolve("a");
+    await turn();
+    assertEquals(slow.value, "a");
+  }));
+
+Deno.test("no timer is left when no call is in flight", () =>
+  withNodes(2, async ({ xclient, world, nodes: [a], pass }) => {
+    a.behaviour = "hold";
+    const call = watch(xclient.call("Work.Do", 1));
+    await pass(5000);
+    assert(world.clock.timers > 0);
+    a.held[0].resolve("a");
+    await pass(500);
+    assertEquals([call.value, world.clock.timers], ["a", 0]);
+    await xclient.close();
+    await xclient.call("Work.Do").catch(() => {});
+    assertEquals(world.clock.timers, 0); // nor by a call that comes too late
+  }));
+
+Deno.test("each limit is an option; Infinity switches it off", () =>
+  withNodes(1, async ({ client, world, pass }) => {
+    const events: string[] = [];
+    const onEvent = ({ type }: { type: string }) => events.push(type);
+    const never = client({ onEvent, liveness: { silenceMs: Infinity } });
+    await never.call("Work.Do", 0);
+    const eager = client({ onEvent, liveness: { silenceMs: 100, pongMs: 50, deadMs: 400 } });
+    await eager.call("Work.Do", 0);
+    events.length = 0;
+    world.network.setFaults("memory@a", { silent: true });
+    const one = watch(never.call("Work.Do", 1));
+    const other = watch(eager.call("Work.Do", 1));
+    await pass(300);
+    assertEquals(events, ["stalled"]);
+    await pass(200);
+    assertEquals([one.state, other.state], ["pending", "rejected"]);
+    await never.close();
+    await turn();
+    assertEquals(one.state, "rejected");
+    world.network.setFaults("memory@a");
+    world.network.cut("memory@a");
+  }));
+
+Deno.test("a stalled copy that fails after its call has been answered troubles nobody", () =>
+  withNodes(2, async ({ xclient, world, nodes: [a], pass }) => {
+    await xclient.call("Work.Do", 0);
+    await xclient.call("Work.Do", 0);
+    world.network.setFaults(a.address, { silent: true });
+    const may = watch(xclient.call("Work.Do", "may", { idempotent: true }));
+    await pass(2100);
+    assertEquals(may.value, "b");
+    await pass(12_000);
+    assertEquals(xclient.endpoints()[0].connected, false);
+    world.network.setFaults(a.address);
+    world.network.cut(a.address);
+    assertEquals(await xclient.call("Work.Do", 1), "b");
+  }));
+
+Deno.test("all servers are silent: the call has its deadline", () =>
+  withNodes(2, async ({ xclient, world, nodes, pass }) => {
+    await xclient.call("Work.Do", 0);
+    await xclient.call("Work.Do", 0);
+    for (const { address } of nodes) world.network.setFaults(address, { silent: true });
+    const call = watch(xclient.call("Work.Do", 1, { idempotent: true, timeoutMs: 5000 }));
+    await pass(5000);
+    assertFailure(call.error, { code: "TimeoutError", execution: "unknown" });
+    for (const { address } of nodes) {
+      world.network.setFaults(address);
+      world.network.cut(address);
+    }
+  }));
+
+Deno.test("a call that is sent long after it was made is watched too", () =>
+  withNodes(1, async ({ xclient, client, world, nodes: [a], pass }) => {
+    a.behaviour = "hold";
+    world.network.setFaults(a.address, { delayMs: 600 });
+    const dialled = watch(xclient.call("Work.Do", 1));
+    await pass(599);
+    world.network.setFaults(a.address);
+    await pass(1);
+    a.behaviour = "reject";
+    const patient = client({ maxAttempts: 6, random: () => 0.99 });
+    const again = watch(patient.call("Work.Do", 1));
+    await pass(1000); // four backoffs are over, and the fifth is longer than a look around
+    a.behaviour = "hold";
+    await pass(600);
+    assertEquals([a.came, a.held.length, again.state], [7, 2, "pending"]);
+    world.network.setFaults(a.address, { silent: true });
+    await pass(12_000);
+    for (const { error } of [dialled, again]) {
+      assertFailure(error, { code: "unavailable", message: "no sign of life" });
+    }
+    world.network.setFaults(a.address);
+    world.network.cut(a.address);
+  }));
+
+Deno.test("a connection that drains is watched too, beside the one that follows it", () =>
+  inWorld(async ({ network, clock }) => {
+    const raw = await RawServer.listen(network, "memory@raw");
+    const events: string[] = [];
+    const xclient = new XClient(new MultiServerDiscovery([raw.address]), {
+      network,
+      clock,
+      onEvent: ({ type }) => events.push(type),
+    });
+    const first = watch(xclient.call("S.First"));
+    const before = await raw.accept();
+    await before.untilLines(2);
+    await before.write('{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n');
+    await settled();
+    const second = watch(xclient.call("S.Second"));
+    const after = await raw.accept();
+    await after.untilLines(2);
+    events.length = 0;
+    for (let n = 0; n < 24; n++) {
+      await clock.advance(500);
+      await after.reply(99, "a sign of life");
+    }
+    assertEquals(events, []); // the connection that lives is not doubted for the other
+    assertFailure(first.error, { code: "unavailable", message: "no sign of life for 10" });
+    assertEquals(second.state, "pending");
+    await after.reply(1, "second");
+    await settled();
+    assertEquals(second.value, "second");
+    await xclient.close();
+    await raw.close();
+  }));
+
+Deno.test("a server that has left the list, and is silent, is found out too", () =>
+  withNodes(2, async ({ xclient, world, nodes: [a, b], list, pass }) => {
+    await xclient.call("Work.Do", 0);
+    await xclient.call("Work.Do", 0);
+    world.network.setFaults(a.address, { silent: true });
+    const call = watch(xclient.call("Work.Do", 1, { idempotent: true }));
+    await turn();
+    await list([b]);
+    await pass(2100);
+    assertEquals(call.value, "b");
+    world.network.setFaults(a.address);
+    await turn();
+    world.network.cut(a.address);
+  }));
+
+/** A fleet of one connection that a test plays by hand. */
+function played(ping: ((settler: Settler) => boolean) | undefined) {
+  const clock = new FakeClock();
+  const told: string[] = [];
+  const client = {
+    inFlight: 1,
+    heard: 0,
+    pings: 0,
+    ping(settler: Settler) {
+      this.pings++;
+      return ping?.(settler) ?? false;
+    },
+    giveUp: (why: string) => told.push(why),
+  };
+  const member = { client, clients: [client], stalled: false } as unknown as Member;
+  const fleet = {
+    closed: false,
+    all: () => [member],
+    tell: (_: Member, event: string) => told.push(event),
+  } as unknown as Fleet;
+  const liveness = new Liveness(fleet, clock, {}, () => told.push("copies"));
+  return { clock, told, client, member, liveness };
+}
+
+Deno.test("a protocol that can't be asked: silence says nothing", async () => {
+  const { clock, told, liveness, client } = played(undefined);
+  liveness.wake();
+  await clock.advance(60_000);
+  assertEquals(told, []);
+  assert(client.pings > 1);
+  client.inFlight = 0;
+  await clock.advance(500);
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("one question for each silence", async () => {
+  const { clock, told, liveness, client } = played(() => true);
+  liveness.wake();
+  liveness.wake();
+  assertEquals(clock.timers, 1);
+  for (let time = 0; time < 5; time++) {
+    await clock.advance(1500);
+    client.heard++; // the sign of life
+  }
+  assertEquals([told, client.pings], [[], 5]);
+  await clock.advance(5000);
+  assertEquals(told, ["stalled", "copies"]);
+  await clock.advance(20_000);
+  assertEquals(told.length > 2 && told[2].startsWith("no sign of life"), true);
+  liveness.stop();
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("it was we who stood still: nobody is blamed for it", async () => {
+  const { clock, told, liveness, client } = played(() => true);
+  liveness.wake();
+  await clock.advance(1500); // it has just been asked
+  assertEquals(client.pings, 1);
+  // The process is stopped for a minute: the timer is late, replies lie unread.
+  const now = clock.now.bind(clock);
+  clock.now = () => now() + 60_000;
+  await clock.advance(500);
+  assertEquals(told, []);
+  client.heard++; // now they are read
+  await clock.advance(1000);
+  assertEquals(told, []);
+  liveness.stop();
+});

@@ -1,0 +1,87 @@
+/** The machine's network: its errors, and what it needs. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { parseAddress } from "../../address.ts";
+import { systemNetwork } from "../../net/network.ts";
+import { assertFails, settled } from "../support/helpers.ts";
+
+Deno.test("what can't be connected is unavailable, not sent, with the system's words and cause", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  const folder = mkdtempSync(join(tmpdir(), "xclient-"));
+  for (const scheme of ["tcp", "tls", "http"]) {
+    const address = `${scheme}@127.0.0.1:${port}`;
+    const error = await assertFails(systemNetwork.connect(parseAddress(address)), {
+      code: "unavailable",
+      execution: "not_sent",
+      address,
+      message: "can't connect",
+    });
+    assert(error.cause instanceof Error);
+  }
+  const address = `unix@${folder}/nobody.sock`;
+  await assertFails(systemNetwork.connect(parseAddress(address)), {
+    code: "unavailable",
+    execution: "not_sent",
+    address,
+  });
+  rmSync(folder, { recursive: true });
+});
+
+Deno.test("what can't be listened on is unavailable, naming the address", async () => {
+  const listener = await systemNetwork.listen(parseAddress("tcp@127.0.0.1:0"), (t) => t.close());
+  await assertFails(systemNetwork.listen(parseAddress(listener.address), () => {}), {
+    code: "unavailable",
+    address: listener.address,
+    message: "can't listen",
+  });
+  await listener.close();
+  const address = "unix@/nonexistent-folder/a.sock";
+  await assertFails(systemNetwork.listen(parseAddress(address), () => {}), {
+    code: "unavailable",
+    address,
+  });
+});
+
+Deno.test("memory@ needs a MemoryNetwork, and listening on tls@ a certificate", async () => {
+  const memory = parseAddress("memory@a");
+  const wanted = { code: "invalid_argument", execution: "not_sent", address: "memory@a" } as const;
+  await assertFails(systemNetwork.connect(memory), wanted);
+  await assertFails(systemNetwork.listen(memory, () => {}), wanted);
+  for (const tls of [undefined, {}, { cert: "x" }, { key: "x" }]) {
+    await assertRejects(
+      () => systemNetwork.listen(parseAddress("tls@127.0.0.1:0"), () => {}, { tls }),
+      TypeError,
+      "tls.cert and tls.key",
+    );
+  }
+});
+
+Deno.test("a certificate that is none is unavailable", () =>
+  assertFails(
+    systemNetwork.listen(parseAddress("tls@127.0.0.1:0"), () => {}, {
+      tls: { cert: "no PEM", key: "no PEM" },
+    }),
+    { code: "unavailable", address: "tls@127.0.0.1:0" },
+  ).then(() => {}));
+
+Deno.test("an abort while it connects gives the signal's reason", async () => {
+  const listener = await systemNetwork.listen(parseAddress("tcp@127.0.0.1:0"), (t) => t.close());
+  const controller = new AbortController();
+  const connecting = systemNetwork.connect(parseAddress(listener.address), controller);
+  controller.abort("enough");
+  const outcome = await connecting.then((transport) => {
+    transport.close();
+    return "connected first";
+  }, (reason) => reason);
+  assertEquals(outcome, "enough");
+  await listener.close();
+  await settled();
+});

@@ -1,0 +1,54 @@
+import { assertEquals } from "@std/assert";
+import { TextWriter } from "../../protocol/text_writer.ts";
+
+const decoder = new TextDecoder();
+
+Deno.test("TextWriter: what is added is taken once, as UTF-8, small or large", () => {
+  const writer = new TextWriter();
+  for (const text of ["", "a", "é€😀", "x".repeat(5000), "é".repeat(50_000), "\ud800", "last"]) {
+    writer.append(text.slice(0, 1));
+    writer.append(text.slice(1));
+    assertEquals(decoder.decode(writer.take()), text.replace("\ud800", "\ufffd"));
+    assertEquals(writer.take().length, 0);
+  }
+});
+
+Deno.test("TextWriter: texts of every length and width, behind one another", () => {
+  const writer = new TextWriter();
+  for (const unit of ["x", "é", "€", "😀"]) {
+    let expected = "";
+    for (let length = 0; length < 300; length += 7) {
+      writer.append(unit.repeat(length));
+      writer.appendBytes(new TextEncoder().encode(unit));
+      expected += unit.repeat(length) + unit;
+    }
+    assertEquals(decoder.decode(writer.take()), expected);
+  }
+});
+
+Deno.test("TextWriter: whole numbers", () => {
+  const writer = new TextWriter();
+  const numbers = [0, 9, 10, 99, 100, 2147483647, 2147483648, -1, -2147483648, 2 ** 53 - 1];
+  for (const number of numbers) {
+    writer.appendInteger(number);
+    assertEquals(decoder.decode(writer.take()), `${number}`);
+  }
+});
+
+Deno.test("TextWriter: what is taken stays as it is until the next time", () => {
+  const writer = new TextWriter();
+  writer.append("first");
+  const first = writer.take();
+  writer.append("other".repeat(1000));
+  assertEquals(decoder.decode(first), "first");
+});
+
+Deno.test("TextWriter: what is cut was never there", () => {
+  const writer = new TextWriter();
+  writer.append("kept");
+  const { length } = writer;
+  writer.append("é".repeat(1000));
+  writer.cut(length);
+  writer.append(" and this");
+  assertEquals(decoder.decode(writer.take()), "kept and this");
+});

@@ -1,0 +1,296 @@
+/** The heartbeat: registering, beating, outages, restarts, several registries, and the end. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  Heartbeat,
+  type HeartbeatEvent,
+  type HeartbeatOptions,
+  register,
+  type Registry,
+} from "../../registry.ts";
+import { assertFails, failure } from "../support/helpers.ts";
+import { inWeb, type MemoryWeb, ORIGIN, REGISTRY, settle } from "../support/memory_web.ts";
+
+const A = "tcp@a:1?zone=x";
+
+function heartbeat(
+  web: MemoryWeb,
+  options: HeartbeatOptions = {},
+  url: string | string[] = ORIGIN,
+): { beats: Heartbeat; events: HeartbeatEvent[] } {
+  const events: HeartbeatEvent[] = [];
+  const beats = new Heartbeat(url, A, {
+    fetch: web.fetch,
+    clock: web.clock,
+    random: () => 1,
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  return { beats, events };
+}
+
+function types(events: HeartbeatEvent[]): string[] {
+  return events.splice(0).map(({ type }) => type);
+}
+
+Deno.test("a server stays while its heart beats, and is gone when it is closed", () =>
+  inWeb(async (web) => {
+    const registry = web.registry();
+    const { beats, events } = heartbeat(web);
+    await beats.registered;
+    await beats.tried();
+    assertEquals(registry.servers, [A]);
+    await web.clock.advance(3_600_000);
+    assertEquals(registry.servers, [A]);
+    assertEquals(web.requests.length, 1 + 15, "every four minutes");
+    await beats.close();
+    assertEquals(registry.servers, []);
+    assertEquals(web.requests.at(-1), `DELETE ${REGISTRY}`);
+    assertEquals(types(events), ["registered"]);
+    const count = web.requests.length;
+    await beats[Symbol.asyncDispose]();
+    await web.clock.advance(3_600_000);
+    assertEquals(web.requests.length, count);
+  }));
+
+Deno.test("a beat may come a tenth earlier, never later", () =>
+  inWeb(async (web) => {
+    web.registry();
+    const { beats } = heartbeat(web, { random: () => 0, everyMs: 1000 });
+    await beats.registered;
+    await web.clock.advance(899);
+    assertEquals(web.requests.length, 1);
+    await web.clock.advance(1);
+    assertEquals(web.requests.length, 2);
+    await beats.close();
+  }));
+
+Deno.test("a lease of its own sets the pace, and so does a shorter one that is granted", () =>
+  inWeb(async (web) => {
+    const registry = web.registry();
+    const { beats } = heartbeat(web, { timeoutMs: 1000 });
+    await beats.registered;
+    await web.clock.advance(800);
+    assertEquals(web.requests.length, 2);
+    await beats.close();
+
+    const short = web.registry({ timeoutMs: 500 });
+    const other = heartbeat(web).beats;
+    await other.registered;
+    await web.clock.advance(60_000);
+    assertEquals([registry.servers, short.servers], [[], [A]]);
+    await other.close();
+  }));
+
+Deno.test("a lease that is longer than any is the longest there is", () =>
+  inWeb(async (web) => {
+    const registry = web.registry();
+    for (const timeoutMs of [1e10, Infinity]) {
+      const { beats } = heartbeat(web, { timeoutMs });
+      await beats.tried();
+      assertEquals(registry.servers, [A]);
+      await beats.close();
+    }
+  }));
+
+Deno.test("a beat that is lost leaves time for another before a short lease is over", () =>
+  inWeb(async (web) => {
+    const told: string[] = [];
+    const registry = web.registry({ onEvent: ({ type }) => told.push(type) });
+    const { beats } = heartbeat(web, { timeoutMs: 2000 });
+    await beats.registered;
+    for (let time = 0; time < 3; time++) {
+      web.at(ORIGIN, "hangs");
+      await web.clock.advance(1600); // the beat
+      web.at(ORIGIN, registry.fetch);
+      await web.clock.advance(400);
+    }
+    assertEquals([registry.servers, told], [[A], ["joined"]]);
+    await beats.close();
+  }));
+
+Deno.test("a slow registry is heard all the same, whatever the lease", () =>
+  inWeb(async (web) => {
+    const registry = web.registry();
+    web.at(ORIGIN, (request) =>
+      new Promise((resolve) => {
+        web.clock.setTimer(700, () => resolve(registry.fetch(request)));
+      }));
+    const { beats, events } = heartbeat(web, { timeoutMs: 2000 });
+    await web.clock.advance(60_000);
+    await beats.registered;
+    assertEquals(events.at(-1)?.type, "registered");
+    const closed = beats.close();
+    await web.clock.advance(2000);
+    await closed;
+  }));
+
+Deno.test("register waits for the first beat, and fails clearly without", () =>
+  inWeb(async (web) => {
+    const { fetch, clock } = web;
+    await assertFails(register("http://registry:9999/", A, { fetch, clock }), {
+      code: "unavailable",
+      address: REGISTRY,
+      message: "connection refused",
+    });
+    assertEquals(clock.timers, 0, "nothing beats");
+
+    const registry = web.registry({ maxServers: 0 });
+    await assertFails(register(ORIGIN, A, { fetch, clock }), {
+      message: "507: the registry is full",
+    });
+    web.registry({ maxAddressBytes: 5 });
+    await assertFails(register(ORIGIN, A, { fetch, clock }), { code: "invalid_argument" });
+    assertEquals(registry.servers, []);
+
+    const open = web.registry();
+    const beats = await register(ORIGIN, A, { fetch, clock });
+    assertEquals(open.servers, [A]);
+    await beats.close();
+  }));
+
+Deno.test("an address that nobody can reach is refused at once", () => {
+  for (
+    const [address, why] of [
+      ["tcp@0.0.0.0:9001", "clients reach it by"],
+      ["tcp@[::]:9001", "clients reach it by"],
+      ["tcp@[0:0::0]:9001", "clients reach it by"],
+      ["tcp@a:0", "port 0"],
+      ["tcp@a:1?tags=x,y", "comma"],
+      ["unix@/run/\u20ac", "ASCII"],
+      ["a:1", "scheme"],
+    ]
+  ) {
+    assertThrows(() => new Heartbeat(ORIGIN, address), Error, why);
+  }
+  assertThrows(() => new Heartbeat("registry", A), TypeError, "registry");
+  assertThrows(() => new Heartbeat(ORIGIN, A, { timeoutMs: 0 }), RangeError, "timeoutMs");
+  assertThrows(() => new Heartbeat(ORIGIN, A, { everyMs: -1 }), RangeError, "everyMs");
+});
+
+Deno.test("a registry that starts later than the server finds it soon", () =>
+  inWeb(async (web) => {
+    const { beats, events } = heartbeat(web);
+    await assertFails(beats.tried(), { code: "unavailable", address: REGISTRY });
+    await web.clock.advance(60_000);
+    assert(web.requests.length >= 8 && web.requests.length <= 14, `${web.requests.length} tries`);
+    const registry = web.registry();
+    await web.clock.advance(10_000);
+    await beats.registered;
+    assertEquals(registry.servers, [A]);
+    const told = types(events);
+    assertEquals([told[0], told.at(-1)], ["failed", "registered"]);
+    await beats.close();
+  }));
+
+Deno.test("a registry that restarts has the server at the next beat", () =>
+  inWeb(async (web) => {
+    web.registry();
+    const { beats, events } = heartbeat(web, { timeoutMs: 1000 });
+    await beats.registered;
+    const second = web.registry(); // nobody has noticed
+    await web.clock.advance(800);
+    assertEquals(second.servers, [A]);
+    web.at(ORIGIN, "down");
+    await web.clock.advance(5000);
+    const third = web.registry();
+    await web.clock.advance(800);
+    assertEquals(third.servers, [A]);
+    assertEquals(new Set(types(events)), new Set(["registered", "failed"]));
+    await beats.close();
+  }));
+
+Deno.test("a registry that hangs is given up in time", () =>
+  inWeb(async (web) => {
+    web.at(ORIGIN, "hangs");
+    const { beats } = heartbeat(web);
+    const tried = failure(beats.tried());
+    await web.clock.advance(5000);
+    assert(String(await tried).includes("no answer came within 5000 ms"));
+    const closed = beats.close();
+    await web.clock.advance(2000);
+    await closed;
+    await assertFails(beats.registered, { code: "canceled", message: A });
+  }));
+
+Deno.test("a beat that is under way can't undo the end", () =>
+  inWeb(async (web) => {
+    const registry = web.registry();
+    const { beats } = heartbeat(web, { everyMs: 1000 });
+    await beats.registered;
+    let release = () => {};
+    web.at(ORIGIN, async (request) => {
+      if (request.method === "POST") await new Promise<void>((resolve) => release = resolve);
+      return registry.fetch(request);
+    });
+    await web.clock.advance(1000);
+    const closed = beats.close();
+    await settle();
+    release();
+    await closed;
+    assertEquals(registry.servers, []);
+    assertEquals(web.requests.at(-1), `DELETE ${REGISTRY}`);
+  }));
+
+Deno.test("Go's registry knows no DELETE and no leases: it is beaten to, and left, nevertheless", () =>
+  inWeb(async (web) => {
+    const posted: (string | null)[] = [];
+    web.at(ORIGIN, ({ method, headers }) => {
+      if (method !== "POST") return new Response(null, { status: 405 });
+      posted.push(headers.get("x-geerpc-server"));
+      return new Response(null);
+    });
+    const { beats } = heartbeat(web);
+    await beats.registered;
+    await web.clock.advance(240_000);
+    assertEquals(posted, [A, A]);
+    await beats.close();
+
+    const asking = heartbeat(web, { timeoutMs: 600_000 }).beats;
+    await asking.registered;
+    await web.clock.advance(240_000);
+    assertEquals(posted.length, 4, "nor any lease but five minutes");
+    await asking.close();
+  }));
+
+Deno.test("several registries each have the server; one is enough", () =>
+  inWeb(async (web) => {
+    const urls = ["http://one", "http://two"];
+    const { fetch, clock } = web;
+    const error = await failure(register(urls, A, { fetch, clock }));
+    assert(/one.*two/.test(String(error)), String(error));
+
+    const two = web.registry({}, "http://two");
+    const beats = await register(urls, A, { fetch, clock });
+    await beats.registered;
+    const one: Registry = web.registry({}, "http://one");
+    await web.clock.advance(10_000);
+    assertEquals([one.servers, two.servers], [[A], [A]]);
+    await beats.close();
+    assertEquals([one.servers, two.servers], [[], []]);
+  }));
+
+Deno.test("an abort ends it as close does", () =>
+  inWeb(async (web) => {
+    const registry = web.registry();
+    const abort = new AbortController();
+    const { beats } = heartbeat(web, { signal: abort.signal });
+    await beats.registered;
+    abort.abort(new Error("enough"));
+    await beats.close();
+    assertEquals(registry.servers, []);
+    await web.clock.advance(300_000);
+    assertEquals(web.requests.length, 2);
+
+    const { fetch, clock } = web;
+    const { signal } = abort;
+    assertEquals(await failure(register(ORIGIN, A, { fetch, clock, signal })), signal.reason);
+    const later = new AbortController();
+    web.at(ORIGIN, "hangs");
+    const registering = failure(register(ORIGIN, A, { fetch, clock, signal: later.signal }));
+    await settle();
+    later.abort(new Error("too long"));
+    await clock.advance(1000);
+    await clock.advance(1000);
+    assertEquals(await registering, later.signal.reason);
+  }));

@@ -1,0 +1,187 @@
+/** A fleet in memory whose servers write down what they ran. */
+
+import { setImmediate } from "node:timers";
+import { assertEquals } from "@std/assert";
+import type { Attempt } from "../../errors.ts";
+import { RpcError, TimeoutError } from "../../errors.ts";
+import { type Discovery, MultiServerDiscovery } from "../../discovery.ts";
+import { SelectMode } from "../../selector.ts";
+import type { CallContext } from "../../server.ts";
+import { XClient } from "../../xclient.ts";
+import type { XClientEvent, XClientOptions } from "../../fleet/options.ts";
+import { type Deferred, deferred, inWorld, type Site, type World } from "./helpers.ts";
+
+/** What a server does with a call. */
+export type Behaviour = "echo" | "hold" | "fail" | "reject" | "broken";
+
+/** One server and what has come to it. */
+export interface Node {
+  readonly name: string;
+  readonly address: string;
+  readonly site: Site;
+  /** What it does with the calls that come. */
+  behaviour: Behaviour;
+  /** The arguments of the calls that ran, in order. */
+  readonly ran: unknown[];
+  /** The calls that came, be they run or turned away. */
+  came: number;
+  /** The calls that it holds, to be ended by the test. */
+  readonly held: Deferred<unknown>[];
+  /** How many calls were aborted. */
+  aborted: number;
+  /** The deadlines that came along, in milliseconds from then on. */
+  readonly leftMs: (number | undefined)[];
+}
+
+/** What a test of a fleet works with. */
+export interface Case {
+  readonly world: World;
+  readonly nodes: Node[];
+  readonly discovery: MultiServerDiscovery;
+  readonly xclient: XClient;
+  /** What was told of the servers: `connected a`. */
+  readonly events: string[];
+  /** Lets so much time pass. */
+  pass(ms: number): Promise<void>;
+  /** One more server, not listed yet. */
+  serve(name: string): Promise<Node>;
+  /** Puts a list in place. */
+  list(nodes: readonly Node[]): Promise<void>;
+  /** One more client of the same fleet, closed at the end. */
+  client(options: XClientOptions): XClient;
+}
+
+const NAMES = "abcdefghijklmnopqrstuvwxyz";
+
+/** Starts one server. */
+async function start(world: World, name: string): Promise<Node> {
+  const methods = {
+    Do: (args: unknown, context: CallContext): unknown => {
+      node.came++;
+      if (node.behaviour === "reject") throw context.reject(`${name} takes no calls`);
+      node.ran.push(args);
+      const { deadline } = context;
+      node.leftMs.push(deadline === undefined ? undefined : deadline.getTime() - Date.now());
+      if (node.behaviour === "fail") throw new Error(`${name} fails`);
+      if (node.behaviour === "broken") throw new RpcError("unavailable", `${name} is broken`);
+      if (node.behaviour === "echo") return name;
+      const end = deferred<unknown>();
+      node.held.push(end);
+      context.signal.addEventListener("abort", () => node.aborted++);
+      return end.promise;
+    },
+  };
+  const site = await world.serve(name, {}, { Work: methods });
+  const node: Node = {
+    name,
+    address: site.address,
+    site,
+    behaviour: "echo",
+    ran: [],
+    came: 0,
+    held: [],
+    aborted: 0,
+    leftMs: [],
+  };
+  return node;
+}
+
+/**
+ * Runs a test with a fleet `a`, `b`, `c` … that is gone through in turn, with
+ * no chance in it; at the end nothing may be left.
+ */
+export function withNodes(
+  count: number,
+  body: (test: Case) => Promise<void>,
+  options: XClientOptions = {},
+  worldOptions: { delayMs?: number } = {},
+): Promise<void> {
+  return inWorld(async (world) => {
+    const nodes: Node[] = [];
+    for (let n = 0; n < count; n++) nodes.push(await start(world, NAMES[n]));
+    const discovery = new MultiServerDiscovery(nodes.map(({ address }) => address));
+    const events: string[] = [];
+    const clients: XClient[] = [];
+    const client = (more: XClientOptions) => {
+      const made = new XClient(discovery, {
+        network: world.network,
+        clock: world.clock,
+        random: () => 0,
+        mode: SelectMode.RoundRobin,
+        ...more,
+      });
+      clients.push(made);
+      return made;
+    };
+    const onEvent = ({ type, address }: XClientEvent) =>
+      events.push(`${type} ${address.replace("memory@", "")}`);
+    await body({
+      world,
+      nodes,
+      discovery,
+      events,
+      xclient: client({ onEvent, ...options }),
+      pass: (ms) => world.clock.advance(ms),
+      serve: (name) => start(world, name),
+      list: (list) => discovery.update(list.map(({ address }) => address)),
+      client,
+    });
+    for (const { held } of nodes) for (const end of held) end.resolve("late");
+    for (const made of clients) await made.close();
+    assertEquals(world.clock.timers, 0, "timers are left by the client");
+    for (const { address } of nodes) assertEquals(world.network.connections(address), 0, address);
+  }, worldOptions);
+}
+
+/** A source that a test plays by hand. */
+export function source(methods: Partial<Discovery>): Discovery {
+  return {
+    refresh: () => Promise.resolve(),
+    update: () => Promise.resolve(),
+    get: () => Promise.reject(new Error("not asked for")),
+    getAll: () => Promise.resolve([]),
+    ...methods,
+  };
+}
+
+/** What became of a promise, for looking at it without waiting. */
+export interface Watched<T = unknown> {
+  state: "pending" | "resolved" | "rejected";
+  value?: T;
+  error?: unknown;
+}
+
+/** Watches a promise. */
+export function watch<T>(promise: Promise<T>): Watched<T> {
+  const watched: Watched<T> = { state: "pending" };
+  promise.then((value) => {
+    watched.state = "resolved";
+    watched.value = value;
+  }, (error) => {
+    watched.state = "rejected";
+    watched.error = error;
+  });
+  return watched;
+}
+
+/** The error's story: `a call failover unavailable`. */
+export function story(error: unknown): string[] {
+  if (!(error instanceof RpcError || error instanceof TimeoutError)) {
+    throw new Error(`no story in ${error}`);
+  }
+  return error.attempts.map(tell);
+}
+
+function tell({ address, phase, why, error }: Attempt): string {
+  const what = error instanceof RpcError
+    ? `${error.code} ${error.execution}`
+    : error instanceof Error || error instanceof DOMException
+    ? error.name
+    : String(error);
+  return `${address.replace("memory@", "")} ${phase} ${why} ${what}`;
+}
+
+/** Lets everything end that is on its way. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

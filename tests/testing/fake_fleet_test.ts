@@ -1,0 +1,211 @@
+/** The testing kit: a clock, chance, and a fleet whose servers fail on demand. */
+
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { RpcError, TimeoutError } from "../../errors.ts";
+import { FakeClock, FakeFleet, type FakeFleetOptions, seededRandom } from "../../testing.ts";
+import { XClient } from "../../xclient.ts";
+import type { XClientOptions } from "../../fleet/options.ts";
+
+interface Setup {
+  clock: FakeClock;
+  fleet: FakeFleet;
+  xclient: XClient;
+}
+
+/** A fleet and a client; afterwards nothing may be left behind. */
+async function withFleet(
+  size: number,
+  options: Partial<FakeFleetOptions>,
+  body: (setup: Setup) => Promise<void>,
+  clientOptions: XClientOptions = {},
+): Promise<void> {
+  const clock = new FakeClock();
+  const fleet = await FakeFleet.start(size, {
+    clock,
+    services: { Echo: { Say: (text: string) => text } },
+    ...options,
+  });
+  const xclient = new XClient(fleet.discovery, { ...fleet.clientOptions, ...clientOptions });
+  await body({ clock, fleet, xclient });
+  await xclient.close();
+  await fleet.close();
+  await clock.advance(60_000);
+  assertEquals(clock.timers, 0);
+}
+
+/** When, on the clock, a call ends, and how. */
+function ended(clock: FakeClock, call: Promise<unknown>): Promise<[number, unknown]> {
+  return call.then((reply) => [clock.now(), reply], (error) => [clock.now(), error]);
+}
+
+Deno.test("a fake clock calls timers in order of time, the older first", async () => {
+  const clock = new FakeClock(1000);
+  const seen: string[] = [];
+  const note = (what: string) => () => void seen.push(`${what} ${clock.now()}`);
+  clock.setTimer(20, note("late"));
+  const random = seededRandom(3);
+  for (let count = 0; count < 200; count++) clock.setTimer(100 + random() * 900, () => {}).cancel();
+  clock.setTimer(10, note("first"));
+  clock.setTimer(10, () => {
+    note("second")();
+    clock.setTimer(0, note("third"));
+    clock.setTimer(5, note("fourth"));
+  });
+  assertEquals(clock.timers, 3);
+  await clock.advance(20);
+  assertEquals(seen, ["first 1010", "second 1010", "third 1010", "fourth 1015", "late 1020"]);
+  assertEquals(clock.timers, 0);
+  await assertRejects(() => clock.advance(-1), RangeError);
+});
+
+Deno.test("a fake clock lets all that a timer sets off end before the next", async () => {
+  const clock = new FakeClock();
+  let hops = 0;
+  clock.setTimer(1, async () => {
+    for (; hops < 1000; hops++) await null;
+  });
+  let seen = 0;
+  clock.setTimer(1.5, () => seen = hops);
+  await clock.advance(2);
+  assertEquals(seen, 1000);
+});
+
+Deno.test("a seed decides all numbers, and they are spread evenly", () => {
+  const one = seededRandom(42);
+  const other = seededRandom(42);
+  const counts = new Array(10).fill(0);
+  for (let count = 0; count < 10_000; count++) {
+    const number = one();
+    assertEquals(other(), number);
+    counts[Math.floor(number * 10)]++;
+  }
+  assert(counts.every((count) => count > 850 && count < 1150), counts.join());
+  assert(seededRandom(1)() !== seededRandom(2)());
+});
+
+Deno.test("work takes its time, and calls share the cores", async () => {
+  await withFleet(1, { workMs: (args) => Number(args), cores: 1 }, async ({ clock, xclient }) => {
+    const ends = [10, 20].map((ms) => ended(clock, xclient.call("Echo.Say", ms)));
+    await clock.advance(100);
+    assertEquals(await Promise.all(ends), [[20, 10], [30, 20]]);
+  });
+});
+
+Deno.test("a cancelled call makes room for the others", async () => {
+  await withFleet(1, { workMs: 20, cores: 1 }, async ({ clock, xclient }) => {
+    const kept = ended(clock, xclient.call("Echo.Say", "kept"));
+    const lost = ended(clock, xclient.call("Echo.Say", "lost", { timeoutMs: 10 }));
+    await clock.advance(100);
+    assertEquals(await kept, [25, "kept"]);
+    const [at, error] = await lost;
+    assertEquals(at, 10);
+    assert(error instanceof TimeoutError);
+  });
+});
+
+Deno.test("a server can be far away, slow, and stand still", async () => {
+  await withFleet(1, { workMs: 10 }, async ({ clock, fleet, xclient }) => {
+    const [server] = fleet.servers;
+    const call = async () => {
+      const before = clock.now();
+      const call = ended(clock, xclient.call("Echo.Say", "x"));
+      await clock.advance(1000);
+      return (await call)[0] - before;
+    };
+    assertEquals(await call(), 10);
+    server.setFaults({ delayMs: 7 });
+    assertEquals(await call(), 24);
+    server.setFaults({ slow: 3 });
+    assertEquals(await call(), 30);
+    server.setFaults();
+    server.stall(200);
+    assertEquals(await call(), 210);
+    const running = ended(clock, xclient.call("Echo.Say", "x"));
+    const before = clock.now();
+    await clock.advance(4);
+    server.stall(100);
+    server.stall(200);
+    assertEquals(server.running, 1);
+    assertEquals(server.stalledForMs, 200);
+    await clock.advance(1000);
+    assertEquals((await running)[0] - before, 210);
+  });
+});
+
+Deno.test("a server can't be so fast that it has no speed, and may be infinitely slow", async () => {
+  await withFleet(1, { workMs: 10 }, async ({ clock, fleet, xclient }) => {
+    const [server] = fleet.servers;
+    server.setFaults({ slow: 2 });
+    for (const slow of [0, -1, NaN, 1e-320]) {
+      assertThrows(() => server.setFaults({ slow }), RangeError, "slow");
+    }
+    assertEquals(server.faults, { slow: 2 });
+    server.setFaults({ slow: Infinity });
+    const call = ended(clock, xclient.call("Echo.Say", "x"));
+    await clock.advance(1000);
+    server.setFaults();
+    await clock.advance(100);
+    assertEquals(await call, [1010, "x"]);
+  });
+});
+
+Deno.test("a server that turns calls away sends them elsewhere; its own error stands", async () => {
+  await withFleet(2, {}, async ({ clock, fleet, xclient }) => {
+    const [first, second] = fleet.servers;
+    first.setFaults({ error: "rejected", errorAfterMs: 1 });
+    for (let count = 0; count < 20; count++) {
+      const call = xclient.call("Echo.Say", count);
+      await clock.advance(1);
+      assertEquals(await call, count);
+    }
+    assert(first.calls > 0);
+    assertEquals(second.calls, 20);
+    fleet.setFaults({ error: new RpcError("not_found", "nobody here") });
+    const error = await assertRejects(() => xclient.call("Echo.Say"), RpcError, "nobody here");
+    assertEquals(error.code, "not_found");
+    assertEquals(error.execution, "answered");
+  });
+});
+
+Deno.test("a crash is heard of, and a silent server is found out", async () => {
+  await withFleet(2, { workMs: 50 }, async ({ clock, fleet, xclient }) => {
+    const calls = [1, 2, 3, 4].map((text) =>
+      ended(clock, xclient.call("Echo.Say", text, { idempotent: true }))
+    );
+    await clock.advance(10);
+    const [first, second] = fleet.servers;
+    first.setFaults({ refuse: true });
+    first.cut();
+    await clock.advance(200);
+    assertEquals((await Promise.all(calls)).map(([, reply]) => reply), [1, 2, 3, 4]);
+    assertEquals(xclient.endpoints().map(({ connected }) => connected), [false, true]);
+    first.setFaults();
+    await clock.advance(5000);
+    const again = xclient.call("Echo.Say", 5); // also dials who is due
+    await clock.advance(100);
+    assertEquals(await again, 5);
+    assertEquals(xclient.endpoints().map(({ connected }) => connected), [true, true]);
+
+    second.setFaults({ silent: true });
+    const replies = [6, 7, 8].map((text) => xclient.call("Echo.Say", text, { idempotent: true }));
+    await clock.advance(15_000);
+    assertEquals(await Promise.all(replies), [6, 7, 8]);
+    second.setFaults();
+  });
+});
+
+Deno.test("servers join and leave, and each may offer its own", async () => {
+  const services = ({ address }: { address: string }) => ({ Who: { Are: () => address } });
+  await withFleet(1, { services }, async ({ clock, fleet, xclient }) => {
+    const second = await fleet.add();
+    assertEquals(fleet.addresses, ["memory@server-1", "memory@server-2"]);
+    const seen = new Set<unknown>();
+    for (let count = 0; count < 20; count++) seen.add(await xclient.call("Who.Are"));
+    assertEquals([...seen].sort(), fleet.addresses);
+    const removed = fleet.remove(fleet.servers[0]);
+    assertEquals(await xclient.call("Who.Are"), second.address);
+    await clock.advance(5000);
+    await removed;
+    assertEquals(await fleet.discovery.getAll(), [second.address]);
+  });
+});
