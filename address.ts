@@ -1,6 +1,6 @@
 /**
  * Addresses: `tcp@10.0.0.1:9001?weight=3` and what it says, as an
- * {@linkcode Endpoint}.
+ * {@linkcode ParsedAddress}.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { RpcError } from "./errors.ts";
 export type Scheme = "tcp" | "tls" | "http" | "unix" | "memory";
 
 /** A server's address, taken apart. */
-export interface Endpoint {
+export interface ParsedAddress {
   /** The address without its metadata, in one spelling: what tells two servers apart. */
   readonly address: string;
   /** How it is reached. */
@@ -66,7 +66,7 @@ function invalid(address: unknown, what: string): RpcError {
  * assert(endpoint.address === "tcp@[::1]:9001");
  * ```
  */
-export function parseAddress(address: string): Endpoint {
+export function parseAddress(address: string): ParsedAddress {
   if (typeof address !== "string") throw invalid(address, "not a string");
   const at = address.indexOf("@");
   if (at < 1) throw invalid(address, "no scheme before an @");

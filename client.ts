@@ -5,13 +5,13 @@
  */
 
 import type { Abortable } from "./internal/abort.ts";
-import { type Endpoint, parseAddress } from "./address.ts";
+import { parseAddress, type ParsedAddress } from "./address.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type ClientCodec, limitsOf, type Protocol, type RequestExtras } from "./protocol/codec.ts";
 import { errorText, type RpcCode, RpcError, TimeoutError } from "./errors.ts";
 import { connectThrough } from "./net/http_connect.ts";
 import { systemNetwork } from "./net/network.ts";
-import { Outbox } from "./connection/batch_writer.ts";
+import { BatchWriter } from "./connection/batch_writer.ts";
 import { PendingCall, PendingCalls, type Settler } from "./connection/pending_calls.ts";
 import { checkProtocol, connectPath, openClientCodec } from "./protocol/protocols.ts";
 import { aboveZero, atLeast } from "./internal/ranges.ts";
@@ -115,7 +115,7 @@ export function checkClientOptions(options: ClientOptions): void {
 }
 
 async function connect(
-  endpoint: Endpoint,
+  endpoint: ParsedAddress,
   protocol: Protocol,
   options: DialOptions,
 ): Promise<Transport> {
@@ -154,7 +154,7 @@ export class Client implements AsyncDisposable {
   readonly closed: Promise<void>;
   readonly #transport: Transport;
   readonly #codec: ClientCodec;
-  readonly #outbox: Outbox;
+  readonly #writer: BatchWriter;
   readonly #clock: Clock;
   readonly #calls: PendingCalls;
   readonly #maxInFlight: number;
@@ -195,7 +195,7 @@ export class Client implements AsyncDisposable {
       (seq) => this.#cancel(seq),
       () => this.#idled(),
     );
-    this.#outbox = new Outbox(
+    this.#writer = new BatchWriter(
       codec,
       transport,
       () => this.#calls.handedOver = this.#seq,
@@ -445,7 +445,7 @@ export class Client implements AsyncDisposable {
   }
 
   #gather(): void {
-    this.#outbox.add(this.#calls.size <= 1);
+    this.#writer.add(this.#calls.size <= 1);
   }
 
   #lost(error: unknown): void {
@@ -495,7 +495,7 @@ export class Client implements AsyncDisposable {
   #over(code: RpcCode, message: string, cause: unknown): void {
     if (this.#shutdown) return;
     this.#shutdown = true;
-    this.#outbox.close();
+    this.#writer.close();
     this.#transport.close();
     this.#calls.failAll(code, message, cause);
     this.#onIdle?.();

@@ -5,7 +5,7 @@
  */
 
 export type { Abortable } from "./internal/abort.ts";
-export { type Endpoint, parseAddress, type Scheme } from "./address.ts";
+export { parseAddress, type ParsedAddress, type Scheme } from "./address.ts";
 export { Client, type ClientOptions, type CloseOptions, dial, type DialOptions } from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
 export type { Protocol, RequestExtras } from "./protocol/codec.ts";
@@ -24,8 +24,8 @@ export {
 } from "./errors.ts";
 export type { Settler } from "./connection/pending_calls.ts";
 export {
-  type Candidate,
   createSelector,
+  type EndpointView,
   type PickContext,
   type Random,
   SelectMode,
@@ -55,7 +55,7 @@ export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
 export type { FleetCallOptions } from "./fleet/call.ts";
 export type { HealthOptions, HealthState } from "./fleet/health.ts";
 export type { LivenessOptions } from "./fleet/liveness.ts";
-export type { MemberEvent } from "./fleet/endpoint.ts";
+export type { EndpointEvent } from "./fleet/endpoint.ts";
 export { FailMode, type RetryBudgetOptions } from "./fleet/retry.ts";
 export type { CallOptions, Service } from "./service.ts";
 export type {

@@ -17,7 +17,7 @@ import type { Random, Selector } from "./balance/types.ts";
 import { RandomSelector, RoundRobinSelector, WeightedRoundRobinSelector } from "./balance/turns.ts";
 
 export { subsetOf } from "./balance/consistent_hash.ts";
-export type { Candidate, PickContext, Random, Selector } from "./balance/types.ts";
+export type { EndpointView, PickContext, Random, Selector } from "./balance/types.ts";
 
 /** The balancing policies, by name. */
 export const SelectMode = {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Endpoint } from "./address.ts";
+import type { ParsedAddress } from "./address.ts";
 
 /** What a transport tells the one who uses it. */
 export interface Receiver {
@@ -90,7 +90,7 @@ export interface Network {
    * @throws {RpcError} `unavailable`, `not_sent` if it can't be had.
    * @throws The signal's reason, if it aborts first.
    */
-  connect(endpoint: Endpoint, options?: ConnectOptions): Promise<Transport>;
+  connect(endpoint: ParsedAddress, options?: ConnectOptions): Promise<Transport>;
   /**
    * Accepts connections.
    *
@@ -98,7 +98,7 @@ export interface Network {
    * @throws {RpcError} `unavailable` if the address can't be had.
    */
   listen(
-    endpoint: Endpoint,
+    endpoint: ParsedAddress,
     accept: (transport: Transport) => void,
     options?: ListenOptions,
   ): Promise<TransportListener>;

@@ -6,7 +6,6 @@
  * @module
  */
 
-import { AbortListeners } from "./internal/abort.ts";
 import { Try } from "./fleet/attempt.ts";
 import { checkClientOptions, type CloseOptions } from "./client.ts";
 import { Deadlines, systemClock, TurnClock } from "./clock.ts";
@@ -18,7 +17,7 @@ import { Fleet } from "./fleet/fleet.ts";
 import { FleetCall, type FleetCallContext, type FleetCallOptions } from "./fleet/call.ts";
 import { healthOptions } from "./fleet/health.ts";
 import { Liveness } from "./fleet/liveness.ts";
-import type { Member } from "./fleet/endpoint.ts";
+import type { Endpoint } from "./fleet/endpoint.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { atLeast } from "./internal/ranges.ts";
 import {
@@ -92,10 +91,10 @@ export class XClient implements AsyncDisposable {
       health: healthOptions(options.health),
       random,
       nowMs,
-      tell: (member, type, cause) => {
+      tell: (endpoint, type, cause) => {
         if (onEvent === undefined) return;
         try {
-          onEvent(Object.freeze({ type, address: member.address, cause }));
+          onEvent(Object.freeze({ type, address: endpoint.address, cause }));
         } catch (error) {
           throwApart(error);
         }
@@ -103,13 +102,12 @@ export class XClient implements AsyncDisposable {
     });
     this.#context = {
       fleet,
-      liveness: new Liveness(fleet, clock, options.liveness ?? {}, (member) => {
-        for (const call of [...member.calls()]) if (call instanceof Try) call.stalled();
+      liveness: new Liveness(fleet, clock, options.liveness ?? {}, (endpoint) => {
+        for (const call of [...endpoint.calls()]) if (call instanceof Try) call.stalled();
       }),
       clock,
       random,
       deadlines: new Deadlines(clock),
-      signals: new AbortListeners(),
       waiting: new Set(),
       budget: new RetryBudget(nowMs(), options.retryBudget),
       hedgeBudget: new RetryBudget(nowMs(), options.hedgeBudget ?? HEDGE_BUDGET),
@@ -268,18 +266,18 @@ export class XClient implements AsyncDisposable {
    */
   endpoints(): readonly EndpointSnapshot[] {
     const nowMs = this.#fleet.nowMs();
-    return Object.freeze(this.#fleet.members.map((member) =>
+    return Object.freeze(this.#fleet.endpoints.map((endpoint) =>
       Object.freeze({
-        address: member.address,
-        weight: member.weight,
-        connected: member.client !== undefined,
-        health: member.health.state(nowMs),
-        stalled: member.stalled,
-        inFlight: member.inFlight,
-        oldestAgeMs: member.inFlight > 0 ? nowMs - member.oldestAtMs : 0,
-        latencyMs: member.latencyMs,
-        successes: member.successes,
-        failures: member.failures,
+        address: endpoint.address,
+        weight: endpoint.weight,
+        connected: endpoint.client !== undefined,
+        health: endpoint.health.state(nowMs),
+        stalled: endpoint.stalled,
+        inFlight: endpoint.inFlight,
+        oldestAgeMs: endpoint.inFlight > 0 ? nowMs - endpoint.oldestAtMs : 0,
+        latencyMs: endpoint.latencyMs,
+        successes: endpoint.successes,
+        failures: endpoint.failures,
       })
     ));
   }
@@ -314,7 +312,7 @@ export class XClient implements AsyncDisposable {
     serviceMethod: string,
     args: unknown,
     options: FleetCallOptions,
-    only?: Member,
+    only?: Endpoint,
     update?: Promise<void>,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -332,13 +330,13 @@ export class XClient implements AsyncDisposable {
     const startedAtMs = this.#fleet.nowMs();
     const update = this.#fleet.update();
     if (update !== undefined) await untilListed(update, serviceMethod, options, this.#context);
-    const { members, closed } = this.#fleet;
+    const { endpoints, closed } = this.#fleet;
     if (closed) throw new RpcError("canceled", "the client is closed", { execution: "not_sent" });
-    if (members.length === 0) throw noServers();
+    if (endpoints.length === 0) throw noServers();
     return new FanOut<T>(
-      members,
+      endpoints,
       serviceMethod,
-      (member, callOptions) => this.#call(serviceMethod, args, callOptions, member),
+      (endpoint, callOptions) => this.#call(serviceMethod, args, callOptions, endpoint),
       options,
       this.#context,
       startedAtMs,

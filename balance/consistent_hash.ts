@@ -7,7 +7,7 @@
 
 import { RpcError } from "../errors.ts";
 import { atLeast } from "../internal/ranges.ts";
-import type { Candidate, PickContext, Selector } from "./types.ts";
+import type { EndpointView, PickContext, Selector } from "./types.ts";
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
@@ -46,7 +46,7 @@ function combine(one: number, mixed: number): number {
  */
 export class ConsistentHashSelector implements Selector {
   readonly #boundedLoad: number;
-  #candidates: readonly Candidate[] | undefined;
+  #candidates: readonly EndpointView[] | undefined;
   #weights = new Float64Array(0);
   /** Whether all weigh the same: the order is that of the draws then. */
   #isEven = true;
@@ -61,7 +61,7 @@ export class ConsistentHashSelector implements Selector {
     this.#boundedLoad = atLeast(1, "boundedLoad", boundedLoad);
   }
 
-  pick<T extends Candidate>(candidates: readonly T[], { key }: PickContext): T | undefined {
+  pick<T extends EndpointView>(candidates: readonly T[], { key }: PickContext): T | undefined {
     if (key === undefined) {
       const message = "consistent_hash needs the call's option key: what the call is about";
       throw new RpcError("invalid_argument", message, { execution: "not_sent" });
@@ -91,14 +91,14 @@ export class ConsistentHashSelector implements Selector {
     return candidates[best];
   }
 
-  #change(candidates: readonly Candidate[]): void {
+  #change(candidates: readonly EndpointView[]): void {
     this.#candidates = candidates;
     this.#weights = Float64Array.from(candidates, ({ weight }) => weight);
     this.#isEven = this.#weights.every((weight) => weight === this.#weights[0]);
     this.#hashes = Uint32Array.from(candidates, ({ address }) => mix(hashText(address)));
   }
 
-  #mostInFlight(candidates: readonly Candidate[]): number {
+  #mostInFlight(candidates: readonly EndpointView[]): number {
     if (this.#boundedLoad === Infinity) return Infinity;
     let sum = 1; // the call that is picked for
     for (const { inFlight } of candidates) sum += inFlight;
@@ -116,7 +116,7 @@ export class ConsistentHashSelector implements Selector {
  * @param size How many.
  * @returns `size` of them, in the order of the list; all if there are no more.
  */
-export function subsetOf<T extends Candidate>(
+export function subsetOf<T extends EndpointView>(
   candidates: readonly T[],
   seed: number,
   size: number,

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { Candidate, PickContext, Random, Selector } from "./types.ts";
+import type { EndpointView, PickContext, Random, Selector } from "./types.ts";
 
 /** How fast what was known of a server that is not asked fades, in milliseconds. */
 const DECAY_MS = 10_000;
 
 /** Two distinct servers at random; the better by `cost` is taken. */
-function betterOfTwo<T extends Candidate>(
+function betterOfTwo<T extends EndpointView>(
   candidates: readonly T[],
   random: Random,
   cost: (candidate: T) => number,
@@ -23,7 +23,7 @@ function betterOfTwo<T extends Candidate>(
   return cost(candidates[one]) <= cost(candidates[other]) ? candidates[one] : candidates[other];
 }
 
-function load({ inFlight, weight }: Candidate): number {
+function load({ inFlight, weight }: EndpointView): number {
   return (inFlight + 1) / weight;
 }
 
@@ -40,7 +40,7 @@ export class LeastLoadedSelector implements Selector {
     this.#random = random;
   }
 
-  pick<T extends Candidate>(candidates: readonly T[]): T | undefined {
+  pick<T extends EndpointView>(candidates: readonly T[]): T | undefined {
     return betterOfTwo(candidates, this.#random, load);
   }
 }
@@ -59,7 +59,7 @@ export class PeakEwmaSelector implements Selector {
     this.#random = random;
   }
 
-  pick<T extends Candidate>(candidates: readonly T[], { nowMs }: PickContext): T | undefined {
+  pick<T extends EndpointView>(candidates: readonly T[], { nowMs }: PickContext): T | undefined {
     return betterOfTwo(candidates, this.#random, (candidate) => {
       const { peakMs, updatedAtMs, inFlight } = candidate;
       // One that has never answered and is busy is not known to be fast.
@@ -83,7 +83,7 @@ const MEDIAN_EVERY_MS = 100;
 export class ShortestExpectedDelaySelector implements Selector {
   readonly subsets = true;
   readonly #random: Random;
-  #candidates: readonly Candidate[] | undefined;
+  #candidates: readonly EndpointView[] | undefined;
   #medianMs = 0;
   #medianAtMs = -Infinity;
 
@@ -92,7 +92,7 @@ export class ShortestExpectedDelaySelector implements Selector {
     this.#random = random;
   }
 
-  pick<T extends Candidate>(candidates: readonly T[], { nowMs }: PickContext): T | undefined {
+  pick<T extends EndpointView>(candidates: readonly T[], { nowMs }: PickContext): T | undefined {
     if (nowMs - this.#medianAtMs >= MEDIAN_EVERY_MS || candidates !== this.#candidates) {
       this.#candidates = candidates;
       this.#medianAtMs = nowMs;
@@ -128,7 +128,7 @@ export class ShortestExpectedDelaySelector implements Selector {
   }
 }
 
-function medianLatency(candidates: readonly Candidate[]): number {
+function medianLatency(candidates: readonly EndpointView[]): number {
   const known: number[] = [];
   for (const { latencyMs } of candidates) if (latencyMs > 0) known.push(latencyMs);
   known.sort((one, other) => one - other);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Candidate, Random, Selector } from "./types.ts";
+import type { EndpointView, Random, Selector } from "./types.ts";
 
 /** Any server, each as likely as the others. */
 export class RandomSelector implements Selector {
@@ -15,7 +15,7 @@ export class RandomSelector implements Selector {
     this.#random = random;
   }
 
-  pick<T extends Candidate>(candidates: readonly T[]): T | undefined {
+  pick<T extends EndpointView>(candidates: readonly T[]): T | undefined {
     return candidates[Math.floor(this.#random() * candidates.length)];
   }
 }
@@ -23,7 +23,7 @@ export class RandomSelector implements Selector {
 /** One after the other, from a random start; keeps its place when the list changes. */
 export class RoundRobinSelector implements Selector {
   readonly #random: Random;
-  #candidates: readonly Candidate[] | undefined;
+  #candidates: readonly EndpointView[] | undefined;
   #next = 0;
 
   /** @param random Where it takes the start from. */
@@ -31,14 +31,14 @@ export class RoundRobinSelector implements Selector {
     this.#random = random;
   }
 
-  pick<T extends Candidate>(candidates: readonly T[]): T | undefined {
+  pick<T extends EndpointView>(candidates: readonly T[]): T | undefined {
     if (candidates !== this.#candidates) this.#change(candidates);
     if (this.#next >= candidates.length) this.#next = 0;
     return candidates[this.#next++];
   }
 
   /** Goes on with the first server that was due before and is still there. */
-  #change(candidates: readonly Candidate[]): void {
+  #change(candidates: readonly EndpointView[]): void {
     const before = this.#candidates ?? [];
     this.#candidates = candidates;
     const places = new Map(candidates.map(({ address }, place) => [address, place]));
@@ -61,7 +61,7 @@ export class RoundRobinSelector implements Selector {
  */
 export class WeightedRoundRobinSelector implements Selector {
   readonly #random: Random;
-  #candidates: readonly Candidate[] | undefined;
+  #candidates: readonly EndpointView[] | undefined;
   #weights = new Float64Array(0);
   #earned = new Float64Array(0);
 
@@ -70,7 +70,7 @@ export class WeightedRoundRobinSelector implements Selector {
     this.#random = random;
   }
 
-  pick<T extends Candidate>(candidates: readonly T[]): T | undefined {
+  pick<T extends EndpointView>(candidates: readonly T[]): T | undefined {
     if (candidates !== this.#candidates) this.#change(candidates);
     const weights = this.#weights;
     const earned = this.#earned;
@@ -92,7 +92,7 @@ export class WeightedRoundRobinSelector implements Selector {
   }
 
   /** Who stays keeps what it has earned. */
-  #change(candidates: readonly Candidate[]): void {
+  #change(candidates: readonly EndpointView[]): void {
     const before = new Map<string, number>();
     this.#candidates?.forEach(({ address }, place) => before.set(address, this.#earned[place]));
     const start = this.#candidates === undefined;

@@ -5,7 +5,7 @@
  */
 
 /** A server that may be picked, and what is known of it. Times are in milliseconds. */
-export interface Candidate {
+export interface EndpointView {
   /** What tells it from the others. */
   readonly address: string;
   /** Its share of the calls, relative to the others'. */
@@ -39,7 +39,7 @@ export interface Selector {
    * @param context Time and key.
    * @returns One of them, or `undefined` if there are none.
    */
-  pick<T extends Candidate>(candidates: readonly T[], context: PickContext): T | undefined;
+  pick<T extends EndpointView>(candidates: readonly T[], context: PickContext): T | undefined;
   /**
    * Whether each pick looks at every server and need not see the whole fleet:
    * beyond 128 servers it is given a subset of its own.

@@ -1,5 +1,5 @@
 /**
- * A fleet to pick from. The servers are real members of a real fleet, each with
+ * A fleet to pick from. The servers are real endpoints of a real fleet, each with
  * some calls in flight and reply times of its own, and time passes, so that
  * what is refreshed now and then is paid for. Beyond 128 servers, policies that
  * look at each see a subset.
@@ -43,12 +43,12 @@ export async function picker(
     tell() {},
   });
   await fleet.update();
-  for (const member of fleet.members) {
+  for (const endpoint of fleet.endpoints) {
     const answered = call();
-    member.begin(answered, 0);
-    member.end(answered, 5 + random() * 20, "success");
+    endpoint.begin(answered, 0);
+    endpoint.end(answered, 5 + random() * 20, "success");
     for (let inFlight = Math.floor(random() * 3); inFlight > 0; inFlight--) {
-      member.begin(call(), 20 + random() * 10);
+      endpoint.begin(call(), 20 + random() * 10);
     }
   }
   nowMs = 30;

@@ -1,5 +1,5 @@
 /**
- * What a client writes: calls are gathered, and leave together.
+ * What a client writes: calls are bufferedBytes, and leave together.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const LEAST_BYTES = 4 * 1024;
  * replies to the one before, half of a flock leaves early: two halves go round
  * by turns, and neither side waits while the other works.
  */
-export class Outbox {
+export class BatchWriter {
   readonly #codec: ClientCodec;
   readonly #transport: Transport;
   readonly #onWrite: () => void;
@@ -65,9 +65,9 @@ export class Outbox {
   add(isAlone: boolean): void {
     this.#toWrite = true;
     if (this.#writing) return;
-    const { gathered } = this.#codec;
-    if (gathered >= this.#enoughBytes) {
-      this.#earlyBytes += gathered;
+    const { bufferedBytes } = this.#codec;
+    if (bufferedBytes >= this.#enoughBytes) {
+      this.#earlyBytes += bufferedBytes;
       return this.#write();
     }
     if (this.#waiting === 0) queueMicrotask(this.#tick);
@@ -91,7 +91,7 @@ export class Outbox {
 
   /** The next flock will be as large as this one, most likely. */
   #writeRest(): void {
-    const half = (this.#earlyBytes + this.#codec.gathered) / 2;
+    const half = (this.#earlyBytes + this.#codec.bufferedBytes) / 2;
     this.#enoughBytes = half < LEAST_BYTES ? ENOUGH_BYTES : Math.min(half, ENOUGH_BYTES);
     this.#earlyBytes = 0;
     this.#write();

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Abortable, AbortListeners } from "../internal/abort.ts";
+import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Clock, Deadlines, type Expiring } from "../clock.ts";
 import type { PendingReply } from "../protocol/codec.ts";
 import type { MethodSchema } from "../schema.ts";
@@ -62,7 +62,7 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     this.settler.reject(new RpcError(code, message, this.#details(execution)));
   }
 
-  spoil(code: RpcCode, what: string, cause?: unknown): void {
+  failDecode(code: RpcCode, what: string, cause?: unknown): void {
     this.table.release(this);
     const details = { ...this.#details("answered"), cause };
     this.settler.reject(new RpcError(code, `${this.#place}: ${what}`, details));
@@ -102,7 +102,6 @@ export class PendingCalls {
   readonly #calls = new SeqTable<PendingCall>();
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
-  readonly #signals = new AbortListeners();
   readonly #onAbandoned: (seq: number) => void;
   readonly #onEmpty: () => void;
   #handedOver = 0;
@@ -161,7 +160,7 @@ export class PendingCalls {
   heed(call: PendingCall, signal: AbortSignal): void {
     if (signal.aborted) return call.abort(signal.reason);
     call.signal = signal;
-    this.#signals.add(signal, call);
+    abortWith(signal, call);
   }
 
   /** Takes the call out that a reply belongs to. */
@@ -172,7 +171,7 @@ export class PendingCalls {
   /** Ends the deadline and the listening of a call that was taken. */
   release(call: PendingCall): void {
     if (call.waiting) this.#deadlines.remove(call);
-    if (call.signal !== undefined) this.#signals.remove(call.signal, call);
+    if (call.signal !== undefined) releaseFrom(call.signal, call);
     if (this.#calls.size === 0) this.#onEmpty();
   }
 

@@ -8,9 +8,9 @@ import type { RequestExtras } from "../protocol/codec.ts";
 import { SeqTable } from "./seq_table.ts";
 
 /** A call that waits to run. */
-export class HeldCall {
+export class QueuedRequest {
   /** The one behind it. */
-  next: HeldCall | undefined;
+  next: QueuedRequest | undefined;
 
   /**
    * @param seq Its number.
@@ -39,11 +39,11 @@ export class HeldCall {
  * Calls that wait, the oldest first. There may be a hundred thousand of them,
  * all of which are cancelled: each step costs the same, however many wait.
  */
-export class HeldCalls {
-  readonly #bySeq = new SeqTable<HeldCall>();
+export class RequestQueue {
+  readonly #bySeq = new SeqTable<QueuedRequest>();
   /** A list; those that were cancelled stay in it until their turn, or the end of all. */
-  #first: HeldCall | undefined;
-  #last: HeldCall | undefined;
+  #first: QueuedRequest | undefined;
+  #last: QueuedRequest | undefined;
 
   /** How many wait. */
   get size(): number {
@@ -61,7 +61,7 @@ export class HeldCalls {
   }
 
   /** Lets a call wait. None of its number does. */
-  add(call: HeldCall): void {
+  add(call: QueuedRequest): void {
     this.#bySeq.set(call);
     if (this.#last === undefined) this.#first = call;
     else this.#last.next = call;
@@ -74,7 +74,7 @@ export class HeldCalls {
   }
 
   /** Takes out the oldest. */
-  take(): HeldCall | undefined {
+  take(): QueuedRequest | undefined {
     for (let call = this.#first; call !== undefined; call = this.#first) {
       this.#first = call.next;
       call.next = undefined; // or a call that has grown old would keep all later ones

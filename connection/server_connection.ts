@@ -17,7 +17,7 @@ import { JsonServerCodec } from "../protocol/geerpc_json.ts";
 import { codeOf, errorText, type RpcCode, RpcError } from "../errors.ts";
 import { goDuration } from "../protocol/geerpc.ts";
 import { DRAINING } from "../protocol/go_errors.ts";
-import { HeldCall, HeldCalls } from "./request_queue.ts";
+import { QueuedRequest, RequestQueue } from "./request_queue.ts";
 import type { MethodSchema } from "../schema.ts";
 import { SeqTable } from "./seq_table.ts";
 import { Handshake, type Opened } from "./server_handshake.ts";
@@ -147,7 +147,7 @@ export class ServerConnection implements RequestSink {
    * hold. They are read all the same, up to a limit, since behind them may come
    * a cancel, or the end of the client.
    */
-  readonly #held = new HeldCalls();
+  readonly #held = new RequestQueue();
   #heldBytes = 0;
   #handshake: Handshake | undefined;
   #codec!: ServerCodec;
@@ -299,7 +299,9 @@ export class ServerConnection implements RequestSink {
     if (this.#over) return; // closed by a call that came before it in the same read
     if (this.#mayRun() && this.#held.isEmpty) this.#run(seq, serviceMethod, args, extras);
     else if (this.#held.has(seq)) this.#refuseTwin(seq, serviceMethod);
-    else this.#held.add(new HeldCall(seq, serviceMethod, args, extras, this.#host.clock.now()));
+    else {this.#held.add(
+        new QueuedRequest(seq, serviceMethod, args, extras, this.#host.clock.now()),
+      );}
   }
 
   /**
@@ -308,7 +310,7 @@ export class ServerConnection implements RequestSink {
    */
   #mayRun(): boolean {
     return (this.#handlers < this.#host.maxInFlight || this.#draining) &&
-      this.#codec.gathered <= this.#host.limits.maxMessageBytes;
+      this.#codec.bufferedBytes <= this.#host.limits.maxMessageBytes;
   }
 
   /** Runs calls that were held, as many as may run. */

@@ -8,8 +8,8 @@
 import { parseAddress } from "../address.ts";
 import { RpcError } from "../errors.ts";
 import {
-  type Candidate,
   createSelector,
+  type EndpointView,
   type Random,
   type SelectMode,
   type Selector,
@@ -24,7 +24,7 @@ export class ServerList {
   readonly #selectors = new Map<SelectMode, Selector>();
   readonly #watchers = new Set<() => void>();
   #current: readonly string[] | undefined;
-  #candidates: readonly Candidate[] = [];
+  #candidates: readonly EndpointView[] = [];
 
   /** @param random Where `get` takes chance from. Default `Math.random`. */
   constructor(random?: Random) {

@@ -12,7 +12,7 @@ import { RpcError } from "../errors.ts";
 import type { Fleet, JudgedCall } from "./fleet.ts";
 import type { Liveness } from "./liveness.ts";
 import type { InFlight, Outcome } from "./load.ts";
-import type { Member } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type { Settler } from "../connection/pending_calls.ts";
 
 /** How long a call waits for a dial before it looks elsewhere, in milliseconds. */
@@ -87,23 +87,23 @@ export class Try implements Settler, JudgedCall {
 
   /**
    * @param call What it is a try of.
-   * @param member Where.
+   * @param endpoint Where.
    * @param why Why there.
    */
-  constructor(readonly call: TryOwner, readonly member: Member, readonly why: string) {}
+  constructor(readonly call: TryOwner, readonly endpoint: Endpoint, readonly why: string) {}
 
   /** Sends the call, behind a dial if need be. */
   start(): void {
-    const { call, member } = this;
+    const { call, endpoint } = this;
     const nowMs = call.context.fleet.nowMs();
-    member.begin(this, nowMs);
-    if (member.trial === "next") member.trial = this;
-    const { client } = member;
+    endpoint.begin(this, nowMs);
+    if (endpoint.trial === "next") endpoint.trial = this;
+    const { client } = endpoint;
     if (client !== undefined) return this.#send(client);
     this.phase = "dial";
     this.#dialledAtMs = nowMs;
     this.bePatient();
-    member.connect().then((client) => {
+    endpoint.connect().then((client) => {
       if (this.over) return;
       this.phase = "call";
       this.startedAtMs = call.context.fleet.nowMs();
@@ -161,17 +161,17 @@ export class Try implements Settler, JudgedCall {
     if (this.over) return false;
     this.over = true;
     this.error = error;
-    const { member, call: { context: { fleet, deadlines } } } = this;
+    const { endpoint, call: { context: { fleet, deadlines } } } = this;
     if (this.#patience !== undefined) deadlines.remove(this.#patience);
     const nowMs = fleet.nowMs();
     if (error !== undefined) this.tookMs = nowMs - (this.#dialledAtMs ?? this.startedAtMs);
     if (this.phase === "dial") {
       // How long dials take and how they end says nothing of how calls do.
       this.startedAtMs = nowMs;
-      if (outcome !== "given_up" || error !== undefined) member.failures++;
+      if (outcome !== "given_up" || error !== undefined) endpoint.failures++;
       outcome = "given_up";
     }
-    member.end(this, nowMs, outcome);
+    endpoint.end(this, nowMs, outcome);
     fleet.judge(this, outcome, nowMs);
     return true;
   }

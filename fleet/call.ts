@@ -5,11 +5,11 @@
  * @module
  */
 
-import type { Abortable, AbortListeners } from "../internal/abort.ts";
+import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import { DIAL_PATIENCE_MS, Later, Try, type TryContext, type TryOwner } from "./attempt.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { type Attempt, type Execution, RpcError, TimeoutError } from "../errors.ts";
-import type { Member } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type { Settler } from "../connection/pending_calls.ts";
 import { atLeast } from "../internal/ranges.ts";
 import {
@@ -44,8 +44,6 @@ export interface FleetCallOptions extends CallOptions {
 export interface FleetCallContext extends TryContext {
   /** What no server has: behind a backoff, or while discovery is asked. */
   readonly waiting: Set<{ close(): void }>;
-  /** The callers' signals. */
-  readonly signals: AbortListeners;
   /** Where backoff takes chance from. */
   readonly random: Random;
   /** Tries beyond the first. */
@@ -105,7 +103,7 @@ export class FleetCall implements TryOwner, Abortable {
     readonly args: unknown,
     readonly options: FleetCallOptions,
     readonly settler: Settler,
-    readonly only?: Member,
+    readonly only?: Endpoint,
   ) {}
 
   /**
@@ -121,7 +119,7 @@ export class FleetCall implements TryOwner, Abortable {
       return this.settler.reject(signal?.aborted ? signal.reason : this.#tooLate(timeoutMs));
     }
     if (context.fleet.closed) return this.close(); // nothing may wait any more
-    if (signal !== undefined) context.signals.add(signal, this);
+    if (signal !== undefined) abortWith(signal, this);
     if (timeoutMs < Infinity) this.#setDeadline(timeoutMs);
     if (update === undefined) return this.#begin();
     this.#fallAsleep();
@@ -166,7 +164,7 @@ export class FleetCall implements TryOwner, Abortable {
     if (!this.#mayRepeat(error)) return this.#settle(undefined, error);
     if (this.#isWaiting) return; // for its next try
     const copies = this.#tries.filter((other) => !other.over);
-    if (copies.some((copy) => !copy.member.stalled)) return; // it may yet be answered
+    if (copies.some((copy) => !copy.endpoint.stalled)) return; // it may yet be answered
     const { failMode = this.context.failMode } = this.options;
     const next = this.#hasTries && this.#mayMove ? this.#pickOther() : undefined;
     // A dial that failed has burdened nobody: who is connected gets the call for the first time.
@@ -174,7 +172,7 @@ export class FleetCall implements TryOwner, Abortable {
     if (failMode === FailMode.Failfast || !this.#mayTry(isFirst)) {
       return copies.length > 0 ? undefined : this.#settle(undefined, error);
     }
-    if (failMode === FailMode.Failtry) return this.#tryLater(one.member, failMode);
+    if (failMode === FailMode.Failtry) return this.#tryLater(one.endpoint, failMode);
     if (next !== undefined) return this.#try(next, FailMode.Failover);
     this.#roundStart = this.#tries.length; // all have been tried: once more round, after a while
     this.#tryLater(undefined, FailMode.Failover);
@@ -195,7 +193,7 @@ export class FleetCall implements TryOwner, Abortable {
     }
     if (!this.#mayTry(true)) return;
     const { serviceMethod } = this;
-    const { address } = one.member;
+    const { address } = one.endpoint;
     const message = `${serviceMethod} at ${address}: no connection within ${DIAL_PATIENCE_MS} ms`;
     const details = { address, serviceMethod, execution: "not_sent" as const };
     one.giveUp("given_up", new RpcError("unavailable", message, details));
@@ -206,7 +204,7 @@ export class FleetCall implements TryOwner, Abortable {
   stalled(one: Try): void {
     if (this.#settled || one.over || !this.#mayMove || !this.#idempotent) return;
     if (this.#isWaiting) return; // for its next try
-    if (this.#tries.some((other) => !other.over && !other.member.stalled)) return;
+    if (this.#tries.some((other) => !other.over && !other.endpoint.stalled)) return;
     const next = this.#pickOther();
     if (next !== undefined && !next.stalled && this.#mayTry()) this.#try(next, "stalled");
   }
@@ -231,10 +229,10 @@ export class FleetCall implements TryOwner, Abortable {
     }
     if (this.#settled) return; // by the caller's own test
     // Only now: who is picked for a trial gets no other call until that has ended.
-    const member = only ?? this.#pick();
-    if (member === undefined) return this.#settle(undefined, this.#noServers());
+    const endpoint = only ?? this.#pick();
+    if (endpoint === undefined) return this.#settle(undefined, this.#noServers());
     if ((options.failMode ?? context.failMode) === FailMode.Failbackup) this.#hedgeLater();
-    this.#try(member, only === undefined ? context.policy : "fan-out");
+    this.#try(endpoint, only === undefined ? context.policy : "fan-out");
   }
 
   #mayRepeat(error: unknown): boolean {
@@ -246,7 +244,7 @@ export class FleetCall implements TryOwner, Abortable {
     return !isTooLong && mayRepeat(error, this.#idempotent);
   }
 
-  #pick(tried?: ReadonlySet<Member>): Member | undefined {
+  #pick(tried?: ReadonlySet<Endpoint>): Endpoint | undefined {
     const { fleet } = this.context;
     try {
       return fleet.pick({ nowMs: fleet.nowMs(), key: this.options.key }, tried);
@@ -257,8 +255,8 @@ export class FleetCall implements TryOwner, Abortable {
   }
 
   /** A server that has not been tried in this round. */
-  #pickOther(): Member | undefined {
-    return this.#pick(new Set(this.#tries.slice(this.#roundStart).map((one) => one.member)));
+  #pickOther(): Endpoint | undefined {
+    return this.#pick(new Set(this.#tries.slice(this.#roundStart).map((one) => one.endpoint)));
   }
 
   /** Whether there may be one more try; the budget pays for it unless it is free. */
@@ -272,21 +270,21 @@ export class FleetCall implements TryOwner, Abortable {
     return !this.context.fleet.closed && this.#tries.length < maxAttempts;
   }
 
-  #try(member: Member, why: string): void {
+  #try(endpoint: Endpoint, why: string): void {
     if (this.#settled) return;
-    const one = new Try(this, member, why);
+    const one = new Try(this, endpoint, why);
     this.#tries = this.#tries.length === 0 ? [one] : [...this.#tries, one];
     one.start();
   }
 
-  #tryLater(member: Member | undefined, why: string): void {
+  #tryLater(endpoint: Endpoint | undefined, why: string): void {
     if (this.#settled) return;
     const { random } = this.context;
-    const last = this.#tries.at(-1)!.member;
+    const last = this.#tries.at(-1)!.endpoint;
     this.#fallAsleep();
     this.#wait(backoffMs(this.#round++, random()), () => {
       this.#wakeUp();
-      const next = member ?? this.#pick(new Set([last])) ?? this.#pick();
+      const next = endpoint ?? this.#pick(new Set([last])) ?? this.#pick();
       if (next === undefined) return this.#settle(undefined, this.#noServers());
       this.#try(next, why);
     });
@@ -322,10 +320,10 @@ export class FleetCall implements TryOwner, Abortable {
     if (this.#settled) return;
     const { context, serviceMethod } = this;
     const last = this.#tries.findLast((one) => !one.over) ?? this.#tries.at(-1);
-    const where = last === undefined ? "" : ` at ${last.member.address}`;
+    const where = last === undefined ? "" : ` at ${last.endpoint.address}`;
     const what = last?.phase === "dial" ? "no connection" : "no reply";
     const message = `${serviceMethod}${where}: ${what} within ${timeoutMs} ms`;
-    const { address } = last?.member ?? {};
+    const { address } = last?.endpoint ?? {};
     const execution = this.#execution("not_sent");
     const error = new TimeoutError(message, { address, serviceMethod, execution });
     const nowMs = context.fleet.nowMs();
@@ -353,7 +351,7 @@ export class FleetCall implements TryOwner, Abortable {
     if (fleet.closed) {
       return new RpcError("canceled", `${this.serviceMethod}: the client is closed`, details);
     }
-    const count = fleet.members.length;
+    const count = fleet.endpoints.length;
     const what = count === 0
       ? "no available servers"
       : `the selector picked none of ${count} servers`;
@@ -372,9 +370,9 @@ export class FleetCall implements TryOwner, Abortable {
   /** Leaves nothing behind. */
   #end(error: unknown): void {
     this.#settled = true;
-    const { signals, deadlines } = this.context;
+    const { deadlines } = this.context;
     const { signal } = this.options;
-    if (signal !== undefined) signals.remove(signal, this);
+    if (signal !== undefined) releaseFrom(signal, this);
     if (this.#deadline !== undefined) deadlines.remove(this.#deadline);
     if (this.#later !== undefined) deadlines.remove(this.#later);
     if (this.#isWaiting) this.#wakeUp();
@@ -414,7 +412,7 @@ export class FleetCall implements TryOwner, Abortable {
     const { serviceMethod } = this;
     const { message, address } = error;
     const attempts: readonly Attempt[] = this.#tries.map((one) => ({
-      address: one.member.address,
+      address: one.endpoint.address,
       phase: one.phase,
       elapsedMs: one.tookMs ?? 0,
       why: one.why,

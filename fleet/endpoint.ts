@@ -5,16 +5,16 @@
  * @module
  */
 
-import type { Endpoint } from "../address.ts";
+import type { ParsedAddress } from "../address.ts";
 import { type Client, type ClientOptions, dial } from "../client.ts";
 import { type RpcCode, RpcError } from "../errors.ts";
 import { Health, type HealthOptions } from "./health.ts";
 import { type InFlight, Load } from "./load.ts";
 import { redialMs } from "./retry.ts";
-import type { Candidate, Random } from "../selector.ts";
+import type { EndpointView, Random } from "../selector.ts";
 
 /** What happens to a server, as `XClientOptions.onEvent` is told. */
-export type MemberEvent =
+export type EndpointEvent =
   | "joined"
   | "left"
   | "connected"
@@ -25,8 +25,8 @@ export type MemberEvent =
   | "stalled"
   | "resumed";
 
-/** What a member needs of its `XClient`. */
-export interface MemberHost {
+/** What an endpoint needs of its `XClient`. */
+export interface EndpointHost {
   /** How to connect. */
   readonly options: ClientOptions;
   /** When it is left out for failures. */
@@ -36,18 +36,18 @@ export interface MemberHost {
   /** The present time, in milliseconds. */
   nowMs(): number;
   /** Something has happened to it. */
-  tell(member: Member, event: MemberEvent, cause?: unknown): void;
+  tell(endpoint: Endpoint, event: EndpointEvent, cause?: unknown): void;
 }
 
 /** How long a first dial may take before calls go elsewhere, in milliseconds. */
 const DIAL_PATIENCE_MS = 500;
 
 /** One server and the one connection to it. */
-export class Member extends Load implements Candidate {
+export class Endpoint extends Load implements EndpointView {
   /** What tells it from the others. */
   readonly address: string;
   /** Its address, taken apart; its metadata may change. */
-  endpoint: Endpoint;
+  parsed: ParsedAddress;
   /** Whether its calls have been failing. */
   readonly health: Health;
   /** The call that decides whether it is let back in: on its way, or the next one to begin. */
@@ -60,7 +60,7 @@ export class Member extends Load implements Candidate {
   stalled = false;
   /** Whether its last dial failed, the one before the present connection if there is one. */
   wasUnreachable = false;
-  readonly #host: MemberHost;
+  readonly #host: EndpointHost;
   /** Why it is closed, if it is. */
   #over: RpcError | undefined;
   /** What ends the dial that is under way. */
@@ -78,20 +78,20 @@ export class Member extends Load implements Candidate {
   #left: (() => void) | undefined;
 
   /**
-   * @param endpoint Its address, taken apart.
+   * @param parsed Its address, taken apart.
    * @param host What it needs of its `XClient`.
    */
-  constructor(endpoint: Endpoint, host: MemberHost) {
+  constructor(parsed: ParsedAddress, host: EndpointHost) {
     super();
-    this.address = endpoint.address;
-    this.endpoint = endpoint;
+    this.address = parsed.address;
+    this.parsed = parsed;
     this.#host = host;
     this.health = new Health(host.health);
   }
 
   /** Its share of the calls, relative to the others'. */
   get weight(): number {
-    return this.endpoint.weight;
+    return this.parsed.weight;
   }
 
   /** The connection, if there is one that takes calls. */
@@ -153,7 +153,7 @@ export class Member extends Load implements Candidate {
     if (this.#over !== undefined) throw this.#over;
     this.#giveUp = new AbortController();
     const { signal } = this.#giveUp;
-    const { protocol } = this.endpoint.metadata;
+    const { protocol } = this.parsed.metadata;
     const address = protocol === undefined
       ? this.address
       : `${this.address}?${new URLSearchParams({ protocol })}`;

@@ -6,11 +6,11 @@
  */
 
 import { deadline } from "@std/async/deadline";
-import type { Abortable } from "../internal/abort.ts";
+import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import { Later } from "./attempt.ts";
 import { type Attempt, errorText, type Execution, RpcError, TimeoutError } from "../errors.ts";
 import type { FleetCallContext, FleetCallOptions } from "./call.ts";
-import type { Member } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { atLeast } from "../internal/ranges.ts";
 import { FailMode } from "./retry.ts";
 import type { CallOptions } from "../service.ts";
@@ -49,7 +49,7 @@ export type Receipt<T> =
   };
 
 /** Calls one server. */
-export type CallMember = (member: Member, options: FleetCallOptions) => Promise<unknown>;
+export type CallEndpoint = (endpoint: Endpoint, options: FleetCallOptions) => Promise<unknown>;
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -67,7 +67,7 @@ export async function untilListed(
   update: Promise<void>,
   serviceMethod: string,
   { signal, timeoutMs = Infinity }: CallOptions,
-  { clock, deadlines, signals, waiting }: FleetCallContext,
+  { clock, deadlines, waiting }: FleetCallContext,
 ): Promise<void> {
   const details = { serviceMethod, execution: "not_sent" } as const;
   const over = new AbortController();
@@ -81,21 +81,21 @@ export async function untilListed(
     over.abort(new TimeoutError(message, details));
   });
   if (timeoutMs < Infinity) deadlines.add(late);
-  if (signal !== undefined) signals.add(signal, wait);
+  if (signal !== undefined) abortWith(signal, wait);
   waiting.add(wait);
   try {
     await deadline(update, Infinity, { signal: over.signal });
   } finally {
     deadlines.remove(late);
-    if (signal !== undefined) signals.remove(signal, wait);
+    if (signal !== undefined) releaseFrom(signal, wait);
     waiting.delete(wait);
   }
 }
 
 /** A call to many servers, made of calls to each. */
 export class FanOut<T> implements Abortable {
-  readonly #members: readonly Member[];
-  readonly #callMember: CallMember;
+  readonly #endpoints: readonly Endpoint[];
+  readonly #callEndpoint: CallEndpoint;
   readonly #options: FanOutOptions;
   readonly #serviceMethod: string;
   readonly #context: FleetCallContext;
@@ -107,9 +107,9 @@ export class FanOut<T> implements Abortable {
   readonly #linked = new AbortController();
 
   /**
-   * @param members The servers, at least one.
+   * @param endpoints The servers, at least one.
    * @param serviceMethod For messages.
-   * @param callMember Calls one of them.
+   * @param callEndpoint Calls one of them.
    * @param options Quorum, time and metadata.
    * @param context What all calls of the `XClient` share.
    * @param startedAtMs Since when the time counts.
@@ -117,22 +117,22 @@ export class FanOut<T> implements Abortable {
    * positive number, or `timeoutMs` is none.
    */
   constructor(
-    members: readonly Member[],
+    endpoints: readonly Endpoint[],
     serviceMethod: string,
-    callMember: CallMember,
+    callEndpoint: CallEndpoint,
     options: FanOutOptions,
     context: FleetCallContext,
     startedAtMs: number,
   ) {
     const { quorum = 1, concurrency = 1, timeoutMs = Infinity } = options;
-    if (!(quorum >= 1 && quorum <= members.length)) {
-      throw new RangeError(`quorum ${quorum} of ${members.length} servers can't be reached`);
+    if (!(quorum >= 1 && quorum <= endpoints.length)) {
+      throw new RangeError(`quorum ${quorum} of ${endpoints.length} servers can't be reached`);
     }
     atLeast(1, "concurrency", concurrency);
     if (Number.isNaN(timeoutMs)) throw new RangeError("timeoutMs is not a number");
-    this.#members = members;
+    this.#endpoints = endpoints;
     this.#serviceMethod = serviceMethod;
-    this.#callMember = callMember;
+    this.#callEndpoint = callEndpoint;
     this.#options = options;
     this.#context = context;
     this.#leftMs = timeoutMs - (context.fleet.nowMs() - startedAtMs);
@@ -146,11 +146,11 @@ export class FanOut<T> implements Abortable {
    * @throws The first failure, where all must succeed; {@linkcode RpcError}
    * with all failures otherwise, when too many have failed.
    */
-  async quorum(defaultQuorum = this.#members.length): Promise<T> {
+  async quorum(defaultQuorum = this.#endpoints.length): Promise<T> {
     const { quorum = defaultQuorum, timeoutMs = Infinity } = this.#options;
     const replies: T[] = [];
     const failures: Attempt[] = [];
-    const missing = new Set(this.#members.map(({ address }) => address));
+    const missing = new Set(this.#endpoints.map(({ address }) => address));
     const late = () => this.#late(timeoutMs, missing, failures);
     const enough = this.#run((receipt) => {
       // Where each has as long as all, the one's deadline is the other's.
@@ -161,7 +161,7 @@ export class FanOut<T> implements Abortable {
       missing.delete(receipt.address);
       if (receipt.ok) replies.push(receipt.reply);
       else failures.push(failureOf(receipt));
-      if (this.#members.length - failures.length < quorum) throw this.#failed(failures, quorum);
+      if (this.#endpoints.length - failures.length < quorum) throw this.#failed(failures, quorum);
       return replies.length >= quorum;
     });
     try {
@@ -224,9 +224,9 @@ export class FanOut<T> implements Abortable {
    */
   #run(tell: (receipt: Receipt<T>) => boolean): Promise<void> {
     const { signal, serverTimeoutMs = this.#leftMs, meta, schema, concurrency } = this.#options;
-    const { fleet, signals } = this.#context;
+    const { fleet } = this.#context;
     if (signal?.aborted) this.abort(signal.reason);
-    else if (signal !== undefined) signals.add(signal, this);
+    else if (signal !== undefined) abortWith(signal, this);
     const options: FleetCallOptions = {
       signal: this.#linked.signal,
       timeoutMs: serverTimeoutMs,
@@ -250,21 +250,21 @@ export class FanOut<T> implements Abortable {
       }
     };
     const work = async () => {
-      while (next < this.#members.length && !enough) {
-        const member = this.#members[next++];
-        const { address } = member;
+      while (next < this.#endpoints.length && !enough) {
+        const endpoint = this.#endpoints[next++];
+        const { address } = endpoint;
         const startedAtMs = fleet.nowMs();
         const elapsed = () => fleet.nowMs() - startedAtMs;
-        await this.#callMember(member, options).then(
+        await this.#callEndpoint(endpoint, options).then(
           (reply) => settle({ address, ok: true, reply: reply as T, elapsedMs: elapsed() }),
           (error) => settle({ address, ok: false, error, elapsedMs: elapsed() }),
         );
       }
     };
-    const workers = Math.min(concurrency ?? Infinity, this.#members.length);
+    const workers = Math.min(concurrency ?? Infinity, this.#endpoints.length);
     return Promise.all(Array.from({ length: workers }, work))
       .then(() => {})
-      .finally(() => signal && signals.remove(signal, this));
+      .finally(() => signal && releaseFrom(signal, this));
   }
 
   abort(reason: unknown): void {
@@ -290,10 +290,10 @@ export class FanOut<T> implements Abortable {
   }
 
   #failed(failures: readonly Attempt[], quorum: number): unknown {
-    if (quorum === this.#members.length) return failures[0].error;
+    if (quorum === this.#endpoints.length) return failures[0].error;
     const first = failures[0].error;
     const code = first instanceof RpcError ? first.code : "unavailable";
-    const servers = this.#members.length;
+    const servers = this.#endpoints.length;
     const message = `${this.#serviceMethod}: ${failures.length} of ${servers} servers failed, ` +
       `${quorum} had to succeed; the first: ${failures[0].address}: ${errorText(first)}`;
     return new RpcError(code, message, {

@@ -9,7 +9,7 @@ import { parseAddress } from "../address.ts";
 import type { Discovery } from "../discovery.ts";
 import type { HealthOptions } from "./health.ts";
 import type { InFlight, Outcome } from "./load.ts";
-import { Member, type MemberEvent, type MemberHost } from "./endpoint.ts";
+import { Endpoint, type EndpointEvent, type EndpointHost } from "./endpoint.ts";
 import type { Client, ClientOptions } from "../client.ts";
 import { isSame } from "../discovery/server_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
@@ -38,25 +38,25 @@ export interface FleetOptions {
   /** The present time, in milliseconds. */
   nowMs(): number;
   /** Something has happened to a server. */
-  tell(member: Member, event: MemberEvent, cause?: unknown): void;
+  tell(endpoint: Endpoint, event: EndpointEvent, cause?: unknown): void;
 }
 
 /** A call to a server, as far as its end says something of the server. */
 export interface JudgedCall extends InFlight {
   /** The server. */
-  readonly member: Member;
+  readonly endpoint: Endpoint;
   /** The connection that it was sent on, if it was. */
   readonly client: Client | undefined;
 }
 
 /** The servers, and which of them is to get a call. */
-export class Fleet implements MemberHost {
+export class Fleet implements EndpointHost {
   readonly options: ClientOptions;
   readonly health: Required<HealthOptions>;
   readonly random: Random;
   readonly #fleet: FleetOptions;
   readonly #watching = new AbortController();
-  readonly #leaving = new Set<Member>();
+  readonly #leaving = new Set<Endpoint>();
   /** Which part of a large fleet is ours. */
   #seed: number | undefined;
   #watched = false;
@@ -64,17 +64,17 @@ export class Fleet implements MemberHost {
   /** How many times discovery has been asked, and which answer is the newest. */
   #asked = 0;
   #answered = 0;
-  /** The list that `#members` was made from. */
+  /** The list that `#endpoints` was made from. */
   #servers: readonly string[] | undefined;
-  #members: readonly Member[] = [];
+  #endpoints: readonly Endpoint[] = [];
   /** Those of them that the policy may ever be shown. */
-  #candidates: readonly Member[] = [];
+  #candidates: readonly Endpoint[] = [];
   /** The best of them: what the policy is shown. All, while nothing is amiss. */
-  #best: readonly Member[] = [];
+  #best: readonly Endpoint[] = [];
   /** When dials and trials are to be looked after; `Infinity` while nothing is amiss. */
   #attendAtMs = Infinity;
   /** A server that the next call tries out. */
-  #trial: Member | undefined;
+  #trial: Endpoint | undefined;
 
   /** @param fleet Discovery, policy, and how to connect. */
   constructor(fleet: FleetOptions) {
@@ -89,8 +89,8 @@ export class Fleet implements MemberHost {
   }
 
   /** All servers that are listed now. */
-  get members(): readonly Member[] {
-    return this.#members;
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
   }
 
   /** Whether it has been closed. */
@@ -99,8 +99,8 @@ export class Fleet implements MemberHost {
   }
 
   /** All servers that may have a connection: those too that have left, but not ended. */
-  *all(): Generator<Member> {
-    yield* this.#members;
+  *all(): Generator<Endpoint> {
+    yield* this.#endpoints;
     yield* this.#leaving;
   }
 
@@ -128,11 +128,11 @@ export class Fleet implements MemberHost {
    * @param tried Those that have been tried.
    * @returns `undefined` if there is none that was not tried.
    */
-  pick(context: PickContext, tried?: ReadonlySet<Member>): Member | undefined {
+  pick(context: PickContext, tried?: ReadonlySet<Endpoint>): Endpoint | undefined {
     const { nowMs } = context;
     if (nowMs >= this.#attendAtMs) this.#attend(nowMs);
     if (tried !== undefined) {
-      const others = this.#candidates.filter((member) => !tried.has(member));
+      const others = this.#candidates.filter((endpoint) => !tried.has(endpoint));
       if (others.length === 0) return undefined;
       return this.#select(this.#bestOf(others, nowMs), context);
     }
@@ -144,7 +144,7 @@ export class Fleet implements MemberHost {
     return this.#select(this.#best, context);
   }
 
-  #select(among: readonly Member[], context: PickContext): Member | undefined {
+  #select(among: readonly Endpoint[], context: PickContext): Endpoint | undefined {
     const { selector, isOwnSelector } = this.#fleet;
     const picked = selector.pick(among, context);
     if (isOwnSelector && picked !== undefined && !among.includes(picked)) {
@@ -154,22 +154,22 @@ export class Fleet implements MemberHost {
   }
 
   /** The best that there are of some: in health, else connected, else due to be dialled. */
-  #bestOf(some: readonly Member[], nowMs: number): readonly Member[] {
-    const fit = some.filter((member) => isFit(member, nowMs));
+  #bestOf(some: readonly Endpoint[], nowMs: number): readonly Endpoint[] {
+    const fit = some.filter((endpoint) => isFit(endpoint, nowMs));
     if (fit.length > 0) {
       // Panic: if half of them fail, the fault is more likely elsewhere than in them.
-      const unhealthy = this.#count((member) => member.isUnhealthy(nowMs));
-      if (unhealthy > 1 && unhealthy * 2 >= this.#members.length) return fit;
+      const unhealthy = this.#count((endpoint) => endpoint.isUnhealthy(nowMs));
+      if (unhealthy > 1 && unhealthy * 2 >= this.#endpoints.length) return fit;
       const healthy = fit.filter(({ health }) => health.state(nowMs) === "healthy");
       return healthy.length > 0 ? healthy : fit;
     }
-    const dialable = some.filter((member) => member.isDialDue(nowMs));
+    const dialable = some.filter((endpoint) => endpoint.isDialDue(nowMs));
     return dialable.length > 0 ? dialable : some;
   }
 
-  #count(test: (member: Member) => boolean): number {
+  #count(test: (endpoint: Endpoint) => boolean): number {
     let count = 0;
-    for (const member of this.#members) if (test(member)) count++;
+    for (const endpoint of this.#endpoints) if (test(endpoint)) count++;
     return count;
   }
 
@@ -177,12 +177,12 @@ export class Fleet implements MemberHost {
   #attend(nowMs: number): void {
     let amiss = false;
     this.#trial = undefined;
-    for (const member of this.#members) {
-      const state = member.health.state(nowMs);
-      const fit = isFit(member, nowMs);
-      if (member.isUnhealthy(nowMs) || !fit) amiss = true;
-      if (!fit && member.isDialDue(nowMs)) member.connect().catch(() => {});
-      if (state === "trial" && fit && member.trial === undefined) this.#trial = member;
+    for (const endpoint of this.#endpoints) {
+      const state = endpoint.health.state(nowMs);
+      const fit = isFit(endpoint, nowMs);
+      if (endpoint.isUnhealthy(nowMs) || !fit) amiss = true;
+      if (!fit && endpoint.isDialDue(nowMs)) endpoint.connect().catch(() => {});
+      if (state === "trial" && fit && endpoint.trial === undefined) this.#trial = endpoint;
     }
     this.#attendAtMs = amiss ? nowMs + ATTEND_EVERY_MS : Infinity;
     const best = amiss ? this.#bestOf(this.#candidates, nowMs) : this.#candidates;
@@ -192,7 +192,7 @@ export class Fleet implements MemberHost {
     }
   }
 
-  #takeTrial(nowMs: number): Member | undefined {
+  #takeTrial(nowMs: number): Endpoint | undefined {
     const trial = this.#trial;
     if (trial === undefined) return undefined;
     this.#trial = undefined;
@@ -209,45 +209,45 @@ export class Fleet implements MemberHost {
    * @param nowMs The present time.
    */
   judge(call: JudgedCall, outcome: Outcome, nowMs: number): void {
-    const { member } = call;
+    const { endpoint } = call;
     if (outcome === "success") {
-      member.isCondemned = false;
-      if (member.health.succeed(nowMs)) this.tell(member, "restored");
+      endpoint.isCondemned = false;
+      if (endpoint.health.succeed(nowMs)) this.tell(endpoint, "restored");
     } else if (outcome === "failure") {
       // All the calls that a lost connection takes along are one failure; none, if another
       // connection has followed it: they say nothing of the process that is there now.
-      if (call.client?.available) this.#fail(member, nowMs);
-      else if (member.client === undefined) member.hasLostCalls = true;
+      if (call.client?.available) this.#fail(endpoint, nowMs);
+      else if (endpoint.client === undefined) endpoint.hasLostCalls = true;
     }
-    if (member.trial === call) member.trial = undefined;
-    if (member.inFlight === 0) member.idle();
+    if (endpoint.trial === call) endpoint.trial = undefined;
+    if (endpoint.inFlight === 0) endpoint.idle();
   }
 
-  #fail(member: Member, nowMs: number): void {
-    const { health } = member;
+  #fail(endpoint: Endpoint, nowMs: number): void {
+    const { health } = endpoint;
     if (!health.fail(nowMs)) return;
     const others = this.#count((other) =>
-      other !== member && other.health.state(nowMs) !== "healthy"
+      other !== endpoint && other.health.state(nowMs) !== "healthy"
     );
-    if (others < Math.max(1, Math.floor(this.#members.length * MOST_EJECTED))) {
-      member.isCondemned = false;
+    if (others < Math.max(1, Math.floor(this.#endpoints.length * MOST_EJECTED))) {
+      endpoint.isCondemned = false;
       health.eject(nowMs);
-      this.tell(member, "ejected");
-    } else if (!member.isCondemned) {
-      member.isCondemned = true;
+      this.tell(endpoint, "ejected");
+    } else if (!endpoint.isCondemned) {
+      endpoint.isCondemned = true;
       this.#attendAtMs = -Infinity;
     }
   }
 
-  tell(member: Member, event: MemberEvent, cause?: unknown): void {
-    if (event === "disconnected" && member.hasLostCalls) {
-      member.hasLostCalls = false;
-      this.#fail(member, this.nowMs());
+  tell(endpoint: Endpoint, event: EndpointEvent, cause?: unknown): void {
+    if (event === "disconnected" && endpoint.hasLostCalls) {
+      endpoint.hasLostCalls = false;
+      this.#fail(endpoint, this.nowMs());
     }
-    if (event === "connected" && member.wasUnreachable) this.#dialOthers();
+    if (event === "connected" && endpoint.wasUnreachable) this.#dialOthers();
     const isNothingAmiss = event === "joined" || event === "connected";
     if (!isNothingAmiss || this.#attendAtMs < Infinity) this.#attendAtMs = -Infinity;
-    this.#fleet.tell(member, event, cause);
+    this.#fleet.tell(endpoint, event, cause);
   }
 
   /**
@@ -257,9 +257,9 @@ export class Fleet implements MemberHost {
    */
   #dialOthers(): void {
     const nowMs = this.nowMs();
-    const away = this.#members.filter((member) => !member.isReachable(nowMs));
-    if (away.length * 2 < this.#members.length) return;
-    for (const member of away) member.redialSoon();
+    const away = this.#endpoints.filter((endpoint) => !endpoint.isReachable(nowMs));
+    if (away.length * 2 < this.#endpoints.length) return;
+    for (const endpoint of away) endpoint.redialSoon();
   }
 
   /**
@@ -270,10 +270,10 @@ export class Fleet implements MemberHost {
   async close(graceMs: number): Promise<void> {
     this.#closed = true;
     this.#watching.abort();
-    const members = [...this.#members, ...this.#leaving];
-    this.#members = this.#candidates = this.#best = [];
+    const endpoints = [...this.#endpoints, ...this.#leaving];
+    this.#endpoints = this.#candidates = this.#best = [];
     this.#trial = undefined;
-    await Promise.all(members.map((member) => member.close(graceMs)));
+    await Promise.all(endpoints.map((endpoint) => endpoint.close(graceMs)));
   }
 
   async #ask(): Promise<void> {
@@ -301,44 +301,46 @@ export class Fleet implements MemberHost {
       this.#servers = servers;
       return;
     }
-    const before = new Map(this.#members.map((member) => [member.address, member]));
-    const members = new Map<string, Member>();
+    const before = new Map(this.#endpoints.map((endpoint) => [endpoint.address, endpoint]));
+    const endpoints = new Map<string, Endpoint>();
     let invalid: unknown;
     for (const server of servers) {
       try {
-        const endpoint = parseAddress(server);
-        const member = before.get(endpoint.address) ?? new Member(endpoint, this);
-        member.endpoint = endpoint;
-        members.set(endpoint.address, member);
+        const parsed = parseAddress(server);
+        const endpoint = before.get(parsed.address) ?? new Endpoint(parsed, this);
+        endpoint.parsed = parsed;
+        endpoints.set(parsed.address, endpoint);
       } catch (error) {
         invalid = error; // the others are not to suffer for it
       }
     }
-    if (members.size === 0 && invalid !== undefined) {
+    if (endpoints.size === 0 && invalid !== undefined) {
       if (this.#servers === undefined) throw invalid;
       this.#servers = servers;
       return; // the last good list stays
     }
     this.#servers = servers;
-    this.#members = [...members.values()];
+    this.#endpoints = [...endpoints.values()];
     this.#candidates = this.#subset();
     this.#best = []; // even if all stay, their weights may have changed
     this.#attend(this.nowMs());
-    for (const member of this.#members) {
-      if (!before.delete(member.address)) this.tell(member, "joined");
+    for (const endpoint of this.#endpoints) {
+      if (!before.delete(endpoint.address)) this.tell(endpoint, "joined");
     }
-    for (const member of before.values()) {
-      this.#leaving.add(member);
-      member.leave().then(() => this.#leaving.delete(member));
-      this.tell(member, "left");
+    for (const endpoint of before.values()) {
+      this.#leaving.add(endpoint);
+      endpoint.leave().then(() => this.#leaving.delete(endpoint));
+      this.tell(endpoint, "left");
     }
     this.#watch();
   }
 
-  #subset(): readonly Member[] {
-    if (!this.#fleet.selector.subsets || this.#members.length <= SUBSET_SIZE) return this.#members;
+  #subset(): readonly Endpoint[] {
+    if (!this.#fleet.selector.subsets || this.#endpoints.length <= SUBSET_SIZE) {
+      return this.#endpoints;
+    }
     this.#seed ??= Math.floor(this.random() * 2 ** 32);
-    return subsetOf(this.#members, this.#seed, SUBSET_SIZE);
+    return subsetOf(this.#endpoints, this.#seed, SUBSET_SIZE);
   }
 
   /** Hears of changes also while no calls are made, so that who leaves is let go. */
@@ -362,11 +364,11 @@ export class Fleet implements MemberHost {
 }
 
 /** Whether a call may be on its way to a server at once, and will be heard there. */
-function isFit(member: Member, nowMs: number): boolean {
-  return !member.stalled && member.isReachable(nowMs);
+function isFit(endpoint: Endpoint, nowMs: number): boolean {
+  return !endpoint.stalled && endpoint.isReachable(nowMs);
 }
 
-function areSame(some: readonly Member[], others: readonly Member[]): boolean {
+function areSame(some: readonly Endpoint[], others: readonly Endpoint[]): boolean {
   return some.length === others.length &&
-    some.every((member, place) => member === others[place]);
+    some.every((endpoint, place) => endpoint === others[place]);
 }

@@ -8,7 +8,7 @@
 import type { Client } from "../client.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Fleet } from "./fleet.ts";
-import type { Member } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { aboveZero } from "../internal/ranges.ts";
 
 /** When a silent connection is doubted, and when it is given up. */
@@ -38,7 +38,7 @@ export class Liveness {
   readonly #silenceMs: number;
   readonly #pongMs: number;
   readonly #deadMs: number;
-  readonly #onStall: (member: Member) => void;
+  readonly #onStall: (endpoint: Endpoint) => void;
   #watches = new Map<Client, Watch>();
   #timer: Timer | undefined;
   #dueAtMs = 0;
@@ -54,7 +54,7 @@ export class Liveness {
     fleet: Fleet,
     clock: Clock,
     options: LivenessOptions,
-    onStall: (member: Member) => void,
+    onStall: (endpoint: Endpoint) => void,
   ) {
     this.#fleet = fleet;
     this.#clock = clock;
@@ -84,17 +84,17 @@ export class Liveness {
     const nowMs = this.#clock.now();
     const lateMs = nowMs - this.#dueAtMs;
     const watches = new Map<Client, Watch>();
-    for (const member of this.#fleet.all()) {
-      for (const client of member.clients) {
+    for (const endpoint of this.#fleet.all()) {
+      for (const client of endpoint.clients) {
         if (client.inFlight === 0) {
-          this.#resume(member, client); // all is answered, what was asked too
+          this.#resume(endpoint, client); // all is answered, what was asked too
           continue;
         }
         const watch = this.#watches.get(client) ??
           { heard: client.heard, heardAtMs: nowMs, askedAtMs: Infinity };
         watches.set(client, watch);
         if (lateMs < this.#pongMs / 2) {
-          this.#look(member, client, watch, nowMs);
+          this.#look(endpoint, client, watch, nowMs);
         } else {
           // It was we who stood still: what has been said meanwhile has not been read yet.
           watch.heardAtMs += lateMs;
@@ -106,12 +106,12 @@ export class Liveness {
     if (watches.size > 0) this.wake();
   };
 
-  #look(member: Member, client: Client, watch: Watch, nowMs: number): void {
+  #look(endpoint: Endpoint, client: Client, watch: Watch, nowMs: number): void {
     if (client.heard !== watch.heard) {
       watch.heard = client.heard;
       watch.heardAtMs = nowMs;
       watch.askedAtMs = Infinity;
-      this.#resume(member, client);
+      this.#resume(endpoint, client);
       return;
     }
     const silentMs = nowMs - watch.heardAtMs;
@@ -123,22 +123,22 @@ export class Liveness {
     if (silentMs >= this.#deadMs) {
       client.giveUp(`no sign of life for ${Math.round(silentMs)} ms`);
     } else if (nowMs - watch.askedAtMs >= this.#pongMs) {
-      this.#stall(member, client);
+      this.#stall(endpoint, client);
     }
   }
 
   /** A connection that drains is passed over anyway, and says nothing of the one behind it. */
-  #stall(member: Member, client: Client): void {
-    if (client === member.client && !member.stalled) {
-      member.stalled = true;
-      this.#fleet.tell(member, "stalled");
-      this.#onStall(member);
+  #stall(endpoint: Endpoint, client: Client): void {
+    if (client === endpoint.client && !endpoint.stalled) {
+      endpoint.stalled = true;
+      this.#fleet.tell(endpoint, "stalled");
+      this.#onStall(endpoint);
     }
   }
 
-  #resume(member: Member, client: Client): void {
-    if (client !== member.client || !member.stalled) return;
-    member.stalled = false;
-    this.#fleet.tell(member, "resumed");
+  #resume(endpoint: Endpoint, client: Client): void {
+    if (client !== endpoint.client || !endpoint.stalled) return;
+    endpoint.stalled = false;
+    this.#fleet.tell(endpoint, "resumed");
   }
 }

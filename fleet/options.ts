@@ -8,7 +8,7 @@ import type { ClientOptions } from "../client.ts";
 import { RpcError, TimeoutError } from "../errors.ts";
 import type { HealthOptions, HealthState } from "./health.ts";
 import type { LivenessOptions } from "./liveness.ts";
-import type { MemberEvent } from "./endpoint.ts";
+import type { EndpointEvent } from "./endpoint.ts";
 import type { FailMode, RetryBudgetOptions } from "./retry.ts";
 import type { Random, SelectMode, Selector } from "../selector.ts";
 
@@ -47,7 +47,7 @@ export interface XClientOptions extends ClientOptions {
 /** Something that has happened to a server. */
 export interface XClientEvent {
   /** What. */
-  readonly type: MemberEvent;
+  readonly type: EndpointEvent;
   /** Which server. */
   readonly address: string;
   /** The error that it happened by, if any. */

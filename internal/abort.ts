@@ -1,5 +1,5 @@
 /**
- * One listener for each `AbortSignal`, however many calls share it.
+ * One listener for each `AbortSignal`, however many share it.
  *
  * @module
  */
@@ -10,50 +10,46 @@ export interface Abortable {
   abort(reason: unknown): void;
 }
 
+const targetsOf = new Map<AbortSignal, Set<Abortable>>();
+
 /**
- * Who is to be told when a signal aborts. A signal that a thousand calls
- * share bears one listener, and none when the last of them has ended.
+ * Aborts `target` when `signal` does. A signal that a thousand calls, dials or
+ * sources share has one listener, and none once the last of them has ended:
+ * Node warns about a leak from eleven listeners on.
+ *
+ * @param signal If it has aborted already, the target is aborted at once.
+ * @param target Aborted once.
  */
-export class AbortListeners {
-  readonly #bySignal = new Map<AbortSignal, Set<Abortable>>();
-
-  /**
-   * Tells `target` when `signal` aborts.
-   *
-   * @param signal One that has not aborted.
-   * @param target Told once.
-   */
-  add(signal: AbortSignal, target: Abortable): void {
-    const targets = this.#bySignal.get(signal);
-    if (targets !== undefined) {
-      targets.add(target);
-      return;
-    }
-    this.#bySignal.set(signal, new Set([target]));
-    signal.addEventListener("abort", this);
+export function abortWith(signal: AbortSignal, target: Abortable): void {
+  if (signal.aborted) return target.abort(signal.reason);
+  const targets = targetsOf.get(signal);
+  if (targets !== undefined) {
+    targets.add(target);
+    return;
   }
+  targetsOf.set(signal, new Set([target]));
+  signal.addEventListener("abort", onAbort);
+}
 
-  /**
-   * Tells it no more.
-   *
-   * @param signal The signal it was added for.
-   * @param target What was added.
-   */
-  remove(signal: AbortSignal, target: Abortable): void {
-    const targets = this.#bySignal.get(signal);
-    if (targets?.delete(target) && targets.size === 0) this.#drop(signal);
-  }
+/**
+ * Undoes {@linkcode abortWith}. Does nothing if it was not called, or the signal has aborted.
+ *
+ * @param signal The signal.
+ * @param target What was to be aborted.
+ */
+export function releaseFrom(signal: AbortSignal, target: Abortable): void {
+  const targets = targetsOf.get(signal);
+  if (targets?.delete(target) && targets.size === 0) forget(signal);
+}
 
-  /** For the platform: a signal has aborted. */
-  handleEvent(event: Event): void {
-    const signal = event.target as AbortSignal;
-    const targets = this.#bySignal.get(signal);
-    this.#drop(signal);
-    for (const target of targets ?? []) target.abort(signal.reason);
-  }
+function onAbort(event: Event): void {
+  const signal = event.target as AbortSignal;
+  const targets = targetsOf.get(signal);
+  forget(signal);
+  for (const target of targets ?? []) target.abort(signal.reason);
+}
 
-  #drop(signal: AbortSignal): void {
-    this.#bySignal.delete(signal);
-    signal.removeEventListener("abort", this);
-  }
+function forget(signal: AbortSignal): void {
+  targetsOf.delete(signal);
+  signal.removeEventListener("abort", onAbort);
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Endpoint, formatHost } from "../address.ts";
+import { formatHost, type ParsedAddress } from "../address.ts";
 import type {
   ConnectOptions,
   ListenOptions,
@@ -85,7 +85,7 @@ function tune(conn: Deno.TcpConn): void {
  * @throws The runtime's own error, or the signal's reason.
  */
 export async function connect(
-  endpoint: Endpoint,
+  endpoint: ParsedAddress,
   options: ConnectOptions = {},
 ): Promise<Transport> {
   const { signal, tls = {} } = options;
@@ -137,7 +137,7 @@ export async function connect(
  * @throws The runtime's own error.
  */
 export function listen(
-  endpoint: Endpoint,
+  endpoint: ParsedAddress,
   accept: (transport: Transport) => void,
   options: ListenOptions = {},
 ): TransportListener {
@@ -179,7 +179,7 @@ export function listen(
   };
 }
 
-function remoteOf(conn: Deno.Conn, endpoint: Endpoint): string {
+function remoteOf(conn: Deno.Conn, endpoint: ParsedAddress): string {
   const addr = conn.remoteAddr;
   return addr.transport === "tcp"
     ? `${endpoint.scheme}@${formatHost(addr.hostname, addr.port)}`

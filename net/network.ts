@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Endpoint } from "../address.ts";
+import type { ParsedAddress } from "../address.ts";
 import { errorText, RpcError } from "../errors.ts";
 import type {
   ConnectOptions,
@@ -19,7 +19,7 @@ function sockets() {
   return "Deno" in globalThis ? import("./deno.ts") : import("./node.ts");
 }
 
-function unavailable(endpoint: Endpoint, what: string, cause: unknown): RpcError {
+function unavailable(endpoint: ParsedAddress, what: string, cause: unknown): RpcError {
   const { address } = endpoint;
   return new RpcError("unavailable", `${address}: ${what}: ${errorText(cause)}`, {
     address,
@@ -28,7 +28,7 @@ function unavailable(endpoint: Endpoint, what: string, cause: unknown): RpcError
   });
 }
 
-function refuseMemory(endpoint: Endpoint): void {
+function refuseMemory(endpoint: ParsedAddress): void {
   if (endpoint.scheme !== "memory") return;
   throw new RpcError(
     "invalid_argument",
@@ -39,7 +39,7 @@ function refuseMemory(endpoint: Endpoint): void {
 
 /** TCP, TLS and unix sockets of Deno, Node and Bun. */
 export const systemNetwork: Network = {
-  async connect(endpoint: Endpoint, options: ConnectOptions = {}): Promise<Transport> {
+  async connect(endpoint: ParsedAddress, options: ConnectOptions = {}): Promise<Transport> {
     refuseMemory(endpoint);
     const { connect } = await sockets();
     try {
@@ -51,7 +51,7 @@ export const systemNetwork: Network = {
   },
 
   async listen(
-    endpoint: Endpoint,
+    endpoint: ParsedAddress,
     accept: (transport: Transport) => void,
     options: ListenOptions = {},
   ): Promise<TransportListener> {

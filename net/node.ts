@@ -6,7 +6,7 @@
 
 import { connect as connectTcp, createServer, isIP, type Server, type Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer, rootCertificates } from "node:tls";
-import { type Endpoint, formatHost } from "../address.ts";
+import { formatHost, type ParsedAddress } from "../address.ts";
 import type {
   ConnectOptions,
   ListenOptions,
@@ -68,7 +68,7 @@ class NodeTransport implements Transport {
  * @throws The runtime's own error, or the signal's reason.
  */
 export function connect(
-  endpoint: Endpoint,
+  endpoint: ParsedAddress,
   options: ConnectOptions = {},
 ): Promise<Transport> {
   const { signal, tls = {} } = options;
@@ -119,7 +119,7 @@ export function connect(
  * @throws The runtime's own error.
  */
 export function listen(
-  endpoint: Endpoint,
+  endpoint: ParsedAddress,
   accept: (transport: Transport) => void,
   options: ListenOptions = {},
 ): Promise<TransportListener> {

@@ -55,7 +55,7 @@ export interface PendingReply {
   /** Fails it with the server's own words. */
   fail(code: RpcCode, message: string, execution: "answered" | "rejected"): void;
   /** Fails it because its reply, which has come, can't be used. */
-  spoil(code: RpcCode, what: string, cause?: unknown): void;
+  failDecode(code: RpcCode, what: string, cause?: unknown): void;
 }
 
 /** What a client's codec tells of what it has read. */
@@ -88,7 +88,7 @@ export interface ClientCodec {
   /** Adds a question that proves the peer alive: its answer is a reply to `seq`. */
   ping?(seq: number): void;
   /** How many bytes {@linkcode take} would return. */
-  readonly gathered: number;
+  readonly bufferedBytes: number;
   /**
    * All that has been added since the last time, the handshake first.
    *
@@ -146,7 +146,7 @@ export interface ServerCodec {
   /** Adds why the connection is given up, where the protocol can say so. */
   giveUp?(message: string, code: RpcCode): void;
   /** How many bytes {@linkcode take} would return. */
-  readonly gathered: number;
+  readonly bufferedBytes: number;
   /** All that has been added since the last time. Valid until the next call. */
   take(): Uint8Array;
 }

@@ -66,7 +66,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Ping":true}\nnull\n`);
   }
 
-  get gathered(): number {
+  get bufferedBytes(): number {
     return this.#writer.length;
   }
 
@@ -97,7 +97,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     const what = `over the limit of ${this.#limits.maxMessageBytes} bytes (maxMessageBytes)`;
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
-    this.#sink.take(this.#seq)?.spoil("resource_exhausted", `the reply is ${what}`);
+    this.#sink.take(this.#seq)?.failDecode("resource_exhausted", `the reply is ${what}`);
   }
 
   #head(lines: Lines): void {
@@ -141,7 +141,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     try {
       value = parse(text, this.#limits);
     } catch (cause) {
-      return call.spoil("data_loss", `the reply can't be decoded: ${errorText(cause)}`, cause);
+      return call.failDecode("data_loss", `the reply can't be decoded: ${errorText(cause)}`, cause);
     }
     call.resolve(value);
   }
@@ -216,7 +216,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     );
   }
 
-  get gathered(): number {
+  get bufferedBytes(): number {
     return this.#writer.length;
   }
 

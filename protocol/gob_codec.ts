@@ -217,7 +217,7 @@ export class GobClientCodec extends Reader implements ClientCodec {
     );
   }
 
-  get gathered(): number {
+  get bufferedBytes(): number {
     return this.#out.writer.length;
   }
 
@@ -256,7 +256,7 @@ export class GobClientCodec extends Reader implements ClientCodec {
       value = this.decoder.take(call.schema?.reply as AnyGobSchema | undefined);
     } catch (error) {
       const what = `the reply can't be decoded: ${errorText(error)}`;
-      call.spoil(ownCode(error, "data_loss"), what, error);
+      call.failDecode(ownCode(error, "data_loss"), what, error);
       if (isBroken(error)) throw error;
       return;
     }
@@ -325,7 +325,7 @@ export class GobServerCodec extends Reader implements ServerCodec {
     }
   }
 
-  get gathered(): number {
+  get bufferedBytes(): number {
     return this.#out.writer.length;
   }
 

@@ -87,7 +87,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     this.request(seq, PING, null);
   }
 
-  get gathered(): number {
+  get bufferedBytes(): number {
     return this.#writer.length;
   }
 
@@ -124,7 +124,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
       result = parse(text.slice(start, end), this.#limits);
     } catch (error) {
       if (isMalformed(error)) return false; // not one object, or a broken one
-      this.#spoil(seq, error);
+      this.#failDecode(seq, error);
       return true;
     }
     this.#sink.take(seq)?.resolve(result);
@@ -151,7 +151,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     try {
       inspect(result, this.#limits.maxDepth);
     } catch (refusal) {
-      return this.#spoil(seq, refusal);
+      return this.#failDecode(seq, refusal);
     }
     this.#sink.take(seq)?.resolve(result ?? null);
   }
@@ -160,12 +160,12 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     const what = overLimit(this.#limits);
     const id = idAtEitherEnd(head, tail);
     if (id === undefined) throw new RpcError("resource_exhausted", `a reply ${what}`);
-    this.#sink.take(id)?.spoil("resource_exhausted", `the reply is ${what}`);
+    this.#sink.take(id)?.failDecode("resource_exhausted", `the reply is ${what}`);
   }
 
-  #spoil(seq: number, error: unknown): void {
+  #failDecode(seq: number, error: unknown): void {
     const what = `the reply can't be decoded: ${errorText(error)}`;
-    this.#sink.take(seq)?.spoil("data_loss", what, error);
+    this.#sink.take(seq)?.failDecode("data_loss", what, error);
   }
 }
 
@@ -268,7 +268,7 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     this.#writer.append(`${ID_START}${this.#idOf(seq)},"result":null,"error":${words}}\n`);
   }
 
-  get gathered(): number {
+  get bufferedBytes(): number {
     return this.#writer.length;
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Endpoint } from "../address.ts";
+import type { ParsedAddress } from "../address.ts";
 import { type Clock, Deadlines, type Expiring } from "../clock.ts";
 
 /** What happens to a server in a registry. */
@@ -26,7 +26,7 @@ export class Lease implements Expiring {
    */
   constructor(
     readonly server: string,
-    readonly endpoint: Endpoint,
+    readonly endpoint: ParsedAddress,
     readonly leaseMs: number,
     readonly joinedAtMs: number,
     readonly beatAtMs: number,
@@ -92,7 +92,7 @@ export class Leases {
    * @param endpoint The same, taken apart.
    * @param leaseMs How long it is listed without another of these.
    */
-  renew(server: string, endpoint: Endpoint, leaseMs: number): void {
+  renew(server: string, endpoint: ParsedAddress, leaseMs: number): void {
     const { address } = endpoint;
     const before = this.#leases.get(address);
     if (before !== undefined) this.#deadlines.remove(before);

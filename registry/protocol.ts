@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Endpoint, parseAddress } from "../address.ts";
+import { parseAddress, type ParsedAddress } from "../address.ts";
 import { RpcError } from "../errors.ts";
 
 /** Where GeeRPC's registry is. */
@@ -50,7 +50,7 @@ export interface Listing {
  * @returns The address, taken apart.
  * @throws {RpcError} `invalid_argument`, with what is wrong about it.
  */
-export function checkServer(server: string): Endpoint {
+export function checkServer(server: string): ParsedAddress {
   const endpoint = parseAddress(server);
   if (!/^[!-~]*$/.test(server)) throw refused(server, "only visible ASCII can be listed");
   if (server.includes(",")) {
@@ -69,7 +69,7 @@ export function checkServer(server: string): Endpoint {
  * @returns The address, taken apart.
  * @throws {RpcError} `invalid_argument`, with what is wrong about it.
  */
-export function checkReachable(server: string): Endpoint {
+export function checkReachable(server: string): ParsedAddress {
   const endpoint = checkServer(server);
   if (/^(?:0\.0\.0\.0|[0:]*::[0:]*)$/.test(endpoint.hostname)) {
     const what = "that is where a server listens; register the address that clients reach it by";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Endpoint, parseAddress } from "../address.ts";
+import { parseAddress, type ParsedAddress } from "../address.ts";
 import type { Listing } from "./protocol.ts";
 
 interface Known {
@@ -45,7 +45,7 @@ export class RegistryView {
 
     const listed = new Map<string, Known>();
     for (const { server, leaseMs } of listing.servers) {
-      let endpoint: Endpoint;
+      let endpoint: ParsedAddress;
       try {
         endpoint = parseAddress(server);
       } catch {

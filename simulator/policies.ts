@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Candidate, Selector } from "../selector.ts";
+import type { EndpointView, Selector } from "../selector.ts";
 import { SelectMode } from "../selector.ts";
 import type { FakeFleet, FakeServer } from "../testing.ts";
 import { MEAN_WORK_MS } from "./workload.ts";
@@ -42,7 +42,7 @@ export class OracleSelector implements Selector {
     this.#random = random;
   }
 
-  pick<T extends Candidate>(candidates: readonly T[]): T | undefined {
+  pick<T extends EndpointView>(candidates: readonly T[]): T | undefined {
     let best: T | undefined;
     let leastMs = Infinity;
     let ties = 1;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Endpoint } from "../address.ts";
+import type { ParsedAddress } from "../address.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { RpcError } from "../errors.ts";
 import type {
@@ -216,7 +216,7 @@ export class MemoryNetwork implements Network {
    * @returns The client's end.
    * @throws {RpcError} `unavailable` if nothing listens there.
    */
-  async connect(endpoint: Endpoint, options: ConnectOptions = {}): Promise<Transport> {
+  async connect(endpoint: ParsedAddress, options: ConnectOptions = {}): Promise<Transport> {
     const { address } = endpoint;
     const { signal } = options;
     signal?.throwIfAborted();
@@ -250,7 +250,7 @@ export class MemoryNetwork implements Network {
    * @throws {RpcError} `unavailable` if the name is taken.
    */
   listen(
-    endpoint: Endpoint,
+    endpoint: ParsedAddress,
     accept: (transport: Transport) => void,
   ): Promise<TransportListener> {
     const { address } = endpoint;

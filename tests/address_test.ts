@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { formatHost, parseAddress } from "../address.ts";
 import { RpcError } from "../errors.ts";
-import { assertFailure, between, seeded } from "./support/helpers.ts";
+import { assertFailure, between } from "./support/helpers.ts";
+import { seededRandom } from "../testing.ts";
 
 Deno.test("addresses, and what they say", () => {
   const table: [string, Record<string, unknown>][] = [
@@ -107,7 +108,7 @@ Deno.test("what is no string is refused, not converted", () => {
 });
 
 Deno.test("any text gives an endpoint or an RpcError, and an endpoint's address gives it again", () => {
-  const random = seeded(1);
+  const random = seededRandom(1);
   const parts = [
     "tcp",
     "tls",

@@ -8,7 +8,7 @@ import { dial } from "../client.ts";
 import { MultiServerDiscovery } from "../discovery.ts";
 import { RpcError, TimeoutError } from "../errors.ts";
 import { XClient } from "../xclient.ts";
-import { seeded } from "./support/helpers.ts";
+import { seededRandom } from "../testing.ts";
 
 const SEED = 20_240_613;
 /** Calls are made in bursts of so many, every so many milliseconds. */
@@ -80,7 +80,7 @@ Deno.test("chaos: no idempotent call fails, no other runs twice, and the rest st
   // One that is left in peace: what it takes there, the machine takes.
   const peace = new Process(`${folder}/peace.log`);
   const peaceful: Sample[] = [];
-  const random = seeded(SEED);
+  const random = seededRandom(SEED);
   const samples: Sample[] = [];
   const story: string[] = [];
   try {

@@ -14,10 +14,10 @@ import {
   failure,
   inWorld,
   RawServer,
-  seeded,
   settled,
   World,
 } from "./support/helpers.ts";
+import { seededRandom } from "../testing.ts";
 
 /** A network whose one connection writes when the test lets it. */
 class Stalling implements Network {
@@ -80,7 +80,7 @@ Deno.test("many calls in flight are answered in any order", () =>
   inWorld(async (world) => {
     const { address, gate } = await world.serve("a");
     const client = await world.dial(address);
-    const random = seeded(1);
+    const random = seededRandom(1);
     const calls = Array.from({ length: 200 }, (_, n) => client.call("Gate.Wait", n));
     await gate.untilBegun(200);
     assertEquals(client.inFlight, 200);
@@ -238,7 +238,7 @@ Deno.test("an abort of one call never disturbs another, at random", () =>
   inWorld(async (world) => {
     const { address, gate } = await world.serve("a");
     const client = await world.dial(address);
-    const random = seeded(7);
+    const random = seededRandom(7);
     for (let round = 0; round < 20; round++) {
       const calls = Array.from({ length: 20 }, (_, n) => {
         const controller = new AbortController();
@@ -370,7 +370,7 @@ Deno.test("what is lost before it was written is not_sent, what was written is u
   const client = await world.dial("memory@stalling", { network });
   const written = failure(client.call("S.Written"));
   await settled();
-  const gathered = failure(client.call("S.Gathered"));
+  const bufferedBytes = failure(client.call("S.Gathered"));
   await settled();
   assertEquals(network.writes.length, 1); // one write at a time
   network.writes[0].done.reject(new Error("broken pipe"));
@@ -379,7 +379,11 @@ Deno.test("what is lost before it was written is not_sent, what was written is u
   assertFailure(error, { ...wanted, execution: "unknown", serviceMethod: "S.Written" });
   assert(error.message.includes("broken pipe"));
   assertEquals((error.cause as Error).message, "broken pipe");
-  assertFailure(await gathered, { ...wanted, execution: "not_sent", serviceMethod: "S.Gathered" });
+  assertFailure(await bufferedBytes, {
+    ...wanted,
+    execution: "not_sent",
+    serviceMethod: "S.Gathered",
+  });
   await client.closed;
   assertEquals(network.closes, 1);
 });

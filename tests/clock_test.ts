@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Clock, Deadlines, type Expiring, systemClock } from "../clock.ts";
-import { FakeClock } from "../testing.ts";
-import { between, seeded } from "./support/helpers.ts";
+import { FakeClock, seededRandom } from "../testing.ts";
+import { between } from "./support/helpers.ts";
 
 /** A clock that is moved by hand, without a task between timers. */
 class HandClock implements Clock {
@@ -40,7 +40,7 @@ class Entry implements Expiring {
 
 Deno.test("Deadlines does as a naive model does, and holds one timer at most", () => {
   for (let seed = 1; seed <= 30; seed++) {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     const clock = new HandClock();
     const deadlines = new Deadlines(clock);
     const log: number[] = [];

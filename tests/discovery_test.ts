@@ -2,7 +2,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MultiServerDiscovery } from "../discovery.ts";
 import { RpcError } from "../errors.ts";
 import { SelectMode } from "../selector.ts";
-import { assertFails, seeded, settled } from "./support/helpers.ts";
+import { assertFails, settled } from "./support/helpers.ts";
+import { seededRandom } from "../testing.ts";
 
 const A = "tcp@a:1";
 const B = "tcp@b:1";
@@ -52,8 +53,8 @@ Deno.test("round robin begins where chance says", async () => {
 });
 
 Deno.test("random, as chance says", async () => {
-  const model = seeded(9);
-  const discovery = new MultiServerDiscovery([A, B, C], { random: seeded(9) });
+  const model = seededRandom(9);
+  const discovery = new MultiServerDiscovery([A, B, C], { random: seededRandom(9) });
   const expected = Array.from({ length: 20 }, () => [A, B, C][Math.floor(model() * 3)]);
   assertEquals(await picks(discovery, SelectMode.Random, 20), expected);
 });

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { dial } from "../client.ts";
 import { type CallContext, Server } from "../server.ts";
-import type { Endpoint } from "../address.ts";
+import type { ParsedAddress } from "../address.ts";
 import type { Network, Receiver, Transport } from "../transport.ts";
 import {
   assertFails,
@@ -385,7 +385,7 @@ class SlowReader implements Network {
     throw new Error("not used");
   }
 
-  listen(endpoint: Endpoint, accept: (transport: Transport) => void) {
+  listen(endpoint: ParsedAddress, accept: (transport: Transport) => void) {
     this.#accept = accept;
     return Promise.resolve({ address: endpoint.address, close: () => Promise.resolve() });
   }

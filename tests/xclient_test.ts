@@ -17,11 +17,11 @@ import {
   failure,
   inWorld,
   RawServer,
-  seeded,
   settled,
   type Site,
   type World,
 } from "./support/helpers.ts";
+import { seededRandom } from "../testing.ts";
 
 interface Fleet {
   world: World;
@@ -65,8 +65,8 @@ Deno.test("round robin: one server after the other", () =>
   }));
 
 Deno.test("random: as chance decides", () => {
-  const random = seeded(3);
-  const model = seeded(3);
+  const random = seededRandom(3);
+  const model = seededRandom(3);
   return withFleet(3, async ({ xclient, sites }) => {
     const expected: number[][] = [[], [], []];
     for (let n = 0; n < 30; n++) {
@@ -464,7 +464,7 @@ Deno.test("round robin stays in turn while the list changes, at random", () => {
   return inWorld(async (world) => {
     for (const name of names) await world.serve(name);
     for (let seed = 1; seed <= 10; seed++) {
-      const random = seeded(seed);
+      const random = seededRandom(seed);
       const discovery = new MultiServerDiscovery([], { random: () => 0 });
       const { network, clock } = world;
       const mode = SelectMode.RoundRobin;
@@ -757,7 +757,7 @@ Deno.test("callbacks that throw break nothing but themselves", async () => {
 Deno.test("the default policy sends calls where they are answered soonest", () =>
   withNodes(3, async ({ world, discovery, nodes: [a, b, c], pass }) => {
     const { network, clock } = world;
-    const xclient = new XClient(discovery, { network, clock, random: seeded(1) });
+    const xclient = new XClient(discovery, { network, clock, random: seededRandom(1) });
     a.behaviour = b.behaviour = c.behaviour = "hold";
     const calls = Array.from({ length: 30 }, (_, n) => xclient.call("Work.Do", n));
     await settled();
@@ -776,7 +776,7 @@ Deno.test("the default policy sends calls where they are answered soonest", () =
 Deno.test("a draining server gets no new calls, finishes those it has, and no call fails", async () => {
   for (const mode of Object.values(SelectMode)) {
     await withNodes(4, async ({ client, nodes, pass, serve }) => {
-      const random = seeded(9);
+      const random = seededRandom(9);
       const xclient = client({ mode, random });
       const calls: Promise<unknown>[] = [];
       const live = [...nodes];

@@ -5,7 +5,7 @@
  */
 
 import { Resolver } from "node:dns/promises";
-import { AbortListeners } from "../../internal/abort.ts";
+import { abortWith, releaseFrom } from "../../internal/abort.ts";
 import { formatHost } from "../../address.ts";
 import type { AddressAnswer, DnsResolver, NameServer } from "./resolver.ts";
 
@@ -16,7 +16,6 @@ import type { AddressAnswer, DnsResolver, NameServer } from "./resolver.ts";
  * @returns The resolver.
  */
 export function createResolver(nameServer?: NameServer): DnsResolver {
-  const listeners = new AbortListeners();
   // One for each question: it can be given up alone, and sees the system's
   // name servers as they are by then.
   const ask = async <T>(
@@ -27,7 +26,7 @@ export function createResolver(nameServer?: NameServer): DnsResolver {
     const resolver = new Resolver();
     if (nameServer) resolver.setServers([formatHost(nameServer.hostname, nameServer.port)]);
     const question = { abort: () => resolver.cancel() };
-    listeners.add(signal, question);
+    abortWith(signal, question);
     try {
       return await put(resolver);
     } catch (error) {
@@ -36,7 +35,7 @@ export function createResolver(nameServer?: NameServer): DnsResolver {
       if (code === "ENOTFOUND" || code === "ENODATA") return [];
       throw error;
     } finally {
-      listeners.remove(signal, question);
+      releaseFrom(signal, question);
     }
   };
   return {

@@ -3,19 +3,20 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { RpcError } from "../../errors.ts";
 import {
-  type Candidate,
   createSelector,
+  type EndpointView,
   SelectMode,
   type Selector,
   subsetOf,
 } from "../../selector.ts";
 import { hashText } from "../../balance/consistent_hash.ts";
-import { between, seeded } from "../support/helpers.ts";
+import { between } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 /** A server of which a test says what is known; it may change. */
-type Server = { -readonly [Key in keyof Candidate]: Candidate[Key] };
+type Server = { -readonly [Key in keyof EndpointView]: EndpointView[Key] };
 
-function server(address: string, known: Partial<Candidate> = {}): Server {
+function server(address: string, known: Partial<EndpointView> = {}): Server {
   return {
     address,
     weight: 1,
@@ -28,12 +29,17 @@ function server(address: string, known: Partial<Candidate> = {}): Server {
   };
 }
 
-function servers(count: number, known: Partial<Candidate> = {}): Server[] {
+function servers(count: number, known: Partial<EndpointView> = {}): Server[] {
   return Array.from({ length: count }, (_, n) => server(`tcp@10.0.0.${n}:9001`, known));
 }
 
 /** The addresses of so many picks in a row. */
-function picks(selector: Selector, from: readonly Candidate[], count: number, nowMs = 0): string {
+function picks(
+  selector: Selector,
+  from: readonly EndpointView[],
+  count: number,
+  nowMs = 0,
+): string {
   const taken = Array.from({ length: count }, () => selector.pick(from, { nowMs })!.address);
   return taken.join(" ");
 }
@@ -58,7 +64,7 @@ Deno.test("an unknown mode is refused, naming those there are", () => {
 
 Deno.test("no servers, no pick; one server, that one", () => {
   for (const mode of modes) {
-    const selector = createSelector(mode, { random: seeded(1) });
+    const selector = createSelector(mode, { random: seededRandom(1) });
     const context = { nowMs: 5, key: "k" };
     assertEquals(selector.pick([], context), undefined, mode);
     const only = [server("a", { inFlight: 3 })];
@@ -70,7 +76,7 @@ Deno.test("no servers, no pick; one server, that one", () => {
 });
 
 Deno.test("each policy picks one of those it is shown, whatever they are like", () => {
-  const random = seeded(2);
+  const random = seededRandom(2);
   for (const mode of modes) {
     const selector = createSelector(mode, { random, boundedLoad: 1.25 });
     for (let time = 0; time < 300; time++) {
@@ -91,7 +97,7 @@ Deno.test("each policy picks one of those it is shown, whatever they are like", 
 });
 
 Deno.test("random: uniform", () => {
-  const selector = createSelector(SelectMode.Random, { random: seeded(3) });
+  const selector = createSelector(SelectMode.Random, { random: seededRandom(3) });
   const from = servers(10);
   const counts = new Map<string, number>();
   for (let time = 0; time < 20_000; time++) {
@@ -133,7 +139,7 @@ Deno.test("weighted round robin: {5,1,1} gives a a b a c a a, up to the start", 
 });
 
 Deno.test("weighted round robin: over a round each is picked as often as its weight", () => {
-  const random = seeded(4);
+  const random = seededRandom(4);
   for (let time = 0; time < 50; time++) {
     const from = servers(between(random, 1, 8));
     for (const one of from) one.weight = between(random, 1, 9);
@@ -178,7 +184,7 @@ Deno.test("two at random are always two distinct servers", () => {
 
 Deno.test("least loaded of two: (in flight + 1) / weight", () => {
   const both = () => written(0.1, 0.1); // the first and the second
-  const pick = (a: Partial<Candidate>, b: Partial<Candidate>) =>
+  const pick = (a: Partial<EndpointView>, b: Partial<EndpointView>) =>
     picks(createSelector(SelectMode.LeastLoaded, { random: both() }), [
       server("a", a),
       server("b", b),
@@ -190,7 +196,7 @@ Deno.test("least loaded of two: (in flight + 1) / weight", () => {
 });
 
 Deno.test("peak EWMA of two: estimate × (in flight + 1), faded when idle", () => {
-  const pick = (a: Partial<Candidate>, b: Partial<Candidate>, nowMs = 0) =>
+  const pick = (a: Partial<EndpointView>, b: Partial<EndpointView>, nowMs = 0) =>
     picks(
       createSelector(SelectMode.PeakEwma, { random: written(0.1, 0.1) }),
       [server("a", a), server("b", b)],
@@ -210,7 +216,7 @@ Deno.test("peak EWMA of two: estimate × (in flight + 1), faded when idle", () =
 });
 
 /** What shortest expected delay takes of some servers; ties go to the first. */
-function shortest(from: readonly Candidate[], nowMs = 0): string {
+function shortest(from: readonly EndpointView[], nowMs = 0): string {
   const selector = createSelector(SelectMode.ShortestExpectedDelay, { random: () => 0.999 });
   return picks(selector, from, 1, nowMs);
 }
@@ -265,7 +271,7 @@ Deno.test("shortest expected delay: nobody is slow while no reply times are know
 });
 
 Deno.test("shortest expected delay: ties are broken at random, each alike", () => {
-  const random = seeded(5);
+  const random = seededRandom(5);
   const selector = createSelector(SelectMode.ShortestExpectedDelay, { random });
   const from = [server("busy", { inFlight: 1 }), ...servers(4)];
   const counts = new Map<string, number>();
@@ -295,7 +301,7 @@ Deno.test("shortest expected delay: the median is looked at every 100 ms", () =>
   assertEquals(picks(selector, from, 1, 100), "a"); // 1.4 times the median is alike
 });
 
-function byKey(selector: Selector, from: readonly Candidate[], keys: number): string[] {
+function byKey(selector: Selector, from: readonly EndpointView[], keys: number): string[] {
   return Array.from(
     { length: keys },
     (_, n) => selector.pick(from, { nowMs: 0, key: `user-${n}` })!.address,
@@ -334,7 +340,7 @@ Deno.test("consistent hash: the order of the list and other instances change not
 });
 
 Deno.test("consistent hash: only the keys of a server that left move", () => {
-  const random = seeded(6);
+  const random = seededRandom(6);
   const selector = hashing();
   let from = servers(20);
   for (let time = 0; time < 10; time++) {
@@ -431,7 +437,7 @@ Deno.test("a subset: so many, in the list's order, the same for the same seed", 
 });
 
 Deno.test("a subset: at most one change for each change of a server", () => {
-  const random = seeded(8);
+  const random = seededRandom(8);
   let fleet = servers(300);
   let mine = new Set(subsetOf(fleet, 9, 128).map(({ address }) => address));
   for (let time = 0; time < 200; time++) {
@@ -455,7 +461,7 @@ Deno.test("a subset: one server less moves one at the most, one more too", () =>
 });
 
 Deno.test("a subset: many clients spread over all servers", () => {
-  const random = seeded(11);
+  const random = seededRandom(11);
   const fleet = servers(400);
   const clients = new Map<string, number>();
   for (let client = 0; client < 300; client++) {

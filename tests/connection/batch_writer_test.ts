@@ -1,24 +1,24 @@
 import { assertEquals } from "@std/assert";
 import type { ClientCodec } from "../../protocol/codec.ts";
-import { Outbox } from "../../connection/batch_writer.ts";
+import { BatchWriter } from "../../connection/batch_writer.ts";
 import type { Transport } from "../../transport.ts";
 import { settled } from "../support/helpers.ts";
 
 const KIB = 1024;
 
-/** An outbox whose writes end when the test says so, or at once. */
+/** An writer whose writes end when the test says so, or at once. */
 function scene({ holding = false } = {}) {
   const writes: number[] = [];
   const held: (() => void)[] = [];
-  let gathered = 0;
+  let bufferedBytes = 0;
   let lost: unknown;
   const codec = {
-    get gathered() {
-      return gathered;
+    get bufferedBytes() {
+      return bufferedBytes;
     },
     take() {
-      const bytes = new Uint8Array(gathered);
-      gathered = 0;
+      const bytes = new Uint8Array(bufferedBytes);
+      bufferedBytes = 0;
       return bytes;
     },
   } as ClientCodec;
@@ -29,38 +29,38 @@ function scene({ holding = false } = {}) {
     },
   } as Transport;
   let told = 0;
-  const outbox = new Outbox(codec, transport, () => told++, (error) => lost = error);
+  const writer = new BatchWriter(codec, transport, () => told++, (error) => lost = error);
   /** Some calls made in one go. */
   const flock = async (calls: number, bytes: number) => {
     const from = writes.length;
     for (let call = 0; call < calls; call++) {
-      gathered += bytes;
-      outbox.add(false);
+      bufferedBytes += bytes;
+      writer.add(false);
     }
     await settled();
     return writes.slice(from);
   };
-  return { outbox, writes, held, flock, transport, told: () => told, lost: () => lost };
+  return { writer, writes, held, flock, transport, told: () => told, lost: () => lost };
 }
 
-Deno.test("Outbox: a flock of calls leaves in one write", async () => {
+Deno.test("BatchWriter: a flock of calls leaves in one write", async () => {
   const { flock, told } = scene();
   assertEquals(await flock(3, 50), [150]);
   assertEquals(await flock(1, 50), [50]);
   assertEquals(told(), 2);
 });
 
-Deno.test("Outbox: calls that come some microtasks later still go along", async () => {
-  const { outbox, flock, writes } = scene();
+Deno.test("BatchWriter: calls that come some microtasks later still go along", async () => {
+  const { writer, flock, writes } = scene();
   const first = flock(1, 50);
   await Promise.resolve();
   const second = flock(1, 50);
   await Promise.all([first, second]);
   assertEquals(writes, [100]);
-  outbox.close();
+  writer.close();
 });
 
-Deno.test("Outbox: one write at a time; what comes meanwhile follows it", async () => {
+Deno.test("BatchWriter: one write at a time; what comes meanwhile follows it", async () => {
   const { held, flock, writes } = scene({ holding: true });
   await flock(1, 50);
   await flock(2, 30);
@@ -71,7 +71,7 @@ Deno.test("Outbox: one write at a time; what comes meanwhile follows it", async 
   assertEquals(writes, [50, 60 + 100 * KIB]);
 });
 
-Deno.test("Outbox: the second large flock leaves in halves, the first and small ones do not", async () => {
+Deno.test("BatchWriter: the second large flock leaves in halves, the first and small ones do not", async () => {
   const { flock } = scene();
   assertEquals(await flock(20, KIB), [20 * KIB]);
   assertEquals(await flock(20, KIB), [10 * KIB, 10 * KIB]);
@@ -80,17 +80,17 @@ Deno.test("Outbox: the second large flock leaves in halves, the first and small 
   assertEquals(await flock(20, KIB), [20 * KIB]);
 });
 
-Deno.test("Outbox: 64 KiB wait for nothing", async () => {
+Deno.test("BatchWriter: 64 KiB wait for nothing", async () => {
   const { flock } = scene();
   assertEquals(await flock(65, KIB), [64 * KIB, KIB]);
 });
 
-Deno.test("Outbox: a failed write is told; nothing is written once it is closed", async () => {
-  const { outbox, transport, flock, lost, writes } = scene();
+Deno.test("BatchWriter: a failed write is told; nothing is written once it is closed", async () => {
+  const { writer, transport, flock, lost, writes } = scene();
   transport.write = () => Promise.reject("broken pipe");
   await flock(1, 50);
   assertEquals(lost(), "broken pipe");
-  outbox.close();
+  writer.close();
   await flock(1, 50);
   assertEquals(writes, []);
 });

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { type RpcError, TimeoutError } from "../../errors.ts";
 import { PendingCall, PendingCalls } from "../../connection/pending_calls.ts";
-import { FakeClock } from "../../testing.ts";
-import { assertFailure, between, seeded } from "../support/helpers.ts";
+import { FakeClock, seededRandom } from "../../testing.ts";
+import { assertFailure, between } from "../support/helpers.ts";
 
 function table() {
   const clock = new FakeClock();
@@ -50,7 +50,7 @@ Deno.test("a reply takes its call out, and leaves nothing", () => {
 Deno.test("a spoilt reply names the place", () => {
   const { calls, outcomes, add } = table();
   add(1);
-  calls.take(1)!.spoil("data_loss", "unreadable", "cause");
+  calls.take(1)!.failDecode("data_loss", "unreadable", "cause");
   const error = outcomes[0][2] as RpcError;
   assertFailure(error, { code: "data_loss", execution: "answered", serviceMethod: "S.M" });
   assertEquals([error.message, error.cause], ["S.M at tcp@a:1: unreadable", "cause"]);
@@ -80,7 +80,7 @@ Deno.test("a settler that calls anew while all fail is not failed with them", ()
 
 Deno.test("at random: each call is settled once, by what came first", async () => {
   for (let seed = 1; seed <= 20; seed++) {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     const { clock, calls, abandoned, outcomes, add } = table();
     const model = new Map<number, { dueAt: number; signal: number }>();
     const controllers = Array.from({ length: 3 }, () => new AbortController());

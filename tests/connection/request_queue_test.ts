@@ -1,15 +1,16 @@
 import { assertEquals } from "@std/assert";
-import { HeldCall, HeldCalls } from "../../connection/request_queue.ts";
-import { between, seeded } from "../support/helpers.ts";
+import { QueuedRequest, RequestQueue } from "../../connection/request_queue.ts";
+import { between } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
-function call(seq: number, timeoutMs?: number): HeldCall {
-  return new HeldCall(seq, "S.M", null, { timeoutMs, meta: { user: "ann" } }, 1000);
+function call(seq: number, timeoutMs?: number): QueuedRequest {
+  return new QueuedRequest(seq, "S.M", null, { timeoutMs, meta: { user: "ann" } }, 1000);
 }
 
-Deno.test("HeldCalls does as a naive model does", () => {
-  const random = seeded(1);
-  const held = new HeldCalls();
-  let model: HeldCall[] = [];
+Deno.test("RequestQueue does as a naive model does", () => {
+  const random = seededRandom(1);
+  const held = new RequestQueue();
+  let model: QueuedRequest[] = [];
   for (let step = 0, seq = 0; step < 20_000; step++) {
     const what = random();
     const some = between(random, Math.max(0, seq - 50), seq);
@@ -34,8 +35,8 @@ Deno.test("HeldCalls does as a naive model does", () => {
   }
 });
 
-Deno.test("HeldCalls: cancelling and taking cost the same, however many wait", () => {
-  const held = new HeldCalls();
+Deno.test("RequestQueue: cancelling and taking cost the same, however many wait", () => {
+  const held = new RequestQueue();
   const many = 200_000; // at a price that grows with their number, this would take minutes
   for (let seq = 1; seq <= many; seq++) held.add(call(seq));
   for (let seq = 2; seq <= many; seq += 2) held.cancel(seq);
@@ -43,7 +44,7 @@ Deno.test("HeldCalls: cancelling and taking cost the same, however many wait", (
   assertEquals([held.size, held.take()], [0, undefined]);
 });
 
-Deno.test("HeldCall: what its caller still waits for gets less", () => {
+Deno.test("QueuedRequest: what its caller still waits for gets less", () => {
   assertEquals(call(1, 100).extrasAt(1030), { timeoutMs: 70, meta: { user: "ann" } });
   const unlimited = call(1);
   assertEquals(unlimited.extrasAt(5000), unlimited.extras);

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { SeqTable } from "../../connection/seq_table.ts";
-import { seeded } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 Deno.test("SeqTable: does what a Map does, at random, with some that stay long", () => {
-  const random = seeded(7);
+  const random = seededRandom(7);
   const table = new SeqTable<{ seq: number }>();
   const model = new Map<number, { seq: number }>();
   let seq = 0;

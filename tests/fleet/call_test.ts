@@ -6,13 +6,14 @@ import type { FleetCallOptions } from "../../fleet/call.ts";
 import { FailMode } from "../../fleet/retry.ts";
 import { SelectMode, type Selector } from "../../selector.ts";
 import type { CallContext } from "../../server.ts";
-import { type Case, type Node, story, turn, watch, withNodes } from "../support/fleet.ts";
-import { assertFailure, between, failure, seeded } from "../support/helpers.ts";
+import { type Case, type Node, story, watch, withNodes } from "../support/fleet.ts";
+import { assertFailure, between, failure, settled } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 type Certainty = "not_sent" | "rejected" | "unknown" | "answered";
 
 /** Makes a server fail the next call with a certainty. */
-const spoil: Record<Certainty, (test: Case, node: Node) => void> = {
+const failDecode: Record<Certainty, (test: Case, node: Node) => void> = {
   not_sent: ({ world }, { address }) => world.network.setFaults(address, { refuse: true }),
   rejected: (_, node) => node.behaviour = "reject",
   unknown: (_, node) => node.behaviour = "hold",
@@ -21,9 +22,9 @@ const spoil: Record<Certainty, (test: Case, node: Node) => void> = {
 
 /** Ends what a server holds without a word. */
 async function cutIfHeld({ world }: Case, node: Node): Promise<void> {
-  await turn();
+  await settled();
   if (node.held.length > 0) world.network.cut(node.address);
-  await turn();
+  await settled();
 }
 
 for (const certainty of ["not_sent", "rejected", "unknown", "answered"] as const) {
@@ -40,7 +41,7 @@ for (const certainty of ["not_sent", "rejected", "unknown", "answered"] as const
       Deno.test(name, () =>
         withNodes(3, async (test) => {
           const { xclient, nodes: [a, b, c], pass, world } = test;
-          spoil[certainty](test, a);
+          failDecode[certainty](test, a);
           const call = xclient.call("Work.Do", 1, { idempotent, failMode, timeoutMs: 60_000 });
           const outcome = watch(call);
           await cutIfHeld(test, a);
@@ -75,7 +76,7 @@ Deno.test("always another server; after a round through all, once more after a b
   withNodes(2, async ({ xclient, nodes, pass }) => {
     for (const node of nodes) node.behaviour = "reject";
     const outcome = watch(xclient.call("Work.Do", 1, { maxAttempts: 4 }));
-    await turn();
+    await settled();
     assertEquals(nodes.map(({ came }) => came), [1, 1]);
     assertEquals(outcome.state, "pending");
     await pass(50);
@@ -122,7 +123,7 @@ Deno.test("a stalled copy that fails during a backoff brings on no try beside th
     });
     a.behaviour = "hold";
     const outcome = watch(xclient.call("Work.Do", 1, { idempotent: true }));
-    await turn();
+    await settled();
     world.network.setFaults(a.address, { silent: true });
     b.behaviour = "reject";
     await pass(300); // the copy has been turned away
@@ -130,12 +131,12 @@ Deno.test("a stalled copy that fails during a backoff brings on no try beside th
     a.behaviour = b.behaviour = "hold";
     world.network.setFaults(a.address);
     world.network.cut(a.address);
-    await turn();
+    await settled();
     assertEquals([a.came, b.came], [1, 1]);
     await pass(100);
     assertEquals(a.came + b.came, 3);
     for (const { held } of [a, b]) for (const end of held) end.resolve("done");
-    await turn();
+    await settled();
     assertEquals(outcome.value, "done");
   }));
 
@@ -145,7 +146,7 @@ Deno.test("a server that has left the list during a backoff is not the client's 
     const xclient = client({ mode, random: () => 0.99, failMode: FailMode.Failtry });
     a.behaviour = "reject";
     const outcome = watch(xclient.call("Work.Do", 1));
-    await turn();
+    await settled();
     await list([b]);
     await pass(1000);
     const error = { code: "unavailable", execution: "rejected", address: a.address } as const;
@@ -157,7 +158,7 @@ Deno.test("one server alone is tried again after a backoff", () =>
   withNodes(1, async ({ xclient, nodes: [a], pass }) => {
     a.behaviour = "reject";
     const outcome = watch(xclient.call("Work.Do", 1));
-    await turn();
+    await settled();
     assertEquals([outcome.state, a.came], ["pending", 1]);
     a.behaviour = "echo";
     await pass(50);
@@ -229,7 +230,7 @@ Deno.test("a backoff ends at once when the signal aborts", () =>
     assertEquals(outcome.state, "pending");
     const reason = new RpcError("aborted" as "canceled", "the caller's own");
     controller.abort(reason);
-    await turn();
+    await settled();
     assertStrictEquals(outcome.error, reason);
     assertEquals(reason.attempts, []); // the caller's objects are never changed
     assertEquals(reason.serviceMethod, undefined);
@@ -250,9 +251,9 @@ Deno.test("an abort reaches the server, and tries no other", () =>
     const controller = new AbortController();
     const { signal } = controller;
     const outcome = watch(xclient.call("Work.Do", 1, { signal, idempotent: true }));
-    await turn();
+    await settled();
     controller.abort();
-    await turn();
+    await settled();
     assertEquals((outcome.error as DOMException).name, "AbortError");
     assertEquals([a.aborted, b.came], [1, 0]);
   }));
@@ -314,9 +315,9 @@ Deno.test("idempotent: said for the call, for a method by name, or by a test", (
       a.behaviour = "hold";
       const xclient = client(options);
       const outcome = watch(xclient.call("Work.Do", 1, callOptions));
-      await turn();
+      await settled();
       world.network.cut(a.address);
-      await turn();
+      await settled();
       assertEquals(outcome.state, isRepeated ? "resolved" : "rejected");
     }
     assertEquals(asked, ["Work.Do"]);
@@ -328,9 +329,9 @@ Deno.test("what is certain about the last try is not what is certain about the c
     a.behaviour = "hold";
     world.network.setFaults(b.address, { refuse: true });
     const outcome = watch(xclient.call("Work.Do", 1, { idempotent: true, maxAttempts: 2 }));
-    await turn();
+    await settled();
     world.network.cut(a.address); // it may have run there
-    await turn();
+    await settled();
     assertFailure(outcome.error, { code: "unavailable", execution: "unknown" });
     assertEquals(story(outcome.error), [
       "a call round_robin unavailable unknown",
@@ -420,7 +421,7 @@ Deno.test("a hedge goes elsewhere at the measured p95; the loser is cancelled", 
     await pass(3); // the p95 is at most 9 % off
     assertEquals([a.came, b.came], [1, 1]);
     b.held[0].resolve("b");
-    await turn();
+    await settled();
     assertEquals(outcome.value, "b");
     assertEquals([a.aborted, b.aborted], [1, 0]);
     const [first, second] = xclient.endpoints();
@@ -434,10 +435,10 @@ Deno.test("a hedge that loses is cancelled too", () =>
     const outcome = watch(xclient.call("Work.Do", 1, { ...backup, hedgeAfterMs: 10 }));
     await pass(10);
     a.held[0].resolve("a");
-    await turn();
+    await settled();
     assertEquals([outcome.value, a.aborted, b.aborted], ["a", 0, 1]);
     b.held[0].reject(new Error("too late to matter"));
-    await turn();
+    await settled();
   }));
 
 Deno.test("no hedge for a call that must not run twice, nor for one that is fast", () =>
@@ -480,7 +481,7 @@ Deno.test("a call that may have one try only takes no hedge away from others", (
     await pass(10);
     assertEquals(a.came + b.came, 3);
     for (const { held } of [a, b]) for (const end of held) end.resolve("done");
-    await turn();
+    await settled();
     assertEquals([once.value, hedged.value], ["done", "done"]);
   }));
 
@@ -490,10 +491,10 @@ Deno.test("a hedged call whose first copy fails waits for the second", () =>
     const outcome = watch(xclient.call("Work.Do", 1, { ...backup, hedgeAfterMs: 10 }));
     await pass(10);
     world.network.cut(a.address);
-    await turn();
+    await settled();
     assertEquals([outcome.state, c.came], ["pending", 0]);
     b.held[0].resolve("b");
-    await turn();
+    await settled();
     assertEquals(outcome.value, "b");
   }));
 
@@ -503,7 +504,7 @@ Deno.test("an answer is an answer, also if it is an error and a copy is on its w
     const outcome = watch(xclient.call("Work.Do", 1, { ...backup, hedgeAfterMs: 10 }));
     await pass(10);
     b.held[0].reject(new Error("no such user"));
-    await turn();
+    await settled();
     assertFailure(outcome.error, { code: "unknown", execution: "answered", address: b.address });
     assertEquals(a.aborted, 1);
   }));
@@ -556,7 +557,7 @@ Deno.test("a call that was sent when its slow dial ended does not go elsewhere a
     await pass(1000);
     assertEquals([a.ran, b.ran, xclient.endpoints()[1].connected], [[1], [], true]);
     a.held[0].resolve("a");
-    await turn();
+    await settled();
     assertEquals(outcome.value, "a");
   }));
 
@@ -600,7 +601,7 @@ Deno.test("the time of a dial is no reply time", () =>
 Deno.test("a call that is not idempotent never runs twice, whatever fails", () =>
   withNodes(4, async ({ nodes, world, pass, client }) => {
     for (let seed = 1; seed <= 25; seed++) {
-      const random = seeded(seed);
+      const random = seededRandom(seed);
       const mode = Object.values(SelectMode)[seed % 6];
       const xclient = client({ random, mode, hedgeBudget: { ratio: 1, perSecond: 100 } });
       const outcomes: Promise<unknown>[] = [];

@@ -4,8 +4,8 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RpcError, TimeoutError } from "../../errors.ts";
 import type { FanOutOptions, Receipt } from "../../fleet/fan_out.ts";
 import { XClient } from "../../xclient.ts";
-import { type Node, source, story, turn, watch, withNodes } from "../support/fleet.ts";
-import { assertFails, assertFailure, deferred, failure } from "../support/helpers.ts";
+import { type Node, source, story, watch, withNodes } from "../support/fleet.ts";
+import { assertFails, assertFailure, deferred, failure, settled } from "../support/helpers.ts";
 
 /** A receipt in short: `a replied`. */
 function short(receipt: Receipt<unknown>): string {
@@ -33,13 +33,13 @@ Deno.test("broadcast: all must succeed; the reply is the one that came first", (
   withNodes(3, async ({ xclient, nodes }) => {
     hold(nodes);
     const outcome = watch(xclient.broadcast("Work.Do", 1));
-    await turn();
+    await settled();
     nodes[1].held[0].resolve("b");
     nodes[0].held[0].resolve("a");
-    await turn();
+    await settled();
     assertEquals(outcome.state, "pending");
     nodes[2].held[0].resolve("c");
-    await turn();
+    await settled();
     assertEquals([outcome.value, aborted(nodes)], ["b", [0, 0, 0]]);
   }));
 
@@ -50,7 +50,7 @@ Deno.test("broadcast: the first failure is the error, and cancels the others", (
     const error = await failure(xclient.broadcast("Work.Do", 1));
     assertFailure(error, { code: "unknown", execution: "answered", address: nodes[1].address });
     assertEquals(story(error), ["b call fan-out unknown answered"]);
-    await turn();
+    await settled();
     assertEquals(aborted(nodes), [1, 0, 1]);
   }));
 
@@ -66,12 +66,12 @@ Deno.test("broadcast, quorum: so many successes are enough, the rest is cancelle
     hold(nodes);
     nodes[0].behaviour = "fail";
     const outcome = watch(xclient.broadcast("Work.Do", 1, { quorum: 2 }));
-    await turn();
+    await settled();
     nodes[3].held[0].resolve("d");
-    await turn();
+    await settled();
     assertEquals(outcome.state, "pending");
     nodes[1].held[0].resolve("b");
-    await turn();
+    await settled();
     assertEquals([outcome.value, aborted(nodes)], ["d", [0, 0, 1, 0]]);
   }));
 
@@ -84,7 +84,7 @@ Deno.test("broadcast, quorum: fails as soon as it can't be reached any more", ()
     assertFailure(error, { serviceMethod: "Work.Do", execution: "answered", message: "2 of 4" });
     assertEquals(story(error).map((line) => line[0]).sort(), ["a", "b"]);
     assert((error.cause as AggregateError).errors.length === 2);
-    await turn();
+    await settled();
     assertEquals(aborted(nodes), [0, 0, 1, 1]);
   }));
 
@@ -93,10 +93,10 @@ Deno.test("fork: the first success wins, the others are cancelled", () =>
     hold(nodes);
     nodes[0].behaviour = "fail";
     const outcome = watch(xclient.fork("Work.Do", 1));
-    await turn();
+    await settled();
     assertEquals(outcome.state, "pending");
     nodes[2].held[0].resolve("c");
-    await turn();
+    await settled();
     assertEquals([outcome.value, aborted(nodes)], ["c", [0, 1, 0]]);
   }));
 
@@ -124,7 +124,7 @@ Deno.test("fork: what is certain about all is certain about the fork", () =>
     for (const { address } of nodes) world.network.setFaults(address);
     hold(nodes);
     const cut = failure(xclient.fork("Work.Do", 1));
-    await turn();
+    await settled();
     for (const { address } of nodes) world.network.cut(address);
     assertFailure(await cut, { code: "unavailable", execution: "unknown" });
   }));
@@ -143,7 +143,7 @@ Deno.test("inform: one receipt a server as it comes, the unreachable included", 
         assertEquals("reply" in receipt, receipt.ok);
       }
     })();
-    await turn();
+    await settled();
     assertEquals([...seen].sort(), ["b unknown", "c unavailable", "d d"]);
     a.held[0].resolve("a");
     await over;
@@ -157,7 +157,7 @@ Deno.test("inform: who stops early cancels the rest", () =>
       assertEquals(short(receipt), "a a");
       break;
     }
-    await turn();
+    await settled();
     assertEquals(aborted(nodes), [0, 1, 1]);
   }));
 
@@ -166,10 +166,10 @@ Deno.test("inform: an abort, and every server that is left says so", () =>
     hold(nodes.slice(1));
     const controller = new AbortController();
     const all = receipts(xclient, { signal: controller.signal });
-    await turn();
+    await settled();
     controller.abort("enough");
     assertEquals((await all).sort(), ["a a", "b enough", "c enough"]);
-    await turn();
+    await settled();
     assertEquals(aborted(nodes), [0, 1, 1]);
     const late = receipts(xclient, { signal: controller.signal });
     assertEquals(await failure(late), "enough");
@@ -189,14 +189,14 @@ Deno.test("inform, quorum: ends when enough have succeeded", () =>
     hold(nodes.slice(3));
     const all = await receipts(xclient, { quorum: 2 });
     assertEquals(all.sort(), ["a unknown", "b b", "c c"]);
-    await turn();
+    await settled();
     assertEquals(aborted(nodes), [0, 0, 0, 1]);
   }));
 
 Deno.test("inform: one that is never gone through asks nobody", () =>
   withNodes(2, async ({ xclient, nodes }) => {
     const receipts = xclient.inform("Work.Do", 1);
-    await turn();
+    await settled();
     assertEquals(came(nodes), [0, 0]);
     await receipts.return(undefined);
   }));
@@ -206,11 +206,11 @@ Deno.test("concurrency: so many servers at once, each once", () =>
     hold(nodes);
     const outcome = watch(receipts(xclient, { concurrency: 2 }));
     for (let answered = 0; answered < 5; answered++) {
-      await turn();
+      await settled();
       assertEquals(came(nodes), nodes.map((_, place) => place < answered + 2 ? 1 : 0));
       nodes[answered].held[0].resolve(answered);
     }
-    await turn();
+    await settled();
     assertEquals(outcome.value, ["a 0", "b 1", "c 2", "d 3", "e 4"]);
   }));
 
@@ -238,7 +238,7 @@ Deno.test("serverTimeoutMs: each server has so long, and is named when it is lat
       serviceMethod: "Work.Do",
     });
     const quorum = watch(xclient.broadcast("Work.Do", 1, { ...options, quorum: 2 }));
-    await turn();
+    await settled();
     assertEquals(quorum.value, "a");
   }));
 
@@ -256,7 +256,7 @@ Deno.test("a timeout for all of it, on the system's own clock too", () =>
       assert(error instanceof TimeoutError);
     }
     clearTimeout(alive);
-    await turn();
+    await settled();
     assertEquals(aborted(nodes), [2, 2]);
   }));
 
@@ -270,7 +270,7 @@ Deno.test("metadata reaches every server; the caller's objects stay as they are"
     hold(nodes);
     const controller = new AbortController();
     const outcome = failure(xclient.broadcast("Work.Do", 1, { signal: controller.signal }));
-    await turn();
+    await settled();
     controller.abort(reason);
     assertStrictEquals(await outcome, reason);
     assertEquals([reason.attempts, reason.serviceMethod], [[], undefined]);
@@ -319,7 +319,7 @@ Deno.test("a client that is closed meanwhile ends them", () =>
       failure(xclient.fork("Work.Do")),
     ];
     const all = receipts(xclient);
-    await turn();
+    await settled();
     await xclient.close();
     for (const outcome of outcomes) assertFailure(await outcome, { code: "canceled" });
     assertEquals(await all, ["a canceled", "b canceled"]);
@@ -330,7 +330,7 @@ Deno.test("a client that is closed meanwhile asks no further server, and waits f
     hold(nodes);
     const xclient = client({});
     const all = receipts(xclient, { concurrency: 1, serverTimeoutMs: 60_000 });
-    await turn();
+    await settled();
     await xclient.close();
     assertEquals(await all, nodes.map(({ name }) => `${name} canceled`));
     assertEquals([came(nodes.slice(0, 2)), world.clock.timers], [[1, 0], 0]);
@@ -377,7 +377,7 @@ Deno.test("the time that discovery takes is part of the time for all", () =>
     const call = failure(xclient.broadcast("Work.Do", 1, { timeoutMs: 1000 }));
     await pass(700);
     answer.resolve([a.address]);
-    await turn();
+    await settled();
     assertEquals([a.came, Math.round(a.leftMs[0]!)], [1, 300]);
     await pass(300);
     const message = "no reply within 1000 ms from memory@a";
@@ -393,7 +393,7 @@ Deno.test("a server that is left out, or that nobody can reach, is asked all the
     a.behaviour = "echo";
     world.network.setFaults(b.address, { refuse: true });
     world.network.cut(b.address);
-    await turn();
+    await settled();
     assertEquals((await receipts(xclient)).sort(), ["a a", "b unavailable", "c c"]);
     assert(c.came > 0);
   }));

@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RpcError } from "../../errors.ts";
-import { type Candidate, SelectMode, type Selector } from "../../selector.ts";
+import { type EndpointView, SelectMode, type Selector } from "../../selector.ts";
 import { XClient } from "../../xclient.ts";
-import { type Node, source, turn, watch, withNodes } from "../support/fleet.ts";
+import { type Node, source, watch, withNodes } from "../support/fleet.ts";
 import {
   assertFails,
   assertFailure,
@@ -12,8 +12,9 @@ import {
   failure,
   inWorld,
   RawServer,
-  seeded,
+  settled,
 } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 /** Makes so many calls, one after the other, and says who answered. */
 async function who(xclient: XClient, calls: number): Promise<string> {
@@ -67,10 +68,10 @@ Deno.test("an address that does not answer keeps no call waiting once others are
     assertEquals(await who(xclient, 3), "abc");
     await a.site.server.close({ graceMs: 0 });
     world.network.setFaults(a.address, { unroutable: true }); // gone without a trace
-    await turn();
+    await settled();
     for (let n = 0; n < 40; n++) {
       const call = watch(xclient.call("Work.Do", n));
-      await turn();
+      await settled();
       assertEquals(call.state, "resolved");
       await pass(500); // it is being dialled all the time
     }
@@ -91,7 +92,7 @@ Deno.test("nobody can be reached: calls dial, and that makes the backoff no long
     assertEquals(await who(xclient, 1), "b"); // at once, not after a backoff
     await pass(1700);
     await who(xclient, 1);
-    await turn();
+    await settled();
     assertEquals(xclient.endpoints().map(({ connected }) => connected), [true, true]);
   }));
 
@@ -99,9 +100,9 @@ Deno.test("a connection that is lost is dialled at once", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], events }) => {
     assertEquals(await who(xclient, 4), "abab");
     world.network.cut(a.address);
-    await turn();
+    await settled();
     assertEquals(await who(xclient, 1), "b");
-    await turn();
+    await settled();
     assertEquals(await who(xclient, 4), "baba");
     assertEquals(events.slice(4), ["disconnected a", "connected a"]);
     assertEquals([a.came, b.came], [4, 5]);
@@ -123,7 +124,7 @@ Deno.test("a server that takes connections and cuts them at once is let alone li
     };
     world.network.cut(a.address);
     for (let n = 0; n < 100; n++) {
-      await turn();
+      await settled();
       assertEquals(await xclient.call("Work.Do", n), "b");
       await pass(100);
     }
@@ -145,7 +146,7 @@ Deno.test("most can't be reached: one that can be again is a sign of hope, one t
       await xclient.call("Work.Do", n);
       await pass(200);
       if (n % 5 === 0) world.network.cut(a.address);
-      await turn();
+      await settled();
     }
     const perServer = others.map(({ address }) => dials.filter((dial) => dial === address).length);
     // At 0, 1, 2.6, 5.2 and 9.3 s.
@@ -153,14 +154,14 @@ Deno.test("most can't be reached: one that can be again is a sign of hope, one t
     for (const { address } of others) world.network.setFaults(address);
     world.network.setFaults(a.address, { refuse: true });
     world.network.cut(a.address);
-    await turn();
+    await settled();
     await failure(xclient.call("Work.Do", 1, { maxAttempts: 1 })); // all are away
     world.network.setFaults(a.address);
     await pass(1000);
     await xclient.call("Work.Do");
     await pass(100);
     await who(xclient, 1);
-    await turn();
+    await settled();
     assertEquals(xclient.endpoints().map(({ connected }) => connected), [true, true, true, true]);
   }));
 
@@ -177,7 +178,7 @@ Deno.test("servers that take connections and cut them at once don't end each oth
     const xclient = client({ random: () => 0.5 });
     for (let n = 0; n < 100; n++) { // 10 s
       assertEquals(await xclient.call("Work.Do", n), "c");
-      await turn();
+      await settled();
       await pass(100);
     }
     const count = (node: Node) => dials.filter((dial) => dial === node.address).length;
@@ -221,10 +222,10 @@ Deno.test("on trial it gets one call and no more, however long that takes", () =
     await pass(10_100);
     a.behaviour = "hold";
     const calls = Array.from({ length: 30 }, (_, n) => xclient.call("Work.Do", n));
-    await turn();
+    await settled();
     await pass(200);
     calls.push(...Array.from({ length: 30 }, (_, n) => xclient.call("Work.Do", n)));
-    await turn();
+    await settled();
     assertEquals(a.came, 6);
     a.held[0].resolve("a");
     await Promise.all(calls);
@@ -239,7 +240,7 @@ Deno.test("a trial that is given up is followed by another", () =>
     a.behaviour = "hold";
     const controller = new AbortController();
     const trial = failure(xclient.call("Work.Do", 1, { signal: controller.signal }));
-    await turn();
+    await settled();
     assertEquals(a.came, 6);
     controller.abort();
     await trial;
@@ -277,14 +278,14 @@ Deno.test("a trial is over when it has ended itself, not when another call there
     const controller = new AbortController();
     const { signal } = controller;
     const old = failure(xclient.call("Work.Do", "old", { signal }));
-    await turn();
+    await settled();
     a.behaviour = "broken";
     await who(xclient, 17);
     assertEquals([a.came, states(xclient)[0]], [6, "ejected"]);
     await pass(10_100);
     a.behaviour = "hold";
     const trial = xclient.call("Work.Do", "trial");
-    await turn();
+    await settled();
     controller.abort();
     await old;
     await pass(200);
@@ -354,9 +355,9 @@ Deno.test("a lost connection is one failure, however many calls it takes along",
   withNodes(2, async ({ xclient, world, nodes: [a, b] }) => {
     a.behaviour = b.behaviour = "hold";
     const calls = Array.from({ length: 40 }, (_, n) => xclient.call("Work.Do", n).catch(() => "-"));
-    await turn();
+    await settled();
     world.network.cut(a.address);
-    await turn();
+    await settled();
     assertEquals(states(xclient), ["healthy", "healthy"]);
     assertEquals(xclient.endpoints()[0].failures, 20);
     for (const end of b.held) end.resolve("b");
@@ -372,7 +373,7 @@ Deno.test("the calls that a draining connection loses are no failures of who has
     const before = await raw.accept();
     await before.untilLines(20);
     await before.write('{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n');
-    await turn();
+    await settled();
     const next = xclient.call("S.New");
     const after = await raw.accept();
     await after.untilLines(2);
@@ -395,7 +396,7 @@ Deno.test("a server that crashes at every call is let alone, then left out", () 
     a.behaviour = "hold";
     for (let n = 0; n < 120; n++) {
       const call = xclient.call("Work.Do", n).catch(() => "-");
-      await turn();
+      await settled();
       if (a.held.length > 0) {
         a.held.length = 0;
         world.network.cut(a.address);
@@ -418,7 +419,7 @@ Deno.test("dials that fail do not count against a server's health", () =>
     world.network.setFaults(a.address);
     await pass(1300);
     await who(xclient, 2);
-    await turn();
+    await settled();
     assertEquals((await who(xclient, 4)).split("").sort().join(""), "aabb");
   }));
 
@@ -511,7 +512,7 @@ Deno.test("a source that is slow to answer: of two answers the later one's quest
     const xclient = new XClient(source({ getAll }), { network, clock });
     const calls = [xclient.call("Gate.Echo", 1), xclient.call("Gate.Echo", 2)];
     answers[1](["memory@b"]);
-    await turn();
+    await settled();
     answers[0](["memory@a"]); // it was asked first
     await Promise.all(calls);
     assertEquals(listed(xclient), ["b"]);
@@ -546,7 +547,7 @@ Deno.test("a source that fails, and a call that nobody waits for: nothing is lef
     });
     const signal = AbortSignal.abort("reason");
     assertEquals(await failure(xclient.call("Gate.Echo", 1, { signal })), "reason");
-    await turn();
+    await settled();
     await xclient.close();
   }));
 
@@ -571,7 +572,7 @@ Deno.test("a source that is watched: who leaves is let go without any call", () 
   withNodes(2, async ({ xclient, world, nodes: [a, b], list }) => {
     assertEquals(await who(xclient, 2), "ab");
     await list([b]);
-    await turn();
+    await settled();
     assertEquals(world.network.connections(a.address), 0);
     assertEquals(listed(xclient), ["b"]);
   }));
@@ -586,7 +587,7 @@ Deno.test("a watch that tells nonsense, or breaks, does no harm", () =>
     const discovery = source({
       async *watch() {
         for (const list of lists) {
-          await turn();
+          await settled();
           if (list instanceof Error) throw list;
           told.push(list.join());
           yield list;
@@ -596,7 +597,7 @@ Deno.test("a watch that tells nonsense, or breaks, does no harm", () =>
     Object.defineProperty(discovery, "current", { get: () => current });
     const xclient = new XClient(discovery, { network, clock });
     assertEquals(await xclient.call("Gate.Echo", 1), 1);
-    for (let n = 0; n < 6; n++) await turn();
+    for (let n = 0; n < 6; n++) await settled();
     assertEquals(told.length, 3);
     current = ["memory@b"];
     assertEquals(await xclient.call("Gate.Echo", 2), 2);
@@ -618,14 +619,14 @@ Deno.test("a server that leaves finishes its calls, then its connection is close
   withNodes(2, async ({ xclient, world, nodes: [a, b], list, pass, events }) => {
     a.behaviour = "hold";
     const call = watch(xclient.call("Work.Do", 1));
-    await turn();
+    await settled();
     await list([b]);
-    await turn();
+    await settled();
     assertEquals([listed(xclient), events.at(-1)], [["b"], "left a"]);
     await pass(5000);
     assertEquals([call.state, world.network.connections(a.address)], ["pending", 1]);
     a.held[0].resolve("a");
-    await turn();
+    await settled();
     assertEquals([call.value, world.network.connections(a.address)], ["a", 0]);
   }));
 
@@ -633,15 +634,15 @@ Deno.test("a server that left and comes back while its calls end gets a connecti
   withNodes(2, async ({ xclient, world, nodes: [a, b], list }) => {
     a.behaviour = "hold";
     const call = watch(xclient.call("Work.Do", 1));
-    await turn();
+    await settled();
     await list([b]);
-    await turn();
+    await settled();
     a.behaviour = "echo";
     await list([a, b]);
     assertEquals((await who(xclient, 2)).split("").sort().join(""), "ab");
     assertEquals(world.network.connections(a.address), 2);
     a.held[0].resolve("old");
-    await turn();
+    await settled();
     assertEquals([call.value, world.network.connections(a.address)], ["old", 1]);
   }));
 
@@ -659,7 +660,7 @@ Deno.test("a server that is dialled when it leaves serves who waits for it", () 
 Deno.test("servers join and leave under load: no call fails", async () => {
   for (const mode of Object.values(SelectMode)) {
     await withNodes(6, async ({ client, nodes, list, pass }) => {
-      const random = seeded(5);
+      const random = seededRandom(5);
       const xclient = client({ mode, random });
       const answers: Promise<unknown>[] = [];
       for (let step = 0; step < 120; step++) {
@@ -691,7 +692,7 @@ Deno.test("servers join and leave under load: no call fails", async () => {
 
 Deno.test("a caller's own policy: it sees the servers, and picks", () =>
   withNodes(3, async ({ client, nodes }) => {
-    const seen: Candidate[][] = [];
+    const seen: EndpointView[][] = [];
     const mode: Selector = {
       pick: (candidates) => (seen.push([...candidates]), candidates.at(-1)),
     };
@@ -707,7 +708,7 @@ Deno.test("a caller's own policy: it sees the servers, and picks", () =>
 Deno.test("a caller's own policy that picks none, a stranger, or throws: the call says so", () =>
   withNodes(2, async ({ client, nodes }) => {
     const thrown = new Error("the policy's own");
-    const strange = { ...client({}).endpoints()[0] } as unknown as Candidate;
+    const strange = { ...client({}).endpoints()[0] } as unknown as EndpointView;
     const policies: [Selector, (error: unknown) => void][] = [
       [{ pick: () => undefined }, (error) => {
         assertFailure(error, {
@@ -746,12 +747,12 @@ Deno.test("a policy that throws at a second pick fails its call, and spares the 
     const xclient = client({ mode });
     a.behaviour = "hold";
     const other = watch(xclient.call("Work.Do", 1));
-    await turn();
+    await settled();
     a.behaviour = "reject";
     const error = await failure(xclient.call("Work.Do", 2));
     assertEquals((error as Error).message, "no more");
     a.held[0].resolve("unharmed");
-    await turn();
+    await settled();
     assertEquals([other.value, world.network.connections(a.address), b.came], ["unharmed", 1, 0]);
   }));
 
@@ -770,13 +771,13 @@ Deno.test("consistent hash: a key goes home again when its server is back", () =
     const node = nodes.find(({ name }) => name === home)!;
     world.network.setFaults(node.address, { refuse: true });
     world.network.cut(node.address);
-    await turn();
+    await settled();
     const away = await xclient.call("Work.Do", 1, { key: "k" });
     assert(away !== home);
     world.network.setFaults(node.address);
     await pass(2000);
     await xclient.call("Work.Do", 1, { key: "k" });
-    await turn();
+    await settled();
     assertEquals(await xclient.call("Work.Do", 1, { key: "k" }), home);
   }));
 
@@ -809,7 +810,7 @@ Deno.test("beyond 128 servers a policy that looks at each is shown 128, the othe
         network,
         clock,
         mode,
-        random: seeded(1),
+        random: seededRandom(1),
         maxAttempts: 1,
       });
       await failure(xclient.call("Work.Do"));

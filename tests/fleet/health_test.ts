@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Health, healthOptions } from "../../fleet/health.ts";
-import { seeded } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 /** Fails so often in a row; whether it ought to be left out by the last of them. */
 function fail(health: Health, times: number, nowMs = 0): boolean {
@@ -148,7 +148,7 @@ Deno.test("each limit is an option, and may be switched off", () => {
 });
 
 Deno.test("a server that never fails is never left out; one that always does, at once", () => {
-  const random = seeded(1);
+  const random = seededRandom(1);
   const good = new Health(healthOptions());
   const bad = new Health(healthOptions());
   let now = 0;

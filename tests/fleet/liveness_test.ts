@@ -4,11 +4,11 @@ import { assert, assertEquals } from "@std/assert";
 import { MultiServerDiscovery } from "../../discovery.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import { Liveness } from "../../fleet/liveness.ts";
-import type { Member } from "../../fleet/endpoint.ts";
+import type { Endpoint } from "../../fleet/endpoint.ts";
 import type { Settler } from "../../connection/pending_calls.ts";
 import { FakeClock } from "../../testing.ts";
 import { XClient } from "../../xclient.ts";
-import { turn, watch, withNodes } from "../support/fleet.ts";
+import { watch, withNodes } from "../support/fleet.ts";
 import { assertFailure, inWorld, RawServer, settled } from "../support/helpers.ts";
 
 Deno.test("a half-open connection: doubted, passed over, its idempotent calls go elsewhere too", () =>
@@ -70,7 +70,7 @@ Deno.test("a slow call on a connection that lives is left alone", () =>
     assertEquals([call.state, a.came, b.came], ["pending", 1, 0]);
     assertEquals(events, ["joined a", "joined b", "connected a"]);
     a.held[0].resolve("a");
-    await turn();
+    await settled();
     assertEquals(call.value, "a");
   }));
 
@@ -78,7 +78,7 @@ Deno.test("a server that answers others is not silent", () =>
   withNodes(1, async ({ xclient, nodes: [a], pass, events }) => {
     a.behaviour = "hold";
     const slow = watch(xclient.call("Work.Do", 1));
-    await turn();
+    await settled();
     a.behaviour = "echo";
     for (let n = 0; n < 100; n++) {
       await xclient.call("Work.Do", n);
@@ -86,7 +86,7 @@ Deno.test("a server that answers others is not silent", () =>
     }
     assertEquals(events, ["joined a", "connected a"]);
     a.held[0].resolve("a");
-    await turn();
+    await settled();
     assertEquals(slow.value, "a");
   }));
 
@@ -121,7 +121,7 @@ Deno.test("each limit is an option; Infinity switches it off", () =>
     await pass(200);
     assertEquals([one.state, other.state], ["pending", "rejected"]);
     await never.close();
-    await turn();
+    await settled();
     assertEquals(one.state, "rejected");
     world.network.setFaults("memory@a");
     world.network.cut("memory@a");
@@ -218,12 +218,12 @@ Deno.test("a server that has left the list, and is silent, is found out too", ()
     await xclient.call("Work.Do", 0);
     world.network.setFaults(a.address, { silent: true });
     const call = watch(xclient.call("Work.Do", 1, { idempotent: true }));
-    await turn();
+    await settled();
     await list([b]);
     await pass(2100);
     assertEquals(call.value, "b");
     world.network.setFaults(a.address);
-    await turn();
+    await settled();
     world.network.cut(a.address);
   }));
 
@@ -241,14 +241,14 @@ function played(ping: ((settler: Settler) => boolean) | undefined) {
     },
     giveUp: (why: string) => told.push(why),
   };
-  const member = { client, clients: [client], stalled: false } as unknown as Member;
+  const endpoint = { client, clients: [client], stalled: false } as unknown as Endpoint;
   const fleet = {
     closed: false,
-    all: () => [member],
-    tell: (_: Member, event: string) => told.push(event),
+    all: () => [endpoint],
+    tell: (_: Endpoint, event: string) => told.push(event),
   } as unknown as Fleet;
   const liveness = new Liveness(fleet, clock, {}, () => told.push("copies"));
-  return { clock, told, client, member, liveness };
+  return { clock, told, client, endpoint, liveness };
 }
 
 Deno.test("a protocol that can't be asked: silence says nothing", async () => {

@@ -2,7 +2,8 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertStrictEquals } from "@std/assert";
 import { type InFlight, Load, type Outcome } from "../../fleet/load.ts";
-import { between, seeded } from "../support/helpers.ts";
+import { between } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 function link(): InFlight {
   return { startedAtMs: 0, older: undefined, newer: undefined };
@@ -104,7 +105,7 @@ Deno.test("a call that was given up counts only if it had taken long already", (
 });
 
 Deno.test("the oldest call in flight is known whichever ends, as in a model", () => {
-  const random = seeded(1);
+  const random = seededRandom(1);
   const load = new Load();
   const model: InFlight[] = [];
   for (let step = 0; step < 5000; step++) {

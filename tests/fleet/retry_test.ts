@@ -3,7 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Execution, RpcCode } from "../../errors.ts";
 import { backoffMs, mayRepeat, Quantile, redialMs, RetryBudget } from "../../fleet/retry.ts";
-import { between, seeded } from "../support/helpers.ts";
+import { between } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 const executions: Execution[] = ["not_sent", "rejected", "unknown", "answered"];
 const codes: RpcCode[] = [
@@ -95,7 +96,7 @@ Deno.test("what calls have saved is kept, up to a limit", () => {
 
 Deno.test("never more than 0.2 × calls + 10/s + 10, whatever happens", () => {
   for (let seed = 1; seed <= 200; seed++) {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     const startMs = random() * 1e6;
     const budget = new RetryBudget(startMs);
     let nowMs = startMs;
@@ -131,7 +132,7 @@ Deno.test("a quantile is at most 10 % off, for any distribution", () => {
   };
   for (const [name, draw] of Object.entries(distributions)) {
     for (const share of [0.5, 0.95, 0.99]) {
-      const random = seeded(9);
+      const random = seededRandom(9);
       const quantile = new Quantile(share);
       const all: number[] = [];
       for (let n = 0; n < 999; n++) {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { AbortListeners } from "../../internal/abort.ts";
-import { seeded } from "../support/helpers.ts";
+import { abortWith, releaseFrom } from "../../internal/abort.ts";
+import { seededRandom } from "../../testing.ts";
 
 class Target {
   readonly reasons: unknown[] = [];
@@ -24,54 +24,50 @@ function counted() {
 }
 
 Deno.test("many targets share one listener, and the last takes it off", () => {
-  const listeners = new AbortListeners();
   const { signal, count } = counted();
   const targets = [new Target(), new Target(), new Target()];
-  for (const target of targets) listeners.add(signal, target);
+  for (const target of targets) abortWith(signal, target);
   assertEquals(count.now, 1);
-  listeners.remove(signal, targets[0]);
-  listeners.remove(signal, targets[0]);
-  listeners.remove(signal, new Target()); // never added
+  releaseFrom(signal, targets[0]);
+  releaseFrom(signal, targets[0]);
+  releaseFrom(signal, new Target()); // never added
   assertEquals(count.now, 1);
-  listeners.remove(signal, targets[1]);
-  listeners.remove(signal, targets[2]);
+  releaseFrom(signal, targets[1]);
+  releaseFrom(signal, targets[2]);
   assertEquals(count.now, 0);
 });
 
 Deno.test("an abort tells who is left, once, with the reason", () => {
-  const listeners = new AbortListeners();
   const { signal, controller, count } = counted();
   const [stays, leaves, other] = [new Target(), new Target(), new Target()];
-  listeners.add(signal, stays);
-  listeners.add(signal, leaves);
-  listeners.add(new AbortController().signal, other);
-  listeners.remove(signal, leaves);
+  abortWith(signal, stays);
+  abortWith(signal, leaves);
+  abortWith(new AbortController().signal, other);
+  releaseFrom(signal, leaves);
   controller.abort("reason");
   controller.abort("again");
   assertEquals([stays.reasons, leaves.reasons, other.reasons], [["reason"], [], []]);
   assertEquals(count.now, 0);
-  listeners.remove(signal, stays); // after the fact
+  releaseFrom(signal, stays); // after the fact
 });
 
 Deno.test("a target may take itself and others off while it is told", () => {
-  const listeners = new AbortListeners();
   const { signal, controller } = counted();
   const second = new Target();
   const first = {
     abort() {
-      listeners.remove(signal, first);
-      listeners.remove(signal, second);
+      releaseFrom(signal, first);
+      releaseFrom(signal, second);
     },
   };
-  listeners.add(signal, first);
-  listeners.add(signal, second);
+  abortWith(signal, first);
+  abortWith(signal, second);
   controller.abort("reason");
   assertEquals(second.reasons, ["reason"]); // it was waiting when the signal aborted
 });
 
 Deno.test("at random: as a model of sets", () => {
-  const random = seeded(5);
-  const listeners = new AbortListeners();
+  const random = seededRandom(5);
   for (let round = 0; round < 200; round++) {
     const { signal, controller, count } = counted();
     const model = new Set<Target>();
@@ -79,10 +75,10 @@ Deno.test("at random: as a model of sets", () => {
     for (let step = 0; step < 20; step++) {
       const target = targets[Math.floor(random() * 5)];
       if (random() < 0.5) {
-        listeners.add(signal, target);
+        abortWith(signal, target);
         model.add(target);
       } else {
-        listeners.remove(signal, target);
+        releaseFrom(signal, target);
         model.delete(target);
       }
       assertEquals(count.now, model.size > 0 ? 1 : 0);
@@ -90,4 +86,13 @@ Deno.test("at random: as a model of sets", () => {
     controller.abort(round);
     for (const target of targets) assertEquals(target.reasons, model.has(target) ? [round] : []);
   }
+});
+
+Deno.test("a signal that has aborted aborts its target at once, and bears no listener", () => {
+  const { signal, controller, count } = counted();
+  controller.abort("reason");
+  const target = new Target();
+  abortWith(signal, target);
+  assertEquals(target.reasons, ["reason"]);
+  assertEquals(count.now, 0);
 });

@@ -5,7 +5,8 @@ import { limitsOf, type RequestExtras } from "../../protocol/codec.ts";
 import { JsonClientCodec, JsonServerCodec } from "../../protocol/geerpc_json.ts";
 import { RpcError } from "../../errors.ts";
 import { OptionReader } from "../../protocol/geerpc.ts";
-import { between, seeded } from "../support/helpers.ts";
+import { between } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 class Requests {
   readonly seen: unknown[] = [];
@@ -32,7 +33,7 @@ class Replies {
       serviceMethod: "A.B",
       resolve: (value: unknown) => void seen.push(["resolve", seq, value]),
       fail: (...args: unknown[]) => void seen.push(["fail", seq, ...args]),
-      spoil: (code: string) => void seen.push(["spoil", seq, code]),
+      failDecode: (code: string) => void seen.push(["failDecode", seq, code]),
     };
   }
   drain() {
@@ -69,7 +70,7 @@ function pushCut(
 
 Deno.test("requests come out as they went in, at random, however they are cut", () => {
   for (let seed = 1; seed <= 60; seed++) {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     const client = new JsonClientCodec(limitsOf(), 0);
     const server = new JsonServerCodec(limitsOf());
     const expected: unknown[] = [];
@@ -127,7 +128,7 @@ Deno.test("odd headers are read by the book, and what is kept of names is little
 
 Deno.test("replies come out as they went in, at random, however they are cut", () => {
   for (let seed = 1; seed <= 60; seed++) {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     const server = new JsonServerCodec(limitsOf());
     const client = new JsonClientCodec(limitsOf(), 0);
     const expected: unknown[] = [];
@@ -197,7 +198,7 @@ Deno.test("a stream that is no format of ours never gives a call to nobody or th
   const encoder = new TextEncoder();
   let threw = 0;
   for (let seed = 1; seed <= 3000; seed++) {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     let text = "";
     for (let n = between(random, 1, 12); n > 0; n--) {
       text += parts[between(random, 0, parts.length - 1)];

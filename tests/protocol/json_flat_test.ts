@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { FlatReader, FlatWriter } from "../../protocol/json_flat.ts";
 import { Lines } from "../../protocol/json_lines.ts";
 import { TextWriter } from "../../protocol/text_writer.ts";
-import { between, seeded } from "../support/helpers.ts";
+import { between } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -57,7 +58,7 @@ Deno.test("FlatReader: all else is left to others", () => {
 });
 
 Deno.test("FlatReader: what it takes of damaged texts, JSON.parse takes too", () => {
-  const random = seeded(3);
+  const random = seededRandom(3);
   const reader = new FlatReader();
   const alphabet = '{}":,-0123456789AB_ .\\'.split("");
   let taken = 0;

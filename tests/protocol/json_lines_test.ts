@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { LineReader, Lines, type LineSink } from "../../protocol/json_lines.ts";
-import { between, seeded } from "../support/helpers.ts";
+import { between } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 function sinkInto(seen: string[]): LineSink {
   return {
@@ -52,7 +53,7 @@ Deno.test("LineReader: chunks of any size give the same lines", () => {
 });
 
 Deno.test("LineReader: random cuts give the same lines, limits included", () => {
-  const random = seeded(11);
+  const random = seededRandom(11);
   const alphabet = ["a", "é", "€", "😀", "\n", "xxxxxxxxxxxxxxxx", '"'];
   for (let round = 0; round < 300; round++) {
     let text = "";

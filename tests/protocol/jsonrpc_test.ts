@@ -9,8 +9,8 @@ import { JsonRpcClientCodec, JsonRpcServerCodec } from "../../protocol/jsonrpc.t
 import { RpcError } from "../../errors.ts";
 import { ObjectReader } from "../../protocol/json_objects.ts";
 import { Server } from "../../server.ts";
-import { MemoryNetwork } from "../../testing.ts";
-import { assertFails, between, rawClient, RawServer, seeded } from "../support/helpers.ts";
+import { MemoryNetwork, seededRandom } from "../../testing.ts";
+import { assertFails, between, rawClient, RawServer } from "../support/helpers.ts";
 import { dial } from "../../client.ts";
 
 const encoder = new TextEncoder();
@@ -51,7 +51,7 @@ Deno.test("ObjectReader cuts objects wherever they stand, however the bytes are 
     '{"☃":"🎈\\u2603é"}',
     '{\n  "spread": [\n    1,\n    2\n  ]\n}',
   ];
-  const random = seeded(7);
+  const random = seededRandom(7);
   for (let round = 0; round < 300; round++) {
     const wanted = Array.from({ length: 12 }, () => objects[between(random, 0, 4)]);
     const spaces = ["", "\n", " \r\n\t", "  "];
@@ -65,7 +65,7 @@ Deno.test("ObjectReader skips what is over the limit and keeps its ends", () => 
   const long = `{"id":1,"result":"${"x".repeat(5000)}}","error":null}`;
   const text = `{"a":1}${long}{"b":2}\n${long}\n{"c":3}`;
   for (const longest of [1, 17, 999, 20_000]) {
-    assertEquals(objectsOf(cut(encoder.encode(text), seeded(longest), longest)), [
+    assertEquals(objectsOf(cut(encoder.encode(text), seededRandom(longest), longest)), [
       '{"a":1}',
       'too long: {"id":1,"…or":null}',
       '{"b":2}',
@@ -104,7 +104,7 @@ function replies(
         serviceMethod,
         resolve: (value) => events.push(["resolve", seq, value]),
         fail: (code, message, execution) => events.push(["fail", seq, code, execution, message]),
-        spoil: (code) => events.push(["spoil", seq, code]),
+        failDecode: (code) => events.push(["failDecode", seq, code]),
       }
       : undefined;
   try {
@@ -182,14 +182,14 @@ Deno.test("the client fails what is lost, and no more", () => {
       '{"id":1,"result":{"__proto__":1},"error":null}\n',
       '{"id":1,"result":{"\\u005f_proto__":1},"error":null}',
     ]
-  ) assertEquals(replies(text + good, SMALL), [["spoil", 1, "data_loss"], resolved]);
+  ) assertEquals(replies(text + good, SMALL), [["failDecode", 1, "data_loss"], resolved]);
   const long = "x".repeat(300);
   for (
     const text of [
       `{"id":1,"result":"${long}","error":null}\n`,
       `{"result":"${long}","error":null, "id" : 1 }\n`,
     ]
-  ) assertEquals(replies(text + good, SMALL), [["spoil", 1, "resource_exhausted"], resolved]);
+  ) assertEquals(replies(text + good, SMALL), [["failDecode", 1, "resource_exhausted"], resolved]);
 
   // The connection is lost.
   for (

@@ -12,7 +12,8 @@ import { GobClientCodec, GobServerCodec } from "../../protocol/gob_codec.ts";
 import { JsonRpcClientCodec, JsonRpcServerCodec } from "../../protocol/jsonrpc.ts";
 import { RpcError } from "../../errors.ts";
 import { gob } from "../../gob.ts";
-import { between, seeded } from "../support/helpers.ts";
+import { between } from "../support/helpers.ts";
+import { seededRandom } from "../../testing.ts";
 
 const LIMITS: Limits = { maxMessageBytes: 4096, maxDepth: 20 };
 const STREAMS = 4000;
@@ -46,7 +47,7 @@ function replySink(): ReplySink {
         schema: seq % 2 ? schema : undefined,
         resolve: once,
         fail: once,
-        spoil: once,
+        failDecode: once,
       };
     },
     drain: () => {},
@@ -124,7 +125,7 @@ for (
   ] as [string, () => ClientCodec, () => ServerCodec, number][]
 ) {
   Deno.test(`${name}: damaged streams are read or refused (seed ${SEED})`, () => {
-    const random = seeded(SEED);
+    const random = seededRandom(SEED);
     const requests = requestsOf(client()).subarray(handshake);
     const replies = repliesOf(server());
     const seen = { read: 0, refused: 0 };

@@ -1,6 +1,5 @@
 /** A fleet in memory whose servers write down what they ran. */
 
-import { setImmediate } from "node:timers";
 import { assertEquals } from "@std/assert";
 import type { Attempt } from "../../errors.ts";
 import { RpcError, TimeoutError } from "../../errors.ts";
@@ -179,9 +178,4 @@ function tell({ address, phase, why, error }: Attempt): string {
     ? error.name
     : String(error);
   return `${address.replace("memory@", "")} ${phase} ${why} ${what}`;
-}
-
-/** Lets everything end that is on its way. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

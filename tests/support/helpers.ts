@@ -11,18 +11,6 @@ import type { CallContext } from "../../server.ts";
 import { FakeClock, MemoryNetwork } from "../../testing.ts";
 import type { Network, Transport, TransportListener } from "../../transport.ts";
 
-/** Randomness that a seed decides (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** A whole number from `least` to `most`. */
 export function between(random: () => number, least: number, most: number): number {
   return least + Math.floor(random() * (most - least + 1));

@@ -1,6 +1,6 @@
 /** Broadcasts of which one server fails while all others work. */
 
-import { dial, type Endpoint, MultiServerDiscovery, Server, XClient } from "@geerpc/xclient";
+import { dial, MultiServerDiscovery, type ParsedAddress, Server, XClient } from "@geerpc/xclient";
 import { type Observer, WatchedNetwork } from "./watched_network.ts";
 
 /** What one failing broadcast took, in milliseconds since the failure came. */
@@ -43,11 +43,11 @@ class Watch implements Observer {
     }
   }
 
-  arrived({ address }: Endpoint): void {
+  arrived({ address }: ParsedAddress): void {
     if (address === this.failing) this.#failedAtMs = performance.now();
   }
 
-  sent(_endpoint: Endpoint, bytes: Uint8Array): void {
+  sent(_endpoint: ParsedAddress, bytes: Uint8Array): void {
     if (this.#failedAtMs === 0) return;
     this.#lastSentAtMs = performance.now();
     this.#sent.push(bytes.slice()); // looked at when it is over

@@ -1,14 +1,14 @@
 /** The machine's network, with an eye on what goes through it. */
 
-import type { ConnectOptions, Endpoint, Network, Transport } from "@geerpc/xclient";
+import type { ConnectOptions, Network, ParsedAddress, Transport } from "@geerpc/xclient";
 import { systemNetwork } from "../../../net/network.ts";
 
 /** What is told of everything that goes through. */
 export interface Observer {
   /** Bytes have come, and nobody has seen them yet. */
-  arrived(endpoint: Endpoint): void;
+  arrived(endpoint: ParsedAddress): void;
   /** Bytes have been handed to the system. */
-  sent(endpoint: Endpoint, bytes: Uint8Array): void;
+  sent(endpoint: ParsedAddress, bytes: Uint8Array): void;
 }
 
 /** Connects as ever, and tells an observer. */
@@ -21,7 +21,7 @@ export class WatchedNetwork implements Network {
     this.#observer = observer;
   }
 
-  async connect(endpoint: Endpoint, options?: ConnectOptions): Promise<Transport> {
+  async connect(endpoint: ParsedAddress, options?: ConnectOptions): Promise<Transport> {
     const observer = this.#observer;
     const transport = await systemNetwork.connect(endpoint, options);
     return {
