@@ -6,7 +6,8 @@
  * @module
  */
 
-import { excerpt, type Limits, type Protocol, type ServerCodec } from "../protocol/codec.ts";
+import type { Limits, Protocol, ServerCodec } from "../protocol/codec.ts";
+import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
 import { OptionReader } from "../protocol/geerpc.ts";
 import { HeadReader } from "../net/http_connect.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { excerpt } from "../protocol/codec.ts";
+import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
 import type { Receiver, Transport } from "../transport.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { excerpt } from "./codec.ts";
+import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
 
 /** What a GeeRPC client opens with. */

@@ -4,16 +4,16 @@
  * @module
  */
 
-import {
-  type ClientCodec,
-  excerpt,
-  type Limits,
-  type PendingReply,
-  type ReplySink,
-  type RequestExtras,
-  type RequestSink,
-  type ServerCodec,
+import type {
+  ClientCodec,
+  Limits,
+  PendingReply,
+  ReplySink,
+  RequestExtras,
+  RequestSink,
+  ServerCodec,
 } from "./codec.ts";
+import { excerpt } from "../internal/excerpt.ts";
 import { errorText, isRpcCode, type RpcCode, RpcError } from "../errors.ts";
 import { encodeOption, rejectedBy } from "./geerpc.ts";
 import { mustTellCode, verdictIn } from "./go_errors.ts";

@@ -6,15 +6,15 @@
  */
 
 import { isWorthKeeping } from "../internal/buffer.ts";
-import {
-  type ClientCodec,
-  excerpt,
-  type Limits,
-  type ReplySink,
-  type RequestExtras,
-  type RequestSink,
-  type ServerCodec,
+import type {
+  ClientCodec,
+  Limits,
+  ReplySink,
+  RequestExtras,
+  RequestSink,
+  ServerCodec,
 } from "./codec.ts";
+import { excerpt } from "../internal/excerpt.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { encodeOption } from "./geerpc.ts";
 import { asNetRpc, mustTellCode, verdictIn } from "./go_errors.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { excerpt, isLongerThan, type Limits } from "./codec.ts";
+import { isLongerThan, type Limits } from "./codec.ts";
+import { excerpt } from "../internal/excerpt.ts";
 import { errorText, RpcError } from "../errors.ts";
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { excerpt } from "./codec.ts";
+import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
 import { standsAt } from "./json_flat.ts";
 import type { Lines } from "./json_lines.ts";

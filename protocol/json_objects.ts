@@ -5,7 +5,8 @@
  * @module
  */
 
-import { excerpt, isLongerThan } from "./codec.ts";
+import { isLongerThan } from "./codec.ts";
+import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
 
 const TAB = 9;

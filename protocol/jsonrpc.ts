@@ -4,15 +4,15 @@
  * @module
  */
 
-import {
-  type ClientCodec,
-  excerpt,
-  type Limits,
-  type ReplySink,
-  type RequestExtras,
-  type RequestSink,
-  type ServerCodec,
+import type {
+  ClientCodec,
+  Limits,
+  ReplySink,
+  RequestExtras,
+  RequestSink,
+  ServerCodec,
 } from "./codec.ts";
+import { excerpt } from "../internal/excerpt.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { inspect, parse, stringify } from "./json.ts";
 import { ObjectReader, type ObjectSink } from "./json_objects.ts";

@@ -1,0 +1,199 @@
+/** The rule between the folders, which docs/architecture.md draws: what may import what. */
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { assert, assertEquals } from "@std/assert";
+import config from "../deno.json" with { type: "json" };
+
+/**
+ * What each part may import, beside itself and `common`. A part is a folder and the public
+ * modules that stand for it at the top. What a part may import stands above it.
+ */
+const RULE: Readonly<Record<string, readonly string[]>> = {
+  common: [],
+  balance: [],
+  gob: [],
+  net: [],
+  protocol: ["gob"],
+  connection: ["protocol", "net"],
+  client: ["connection", "protocol", "net"],
+  server: ["connection", "protocol", "net"],
+  discovery: ["balance"],
+  registry: ["balance", "discovery"],
+  fleet: ["balance", "discovery", "client", "connection", "protocol"],
+  testing: ["balance", "discovery", "client", "server", "connection"],
+};
+
+/** The public modules that belong to a part with another name. */
+const PARTS: Readonly<Record<string, string>> = {
+  selector: "balance",
+  dns: "discovery",
+  etcd: "discovery",
+  xclient: "fleet",
+  ...Object.fromEntries(
+    ["internal", "errors", "address", "clock", "transport", "schema", "service"]
+      .map((name) => [name, "common"]),
+  ),
+};
+
+const DENO_ONLY = ["net/deno.ts", "discovery/dns/deno.ts"];
+const NODE_ONLY = ["net/node.ts", "discovery/dns/node.ts"];
+
+/** Loaded only when first used: a runtime's own modules, and protocols that not everyone speaks. */
+const DYNAMIC = [
+  "dns.ts discovery/dns/deno.ts",
+  "dns.ts discovery/dns/node.ts",
+  "net/network.ts net/deno.ts",
+  "net/network.ts net/node.ts",
+  "protocol/protocols.ts protocol/gob_codec.ts",
+  "protocol/protocols.ts protocol/jsonrpc.ts",
+];
+
+interface Import {
+  readonly from: string;
+  /** A module of ours as its path from the root, another as its name. */
+  readonly to: string;
+  readonly isDynamic: boolean;
+}
+
+const root = [new URL("..", import.meta.url).pathname, `${process.cwd()}/`]
+  .find((folder) => existsSync(`${folder}mod.ts`))!;
+const folders = config.publish.include.filter((path) => path.endsWith("/") && path !== "docs/");
+const modules = [
+  ...readdirSync(root).filter((name) => name.endsWith(".ts")),
+  ...folders.flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true })
+      .map((name) => folder + String(name)).filter((name) => name.endsWith(".ts"))
+  ),
+];
+const imports = modules.flatMap(importsOf);
+
+/** The source without comments, whose examples have imports too. */
+function sourceOf(module: string): string {
+  return readFileSync(root + module, "utf-8")
+    .replace(/\/\*[^]*?\*\//g, "")
+    .replace(/^\s*\/\/.*$/gm, "");
+}
+
+/** Imports, type imports, re-exports and dynamic imports. */
+function importsOf(module: string): Import[] {
+  const found = sourceOf(module).matchAll(
+    /(?:^|;)\s*(?:import|export)\b[^;"'()]*?\bfrom\s*["']([^"']+)["']|(?:^|;)\s*import\s*["']([^"']+)["']|\b(import)\s*\(\s*["']([^"']+)["']/gm,
+  );
+  return [...found].map(([, from, bare, dynamic, path]) => {
+    const to = from ?? bare ?? path;
+    return {
+      from: module,
+      to: to.startsWith(".") ? join(dirname(module), to) : to,
+      isDynamic: dynamic !== undefined,
+    };
+  });
+}
+
+/** The part that a module belongs to; `mod.ts` stands above all. */
+function partOf(module: string): string {
+  const name = module.replace(/\.ts$|\/.*/g, "");
+  return PARTS[name] ?? name;
+}
+
+/** All that is loaded with a module, without what it may load later. */
+function loadedWith(module: string): Set<string> {
+  const loaded = new Set([module]);
+  for (const each of loaded) { // grows as it is walked
+    for (const { to, isDynamic } of importsOf(each)) {
+      if (!isDynamic && modules.includes(to)) loaded.add(to);
+    }
+  }
+  return loaded;
+}
+
+Deno.test("the imports that these tests read are all there are", () => {
+  for (const module of modules) {
+    const words = sourceOf(module).match(/\bfrom\s*["']|\bimport\s*\(/g) ?? [];
+    assertEquals(importsOf(module).length, words.length, module);
+  }
+  assert(imports.some(({ isDynamic }) => isDynamic));
+  assert(imports.length > 200, `only ${imports.length} imports found`);
+});
+
+Deno.test("a part imports only what the rule lets it", () => {
+  const parts = [...new Set(modules.map(partOf))].filter((part) => part !== "mod");
+  assertEquals(parts.sort(), Object.keys(RULE).sort());
+  const wrong = imports.filter(({ from, to }) => {
+    const [part, other] = [partOf(from), partOf(to)];
+    if (part === "mod" || part === other || !modules.includes(to)) return false;
+    return other !== "common" && !RULE[part].includes(other);
+  });
+  assertEquals(wrong.map(({ from, to }) => `${from} imports ${to}`), []);
+});
+
+Deno.test("what a part may import stands above it, so parts form no circle", () => {
+  const above: string[] = [];
+  for (const [part, others] of Object.entries(RULE)) {
+    for (const other of others) assert(above.includes(other), `${part} may import ${other}`);
+    above.push(part);
+  }
+});
+
+Deno.test("modules form no circle, types included", () => {
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (module: string, path: readonly string[]) => {
+    if (path.includes(module)) {
+      circles.push([...path.slice(path.indexOf(module)), module].join(" → "));
+    }
+    if (done.has(module) || path.includes(module)) return;
+    for (const { from, to } of imports) {
+      if (from === module && modules.includes(to)) visit(to, [...path, module]);
+    }
+    done.add(module);
+  };
+  for (const module of modules) visit(module, []);
+  assertEquals(circles, []);
+});
+
+Deno.test("imports from elsewhere: one function of std, and node: in the modules for Node", () => {
+  const elsewhere = imports.filter(({ to }) => !modules.includes(to));
+  const wrong = elsewhere.filter(({ from, to }) =>
+    !(to.startsWith("node:") && NODE_ONLY.includes(from)) &&
+    !(to === "@std/async/deadline" && from === "fleet/fan_out.ts")
+  );
+  assertEquals(wrong, []);
+  assertEquals(elsewhere.length, 4);
+});
+
+Deno.test("only the modules for Deno use it", () => {
+  const users = modules.filter((module) => /\bDeno\s*\./.test(sourceOf(module)));
+  assertEquals(users.filter((module) => !DENO_ONLY.includes(module)), []);
+});
+
+Deno.test("neither runtime loads the other's sockets; gob and JSON-RPC load when first spoken", () => {
+  const dynamic = imports.filter(({ isDynamic }) => isDynamic);
+  const pairs = new Set(dynamic.map(({ from, to }) => `${from} ${to}`));
+  assertEquals([...pairs].sort(), DYNAMIC);
+  const loaded = loadedWith("mod.ts");
+  assert(loaded.has("protocol/geerpc_json.ts"));
+  const lazy = [...loaded].filter((module) =>
+    /gob|jsonrpc/.test(module) || DENO_ONLY.includes(module) || NODE_ONLY.includes(module) ||
+    partOf(module) === "testing"
+  );
+  assertEquals(lazy, []);
+  // Deno has node:dns too, which tells the TTLs that its own resolver does not.
+  assert(!loadedWith("discovery/dns/node.ts").has("discovery/dns/deno.ts"));
+  assert(!loadedWith("net/deno.ts").has("net/node.ts"));
+  assert(!loadedWith("net/node.ts").has("net/deno.ts"));
+});
+
+Deno.test("mod.ts only re-exports, by name", () => {
+  const rest = sourceOf("mod.ts")
+    .replace(/export\s+(?:type\s+)?\{[^}]*\}\s*from\s*"\.\/[\w/]+\.ts";/g, "").trim();
+  assertEquals(rest, "");
+  assert(importsOf("mod.ts").length > 5);
+});
+
+Deno.test("the top level fits on one screen, and only public modules are there", () => {
+  const entries = readdirSync(root).filter((name) => !name.startsWith("."))
+    .filter((name) => !["node_modules", "npm", "build", "coverage"].includes(name));
+  assert(entries.length <= 40, entries.join(" "));
+});
