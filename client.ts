@@ -14,7 +14,7 @@ import { systemNetwork } from "./net/network.ts";
 import { BatchWriter } from "./connection/batch_writer.ts";
 import { PendingCall, PendingCalls, type Settler } from "./connection/pending_calls.ts";
 import { checkProtocol, connectPath, openClientCodec } from "./protocol/protocols.ts";
-import { aboveZero, atLeast } from "./internal/ranges.ts";
+import { aboveZero, atLeast } from "./internal/validate.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { type CallOptions, type Service, serviceView } from "./service.ts";
 import type { Network, TlsOptions, Transport } from "./transport.ts";

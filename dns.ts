@@ -22,7 +22,7 @@ import type { SourceOptions } from "./discovery/options.ts";
 import { SourceDiscovery } from "./discovery/source.ts";
 import { within } from "./discovery/time.ts";
 import { errorText, RpcError } from "./errors.ts";
-import { aboveZero, atLeast } from "./internal/ranges.ts";
+import { aboveZero, atLeast } from "./internal/validate.ts";
 
 export type { AddressAnswer, DnsResolver, SrvAnswer } from "./discovery/dns/resolver.ts";
 export * from "./discovery/source.ts";

@@ -26,7 +26,7 @@ import {
 import type { SourceEntry, SourceOptions } from "./discovery/options.ts";
 import { SourceDiscovery } from "./discovery/source.ts";
 import { RpcError } from "./errors.ts";
-import { aboveZero } from "./internal/ranges.ts";
+import { aboveZero } from "./internal/validate.ts";
 
 export * from "./discovery/source.ts";
 export type { EtcdOptions } from "./discovery/etcd/client.ts";

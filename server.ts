@@ -9,7 +9,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Limits, limitsOf, type Protocol } from "./protocol/codec.ts";
 import { systemNetwork } from "./net/network.ts";
 import { checkProtocol } from "./protocol/protocols.ts";
-import { atLeast } from "./internal/ranges.ts";
+import { atLeast } from "./internal/validate.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
 import { type CallContext, type Method, ServerConnection } from "./connection/server_connection.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";

@@ -19,7 +19,7 @@ import { healthOptions } from "./fleet/health.ts";
 import { Liveness } from "./fleet/liveness.ts";
 import type { Endpoint } from "./fleet/endpoint.ts";
 import type { Settler } from "./connection/pending_calls.ts";
-import { atLeast } from "./internal/ranges.ts";
+import { atLeast } from "./internal/validate.ts";
 import {
   checkFailMode,
   FailMode,

@@ -6,7 +6,7 @@
  */
 
 import { RpcError } from "../errors.ts";
-import { atLeast } from "../internal/ranges.ts";
+import { atLeast } from "../internal/validate.ts";
 import type { EndpointView, PickContext, Selector } from "./types.ts";
 
 const FNV_OFFSET = 0x811c9dc5;

@@ -11,7 +11,7 @@ import type { RequestExtras } from "../protocol/codec.ts";
 import { type Attempt, type Execution, RpcError, TimeoutError } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Settler } from "../connection/pending_calls.ts";
-import { atLeast } from "../internal/ranges.ts";
+import { atLeast } from "../internal/validate.ts";
 import {
   backoffMs,
   checkFailMode,

@@ -11,7 +11,7 @@ import { Later } from "./attempt.ts";
 import { type Attempt, errorText, type Execution, RpcError, TimeoutError } from "../errors.ts";
 import type { FleetCallContext, FleetCallOptions } from "./call.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { atLeast } from "../internal/ranges.ts";
+import { atLeast } from "../internal/validate.ts";
 import { FailMode } from "./retry.ts";
 import type { CallOptions } from "../service.ts";
 

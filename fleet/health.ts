@@ -6,7 +6,7 @@
  * @module
  */
 
-import { aboveZero, atLeast } from "../internal/ranges.ts";
+import { aboveZero, atLeast } from "../internal/validate.ts";
 
 /** When a server is left out, and for how long. */
 export interface HealthOptions {

@@ -9,7 +9,7 @@ import type { Client } from "../client.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { aboveZero } from "../internal/ranges.ts";
+import { aboveZero } from "../internal/validate.ts";
 
 /** When a silent connection is doubted, and when it is given up. */
 export interface LivenessOptions {

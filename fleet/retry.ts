@@ -6,7 +6,7 @@
  */
 
 import { type Execution, type RpcCode, RpcError } from "../errors.ts";
-import { atLeast } from "../internal/ranges.ts";
+import { atLeast } from "../internal/validate.ts";
 
 /** What becomes of a call whose try has failed, in rpcx's terms. */
 export const FailMode = {

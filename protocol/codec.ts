@@ -6,7 +6,7 @@
  */
 
 import type { RpcCode } from "../errors.ts";
-import { atLeast } from "../internal/ranges.ts";
+import { atLeast } from "../internal/validate.ts";
 import type { AnySchema, MethodSchema } from "../schema.ts";
 
 /** The protocols, by name: handshake and encoding. */

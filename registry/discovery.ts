@@ -8,7 +8,7 @@ import type { Timer } from "../clock.ts";
 import type { SourceOptions } from "../discovery/options.ts";
 import { SourceDiscovery } from "../discovery/source.ts";
 import { errorText, RpcError } from "../errors.ts";
-import { aboveZero } from "../internal/ranges.ts";
+import { aboveZero } from "../internal/validate.ts";
 import { type Feed, openFeed } from "./feed.ts";
 import type { Fetch, Web } from "./http.ts";
 import { FIRST_RETRY_MS, type Listing, registryUrls } from "./protocol.ts";

@@ -6,7 +6,7 @@
 
 import { type Clock, systemClock, type Timer } from "../clock.ts";
 import { backoffMs } from "../discovery/time.ts";
-import { aboveZero } from "../internal/ranges.ts";
+import { aboveZero } from "../internal/validate.ts";
 import { Exchange, type Fetch, type Web } from "./http.ts";
 import {
   checkReachable,

@@ -6,7 +6,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText } from "../errors.ts";
-import { aboveZero } from "../internal/ranges.ts";
+import { aboveZero } from "../internal/validate.ts";
 import { Leases, type RegistryEventType } from "./leases.ts";
 import { answerNode, type NodeRequest, type NodeResponse } from "./node.ts";
 import { pageHeaders, renderPage } from "./page.ts";

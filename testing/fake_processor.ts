@@ -6,7 +6,7 @@
  */
 
 import type { Clock, Timer } from "../clock.ts";
-import { atLeast } from "../internal/ranges.ts";
+import { atLeast } from "../internal/validate.ts";
 
 /** A server may be faster than usual, but not so that its speed is no number any more. */
 const LEAST_SLOW = 1e-6;

@@ -11,7 +11,7 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { within } from "../time.ts";
 import { etcdError, EtcdStream, fieldOf, type JsonObject } from "./json.ts";
-import { aboveZero } from "../../internal/ranges.ts";
+import { aboveZero } from "../../internal/validate.ts";
 import type { Random } from "../../selector.ts";
 
 /** Where etcd is, and how to get in. */

@@ -10,7 +10,7 @@ import { backoffMs, sleep } from "../time.ts";
 import { RpcError } from "../../errors.ts";
 import { EtcdClient, type EtcdOptions } from "./client.ts";
 import { toBase64 } from "./json.ts";
-import { atLeast } from "../../internal/ranges.ts";
+import { atLeast } from "../../internal/validate.ts";
 import type { Random } from "../../selector.ts";
 
 /** Something that a registration has to tell. */

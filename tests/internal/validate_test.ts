@@ -1,4 +1,4 @@
-/** Numbers among the options that can't be meant are refused by name, before anything begins. */
+/** A number that makes no sense as an option is refused by name, before anything begins. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { dial } from "../../client.ts";
@@ -9,7 +9,7 @@ import { RpcError } from "../../errors.ts";
 import { Server } from "../../server.ts";
 import { MemoryNetwork } from "../../testing.ts";
 import { XClient } from "../../xclient.ts";
-import { aboveZero, atLeast } from "../../internal/ranges.ts";
+import { aboveZero, atLeast } from "../../internal/validate.ts";
 import { assertFails, failure, inWorld } from "../support/helpers.ts";
 
 const NO_SERVERS = new MultiServerDiscovery([]);
@@ -18,7 +18,7 @@ const NEGATIVE = [-1, NaN];
 
 type Make = (options: Record<string, unknown>) => unknown;
 
-/** What is made, of which options, and what these must not be. */
+/** Each of the wrong values is refused by what `make` makes, and the message names the option. */
 function refuses(make: Make, wrong: Record<string, readonly number[]>): void {
   for (const [option, values] of Object.entries(wrong)) {
     for (const value of values) {
@@ -64,7 +64,7 @@ Deno.test("dial", async () => {
   }
 });
 
-Deno.test("close, which then has not happened", () =>
+Deno.test("a close that is refused has not closed anything", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a");
     const client = await world.dial(address);
@@ -101,7 +101,7 @@ Deno.test("XClient", () => {
   assert(error.message.startsWith('fail mode "fail over" is none of failover, failfast'));
 });
 
-Deno.test("a call of an XClient, which is not made; others go on", () =>
+Deno.test("a call with a wrong option is not sent, and other calls go on", () =>
   inWorld(async (world) => {
     const { address, gate } = await world.serve("a");
     const xclient = new XClient(new MultiServerDiscovery([address]), { ...world });
