@@ -8,7 +8,9 @@
 
 import { Try } from "./fleet/attempt.ts";
 import { checkClientOptions, type CloseOptions } from "./client.ts";
-import { Deadlines, systemClock, TurnClock } from "./clock.ts";
+import { systemClock } from "./clock.ts";
+import { Deadlines } from "./internal/deadlines.ts";
+import { TurnClock } from "./internal/turn_clock.ts";
 import type { Discovery } from "./discovery.ts";
 import { noServers } from "./discovery/server_list.ts";
 import { RpcError } from "./errors.ts";

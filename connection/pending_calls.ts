@@ -6,7 +6,8 @@
  */
 
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
-import { type Clock, Deadlines, type Expiring } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { Deadlines, type Expiring } from "../internal/deadlines.ts";
 import type { PendingReply } from "../protocol/codec.ts";
 import type { MethodSchema } from "../schema.ts";
 import {

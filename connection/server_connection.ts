@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Clock, Deadlines, type Expiring, type Timer } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
+import { Deadlines, type Expiring } from "../internal/deadlines.ts";
 import type {
   Limits,
   Protocol,

@@ -6,7 +6,8 @@
 
 import type { Abortable } from "../internal/abort.ts";
 import type { Client } from "../client.ts";
-import type { Clock, Deadlines, Expiring } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import type { Deadlines, Expiring } from "../internal/deadlines.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { RpcError } from "../errors.ts";
 import type { Fleet, JudgedCall } from "./fleet.ts";

@@ -8,8 +8,7 @@
 import type { Clock, Timer } from "../clock.ts";
 import { type Abortable, abortWith, releaseFrom } from "./abort.ts";
 
-/** The longest time that a timer of the platform can wait; some 24 days. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export { LONGEST_TIMER_MS } from "../clock.ts";
 
 /** What ends a {@linkcode TimeLimit}. */
 export interface TimeLimitOptions {

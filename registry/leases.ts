@@ -5,7 +5,8 @@
  */
 
 import type { ParsedAddress } from "../address.ts";
-import { type Clock, Deadlines, type Expiring } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { Deadlines, type Expiring } from "../internal/deadlines.ts";
 
 /** What happens to a server in a registry. */
 export type RegistryEventType = "joined" | "changed" | "left" | "expired";
