@@ -1,83 +1,113 @@
 /**
- * What can go wrong, in one shape: {@linkcode RpcError} with a code, and how
- * certain it is whether the call ran.
+ * The errors of calls, dials and connections: {@linkcode RpcError} and
+ * {@linkcode TimeoutError}. Both say where it happened and whether the call ran.
  *
  * @module
  */
 
 /**
- * What went wrong, in the terms of gRPC's status codes. `unknown` is an error
- * that a server's own handler raised: its text is the message, unchanged.
+ * What went wrong: the sixteen codes of gRPC, in gRPC's order, which are all
+ * of its status codes but `OK`.
+ *
+ * | code | meaning |
+ * | --- | --- |
+ * | `canceled` | the call was canceled, mostly by its caller |
+ * | `unknown` | an error without a code, such as any that a handler throws and that is no `RpcError` |
+ * | `invalid_argument` | the argument is wrong, whatever state the server is in |
+ * | `deadline_exceeded` | the time for the call ran out before it ended |
+ * | `not_found` | what was asked for does not exist |
+ * | `already_exists` | what was to be created exists already |
+ * | `permission_denied` | the caller is known, and may not do this |
+ * | `resource_exhausted` | a limit or a quota is reached, or a message is too large |
+ * | `failed_precondition` | the system is not in the state that the call requires; repeating it won't help |
+ * | `aborted` | a conflict with another call, such as a transaction's; start again from the beginning |
+ * | `out_of_range` | past the valid range, such as a read past the end |
+ * | `unimplemented` | the server does not have the method, or does not support what it is to do |
+ * | `internal` | an invariant of the server is broken; its handler's reply can't be encoded |
+ * | `unavailable` | the server can't be reached or takes no calls now; try later or elsewhere |
+ * | `data_loss` | data is lost or corrupt; what was received can't be decoded |
+ * | `unauthenticated` | the caller has not proven who it is |
  */
 export type RpcCode =
   | "canceled"
+  | "unknown"
   | "invalid_argument"
   | "deadline_exceeded"
   | "not_found"
+  | "already_exists"
   | "permission_denied"
   | "resource_exhausted"
+  | "failed_precondition"
+  | "aborted"
+  | "out_of_range"
   | "unimplemented"
   | "internal"
   | "unavailable"
   | "data_loss"
-  | "unknown";
+  | "unauthenticated";
 
-const CODES: ReadonlySet<string> = new Set<RpcCode>([
-  "canceled",
-  "invalid_argument",
-  "deadline_exceeded",
-  "not_found",
-  "permission_denied",
-  "resource_exhausted",
-  "unimplemented",
-  "internal",
-  "unavailable",
-  "data_loss",
-  "unknown",
-]);
+/** All codes; the type makes sure that none is missing. */
+const CODES: Readonly<Record<RpcCode, true>> = {
+  canceled: true,
+  unknown: true,
+  invalid_argument: true,
+  deadline_exceeded: true,
+  not_found: true,
+  already_exists: true,
+  permission_denied: true,
+  resource_exhausted: true,
+  failed_precondition: true,
+  aborted: true,
+  out_of_range: true,
+  unimplemented: true,
+  internal: true,
+  unavailable: true,
+  data_loss: true,
+  unauthenticated: true,
+};
 
 /**
- * What is certain about a failed call:
+ * Whether a failed call ran on the server, as far as that is certain:
  *
- * - `not_sent`: no byte of it left this process. Safe to send elsewhere.
- * - `rejected`: the server says that it did not run. Safe to send elsewhere.
+ * - `not_sent`: no byte of it left this process. It is safe to send it again.
+ * - `rejected`: the server says that it did not run. It is safe to send it again.
  * - `unknown`: it may have run, or may still be running.
- * - `answered`: it ran, and its answer is this error.
+ * - `answered`: it ran, and this error is its answer.
  */
 export type Execution = "not_sent" | "rejected" | "unknown" | "answered";
 
-/** One try of a call at one server, as {@linkcode RpcError.attempts} tells it. */
+/** One attempt of a call at one endpoint, as listed in {@linkcode RpcError.attempts}. */
 export interface Attempt {
-  /** The server that was tried. */
+  /** The endpoint's address. */
   readonly address: string;
-  /** How far the try came: choosing a server, dialling it, or the call itself. */
+  /** How far the attempt came: picking an endpoint, dialling it, or the call itself. */
   readonly phase: "pick" | "dial" | "call";
-  /** How long the try took, in milliseconds. */
+  /** How long the attempt took, in milliseconds. */
   readonly elapsedMs: number;
-  /** Why this server: the policy that picked it, `failover`, `hedge`, … */
+  /** Why this endpoint: the policy that picked it, `failover`, `hedge`, … */
   readonly why: string;
-  /** What the try ended with; absent if it was given up for another's success. */
+  /** What the attempt failed with; absent if it was given up because another one succeeded. */
   readonly error?: unknown;
 }
 
-/** Where an error happened and what is certain about the call. */
+/** Where an error happened, and whether the call ran. */
 export interface ErrorDetails {
   /** The server's address. */
   address?: string;
   /** The method called, as `Service.Method`. */
   serviceMethod?: string;
-  /** Whether the call ran. */
+  /** Whether the call ran. Default `unknown`. */
   execution?: Execution;
-  /** Every try that was made, in order. */
+  /** Every attempt that was made, in order. Default: none. */
   attempts?: readonly Attempt[];
-  /** The error beneath this one. */
+  /** The error that caused this one. */
   cause?: unknown;
 }
 
 /**
  * A call, a dial or a connection that failed.
  *
- * @example Tell a server's own error from a server that is gone
+ * @example Tell whether a call may be sent again
  * ```ts
  * import { RpcError } from "@geerpc/xclient";
  *
@@ -92,7 +122,7 @@ export interface ErrorDetails {
  * ```
  */
 export class RpcError extends Error {
-  /** `RpcError`. */
+  /** Always `RpcError`. */
   override readonly name = "RpcError";
   /** What went wrong. */
   readonly code: RpcCode;
@@ -102,15 +132,15 @@ export class RpcError extends Error {
   readonly serviceMethod?: string;
   /** Whether the call ran. */
   readonly execution: Execution;
-  /** Every try that was made, in order; empty where no choice of server was made. */
+  /** Every attempt that was made, in order; empty for a call on a single connection. */
   readonly attempts: readonly Attempt[];
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param code What went wrong.
-   * @param message What, where, and what to do.
-   * @param details Where it happened; `execution` is `unknown` unless given.
+   * @param message What went wrong in words: where, with which value, and what to do.
+   * @param details Where it happened, and whether the call ran.
    */
   constructor(code: RpcCode, message: string, details: ErrorDetails = {}) {
     super(message, "cause" in details ? { cause: details.cause } : undefined);
@@ -123,8 +153,8 @@ export class RpcError extends Error {
 }
 
 /**
- * A deadline that passed: a `DOMException` named `TimeoutError`, as the
- * platform's own, which also says where and how certain.
+ * A deadline that has passed: a `DOMException` named `TimeoutError`, as the
+ * platform's own, which also says where it happened and whether the call ran.
  *
  * @example
  * ```ts
@@ -138,18 +168,18 @@ export class RpcError extends Error {
 export class TimeoutError extends DOMException {
   /** The server's address, where one was involved. */
   readonly address?: string;
-  /** The method called, where the deadline was a call's. */
+  /** The method called, where the deadline belongs to a call. */
   readonly serviceMethod?: string;
   /** Whether the call ran. */
   readonly execution: Execution;
-  /** Every try that was made, in order. */
+  /** Every attempt that was made, in order. */
   readonly attempts: readonly Attempt[];
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param message What did not happen in time, and where.
-   * @param details Where it happened; `execution` is `unknown` unless given.
+   * @param details Where it happened, and whether the call ran.
    */
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, "TimeoutError");
@@ -161,35 +191,47 @@ export class TimeoutError extends DOMException {
 }
 
 /**
- * Whether a string is one of the codes.
+ * Whether a value is one of the codes.
  *
- * @param code What came from the wire.
+ * @param code Any value, such as one that a peer has sent.
  * @returns `true` for a code of {@linkcode RpcCode}.
  */
 export function isRpcCode(code: unknown): code is RpcCode {
-  return typeof code === "string" && CODES.has(code);
+  return typeof code === "string" && Object.hasOwn(CODES, code);
 }
 
 /**
- * The code of anything that was thrown: an `RpcError`'s, if it is one of ours.
+ * The code that a peer has sent with an error.
  *
- * @param thrown What was thrown.
- * @returns Its code, else `unknown`.
+ * @param code What the peer has sent in the code's place.
+ * @param absent What it means if there is no code.
+ * @returns The code; `unknown` for a text that is none, as from a peer of a later version.
+ */
+export function receivedCode(code: unknown, absent: RpcCode): RpcCode {
+  if (typeof code !== "string" || code === "") return absent;
+  return isRpcCode(code) ? code : "unknown";
+}
+
+/**
+ * The code of anything that was thrown.
+ *
+ * @param thrown Any value.
+ * @returns The code of an {@linkcode RpcError}; `unknown` for everything else.
  */
 export function codeOf(thrown: unknown): RpcCode {
   try {
     const code: unknown = thrown instanceof RpcError ? thrown.code : undefined;
     return isRpcCode(code) ? code : "unknown";
   } catch {
-    return "unknown"; // a proxy that can't even be asked what it is
+    return "unknown"; // a revoked proxy throws when it is looked at
   }
 }
 
 /**
- * The text of anything that was thrown: an error's message, else its string.
+ * The text of anything that was thrown.
  *
- * @param thrown What was thrown.
- * @returns Its text, never empty.
+ * @param thrown Any value.
+ * @returns An error's message, else the value as a string; never empty.
  */
 export function errorText(thrown: unknown): string {
   try {
@@ -199,6 +241,6 @@ export function errorText(thrown: unknown): string {
     }
     return String(thrown) || "an empty error";
   } catch {
-    return "an error with no text"; // its own message or toString throws
+    return "an error with no text"; // its message or its toString throws
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import type { ClientOptions } from "../client.ts";
-import { RpcError, TimeoutError } from "../errors.ts";
+import { type RpcCode, RpcError, TimeoutError } from "../errors.ts";
 import type { HealthOptions, HealthState } from "./health.ts";
 import type { LivenessOptions } from "./liveness.ts";
 import type { EndpointEvent } from "./endpoint.ts";
@@ -78,13 +78,25 @@ export interface EndpointSnapshot {
   readonly failures: number;
 }
 
-const FAULTS: ReadonlySet<string> = new Set([
-  "unavailable",
-  "internal",
-  "resource_exhausted",
-  "data_loss",
-  "deadline_exceeded",
-]);
+/** Which codes are the fault of the server that answers with them. */
+const SERVERS_FAULTS: Readonly<Record<RpcCode, boolean>> = {
+  canceled: false,
+  unknown: false,
+  invalid_argument: false,
+  deadline_exceeded: true,
+  not_found: false,
+  already_exists: false,
+  permission_denied: false,
+  resource_exhausted: true,
+  failed_precondition: false,
+  aborted: false,
+  out_of_range: false,
+  unimplemented: false,
+  internal: true,
+  unavailable: true,
+  data_loss: true,
+  unauthenticated: false,
+};
 
 /**
  * Whether an error is its server's fault, unless the program says otherwise.
@@ -93,5 +105,6 @@ const FAULTS: ReadonlySet<string> = new Set([
  * @returns `false` for what handlers throw as answers.
  */
 export function isServersFault(error: unknown): boolean {
-  return error instanceof TimeoutError || error instanceof RpcError && FAULTS.has(error.code);
+  return error instanceof TimeoutError ||
+    error instanceof RpcError && SERVERS_FAULTS[error.code] === true;
 }

@@ -14,7 +14,7 @@ import type {
   ServerCodec,
 } from "./codec.ts";
 import { excerpt } from "../internal/excerpt.ts";
-import { errorText, isRpcCode, type RpcCode, RpcError } from "../errors.ts";
+import { errorText, receivedCode, type RpcCode, RpcError } from "../errors.ts";
 import { encodeOption, rejectedBy } from "./geerpc.ts";
 import { mustTellCode, verdictIn } from "./go_errors.ts";
 import { parse, stringify } from "./json.ts";
@@ -112,7 +112,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
       else if (header.Seq === 0 && header.Error !== "" && !rejectedBy(header.Error)) {
         // A rejection of Seq 0 is how a peer answers an extension it doesn't know.
         throw new RpcError(
-          isRpcCode(header.Code) ? header.Code : "unavailable",
+          receivedCode(header.Code, "unavailable"),
           `the server refused the connection: ${header.Error}`,
         );
       }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isRpcCode, type RpcCode } from "../errors.ts";
+import { receivedCode, type RpcCode } from "../errors.ts";
 
 /** What a server's error text means. */
 export interface Verdict {
@@ -67,7 +67,7 @@ export function verdictIn(
   const isOurs = typeof Code === "string" && Code !== "";
   if (Rejected !== true && !isOurs) return verdictOf(Error, serviceMethod);
   const { code, execution } = Rejected === true ? REJECTED : OWN_ERROR;
-  return { code: isRpcCode(Code) ? Code : code, execution };
+  return { code: receivedCode(Code, code), execution };
 }
 
 function soundsRejected(text: string, serviceMethod: string): boolean {

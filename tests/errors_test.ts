@@ -1,7 +1,40 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { codeOf, errorText, isRpcCode, RpcError, TimeoutError } from "../errors.ts";
+import { dial } from "../client.ts";
+import {
+  codeOf,
+  errorText,
+  isRpcCode,
+  receivedCode,
+  type RpcCode,
+  RpcError,
+  TimeoutError,
+} from "../errors.ts";
+import { isServersFault } from "../fleet/options.ts";
+import { mustTellCode, verdictIn } from "../protocol/go_errors.ts";
+import { Server } from "../server.ts";
+import { assertFails, inWorld } from "./support/helpers.ts";
 
-Deno.test("RpcError says what, where and how certain", () => {
+/** gRPC's status codes without `OK`, in the order of their numbers, from 1 to 16. */
+const CODES: readonly RpcCode[] = [
+  "canceled",
+  "unknown",
+  "invalid_argument",
+  "deadline_exceeded",
+  "not_found",
+  "already_exists",
+  "permission_denied",
+  "resource_exhausted",
+  "failed_precondition",
+  "aborted",
+  "out_of_range",
+  "unimplemented",
+  "internal",
+  "unavailable",
+  "data_loss",
+  "unauthenticated",
+];
+
+Deno.test("RpcError says what, where, and whether the call ran", () => {
   const cause = new Error("beneath");
   const attempts = [{ address: "tcp@a:1", phase: "dial", elapsedMs: 1, why: "failover" }] as const;
   const error = new RpcError("unavailable", "gone", {
@@ -22,7 +55,7 @@ Deno.test("RpcError says what, where and how certain", () => {
   assertStrictEquals(error.attempts, attempts);
 });
 
-Deno.test("RpcError with nothing known is not certain", () => {
+Deno.test("RpcError without details: whether the call ran is unknown", () => {
   const error = new RpcError("internal", "odd");
   assertEquals([error.execution, error.attempts, "cause" in error], ["unknown", [], false]);
 });
@@ -34,10 +67,72 @@ Deno.test("TimeoutError is the platform's, and says where", () => {
   assertEquals([error.execution, new TimeoutError("x").execution], ["not_sent", "unknown"]);
 });
 
-Deno.test("isRpcCode knows the codes and nothing inherited", () => {
-  for (const code of ["canceled", "unknown", "data_loss"]) assert(isRpcCode(code));
-  for (const code of ["", "toString", "Canceled", 1, null, undefined, {}]) assert(!isRpcCode(code));
+Deno.test("isRpcCode knows gRPC's sixteen codes and nothing inherited", () => {
+  assertEquals(CODES.filter(isRpcCode).length, 16);
+  for (const code of ["", "ok", "toString", "Canceled", 1, null, undefined, {}]) {
+    assert(!isRpcCode(code));
+  }
 });
+
+Deno.test("a peer's code is taken as it is; one that nobody knows is unknown", () => {
+  for (const code of CODES) assertEquals(receivedCode(code, "unavailable"), code);
+  for (const code of ["ok", "toString", "__proto__", "from a later version"]) {
+    assertEquals(receivedCode(code, "unavailable"), "unknown");
+  }
+  for (const code of ["", undefined, null, 14, {}]) {
+    assertEquals(receivedCode(code, "unavailable"), "unavailable");
+  }
+});
+
+Deno.test("a reply's header brings every code, of an answer and of a rejection", () => {
+  for (const Code of [...CODES, "from a later version"]) {
+    const code = isRpcCode(Code) ? Code : "unknown";
+    assertEquals(verdictIn({ Error: "no", Code }, "S.M"), { code, execution: "answered" });
+    assertEquals(verdictIn({ Error: "no", Code, Rejected: true }, "S.M"), {
+      code,
+      execution: "rejected",
+    });
+    assertEquals(mustTellCode(code, "no", "S.M"), code !== "unknown");
+  }
+});
+
+Deno.test("which codes count against the server by default", () => {
+  const faults = CODES.filter((code) => isServersFault(new RpcError(code, "failed")));
+  assertEquals(faults, [
+    "deadline_exceeded",
+    "resource_exhausted",
+    "internal",
+    "unavailable",
+    "data_loss",
+  ]);
+  assert(isServersFault(new TimeoutError("late")));
+  for (const other of [new Error("own"), new RpcError("constructor" as RpcCode, "?"), undefined]) {
+    assert(!isServersFault(other));
+  }
+});
+
+for (const protocol of ["geerpc/json", "geerpc/gob"] as const) {
+  Deno.test(`${protocol}: every code that a handler throws comes back to the caller`, () =>
+    inWorld(async ({ network }) => {
+      const server = new Server();
+      server.register("Fail", {
+        With: (code: RpcCode) => {
+          throw new RpcError(code, `failed with ${code}`);
+        },
+      });
+      await server.listen("memory@a", { network, protocol });
+      const client = await dial("memory@a", { network, protocol });
+      for (const code of CODES) {
+        await assertFails(client.call("Fail.With", code), {
+          code,
+          execution: "answered",
+          message: `failed with ${code}`,
+        });
+      }
+      await client.close();
+      await server.close();
+    }));
+}
 
 Deno.test("codeOf is a code, whatever was thrown", () => {
   assertEquals(codeOf(new RpcError("not_found", "none")), "not_found");
