@@ -217,7 +217,11 @@ export class Client implements AsyncDisposable {
     return this.#calls.size;
   }
 
-  /** How many times bytes have come: while it stands still, the server is silent. */
+  /**
+   * How many times bytes have come: while it stands still, the server is silent.
+   *
+   * @internal
+   */
   get heard(): number {
     return this.#heard;
   }
@@ -227,6 +231,7 @@ export class Client implements AsyncDisposable {
    *
    * @param settler Told when it gives one, or the connection is over.
    * @returns Whether the question could be asked.
+   * @internal
    */
   ping(settler: Settler): boolean {
     if (this.#shutdown || this.#encoding || this.#codec.ping === undefined) return false;
@@ -241,6 +246,7 @@ export class Client implements AsyncDisposable {
    * Gives the connection up as dead: calls in flight fail as `unavailable`.
    *
    * @param why For their message.
+   * @internal
    */
   giveUp(why: string): void {
     this.#over("unavailable", why, undefined);
@@ -322,6 +328,7 @@ export class Client implements AsyncDisposable {
    * @param extras What the server is told: metadata, and the time that is left.
    * @param settler Told once; perhaps before this returns.
    * @returns The call, which may be aborted; `undefined` if it has failed already.
+   * @internal
    */
   send(
     serviceMethod: string,
