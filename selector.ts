@@ -1,31 +1,30 @@
 /**
- * Balancing: which of the servers is to get the next call. The policies are
- * pure: what they know of a server is handed to them, and so are time and
- * chance.
+ * Balancing: which endpoint is to get the next call. The policies are pure:
+ * the figures of each endpoint, the time and the randomness are handed in.
  *
  * @module
  */
 
 import { RpcError } from "./errors.ts";
 import { ConsistentHashSelector } from "./balance/consistent_hash.ts";
-import {
-  LeastLoadedSelector,
-  PeakEwmaSelector,
-  ShortestExpectedDelaySelector,
-} from "./balance/load_aware.ts";
+import { LeastLoadedSelector } from "./balance/least_loaded.ts";
+import { PeakEwmaSelector } from "./balance/peak_ewma.ts";
+import { RandomSelector } from "./balance/random.ts";
+import { RoundRobinSelector } from "./balance/round_robin.ts";
+import { ShortestExpectedDelaySelector } from "./balance/shortest_expected_delay.ts";
 import type { Random, Selector } from "./balance/types.ts";
-import { RandomSelector, RoundRobinSelector, WeightedRoundRobinSelector } from "./balance/turns.ts";
+import { WeightedRoundRobinSelector } from "./balance/weighted_round_robin.ts";
 
-export { subsetOf } from "./balance/consistent_hash.ts";
+export { subsetOf } from "./balance/subset.ts";
 export type { EndpointView, PickContext, Random, Selector } from "./balance/types.ts";
 
 /** The balancing policies, by name. */
 export const SelectMode = {
-  /** Any server, each as likely as the others. */
+  /** Any endpoint, each as likely as the others. */
   Random: "random",
-  /** One after the other, from a random start. */
+  /** One endpoint after the other, from a random start. */
   RoundRobin: "round_robin",
-  /** In turn, each as often as its weight says, and spread out. Source: nginx. */
+  /** In turn, each as often as its weight says, and evenly spread. Source: nginx. */
   WeightedRoundRobin: "weighted_round_robin",
   /** Of two at random, the one with fewer calls in flight for its weight. */
   LeastLoaded: "least_loaded",
@@ -33,31 +32,32 @@ export const SelectMode = {
   PeakEwma: "peak_ewma",
   /** Of all, the one that should answer first; slow ones are avoided. The default. */
   ShortestExpectedDelay: "shortest_expected_delay",
-  /** The same server for the same key, in every process. Needs the call's `key`. */
+  /** The same endpoint for the same key, in every process. Needs the call's option `key`. */
   ConsistentHash: "consistent_hash",
 } as const;
 
 /** The name of a balancing policy. */
 export type SelectMode = (typeof SelectMode)[keyof typeof SelectMode];
 
-/** What some policies may be told. */
+/** What {@linkcode createSelector} may be given beside the mode. */
 export interface SelectorOptions {
-  /** Where chance is taken from. Default `Math.random`. */
+  /** Source of randomness. Default `Math.random`. */
   random?: Random;
   /**
-   * For `consistent_hash`: a server with more than this many times the mean of
-   * calls in flight is passed over for the key's next one. Default `Infinity`.
+   * For `consistent_hash`: an endpoint with more than this many times the mean
+   * of calls in flight is passed over for the key's next one. At least 1.
+   * Default `Infinity`.
    */
   boundedLoad?: number;
 }
 
 /**
- * Makes a selector for a mode.
+ * Creates the selector of a policy.
  *
- * @param mode The policy.
- * @param options Randomness, and what the policy may be told.
- * @returns A new selector, with a state of its own.
- * @throws {RpcError} `invalid_argument` for an unknown mode, naming those there are.
+ * @param mode The policy's name.
+ * @param options Randomness and the bounded load.
+ * @returns A new selector, which shares no state with others.
+ * @throws {RpcError} `invalid_argument` for an unknown mode; the message lists those there are.
  * @throws {RangeError} If `boundedLoad` is less than 1.
  *
  * @example
@@ -66,10 +66,10 @@ export interface SelectorOptions {
  * import { createSelector, SelectMode } from "@geerpc/xclient";
  *
  * const idle = { weight: 1, inFlight: 0, oldestAtMs: 0, latencyMs: 0, peakMs: 0, updatedAtMs: 0 };
- * const servers = [{ address: "tcp@a:1", ...idle }, { address: "tcp@b:1", ...idle }];
+ * const endpoints = [{ address: "tcp@a:1", ...idle }, { address: "tcp@b:1", ...idle }];
  * const selector = createSelector(SelectMode.RoundRobin, { random: () => 0 });
- * assert(selector.pick(servers, { nowMs: 0 }) === servers[0]);
- * assert(selector.pick(servers, { nowMs: 0 }) === servers[1]);
+ * assert(selector.pick(endpoints, { nowMs: 0 }) === endpoints[0]);
+ * assert(selector.pick(endpoints, { nowMs: 0 }) === endpoints[1]);
  * ```
  */
 export function createSelector(mode: SelectMode, options: SelectorOptions = {}): Selector {

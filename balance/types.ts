@@ -1,51 +1,55 @@
 /**
- * What a balancing policy sees and does.
+ * What a balancing policy sees, and what it does.
  *
  * @module
  */
 
-/** A server that may be picked, and what is known of it. Times are in milliseconds. */
+/** An endpoint that may be picked, and what is known of it. */
 export interface EndpointView {
-  /** What tells it from the others. */
+  /** Its address: no other endpoint has the same one. */
   readonly address: string;
   /** Its share of the calls, relative to the others'. */
   readonly weight: number;
-  /** How many calls it has not answered. */
+  /** How many calls are in flight there. */
   readonly inFlight: number;
-  /** When the oldest of these began; meaningless if there are none. */
+  /** When the oldest of these began, in milliseconds; meaningless if there are none. */
   readonly oldestAtMs: number;
-  /** Smoothed reply time; 0 while none is known. A failure counts as a slow reply. */
+  /**
+   * The smoothed reply time, in milliseconds; 0 while none is known. A failed
+   * call counts as a slow reply.
+   */
   readonly latencyMs: number;
   /** The same, but a slower reply replaces it at once. */
   readonly peakMs: number;
-  /** When the two were last brought up to date. */
+  /** When the two were last updated, in milliseconds. */
   readonly updatedAtMs: number;
 }
 
 /** What a pick is for. */
 export interface PickContext {
-  /** The present time, on the scale of the candidates'. */
+  /** The present time, in milliseconds, on the scale of the endpoints' times. */
   readonly nowMs: number;
-  /** What the call is about, for policies that send the same to the same server. */
+  /** What the call is about, for policies that send equal keys to the same endpoint. */
   readonly key?: string;
 }
 
 /** A balancing policy. */
 export interface Selector {
   /**
-   * Picks a server for one call.
+   * Picks an endpoint for one call.
    *
-   * @param candidates The servers there are; the same array until they change.
+   * @param endpoints The endpoints that may be picked; the same array until they change.
    * @param context Time and key.
    * @returns One of them, or `undefined` if there are none.
    */
-  pick<T extends EndpointView>(candidates: readonly T[], context: PickContext): T | undefined;
+  pick<T extends EndpointView>(endpoints: readonly T[], context: PickContext): T | undefined;
   /**
-   * Whether each pick looks at every server and need not see the whole fleet:
-   * beyond 128 servers it is given a subset of its own.
+   * Whether a subset of a large fleet is enough, since each pick looks at every
+   * endpoint: beyond 128 endpoints the policy is given a subset that is the
+   * client's own. Default `false`.
    */
   readonly subsets?: boolean;
 }
 
-/** A source of randomness: `Math.random` or a seeded one. At least 0, below 1. */
+/** A source of randomness, `Math.random` or a seeded one: numbers from 0 to below 1. */
 export type Random = () => number;

@@ -5,8 +5,8 @@
  * @module
  */
 
-/** How fast old reply times give way to new ones, in milliseconds. */
-const DECAY_MS = 10_000;
+import { DECAY_MS } from "../balance/decay.ts";
+
 /** What a failed call counts as, unless it took longer: no failure may look fast. */
 const FAILURE_MS = 1000;
 

@@ -42,20 +42,20 @@ export class OracleSelector implements Selector {
     this.#random = random;
   }
 
-  pick<T extends EndpointView>(candidates: readonly T[]): T | undefined {
+  pick<T extends EndpointView>(endpoints: readonly T[]): T | undefined {
     let best: T | undefined;
     let leastMs = Infinity;
     let ties = 1;
-    for (const candidate of candidates) {
-      const { running, faults, stalledForMs } = this.#servers.get(candidate.address)!;
+    for (const endpoint of endpoints) {
+      const { running, faults, stalledForMs } = this.#servers.get(endpoint.address)!;
       if (faults.error !== undefined) continue;
       const expectedMs = stalledForMs + (running + 1) * (faults.slow ?? 1) * MEAN_WORK_MS;
       if (expectedMs < leastMs) {
-        best = candidate;
+        best = endpoint;
         leastMs = expectedMs;
         ties = 1;
       } else if (expectedMs === leastMs && this.#random() * ++ties < 1) {
-        best = candidate;
+        best = endpoint;
       }
     }
     return best;

@@ -1,0 +1,75 @@
+/**
+ * The policy `shortest_expected_delay`, the default.
+ *
+ * @module
+ */
+
+import { DECAY_MS } from "./decay.ts";
+import type { EndpointView, PickContext, Random, Selector } from "./types.ts";
+
+/** From how many times the median reply time on an endpoint counts as slow. */
+const SLOW = 1.5;
+/** How often the median is calculated, in milliseconds. */
+const MEDIAN_EVERY_MS = 100;
+
+/**
+ * Of all endpoints, the one that should answer first: calls in flight for its
+ * weight, times how much slower than the median it is, which is seen from its
+ * replies or from the age of its oldest call in flight. Ties are broken at
+ * random. Source: our own; `docs/balancing.md` has the simulation.
+ */
+export class ShortestExpectedDelaySelector implements Selector {
+  readonly subsets = true;
+  readonly #random: Random;
+  #endpoints: readonly EndpointView[] | undefined;
+  #medianMs = 0;
+  #medianAtMs = -Infinity;
+
+  /** @param random Breaks ties. */
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  pick<T extends EndpointView>(endpoints: readonly T[], { nowMs }: PickContext): T | undefined {
+    if (nowMs - this.#medianAtMs >= MEDIAN_EVERY_MS || endpoints !== this.#endpoints) {
+      this.#endpoints = endpoints;
+      this.#medianAtMs = nowMs;
+      this.#medianMs = medianLatencyMs(endpoints);
+    }
+    const medianMs = this.#medianMs;
+    const slowMs = medianMs > 0 ? medianMs * SLOW : Infinity;
+    let best: T | undefined;
+    let least = Infinity;
+    let ties = 1;
+    for (let place = 0; place < endpoints.length; place++) {
+      const endpoint = endpoints[place];
+      const { inFlight } = endpoint;
+      let expectedMs = endpoint.latencyMs;
+      if (expectedMs >= slowMs) {
+        // Slowness fades while nothing is sent there, so that a call tries it again one day.
+        expectedMs *= Math.exp((endpoint.updatedAtMs - nowMs) / DECAY_MS);
+      }
+      if (inFlight > 0) {
+        const ageMs = nowMs - endpoint.oldestAtMs;
+        if (ageMs > expectedMs) expectedMs = ageMs;
+      }
+      let delay = (inFlight + 1) / endpoint.weight;
+      if (expectedMs >= slowMs) delay *= expectedMs / medianMs;
+      if (delay < least) {
+        best = endpoint;
+        least = delay;
+        ties = 1;
+      } else if (delay === least && this.#random() * ++ties < 1) {
+        best = endpoint;
+      }
+    }
+    return best;
+  }
+}
+
+function medianLatencyMs(endpoints: readonly EndpointView[]): number {
+  const known: number[] = [];
+  for (const { latencyMs } of endpoints) if (latencyMs > 0) known.push(latencyMs);
+  known.sort((one, other) => one - other);
+  return known.length === 0 ? 0 : known[known.length >> 1];
+}
