@@ -1,11 +1,11 @@
 /**
- * Deno's sockets. Loaded only where they are used; in the npm package
- * `node.ts` stands in its place.
+ * Deno's sockets. Loaded on Deno only; in the npm package `node.ts` takes its place.
  *
  * @module
  */
 
 import { formatHost, type ParsedAddress } from "../address.ts";
+import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type {
   ConnectOptions,
   ListenOptions,
@@ -14,13 +14,14 @@ import type {
   TransportListener,
 } from "../transport.ts";
 
-/** What an idle connection keeps for reading; grows to `LARGEST_READ` under load. */
-const SMALLEST_READ = 2 * 1024;
-const LARGEST_READ = 256 * 1024;
-/** How many microtasks the next read waits: what the last has set off is written first. */
-const AFTER_MICROTASKS = 8;
-/** How long to wait after an accept that failed. */
-const ACCEPT_PAUSE_MS = 20;
+/** The read buffer of a connection at first, so that idle ones take little memory. */
+const MIN_READ_BYTES = 2 * 1024;
+/** The largest read buffer: it grows while reads fill it. */
+const MAX_READ_BYTES = 256 * 1024;
+/** How many microtasks pass before the next read, so that replies to the last one leave first. */
+const MICROTASKS_BETWEEN_READS = 8;
+/** How long to wait after a failed accept before the next one. */
+const ACCEPT_RETRY_MS = 20;
 
 class DenoTransport implements Transport {
   readonly remote: string;
@@ -40,15 +41,15 @@ class DenoTransport implements Transport {
   }
 
   async #read(receiver: Receiver): Promise<void> {
-    let buffer = new Uint8Array(SMALLEST_READ);
+    let buffer = new Uint8Array(MIN_READ_BYTES);
     for (;;) {
       const length = await this.#conn.read(buffer);
       if (length === null || this.#closed) return;
       const wait = receiver.data(buffer.subarray(0, length));
       if (wait !== undefined) await wait;
-      for (let turn = 0; turn < AFTER_MICROTASKS; turn++) await undefined;
-      if (length === buffer.length && length < LARGEST_READ) {
-        buffer = new Uint8Array(Math.min(length * 4, LARGEST_READ));
+      for (let turn = 0; turn < MICROTASKS_BETWEEN_READS; turn++) await undefined;
+      if (length === buffer.length && length < MAX_READ_BYTES) {
+        buffer = new Uint8Array(Math.min(length * 4, MAX_READ_BYTES));
       }
     }
   }
@@ -63,11 +64,15 @@ class DenoTransport implements Transport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    try {
-      this.#conn.close();
-    } catch {
-      // The runtime has closed it already.
-    }
+    closeQuietly(this.#conn);
+  }
+}
+
+function closeQuietly(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed already, by the runtime or an abort, or consumed by `Deno.startTls`.
   }
 }
 
@@ -79,10 +84,10 @@ function tune(conn: Deno.TcpConn): void {
 /**
  * Opens a connection.
  *
- * @param endpoint `tcp`, `http`, `tls` or `unix`.
+ * @param endpoint An address of scheme `tcp`, `http`, `tls` or `unix`.
  * @param options Signal and TLS settings.
  * @returns The connection.
- * @throws The runtime's own error, or the signal's reason.
+ * @throws The runtime's own error if it can't connect, or the signal's reason.
  */
 export async function connect(
   endpoint: ParsedAddress,
@@ -92,49 +97,46 @@ export async function connect(
   signal?.throwIfAborted();
   if (endpoint.scheme === "unix") {
     const conn = await Deno.connect({ transport: "unix", path: endpoint.path });
-    if (signal?.aborted) conn.close();
+    if (signal?.aborted) closeQuietly(conn);
     signal?.throwIfAborted();
     return new DenoTransport(conn, endpoint.address);
   }
   const { hostname, port } = endpoint;
   const tcp = await Deno.connect({ hostname, port, signal });
-  // From here on an abort closes what is open, which fails what waits on it.
   let conn: Deno.TcpConn | Deno.TlsConn = tcp;
-  const abort = () => conn.close();
+  // `Deno.startTls` takes no signal: closing the connection fails a handshake that is under way.
+  const handshake = { abort: () => closeQuietly(conn) };
   try {
     signal?.throwIfAborted();
     tune(tcp);
     if (endpoint.scheme === "tls") {
-      signal?.addEventListener("abort", abort, { once: true });
+      if (signal !== undefined) abortWith(signal, handshake);
       conn = await Deno.startTls(tcp, {
         hostname: tls.serverName ?? hostname,
         caCerts: tls.caCerts,
       });
+      signal?.throwIfAborted();
       await conn.handshake();
     }
     signal?.throwIfAborted();
     return new DenoTransport(conn, endpoint.address);
   } catch (error) {
-    try {
-      conn.close();
-    } catch {
-      // Closed by the abort, or consumed by the handshake.
-    }
+    closeQuietly(conn);
     signal?.throwIfAborted();
     throw error;
   } finally {
-    signal?.removeEventListener("abort", abort);
+    if (signal !== undefined) releaseFrom(signal, handshake);
   }
 }
 
 /**
- * Accepts connections.
+ * Listens for connections.
  *
- * @param endpoint `tcp`, `http`, `tls` or `unix`.
+ * @param endpoint An address of scheme `tcp`, `http`, `tls` or `unix`.
  * @param accept Called with each connection.
  * @param options TLS certificate and key.
- * @returns The listening socket.
- * @throws The runtime's own error.
+ * @returns The listener.
+ * @throws The runtime's own error if it can't listen.
  */
 export function listen(
   endpoint: ParsedAddress,
@@ -155,9 +157,9 @@ export function listen(
       try {
         conn = await listener.accept();
       } catch {
-        // One connection that failed, or we closed, or too many files are open:
-        // the last would fail again at once, so it waits a little.
-        if (open) await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+        // A connection failed, or the listener was closed, or too many files are open.
+        // The last would fail again at once, so it waits a little.
+        if (open) await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
         continue;
       }
       if (scheme !== "unix" && scheme !== "tls") tune(conn as Deno.TcpConn);

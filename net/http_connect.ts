@@ -1,70 +1,77 @@
 /**
- * HTTP CONNECT, as GeeRPC and Go's `net/rpc` use it: a request line, an
- * answer, and then the protocol on the same connection.
+ * HTTP CONNECT as GeeRPC and Go's `net/rpc` use it: a request, an answer, and
+ * then RPC on the same connection.
  *
  * @module
  */
 
-import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
+import { abortWith, releaseFrom } from "../internal/abort.ts";
+import { excerpt } from "../internal/excerpt.ts";
 import type { Receiver, Transport } from "../transport.ts";
 
-/** A longer answer is no answer to CONNECT. */
-const LONGEST_HEAD = 8192;
+/** The most bytes of a request or an answer, its empty line included. */
+const MAX_HEAD_BYTES = 8192;
 
-/** Gathers bytes until an empty line ends them. */
+/** Buffers the head of an HTTP message until the empty line that ends it has come. */
 export class HeadReader {
   #bytes = new Uint8Array(0);
 
   /**
-   * Reads on.
+   * Adds bytes.
    *
-   * @param chunk What has come.
-   * @returns The head as text and the bytes behind it, or nothing yet.
-   * @throws {RpcError} `data_loss` if it gets too long.
+   * @param chunk The next bytes; they are copied.
+   * @returns The head as text and the bytes behind it; `undefined` until all of the head has come.
+   * @throws {RpcError} `data_loss` if the head is longer than 8,192 bytes.
    */
   push(chunk: Uint8Array): { head: string; rest: Uint8Array } | undefined {
     const bytes = new Uint8Array(this.#bytes.length + chunk.length);
     bytes.set(this.#bytes);
     bytes.set(chunk, this.#bytes.length);
     this.#bytes = bytes;
-    const text = new TextDecoder("latin1").decode(bytes.subarray(0, LONGEST_HEAD));
+    const text = new TextDecoder("latin1").decode(bytes.subarray(0, MAX_HEAD_BYTES));
     const end = /\r?\n\r?\n/.exec(text);
     if (end !== null) {
       const length = end.index + end[0].length;
       return { head: text.slice(0, end.index), rest: bytes.subarray(length) };
     }
-    if (bytes.length >= LONGEST_HEAD) {
+    if (bytes.length >= MAX_HEAD_BYTES) {
       throw new RpcError("data_loss", `expected the head of HTTP CONNECT, got ${excerpt(text)}`);
     }
     return undefined;
   }
 }
 
-/** A connection whose CONNECT has been answered: what came behind the answer comes first. */
+/**
+ * A connection whose CONNECT is answered. Bytes and an end that come before it
+ * is started are kept until then.
+ */
 class ConnectedTransport implements Transport {
   readonly remote: string;
-  receiver: Receiver | undefined;
+  #receiver: Receiver | undefined;
   readonly #early: Uint8Array[] = [];
-  #ended: { error?: unknown } | undefined;
+  #earlyEnd: { error?: unknown } | undefined;
 
   constructor(readonly inner: Transport) {
     this.remote = inner.remote;
   }
 
-  keep(early: Uint8Array): void {
-    if (early.length > 0) this.#early.push(early.slice());
+  /** Bytes from the peer. */
+  data(chunk: Uint8Array): Promise<void> | void {
+    if (this.#receiver) return this.#receiver.data(chunk);
+    if (chunk.length > 0) this.#early.push(chunk.slice());
   }
 
+  /** The end of the connection. */
   end(error: unknown): void {
-    if (this.receiver) this.receiver.end(error);
-    else this.#ended = { error };
+    if (this.#receiver) this.#receiver.end(error);
+    else this.#earlyEnd = { error };
   }
 
   start(receiver: Receiver): void {
-    this.receiver = receiver;
-    for (const early of this.#early.splice(0)) receiver.data(early);
-    if (this.#ended) receiver.end(this.#ended.error);
+    this.#receiver = receiver;
+    for (const chunk of this.#early.splice(0)) receiver.data(chunk);
+    if (this.#earlyEnd) receiver.end(this.#earlyEnd.error);
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -77,14 +84,14 @@ class ConnectedTransport implements Transport {
 }
 
 /**
- * Asks a server by HTTP CONNECT to speak RPC.
+ * Asks a server, by HTTP CONNECT, to speak RPC on a connection.
  *
- * @param transport A fresh connection; closed if it fails.
- * @param path The server's path.
+ * @param transport A fresh connection. It is closed if this fails.
+ * @param path The path at which the server offers RPC.
  * @param signal Gives it up.
- * @returns The connection to speak RPC on.
- * @throws {RpcError} `unavailable`, `not_sent` if the server answers otherwise.
- * @throws The signal's reason, if it aborts first.
+ * @returns The connection, ready for RPC.
+ * @throws {RpcError} `unavailable`, `not_sent` if the server's answer is not status 200.
+ * @throws The signal's reason if it aborts first.
  */
 export function connectThrough(
   transport: Transport,
@@ -95,31 +102,30 @@ export function connectThrough(
   return new Promise((resolve, reject) => {
     const connected = new ConnectedTransport(transport);
     const head = new HeadReader();
-    const settle = () => signal.removeEventListener("abort", abort);
     const fail = (error: unknown) => {
-      settle();
+      releaseFrom(signal, connecting);
       transport.close();
       reject(error);
     };
-    const abort = () => fail(signal.reason);
-    if (signal.aborted) return abort();
+    const connecting = { abort: fail };
     const refuse = (what: string, cause?: unknown) => {
       const message = `${address}: HTTP CONNECT ${path}: ${what}`;
       fail(new RpcError("unavailable", message, { address, execution: "not_sent", cause }));
     };
+    abortWith(signal, connecting);
+    if (signal.aborted) return;
     let answered = false;
     transport.start({
       data(chunk) {
-        if (connected.receiver) return connected.receiver.data(chunk);
-        if (answered) return connected.keep(chunk);
+        if (answered) return connected.data(chunk);
         try {
           const answer = head.push(chunk);
           if (answer === undefined) return;
           answered = true;
           const status = answer.head.split(/\r?\n/, 1)[0];
           if (!/^HTTP\/1\.\d 200 /.test(status)) return refuse(`the answer was ${excerpt(status)}`);
-          connected.keep(answer.rest);
-          settle();
+          connected.data(answer.rest);
+          releaseFrom(signal, connecting);
           resolve(connected);
         } catch (error) {
           refuse("the answer is not HTTP", error);
@@ -130,7 +136,6 @@ export function connectThrough(
         refuse("the server closed the connection without an answer", error);
       },
     });
-    signal.addEventListener("abort", abort, { once: true });
     transport.write(new TextEncoder().encode(`CONNECT ${path} HTTP/1.0\n\n`)).catch((error) =>
       refuse("the request could not be written", error)
     );

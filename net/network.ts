@@ -1,6 +1,6 @@
 /**
- * The machine's network: finds out, when it is first used, which runtime's
- * sockets there are, and loads only those.
+ * The machine's network. The sockets of the runtime that it runs on, and only
+ * those, are loaded with the first connection.
  *
  * @module
  */
@@ -37,7 +37,7 @@ function refuseMemory(endpoint: ParsedAddress): void {
   );
 }
 
-/** TCP, TLS and unix sockets of Deno, Node and Bun. */
+/** The machine's network: TCP, TLS and unix sockets, on Deno, Node and Bun. */
 export const systemNetwork: Network = {
   async connect(endpoint: ParsedAddress, options: ConnectOptions = {}): Promise<Transport> {
     refuseMemory(endpoint);
@@ -59,7 +59,7 @@ export const systemNetwork: Network = {
     const { cert, key } = options.tls ?? {};
     if (endpoint.scheme === "tls" && !(cert && key)) {
       throw new TypeError(
-        `listening on ${endpoint.address} needs the options tls.cert and tls.key, PEM texts`,
+        `listening on ${endpoint.address} needs the options tls.cert and tls.key, as PEM texts`,
       );
     }
     const { listen } = await sockets();

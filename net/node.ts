@@ -1,5 +1,5 @@
 /**
- * Node's sockets, for Node and Bun.
+ * Node's sockets, which Bun has too. Loaded on these runtimes only.
  *
  * @module
  */
@@ -7,6 +7,7 @@
 import { connect as connectTcp, createServer, isIP, type Server, type Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer, rootCertificates } from "node:tls";
 import { formatHost, type ParsedAddress } from "../address.ts";
+import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type {
   ConnectOptions,
   ListenOptions,
@@ -62,10 +63,10 @@ class NodeTransport implements Transport {
 /**
  * Opens a connection.
  *
- * @param endpoint `tcp`, `http`, `tls` or `unix`.
+ * @param endpoint An address of scheme `tcp`, `http`, `tls` or `unix`.
  * @param options Signal and TLS settings.
  * @returns The connection.
- * @throws The runtime's own error, or the signal's reason.
+ * @throws The runtime's own error if it can't connect, or the signal's reason.
  */
 export function connect(
   endpoint: ParsedAddress,
@@ -89,20 +90,24 @@ export function connect(
         ...(isIP(serverName) ? {} : { servername: serverName }),
       })
       : connectTcp({ ...TUNING, host, port });
-    const settle = () => signal?.removeEventListener("abort", abort);
-    const abort = () => {
-      socket.destroy();
-      reject(signal?.reason);
+    const connecting = {
+      abort(reason: unknown) {
+        socket.destroy();
+        reject(reason);
+      },
     };
-    const failed = (error: Error) => {
-      settle();
+    const release = () => {
+      if (signal !== undefined) releaseFrom(signal, connecting);
+    };
+    const fail = (error: Error) => {
+      release();
       reject(error);
     };
-    signal?.addEventListener("abort", abort, { once: true });
-    socket.once("error", failed);
+    if (signal !== undefined) abortWith(signal, connecting);
+    socket.once("error", fail);
     socket.once(scheme === "tls" ? "secureConnect" : "connect", () => {
-      settle();
-      socket.removeListener("error", failed);
+      release();
+      socket.removeListener("error", fail);
       if (scheme === "tls") socket.setNoDelay(true).setKeepAlive(true);
       resolve(new NodeTransport(socket, endpoint.address));
     });
@@ -110,13 +115,13 @@ export function connect(
 }
 
 /**
- * Accepts connections.
+ * Listens for connections.
  *
- * @param endpoint `tcp`, `http`, `tls` or `unix`.
+ * @param endpoint An address of scheme `tcp`, `http`, `tls` or `unix`.
  * @param accept Called with each connection.
  * @param options TLS certificate and key.
- * @returns The listening socket.
- * @throws The runtime's own error.
+ * @returns The listener.
+ * @throws The runtime's own error if it can't listen.
  */
 export function listen(
   endpoint: ParsedAddress,
@@ -135,20 +140,20 @@ export function listen(
     const server: Server = scheme === "tls"
       ? createTlsServer({ ...TUNING, cert: options.tls?.cert, key: options.tls?.key }, onSocket)
       : createServer(TUNING, onSocket);
-    const greeting = scheme === "tls" ? handshakesOf(server) : undefined;
+    const handshakes = scheme === "tls" ? handshakesOf(server) : undefined;
     server.once("error", reject);
     server.listen(scheme === "unix" ? { path } : { host: hostname, port }, () => {
       server.removeListener("error", reject);
-      server.on("error", () => {}); // one connection that failed; the others go on
+      server.on("error", () => {}); // a connection failed; the listener goes on
       const bound = server.address();
       resolve({
         address: bound === null || typeof bound === "string"
           ? endpoint.address
           : `${scheme}@${formatHost(hostname, bound.port)}`,
         close: (): Promise<void> => {
-          // The port is free at once; connections end when their owner ends them.
+          // The port is free at once; connections that were accepted are their owners' to close.
           server.close(() => {});
-          for (const socket of greeting?.values() ?? []) socket.destroy();
+          for (const socket of handshakes?.values() ?? []) socket.destroy();
           return Promise.resolve();
         },
       });
@@ -156,17 +161,17 @@ export function listen(
   });
 }
 
-/** The sockets whose TLS handshake has not ended, by their peer: nobody else knows of them yet. */
+/** The sockets that are still in their TLS handshake, by peer: they have no other owner yet. */
 function handshakesOf(server: Server): Map<string, Socket> {
-  const greeting = new Map<string, Socket>();
+  const handshakes = new Map<string, Socket>();
   const peerOf = (socket: Socket) => `${socket.remoteAddress} ${socket.remotePort}`;
   server.on("connection", (socket) => {
     const peer = peerOf(socket);
-    greeting.set(peer, socket);
+    handshakes.set(peer, socket);
     socket.once("close", () => {
-      if (greeting.get(peer) === socket) greeting.delete(peer);
+      if (handshakes.get(peer) === socket) handshakes.delete(peer);
     });
   });
-  server.on("secureConnection", (socket: Socket) => greeting.delete(peerOf(socket)));
-  return greeting;
+  server.on("secureConnection", (socket: Socket) => handshakes.delete(peerOf(socket)));
+  return handshakes;
 }

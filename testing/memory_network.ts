@@ -8,6 +8,7 @@
 import type { ParsedAddress } from "../address.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { RpcError } from "../errors.ts";
+import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type {
   ConnectOptions,
   Network,
@@ -270,11 +271,11 @@ export class MemoryNetwork implements Network {
 
   #travel(address: string, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const abort = () => reject(signal?.reason);
-      signal?.addEventListener("abort", abort, { once: true });
+      const traveller = { abort: reject };
+      if (signal !== undefined) abortWith(signal, traveller);
       const arrive = (isLost: boolean) => {
         if (isLost) return;
-        signal?.removeEventListener("abort", abort);
+        if (signal !== undefined) releaseFrom(signal, traveller);
         resolve();
       };
       if (!this.#faults.get(address)?.unroutable) this.#deliver(address, arrive);

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { abortWith, releaseFrom } from "../../internal/abort.ts";
 import { seededRandom } from "../../testing.ts";
+import { counted } from "../support/signals.ts";
 
 class Target {
   readonly reasons: unknown[] = [];
@@ -9,21 +10,7 @@ class Target {
   }
 }
 
-/** Counts a signal's listeners. */
-function counted() {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const count = { now: 0 };
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (...args: Parameters<typeof add>) => (count.now++, add(...args));
-  signal.removeEventListener = (
-    ...args: Parameters<typeof remove>
-  ) => (count.now--, remove(...args));
-  return { controller, signal, count };
-}
-
-Deno.test("many targets share one listener, and the last takes it off", () => {
+Deno.test("many targets share one listener, and the last removes it", () => {
   const { signal, count } = counted();
   const targets = [new Target(), new Target(), new Target()];
   for (const target of targets) abortWith(signal, target);
@@ -37,7 +24,7 @@ Deno.test("many targets share one listener, and the last takes it off", () => {
   assertEquals(count.now, 0);
 });
 
-Deno.test("an abort tells who is left, once, with the reason", () => {
+Deno.test("an abort reaches those that are left, once, with the reason", () => {
   const { signal, controller, count } = counted();
   const [stays, leaves, other] = [new Target(), new Target(), new Target()];
   abortWith(signal, stays);
@@ -51,7 +38,7 @@ Deno.test("an abort tells who is left, once, with the reason", () => {
   releaseFrom(signal, stays); // after the fact
 });
 
-Deno.test("a target may take itself and others off while it is told", () => {
+Deno.test("a target may release itself and others while it is aborted", () => {
   const { signal, controller } = counted();
   const second = new Target();
   const first = {
@@ -63,10 +50,10 @@ Deno.test("a target may take itself and others off while it is told", () => {
   abortWith(signal, first);
   abortWith(signal, second);
   controller.abort("reason");
-  assertEquals(second.reasons, ["reason"]); // it was waiting when the signal aborted
+  assertEquals(second.reasons, ["reason"]); // it was there when the signal aborted
 });
 
-Deno.test("at random: as a model of sets", () => {
+Deno.test("at random: it does as a set of targets does", () => {
   const random = seededRandom(5);
   for (let round = 0; round < 200; round++) {
     const { signal, controller, count } = counted();
@@ -88,7 +75,7 @@ Deno.test("at random: as a model of sets", () => {
   }
 });
 
-Deno.test("a signal that has aborted aborts its target at once, and bears no listener", () => {
+Deno.test("a signal that has aborted aborts its target at once, and gets no listener", () => {
   const { signal, controller, count } = counted();
   controller.abort("reason");
   const target = new Target();
