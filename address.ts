@@ -1,36 +1,39 @@
 /**
- * Addresses: `tcp@10.0.0.1:9001?weight=3` and what it says, as an
- * {@linkcode ParsedAddress}.
+ * Addresses of servers, such as `tcp@10.0.0.1:9001?weight=3`, and their parts,
+ * a {@linkcode ParsedAddress}.
  *
  * @module
  */
 
 import { RpcError } from "./errors.ts";
 
-/** How a server is reached. */
+/**
+ * How a server is reached: `tcp`; `tls`; `http`, which is TCP with an HTTP
+ * CONNECT at its start; a `unix` socket; or `memory`, for tests.
+ */
 export type Scheme = "tcp" | "tls" | "http" | "unix" | "memory";
 
-/** A server's address, taken apart. */
+/** The parts of a server's address. */
 export interface ParsedAddress {
-  /** The address without its metadata, in one spelling: what tells two servers apart. */
+  /** The address without its metadata, normalised: two endpoints never have the same. */
   readonly address: string;
-  /** How it is reached. */
+  /** How the server is reached. */
   readonly scheme: Scheme;
-  /** Host name or IP address, without brackets; empty for `unix` and `memory`. */
+  /** Host name or IP address, in lower case and without brackets; empty for `unix` and `memory`. */
   readonly hostname: string;
-  /** Port; 0 for `unix` and `memory`, and to listen on any free one. */
+  /** Port, from 0 to 65,535; 0 listens on any free one. 0 for `unix` and `memory`, too. */
   readonly port: number;
   /** The path of a `unix` socket, or the name of a `memory` one; empty otherwise. */
   readonly path: string;
-  /** Its share of the calls, relative to the others', from 1e-6 to 1e6; 1 unless given. */
+  /** The share of calls that it gets, relative to other endpoints: 1e-6 to 1e6. Default 1. */
   readonly weight: number;
-  /** The rest of the metadata, `zone` and `protocol` among it. */
+  /** All other metadata, such as `zone` and `protocol`. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Beyond these a policy's arithmetic would lose what a call adds. */
-const LEAST_WEIGHT = 1e-6;
-const MOST_WEIGHT = 1e6;
+/** Outside of these bounds a policy's sums would round away what one call adds. */
+const MIN_WEIGHT = 1e-6;
+const MAX_WEIGHT = 1e6;
 
 const FORMS =
   "an address looks like tcp@10.0.0.1:9001, tcp@[::1]:9001, tls@host:9001, http@host:9001 or unix@/run/a.sock, with metadata as ?weight=3&zone=a";
@@ -48,12 +51,12 @@ function invalid(address: unknown, what: string): RpcError {
 }
 
 /**
- * Takes an address apart.
+ * Parses an address.
  *
  * @param address `scheme@rest`, with metadata as a query.
- * @returns What it says.
- * @throws {RpcError} `invalid_argument` if it is no address, naming it and the
- * expected form.
+ * @returns Its parts.
+ * @throws {RpcError} `invalid_argument` if it is malformed; the message shows it
+ * and what an address looks like.
  *
  * @example
  * ```ts
@@ -112,7 +115,7 @@ export function parseAddress(address: string): ParsedAddress {
 }
 
 /**
- * Puts a host and a port together, with brackets around an IPv6 address.
+ * Formats host and port, with brackets around an IPv6 address.
  *
  * @param hostname Host name or IP address.
  * @param port Port.
@@ -131,7 +134,7 @@ function parseHost(
   const [, ip, zone = "", name, digits] = match;
   const port = Number(digits);
   if (port > 65535) throw invalid(address, `port ${port} is over 65535`);
-  // A zone is the name of an interface, which has its case.
+  // An IPv6 zone is the name of a network interface, whose case matters.
   return { hostname: (ip ?? name).toLowerCase() + zone, port };
 }
 
@@ -148,8 +151,8 @@ function parseMetadata(
       continue;
     }
     weight = Number(value);
-    if (!(weight >= LEAST_WEIGHT && weight <= MOST_WEIGHT)) {
-      const what = `is not a number from ${LEAST_WEIGHT} to ${MOST_WEIGHT}`;
+    if (!(weight >= MIN_WEIGHT && weight <= MAX_WEIGHT)) {
+      const what = `is not a number from ${MIN_WEIGHT} to ${MAX_WEIGHT}`;
       throw invalid(address, `weight ${JSON.stringify(value)} ${what}`);
     }
   }

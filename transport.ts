@@ -1,44 +1,44 @@
 /**
- * What a connection has to be able to do, whatever carries it: sockets of
- * Deno, sockets of Node, or memory.
+ * What a connection can do, whatever carries it: sockets of Deno, sockets of
+ * Node, or memory.
  *
  * @module
  */
 
 import type { ParsedAddress } from "./address.ts";
 
-/** What a transport tells the one who uses it. */
+/** Receives what a {@linkcode Transport} reads. */
 export interface Receiver {
   /**
-   * Bytes have come.
+   * Called with the next bytes.
    *
-   * @param chunk Valid during the call only: what is kept has to be copied.
-   * @returns A promise to read no further until it resolves, or nothing.
+   * @param chunk Valid during the call only; copy what is to be kept.
+   * @returns A promise to pause reading until it resolves, or nothing to go on.
    */
   data(chunk: Uint8Array): Promise<void> | void;
   /**
-   * Nothing more will come. Called once.
+   * Called once, when there is nothing more to read.
    *
-   * @param error Why; absent if the peer ended the stream, or we closed it.
+   * @param error Why the connection was lost; absent if the peer ended it, or `close` was called.
    */
   end(error?: unknown): void;
 }
 
 /** One connection: a stream of bytes in each direction. */
 export interface Transport {
-  /** The peer's address, for messages. */
+  /** The peer's address, for error messages. */
   readonly remote: string;
   /**
    * Starts reading. Called once.
    *
-   * @param receiver What is told of bytes and of the end.
+   * @param receiver Called with bytes as they come, and with the end.
    */
   start(receiver: Receiver): void;
   /**
-   * Writes all of the bytes. One write at a time.
+   * Writes all of the bytes. The next write must not begin before this one has ended.
    *
-   * @param bytes Not to be changed until the promise is settled.
-   * @returns Resolves when they are handed over; rejects if the connection is lost.
+   * @param bytes Must not be changed until the promise is settled.
+   * @returns Resolves when the system has taken them; rejects if the connection is lost.
    */
   write(bytes: Uint8Array): Promise<void>;
   /** Closes the connection at once, in both directions. Idempotent. */
@@ -47,55 +47,58 @@ export interface Transport {
 
 /** A socket that accepts connections. */
 export interface TransportListener {
-  /** Where it listens, with the port that was really taken. */
+  /** The address that it listens on, with the actual port. */
   readonly address: string;
-  /** Accepts no more. Resolves when the socket is gone. Idempotent. */
+  /** Stops listening; connections that were accepted stay open. Idempotent. */
   close(): Promise<void>;
 }
 
-/** What TLS needs to know; certificates and keys are PEM texts. */
+/** Settings of TLS. Certificates and keys are PEM texts. */
 export interface TlsOptions {
-  /** Certificate authorities to trust beside the system's. */
+  /** Certificate authorities to trust beside the runtime's own. Default: none. */
   caCerts?: string[];
-  /** The name that the server's certificate must bear. Default: the address's host. */
+  /** The name that the server's certificate must have. Default: the host of the address. */
   serverName?: string;
-  /** Our own certificate: required to listen. */
+  /** This side's certificate; required to listen. */
   cert?: string;
-  /** Its private key: required to listen. */
+  /** The certificate's private key; required to listen. */
   key?: string;
 }
 
-/** How to connect. */
+/** Options of {@linkcode Network.connect}. */
 export interface ConnectOptions {
-  /** Gives the attempt up; what has been opened is closed. */
+  /** Gives the attempt up, and closes what was opened for it. */
   signal?: AbortSignal;
   /** For `tls@` addresses. */
   tls?: TlsOptions;
 }
 
-/** How to listen. */
+/** Options of {@linkcode Network.listen}. */
 export interface ListenOptions {
-  /** For `tls@` addresses; `cert` and `key` are required there. */
+  /** For `tls@` addresses, which require `cert` and `key`. */
   tls?: TlsOptions;
 }
 
-/**
- * What connects and listens: the machine's network by default, a
- * `MemoryNetwork` in tests.
- */
+/** Connects and listens: the machine's network by default, a `MemoryNetwork` in tests. */
 export interface Network {
   /**
    * Opens a connection.
    *
-   * @throws {RpcError} `unavailable`, `not_sent` if it can't be had.
-   * @throws The signal's reason, if it aborts first.
+   * @param endpoint Where to connect to.
+   * @param options Signal and TLS settings.
+   * @returns The connection, which is the caller's to close.
+   * @throws {RpcError} `unavailable`, `not_sent` if it can't connect.
+   * @throws The signal's reason if it aborts first.
    */
   connect(endpoint: ParsedAddress, options?: ConnectOptions): Promise<Transport>;
   /**
-   * Accepts connections.
+   * Listens for connections.
    *
-   * @param accept Called with each.
-   * @throws {RpcError} `unavailable` if the address can't be had.
+   * @param endpoint Where to listen.
+   * @param accept Called with each connection, which is then its own to close.
+   * @param options TLS certificate and key.
+   * @returns The listener.
+   * @throws {RpcError} `unavailable` if it can't listen there.
    */
   listen(
     endpoint: ParsedAddress,

@@ -1,10 +1,10 @@
 /**
- * One listener for each `AbortSignal`, however many share it.
+ * Follows `AbortSignal`s with one listener for each, however many share it.
  *
  * @module
  */
 
-/** What an abort ends. */
+/** Something that an abort ends. */
 export interface Abortable {
   /** Called once, with the signal's reason. */
   abort(reason: unknown): void;
@@ -13,12 +13,12 @@ export interface Abortable {
 const targetsOf = new Map<AbortSignal, Set<Abortable>>();
 
 /**
- * Aborts `target` when `signal` does. A signal that a thousand calls, dials or
- * sources share has one listener, and none once the last of them has ended:
- * Node warns about a leak from eleven listeners on.
+ * Aborts `target` when `signal` aborts. A signal that a thousand calls, dials
+ * or sources share has one listener, and none once the last of them is
+ * released: Node warns of a leak from eleven listeners on.
  *
  * @param signal If it has aborted already, the target is aborted at once.
- * @param target Aborted once.
+ * @param target Aborted once, unless it is released before.
  */
 export function abortWith(signal: AbortSignal, target: Abortable): void {
   if (signal.aborted) return target.abort(signal.reason);
@@ -34,8 +34,8 @@ export function abortWith(signal: AbortSignal, target: Abortable): void {
 /**
  * Undoes {@linkcode abortWith}. Does nothing if it was not called, or the signal has aborted.
  *
- * @param signal The signal.
- * @param target What was to be aborted.
+ * @param signal The signal that the target follows.
+ * @param target What is not to be aborted any more.
  */
 export function releaseFrom(signal: AbortSignal, target: Abortable): void {
   const targets = targetsOf.get(signal);

@@ -1,44 +1,44 @@
 /**
- * How long to wait before another try: the one formula for calls, dials,
+ * How long to wait before the next attempt: the one formula for calls, dials,
  * sources and registrations.
  *
  * @module
  */
 
-/** Waits that grow from failure to failure. */
+/** Exponential backoff with jitter. */
 export interface Backoff {
-  /** The first wait, in milliseconds, before chance has its say. */
+  /** The first wait, in milliseconds, before jitter. */
   readonly firstMs: number;
-  /** The longest wait, likewise. */
+  /** The longest wait, in milliseconds, before jitter. */
   readonly maxMs: number;
-  /** How much longer each wait is than the one before. Default 2. */
+  /** How many times longer each wait is than the one before. Default 2. */
   readonly factor?: number;
   /**
-   * What chance makes of a wait: at least `least` of it, at most `least + range`.
+   * The share of a wait that is waited: at random from `least` to `least + range`.
    * Default 0.5 and 0.5. Full jitter, after the AWS Architecture Blog, is 0 and 1.
    */
   readonly jitter?: Jitter;
 }
 
-/** A random share of a wait. */
+/** Bounds of a random share. */
 export interface Jitter {
   /** The smallest share. */
   readonly least: number;
-  /** What chance adds to it, at most. */
+  /** The most that is added to it at random. */
   readonly range: number;
 }
 
 const HALF: Jitter = { least: 0.5, range: 0.5 };
-/** Beyond this a wait has long been the longest, and powers overflow. */
+/** By then a wait has long been the longest, and larger powers overflow. */
 const MAX_EXPONENT = 64;
 
 /**
- * The next wait.
+ * Calculates the next wait.
  *
  * @param backoff First and longest wait, growth and jitter.
- * @param failures How many tries have failed before the last one: 0 for the first wait.
- * @param random At least 0, below 1.
- * @returns Milliseconds.
+ * @param failures How many waits there were before: 0 for the first one.
+ * @param random A random number, from 0 to below 1.
+ * @returns The wait, in milliseconds.
  */
 export function backoffMs(backoff: Backoff, failures: number, random: number): number {
   const { firstMs, maxMs, factor = 2, jitter: { least, range } = HALF } = backoff;

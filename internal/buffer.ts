@@ -1,23 +1,23 @@
 /**
- * Buffers that are used again and again: how they grow, and which are kept.
+ * Buffers that are reused: how they grow, and which are worth keeping.
  *
  * @module
  */
 
-/** Up to here a buffer is kept however little of it is used. */
+/** Up to this size a buffer is always kept. */
 const ALWAYS_KEPT_BYTES = 64 * 1024;
-/** Beyond this it is let go however much. */
-const MOST_KEPT_BYTES = 1024 * 1024;
-/** Between the two it is kept while at least one part in so many is used. */
-const USED_PART = 8;
+/** Above this size a buffer is never kept. */
+const MAX_KEPT_BYTES = 1024 * 1024;
+/** Between the two it is kept while at least one in so many of its bytes was used. */
+const MIN_USE = 8;
 
 /**
- * A larger buffer in place of one that is full.
+ * Replaces a full buffer by a larger one.
  *
- * @param buffer What is full.
- * @param used How many bytes of it are to be carried over.
- * @param needed How many it must hold.
- * @returns Twice as large at least, or all that goes through it is copied too often.
+ * @param buffer The full buffer.
+ * @param used How many of its bytes are copied.
+ * @param needed How many bytes the new one must hold.
+ * @returns A buffer at least twice as large: growing bit by bit would copy too often.
  */
 export function grow(
   buffer: Uint8Array,
@@ -30,14 +30,15 @@ export function grow(
 }
 
 /**
- * Whether to use a buffer again: a connection that carries large messages would
- * spend its time on fresh ones, one that carried a single one must not hold it for good.
+ * Whether a buffer is worth keeping for reuse. A connection that carries large
+ * messages would spend its time on allocation otherwise; one that carried a
+ * single large message must not hold its buffer for good.
  *
- * @param buffer What is empty again.
- * @param used How many bytes of it were used.
+ * @param buffer A buffer that is empty again.
+ * @param used How many of its bytes were used.
  */
 export function isWorthKeeping(buffer: Uint8Array, used: number): boolean {
   const { length } = buffer;
   return length <= ALWAYS_KEPT_BYTES ||
-    (length <= MOST_KEPT_BYTES && length <= used * USED_PART);
+    (length <= MAX_KEPT_BYTES && length <= used * MIN_USE);
 }

@@ -1,49 +1,51 @@
 /**
- * What waits for its time, the earliest first.
+ * A priority queue by due time.
  *
  * @module
  */
 
-/** Something that waits. */
+/** An entry of a {@linkcode DueQueue}. */
 export interface Waiting {
-  /** When it is due. Not changed while it waits. */
+  /** When it is due. Must not change while it is in the queue. */
   readonly dueAt: number;
-  /** Whether it still waits: kept by the queue. */
+  /** Whether it is in the queue; `false` at first. Only the queue changes it. */
   waiting: boolean;
 }
 
-/** How few entries are not worth sweeping. */
+/** Up to this many entries, removed ones included, a heap is not cleaned up. */
 const SMALL_HEAP = 64;
 
 /**
- * A binary heap. What waits no more is not taken out of its middle but only
- * marked, and swept out when it is half of all.
+ * A binary heap whose entries can be removed at any time. A removed entry is
+ * only marked, and leaves the heap when it comes to its top or when half of all
+ * are marked: nearly every deadline is removed before it is due, and that must
+ * cost next to nothing.
  */
 export class DueQueue<T extends Waiting> {
   readonly #isBefore: (one: T, other: T) => boolean;
   #heap: T[] = [];
   #size = 0;
 
-  /** @param isBefore Whether one is due before the other. */
+  /** @param isBefore Whether one entry is due before the other. */
   constructor(isBefore: (one: T, other: T) => boolean) {
     this.#isBefore = isBefore;
   }
 
-  /** How many wait. */
+  /** How many entries are in the queue. */
   get size(): number {
     return this.#size;
   }
 
-  /** The one that is due first. */
+  /** The entry that is due first. */
   get first(): T | undefined {
     while (this.#heap.length > 0 && !this.#heap[0].waiting) this.#pop();
     return this.#heap[0];
   }
 
   /**
-   * Lets one wait.
+   * Adds an entry.
    *
-   * @param entry It does not wait yet.
+   * @param entry Must not be in the queue yet.
    */
   add(entry: T): void {
     entry.waiting = true;
@@ -52,9 +54,9 @@ export class DueQueue<T extends Waiting> {
   }
 
   /**
-   * Lets one wait no more. Costs next to nothing, also for one that does not wait.
+   * Removes an entry. Costs next to nothing; does nothing for one that is not in the queue.
    *
-   * @param entry Which.
+   * @param entry The entry to remove.
    */
   remove(entry: T): void {
     if (!entry.waiting) return;
@@ -67,10 +69,10 @@ export class DueQueue<T extends Waiting> {
   }
 
   /**
-   * Takes out the one that is due first.
+   * Removes the entry that is due first, if it is due now.
    *
    * @param nowMs The present time.
-   * @returns `undefined` if none is due yet.
+   * @returns The entry; `undefined` if none is due yet.
    */
   takeDue(nowMs: number): T | undefined {
     const { first } = this;
@@ -81,7 +83,7 @@ export class DueQueue<T extends Waiting> {
     return first;
   }
 
-  /** Lets nothing wait any more. The entries are not told. */
+  /** Removes all entries. */
   clear(): void {
     for (const entry of this.#heap) entry.waiting = false;
     this.#heap = [];

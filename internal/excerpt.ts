@@ -1,15 +1,15 @@
 /**
- * What a peer has sent, as error messages quote it.
+ * How error messages quote what a peer has sent.
  *
  * @module
  */
 
 /**
- * Quotes the beginning of what a peer has sent, and guesses what it is, for
- * an error message.
+ * Quotes the beginning of what a peer has sent, with a hint if it looks like
+ * another protocol.
  *
- * @param text What has come, as text.
- * @returns At most some 60 characters and a hint.
+ * @param text What the peer has sent, as text.
+ * @returns The first 60 characters, in quotes, and the hint.
  */
 export function excerpt(text: string): string {
   const start = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text.trimEnd());

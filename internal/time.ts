@@ -1,6 +1,6 @@
 /**
- * Waiting with an end: the one way in which the library limits something by
- * time and by the caller's signal.
+ * Limits of time: the one way in which the library gives up on a promise when
+ * time is over or the caller's signal aborts.
  *
  * @module
  */
@@ -10,18 +10,19 @@ import { type Abortable, abortWith, releaseFrom } from "./abort.ts";
 
 export { LONGEST_TIMER_MS } from "../clock.ts";
 
-/** What ends a {@linkcode TimeLimit}. */
+/** Options of a {@linkcode TimeLimit}. */
 export interface TimeLimitOptions {
   /** Where the time comes from. */
   readonly clock: Clock;
-  /** The caller's signal. */
+  /** The caller's signal, which ends the work too. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * An end that is set for some work: its {@linkcode TimeLimit.signal} aborts
- * when the time is over, with an error made then, or when the caller's signal
- * aborts, with its reason. Whoever makes one calls `end`, whatever came of the work.
+ * Limits some work by time and by the caller's signal. Its own
+ * {@linkcode TimeLimit.signal} aborts when the time is over, with an error made
+ * then, or when the caller's signal aborts, with its reason. Call `end` when the
+ * work has ended, in whichever way.
  *
  * @example
  * ```ts ignore
@@ -40,23 +41,23 @@ export class TimeLimit implements Abortable {
   readonly #controller = new AbortController();
   #timer: Timer | undefined;
 
-  /** @param options Clock and the caller's signal; no time is set yet. */
+  /** @param options Clock and signal. There is no limit of time until `set` is called. */
   constructor({ clock, signal }: TimeLimitOptions) {
     this.#clock = clock;
     this.#outer = signal;
     if (signal !== undefined) abortWith(signal, this);
   }
 
-  /** Aborts when the work is to be given up. */
+  /** Aborts when the work is to be given up; pass it on to the work. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
   /**
-   * Sets the time, or sets it anew.
+   * Sets the limit of time, in place of the last one.
    *
-   * @param timeoutMs From now; `Infinity` for none.
-   * @param onTimeout Makes the reason to abort with.
+   * @param timeoutMs How long from now, in milliseconds; `Infinity` for no limit.
+   * @param onTimeout Makes the error to abort with; called only when the time is over.
    */
   set(timeoutMs: number, onTimeout: () => unknown): void {
     this.#timer?.cancel();
@@ -66,11 +67,11 @@ export class TimeLimit implements Abortable {
   }
 
   /**
-   * Waits for a promise, but no longer than until the end.
+   * Waits for a promise until the work is to be given up.
    *
-   * @param promise Goes on if it is given up, and may fail then unheard.
+   * @param promise What to wait for. If it is given up it goes on, and what it fails with is lost.
    * @returns What it resolves to.
-   * @throws What it rejects with, or the signal's reason if that aborted first.
+   * @throws What it rejects with, or the reason of the signal if that aborts first.
    */
   race<T>(promise: Promise<T>): Promise<T> {
     const { signal } = this;
@@ -82,13 +83,13 @@ export class TimeLimit implements Abortable {
     });
   }
 
-  /** Gives the work up. */
+  /** Gives the work up: aborts the signal with this reason. */
   abort(reason: unknown): void {
     this.end();
     this.#controller.abort(reason);
   }
 
-  /** Ends the timer, and no longer follows the caller's signal. Idempotent. */
+  /** Cancels the timer and stops following the caller's signal. Idempotent. */
   end(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -97,11 +98,11 @@ export class TimeLimit implements Abortable {
 }
 
 /**
- * Waits.
+ * Waits for a while.
  *
- * @param clock Whose time.
- * @param ms How long.
- * @param signal Ends the wait early; that is no failure.
+ * @param clock Where the time comes from.
+ * @param ms How long, in milliseconds.
+ * @param signal Ends the wait early: the promise resolves then, too.
  */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

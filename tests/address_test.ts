@@ -4,7 +4,7 @@ import { RpcError } from "../errors.ts";
 import { assertFailure, between } from "./support/helpers.ts";
 import { seededRandom } from "../testing.ts";
 
-Deno.test("addresses, and what they say", () => {
+Deno.test("addresses and their parts", () => {
   const table: [string, Record<string, unknown>][] = [
     ["tcp@10.0.0.1:9001", { scheme: "tcp", hostname: "10.0.0.1", port: 9001, path: "" }],
     ["tcp@[::1]:9001", { scheme: "tcp", hostname: "::1", port: 9001 }],
@@ -26,7 +26,7 @@ Deno.test("addresses, and what they say", () => {
   }
 });
 
-Deno.test("metadata: weight is a number, the rest is text, the address is without", () => {
+Deno.test("metadata: weight is a number, the rest is text, and the address is without it", () => {
   const query = "?weight=2.5&zone=a%20b&protocol=geerpc/json&__proto__=x&empty=";
   for (const bare of ["tcp@a:1", "unix@/a", "memory@a"]) {
     const { address, weight, metadata } = parseAddress(bare + query);
@@ -43,7 +43,7 @@ Deno.test("metadata: weight is a number, the rest is text, the address is withou
   assertEquals(parseAddress("tcp@a:1?weight=1000000").weight, 1e6);
 });
 
-Deno.test("one spelling for one server", () => {
+Deno.test("different spellings of an address are normalised to one", () => {
   for (
     const [written, address] of [["tcp@LOCALHOST:1", "tcp@localhost:1"], [
       "tcp@[FE80::1]:01",
@@ -91,7 +91,7 @@ const WRONG: [string, string][] = [
 ];
 
 for (const [address, what] of WRONG) {
-  Deno.test(`a wrong address ${JSON.stringify(address)} is named, with the expected form`, () => {
+  Deno.test(`a malformed address ${JSON.stringify(address)} is quoted, with the expected form`, () => {
     const error = assertThrows(() => parseAddress(address), RpcError);
     assertFailure(error, { code: "invalid_argument", execution: "not_sent", message: what });
     assertEquals(error.address, address);
@@ -101,13 +101,13 @@ for (const [address, what] of WRONG) {
   });
 }
 
-Deno.test("what is no string is refused, not converted", () => {
+Deno.test("a value that is no string is refused, not converted", () => {
   for (const value of [undefined, null, 7, {}, ["tcp@a:1"]]) {
     assertThrows(() => parseAddress(value as string), RpcError, "not a string");
   }
 });
 
-Deno.test("any text gives an endpoint or an RpcError, and an endpoint's address gives it again", () => {
+Deno.test("any text is parsed or refused with an RpcError, and a parsed address parses to the same", () => {
   const random = seededRandom(1);
   const parts = [
     "tcp",

@@ -9,7 +9,7 @@ Deno.test("a wait doubles with each failure, up to the longest", () => {
   assertEquals(waits, [50, 100, 200, 400, 800, 1600, 2000, 2000, 2000]);
 });
 
-Deno.test("the factor and the jitter are the caller's", () => {
+Deno.test("factor and jitter can be chosen", () => {
   const dial = { firstMs: 1000, maxMs: 100_000, factor: 1.6, jitter: { least: 0.8, range: 0.4 } };
   assertEquals(backoffMs(dial, 0, 0), 800);
   assertAlmostEquals(backoffMs(dial, 1, 1), 1920);
@@ -17,7 +17,7 @@ Deno.test("the factor and the jitter are the caller's", () => {
   assertEquals(backoffMs({ firstMs: 100, maxMs: 100, jitter: fullJitter }, 3, 0), 0);
 });
 
-Deno.test("by default half of a wait is certain and half of it chance", () => {
+Deno.test("by default half of a wait is fixed and half of it random", () => {
   assertEquals(backoffMs({ firstMs: 100, maxMs: 1000 }, 0, 0), 50);
   assertEquals(backoffMs({ firstMs: 100, maxMs: 1000 }, 1, 0.5), 150);
 });

@@ -95,7 +95,7 @@ Deno.test("Deadlines expires in the order of time, each at its own", () => {
   assertEquals(seen, [[10, 10], [10, 10], [20, 20], [30, 30]]);
 });
 
-Deno.test("Deadlines: what expires may add, remove and clear", () => {
+Deno.test("Deadlines: entries may add, remove and clear while they expire", () => {
   const clock = new HandClock();
   const deadlines = new Deadlines(clock);
   const log: number[] = [];
@@ -131,7 +131,7 @@ Deno.test("Deadlines: one timer for many calls that end in time", () => {
   assert(clock.sets < 10, `${clock.sets} timers were set`);
 });
 
-Deno.test("Deadlines: what is beyond the longest timer is waited for again", () => {
+Deno.test("Deadlines: an entry beyond the longest timer is waited for again", () => {
   const clock = new HandClock();
   const setTimer = clock.setTimer.bind(clock);
   clock.setTimer = (delayMs, callback) => setTimer(Math.min(delayMs, 1000), callback);

@@ -3,7 +3,7 @@ import { sleep, TimeLimit } from "../../internal/time.ts";
 import { FakeClock } from "../../testing.ts";
 import { deferred, failure, settled } from "../support/helpers.ts";
 
-Deno.test("a limit passes on what the work comes to", async () => {
+Deno.test("a limit passes on how the work ends", async () => {
   const clock = new FakeClock();
   const limit = new TimeLimit({ clock });
   limit.set(100, () => new Error("late"));
@@ -27,7 +27,7 @@ Deno.test("a limit ends work that takes too long, with the error that is made th
   assertEquals(clock.timers, 0);
 });
 
-Deno.test("a limit that is set anew counts from then", async () => {
+Deno.test("a limit that is set again counts from then", async () => {
   const clock = new FakeClock();
   const limit = new TimeLimit({ clock });
   limit.set(100, () => "first");
@@ -58,7 +58,7 @@ Deno.test("a limit follows the caller's signal, with its reason, until it has en
   assertEquals(clock.timers, 0);
 });
 
-Deno.test("work that fails after it was given up is nobody's unhandled rejection", async () => {
+Deno.test("work that fails after it was given up causes no unhandled rejection", async () => {
   const clock = new FakeClock();
   const work = deferred();
   const limit = new TimeLimit({ clock });

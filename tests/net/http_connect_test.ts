@@ -15,7 +15,7 @@ import {
 
 const ANSWER = "HTTP/1.0 200 Connected to Gee RPC\n\n";
 
-Deno.test("HeadReader: every cut and every line end gives the head and what is behind it", () => {
+Deno.test("HeadReader: head and rest are the same wherever chunks are cut, and for every line end", () => {
   const encoder = new TextEncoder();
   for (const end of ["\n\n", "\r\n\r\n", "\n\r\n", "\r\n\n"]) {
     const bytes = encoder.encode(`HTTP/1.0 200 OK${end}behind\n\n`);
@@ -33,7 +33,7 @@ Deno.test("HeadReader: every cut and every line end gives the head and what is b
   }
 });
 
-Deno.test("HeadReader: a head without end is given up", () => {
+Deno.test("HeadReader: a head that is too long is refused", () => {
   const reader = new HeadReader();
   const line = new TextEncoder().encode("x".repeat(1000) + "\n");
   for (let n = 0; n < 8; n++) assertEquals(reader.push(line), undefined);
@@ -49,7 +49,7 @@ async function ends() {
   return { world, raw, transport, peer: await raw.accept() };
 }
 
-Deno.test("CONNECT: what came behind the answer comes first, then the rest, then the end", async () => {
+Deno.test("CONNECT: bytes behind the answer come first, then later ones, then the end", async () => {
   const { transport, peer } = await ends();
   const connecting = connectThrough(transport, "/_geeprc_", new AbortController().signal);
   await peer.until(({ text }) => text.endsWith("\n\n"));
@@ -69,7 +69,7 @@ Deno.test("CONNECT: what came behind the answer comes first, then the rest, then
   connected.close();
 });
 
-Deno.test("CONNECT: an end before anybody reads is told when they do", async () => {
+Deno.test("CONNECT: an end before the reader starts reaches it when it does", async () => {
   const { transport, peer } = await ends();
   const connecting = connectThrough(transport, "/", new AbortController().signal);
   await peer.write(ANSWER + "last words");
@@ -82,14 +82,18 @@ Deno.test("CONNECT: an end before anybody reads is told when they do", async () 
 for (
   const [name, answer, message] of [
     ["another status", "HTTP/1.1 404 Not Found\r\n\r\n", 'the answer was "HTTP/1.1 404 Not Found"'],
-    ["a status that begins so", "HTTP/1.1 2000 OK\r\n\r\n", 'the answer was "HTTP/1.1 2000 OK"'],
+    [
+      "a status that begins with 200",
+      "HTTP/1.1 2000 OK\r\n\r\n",
+      'the answer was "HTTP/1.1 2000 OK"',
+    ],
     ["no HTTP", "SSH-2.0-OpenSSH_9.6\r\n\r\n", "SSH-2.0"],
     ["no end", "x".repeat(9000), "the answer is not HTTP"],
     ["nothing", "", "closed the connection without an answer"],
     ["half of it", "HTTP/1.0 200", "closed the connection without an answer"],
   ]
 ) {
-  Deno.test(`CONNECT answered by ${name} is unavailable, and closed`, async () => {
+  Deno.test(`CONNECT answered by ${name} fails as unavailable, and closes the connection`, async () => {
     const { transport, peer } = await ends();
     const connecting = failure(
       connectThrough(transport, "/_geeprc_", new AbortController().signal),
@@ -116,7 +120,7 @@ Deno.test("CONNECT: an abort closes the connection", async () => {
   await peer.ended;
 });
 
-Deno.test("CONNECT: a signal that has aborted already is heard", async () => {
+Deno.test("CONNECT: a signal that has aborted already closes the connection at once", async () => {
   const { transport, peer } = await ends();
   const reason = new Error("before");
   const seen: unknown[] = [];
@@ -126,7 +130,7 @@ Deno.test("CONNECT: a signal that has aborted already is heard", async () => {
   await peer.ended;
 });
 
-Deno.test("CONNECT: a write that fails is unavailable", async () => {
+Deno.test("CONNECT: a write that fails fails it as unavailable", async () => {
   let closes = 0;
   const transport: Transport = {
     remote: "tcp@a:1",

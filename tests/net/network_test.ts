@@ -1,4 +1,4 @@
-/** The machine's network: its errors, and what it needs. */
+/** The machine's network: its errors, and the options that it requires. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -10,7 +10,7 @@ import { parseAddress } from "../../address.ts";
 import { systemNetwork } from "../../net/network.ts";
 import { assertFails, settled } from "../support/helpers.ts";
 
-Deno.test("what can't be connected is unavailable, not sent, with the system's words and cause", async () => {
+Deno.test("a failed connect is unavailable, not_sent, with the runtime's error as its cause", async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -35,7 +35,7 @@ Deno.test("what can't be connected is unavailable, not sent, with the system's w
   rmSync(folder, { recursive: true });
 });
 
-Deno.test("what can't be listened on is unavailable, naming the address", async () => {
+Deno.test("a failed listen is unavailable, and names the address", async () => {
   const listener = await systemNetwork.listen(parseAddress("tcp@127.0.0.1:0"), (t) => t.close());
   await assertFails(systemNetwork.listen(parseAddress(listener.address), () => {}), {
     code: "unavailable",
@@ -50,7 +50,7 @@ Deno.test("what can't be listened on is unavailable, naming the address", async 
   });
 });
 
-Deno.test("memory@ needs a MemoryNetwork, and listening on tls@ a certificate", async () => {
+Deno.test("memory@ needs a MemoryNetwork, and listening on tls@ needs a certificate", async () => {
   const memory = parseAddress("memory@a");
   const wanted = { code: "invalid_argument", execution: "not_sent", address: "memory@a" } as const;
   await assertFails(systemNetwork.connect(memory), wanted);
@@ -64,7 +64,7 @@ Deno.test("memory@ needs a MemoryNetwork, and listening on tls@ a certificate", 
   }
 });
 
-Deno.test("a certificate that is none is unavailable", () =>
+Deno.test("listening with a malformed certificate is unavailable", () =>
   assertFails(
     systemNetwork.listen(parseAddress("tls@127.0.0.1:0"), () => {}, {
       tls: { cert: "no PEM", key: "no PEM" },
