@@ -1,7 +1,7 @@
 /**
- * What tests of programs that use this library want: a network in memory, a
- * clock that only moves when it is told to, chance that comes out the same
- * each time, and a fleet whose servers fail on demand.
+ * For tests of programs that use this library: a network in memory, a clock
+ * that stands still until it is advanced, seeded randomness, and a fleet whose
+ * servers fail on demand.
  *
  * @module
  */

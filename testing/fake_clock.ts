@@ -1,5 +1,5 @@
 /**
- * A clock that moves only when it is told to.
+ * A clock that stands still until a test advances it.
  *
  * @module
  */
@@ -22,14 +22,14 @@ class FakeTimer implements Timer, Waiting {
   }
 }
 
-/** Of two that are due at once, the older is the first. */
+/** Timers that are due at the same time are called in the order in which they were set. */
 function isBefore(one: FakeTimer, other: FakeTimer): boolean {
   return one.dueAt < other.dueAt || one.dueAt === other.dueAt && one.order < other.order;
 }
 
 /**
- * A clock that stands still until it is advanced: hand it over as the option
- * `clock`, and no test waits for real time.
+ * A clock that stands still until it is advanced. Give it as the option
+ * `clock`, and a test waits for no real time.
  *
  * @example A deadline without waiting for it
  * ```ts
@@ -59,21 +59,21 @@ export class FakeClock implements Clock {
   #order = 0;
 
   /**
-   * Makes a clock.
+   * Creates a clock.
    *
-   * @param startMs What it shows at first.
+   * @param startMs The time that it shows at first, in milliseconds.
    */
   constructor(startMs = 0) {
     this.#now = startMs;
   }
 
-  /** How many timers are set: 0 when nothing has been left behind. */
+  /** How many timers are set. 0 at the end of a test shows that none is left behind. */
   get timers(): number {
     return this.#timers.size;
   }
 
   /**
-   * What the clock shows.
+   * The time that the clock shows.
    *
    * @returns Milliseconds.
    */
@@ -82,10 +82,10 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Calls back once, when the clock has been advanced so far.
+   * Sets a timer, which calls back once, when the clock is advanced that far.
    *
-   * @param delayMs From now.
-   * @param callback What to call.
+   * @param delayMs How long from now, in milliseconds; less than 0 counts as 0.
+   * @param callback What to call then.
    * @returns The timer.
    */
   setTimer(delayMs: number, callback: () => void): Timer {
@@ -96,11 +96,11 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves the clock on. Timers that become due are called one after the other,
-   * each at its time; what is already on its way ends before, between and after
-   * them.
+   * Advances the clock. Timers that become due are called one after the other,
+   * each at its time. Promises that are already resolved run their reactions
+   * before, between and after them.
    *
-   * @param ms How far; 0 only lets end what is on its way.
+   * @param ms How far, in milliseconds; 0 only lets reactions of promises run.
    * @returns Resolves when the clock shows the new time.
    * @throws {RangeError} If `ms` is negative or not a number.
    *
@@ -131,12 +131,12 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Runtimes that have it turn their loop a hundred times faster with it than with a timer. */
+/** Where there is `setImmediate`, a turn of the event loop is a hundred times faster with it. */
 const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
 const nextTurn: (callback: () => void) => unknown = setImmediate ??
   ((callback) => setTimeout(callback, 0));
 
-/** Every microtask that is on its way ends before the next turn of the loop. */
+/** Waits for the next turn of the event loop: all microtasks have run by then. */
 function settle(): Promise<void> {
   return new Promise((resolve) => void nextTurn(resolve));
 }

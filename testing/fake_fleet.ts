@@ -1,77 +1,77 @@
 /**
- * A fleet that is not there: servers in memory that can be made slow, stopped,
- * cut off or broken at will.
+ * A fleet in memory, whose servers can be slowed down, stalled, cut off or made
+ * to fail. This file is one subject: the fleet, its servers and their faults.
  *
  * @module
  */
 
 import type { Clock } from "../clock.ts";
 import { MultiServerDiscovery } from "../discovery.ts";
-import { FakeClock } from "./fake_clock.ts";
-import { Processor } from "./fake_processor.ts";
-import { seededRandom } from "./seeded_random.ts";
 import type { Random } from "../balance/types.ts";
 import { methodsOf, Server, type ServerCloseOptions } from "../server.ts";
 import type { CallContext } from "../connection/server_connection.ts";
+import { FakeClock } from "./fake_clock.ts";
+import { Processor } from "./fake_processor.ts";
 import { MemoryNetwork } from "./memory_network.ts";
+import { seededRandom } from "./seeded_random.ts";
 
 /** Services by name, as {@linkcode Server.register} takes them. */
 export type FakeServices = Readonly<Record<string, object>>;
 
-/** How a {@linkcode FakeFleet} behaves. */
+/** Options of {@linkcode FakeFleet.start}. */
 export interface FakeFleetOptions {
-  /** What every server offers, or what each does. */
+  /** The services of every server, or a function that gives those of each. */
   services: FakeServices | ((server: FakeServer) => FakeServices);
   /** Where the time comes from. Default: a new {@linkcode FakeClock}. */
   clock?: Clock;
-  /** Where chance comes from. Default: `seededRandom(1)`. */
+  /** Source of randomness. Default: `seededRandom(1)`. */
   random?: Random;
-  /** How long bytes travel, one way, in milliseconds. Default 0. */
+  /** How long bytes travel in one direction, in milliseconds. Default 0. */
   delayMs?: number;
-  /** How much work a call is before its method runs, in milliseconds. Default 0. */
+  /** How long a server works on a call before its method runs, in milliseconds. Default 0. */
   workMs?: number | ((args: unknown, random: Random) => number);
-  /** So many calls get on at full speed at once; more share it. Default `Infinity`. */
+  /** How many calls a server works on at full speed; more share them. Default `Infinity`. */
   cores?: number;
 }
 
-/** What is wrong with a server. */
+/** What is wrong with a {@linkcode FakeServer}. Default: nothing. */
 export interface FakeFaults {
-  /** Bytes travel so long, one way, in milliseconds. */
+  /** How long bytes travel in one direction, in milliseconds, instead of the fleet's `delayMs`. */
   delayMs?: number;
-  /** Work takes so many times longer; at least 1e-6. `Infinity`: it is never done. */
+  /** How many times longer work takes; at least 1e-6. `Infinity`: it is never done. Default 1. */
   slow?: number;
-  /** New connections are refused. With {@linkcode FakeServer.cut}, a crash. */
+  /** Refuses new connections. With {@linkcode FakeServer.cut} this is a crash. */
   refuse?: boolean;
-  /** Bytes vanish and no end is heard: half-open connections. */
+  /** Loses all bytes and the end of connections, as half-open connections do. */
   silent?: boolean;
   /**
-   * No method runs: every call fails. `"rejected"`: as `unavailable`, and the
-   * server says that it did not run; anything else is thrown as the method's own error.
+   * Fails every call before its method runs. `"rejected"`: the server rejects
+   * it as `unavailable`. Anything else is thrown, as the method's own error.
    */
   error?: unknown;
-  /** How long such a failure takes, in milliseconds. Default 0. */
+  /** How long a call takes to fail with `error`, in milliseconds. Default 0. */
   errorAfterMs?: number;
 }
 
-/** One server of a {@linkcode FakeFleet}: the library's own, in memory. */
+/** One server of a {@linkcode FakeFleet}: a real {@linkcode Server}, in memory. */
 export class FakeServer {
-  /** Where it listens. */
+  /** Its address. */
   readonly address: string;
   /** The server itself. */
   readonly server: Server;
-  /** How many calls have come. */
+  /** How many calls it has received. */
   calls = 0;
   readonly #fleet: FakeFleet;
   readonly #options: FakeFleetOptions;
   readonly #processor: Processor;
   #faults: FakeFaults = {};
-  #held = false;
+  #isStalled = false;
 
   /**
-   * Made by {@linkcode FakeFleet}.
+   * Created by {@linkcode FakeFleet.add}.
    *
-   * @param address Where it is to listen.
-   * @param fleet Clock, network and randomness.
+   * @param address Its address.
+   * @param fleet The fleet whose clock, network and randomness it uses.
    * @param options Services and work.
    */
   constructor(address: string, fleet: FakeFleet, options: FakeFleetOptions) {
@@ -87,7 +87,7 @@ export class FakeServer {
     }
   }
 
-  /** How many calls are at work. */
+  /** How many calls it is working on. */
   get running(): number {
     return this.#processor.running;
   }
@@ -97,7 +97,7 @@ export class FakeServer {
     return this.#faults;
   }
 
-  /** For how long it still stands still, in milliseconds. */
+  /** For how long it is still stalled, in milliseconds; 0 if it is not. */
   get stalledForMs(): number {
     return Math.max(0, this.#processor.stalledUntilMs - this.#fleet.clock.now());
   }
@@ -105,42 +105,42 @@ export class FakeServer {
   /**
    * Sets what is wrong with it, in place of what was.
    *
-   * @param faults Nothing to heal it.
-   * @throws {RangeError} If `slow` is less than 1e-6, or not a number.
+   * @param faults Its faults; none make it healthy.
+   * @throws {RangeError} If `slow` is less than 1e-6, or `NaN`; nothing is changed then.
    */
   setFaults(faults: FakeFaults = {}): void {
-    this.#processor.slow = faults.slow ?? 1; // the first, since it may refuse
+    this.#processor.setSlowdown(faults.slow ?? 1); // first, since it may throw
     this.#faults = faults;
-    this.#connect();
+    this.#applyFaults();
   }
 
   /**
-   * Stands still as a stopped process does: what is sent to it waits, and so
-   * does what it is at.
+   * Stalls it, as a stopped process does: bytes that are sent to it and calls
+   * that it is working on wait.
    *
-   * @param ms For how long.
+   * @param ms For how long, in milliseconds.
    */
   stall(ms: number): void {
     const { clock } = this.#fleet;
     const untilMs = clock.now() + ms;
-    this.#held = true;
+    this.#isStalled = true;
     this.#processor.stallUntil(untilMs);
-    this.#connect();
+    this.#applyFaults();
     clock.setTimer(ms, () => {
-      if (this.#processor.stalledUntilMs !== untilMs) return; // it was stopped again
-      this.#held = false;
-      this.#connect();
+      if (this.#processor.stalledUntilMs !== untilMs) return; // it was stalled again since
+      this.#isStalled = false;
+      this.#applyFaults();
     });
   }
 
-  /** Cuts its connections, as when its process is killed. It still accepts new ones. */
+  /** Closes its connections, as when its process is killed. It still accepts new ones. */
   cut(): void {
     this.#fleet.network.cut(this.address);
   }
 
-  #connect(): void {
+  #applyFaults(): void {
     const { delayMs, refuse, silent } = this.#faults;
-    this.#fleet.network.setFaults(this.address, { delayMs, refuse, silent, held: this.#held });
+    this.#fleet.network.setFaults(this.address, { delayMs, refuse, silent, held: this.#isStalled });
   }
 
   #wrapped(service: object): object {
@@ -171,11 +171,11 @@ export class FakeServer {
 }
 
 /**
- * A fleet in memory, to test programs with: each server is the library's own
- * and can be given faults, time passes when the test says so, and chance comes
- * out the same each time.
+ * A fleet in memory, to test programs with. Its servers are real ones and can be
+ * given faults; time passes when the test advances the clock, and randomness is
+ * seeded.
  *
- * @example A server that fails, and what the caller notices of it
+ * @example One server rejects all calls, and the caller does not notice
  * ```ts
  * import { assert } from "@std/assert";
  * import { XClient } from "@geerpc/xclient";
@@ -202,11 +202,11 @@ export class FakeServer {
 export class FakeFleet implements AsyncDisposable {
   /** Where the time comes from. */
   readonly clock: Clock;
-  /** Where chance comes from. */
+  /** Source of randomness. */
   readonly random: Random;
-  /** What connects to the servers. */
+  /** The network that the servers listen on. */
   readonly network: MemoryNetwork;
-  /** The servers' addresses, kept up to date. */
+  /** A discovery that lists the servers. */
   readonly discovery: MultiServerDiscovery;
   readonly #options: FakeFleetOptions;
   #servers: readonly FakeServer[] = [];
@@ -225,34 +225,34 @@ export class FakeFleet implements AsyncDisposable {
    *
    * @param size How many servers.
    * @param options Their services, clock, randomness and work.
-   * @returns The fleet, listening.
+   * @returns The fleet, whose servers are listening.
    */
   static async start(size: number, options: FakeFleetOptions): Promise<FakeFleet> {
     const fleet = new FakeFleet(options);
-    for (let count = 0; count < size; count++) await fleet.add();
+    while (fleet.servers.length < size) await fleet.add();
     return fleet;
   }
 
-  /** The servers, in the order of their start. */
+  /** The servers, in the order in which they were started. */
   get servers(): readonly FakeServer[] {
     return this.#servers;
   }
 
-  /** Where they listen. */
+  /** The servers' addresses, in the same order. */
   get addresses(): string[] {
     return this.#servers.map(({ address }) => address);
   }
 
-  /** What an `XClient` of this fleet needs: network, clock and randomness. */
+  /** The options that an `XClient` of this fleet needs: network, clock and randomness. */
   get clientOptions(): { network: MemoryNetwork; clock: Clock; random: Random } {
     const { network, clock, random } = this;
     return { network, clock, random };
   }
 
   /**
-   * Starts one more server, and lists it.
+   * Starts one more server, and adds it to the discovery's list.
    *
-   * @returns The server, listening.
+   * @returns The server, which is listening.
    */
   async add(): Promise<FakeServer> {
     const server = new FakeServer(`memory@server-${++this.#count}`, this, this.#options);
@@ -262,11 +262,11 @@ export class FakeFleet implements AsyncDisposable {
   }
 
   /**
-   * Takes a server off the list, then drains and closes it.
+   * Removes a server from the discovery's list, then drains and closes it.
    *
-   * @param server One of the fleet's.
+   * @param server A server of this fleet.
    * @param options `graceMs`: how long running calls may take to end. Default 5,000.
-   * @returns Resolves when it is closed. Needs the clock to move on if calls are running.
+   * @returns Resolves when it is closed. While calls are running, the clock has to be advanced.
    */
   async remove(server: FakeServer, options: ServerCloseOptions = {}): Promise<void> {
     await this.#list(this.#servers.filter((other) => other !== server));
@@ -276,19 +276,19 @@ export class FakeFleet implements AsyncDisposable {
   /**
    * Sets what is wrong with every server, in place of what was.
    *
-   * @param faults Nothing to heal them.
-   * @throws {RangeError} If `slow` is less than 1e-6, or not a number.
+   * @param faults Their faults; none make them healthy.
+   * @throws {RangeError} If `slow` is less than 1e-6, or `NaN`.
    */
   setFaults(faults: FakeFaults = {}): void {
     for (const server of this.#servers) server.setFaults(faults);
   }
 
-  /** Closes every server at once. */
+  /** Closes every server at once, without waiting for running calls. */
   async close(): Promise<void> {
     await Promise.all(this.#servers.map(({ server }) => server.close({ graceMs: 0 })));
   }
 
-  /** Closes every server at once. */
+  /** Closes the fleet, as {@linkcode FakeFleet.close} does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -1,6 +1,6 @@
 /**
- * How long work takes on a fake server: calls share its cores, it may be slow,
- * and it may stand still.
+ * How long work takes on a fake server: its calls share its cores, it can be
+ * slow, and it can be stalled.
  *
  * @module
  */
@@ -8,64 +8,66 @@
 import type { Clock, Timer } from "../clock.ts";
 import { atLeast } from "../internal/validate.ts";
 
-/** A server may be faster than usual, but not so that its speed is no number any more. */
-const LEAST_SLOW = 1e-6;
+/** The smallest slowdown: a server may be fast, but its speed has to stay finite. */
+const MIN_SLOWDOWN = 1e-6;
 
-/** A call at work. */
+/** The work of one call. */
 interface Job {
-  /** When it is done, on the scale of {@linkcode Processor.#doneMs}. */
+  /** At which value of `#progressMs` it is done. */
   readonly doneAtMs: number;
   readonly resolve: () => void;
 }
 
 /**
- * Processor sharing: while no more calls are at work than there are cores,
- * each gets on at full speed; beyond that they share evenly.
+ * A processor-sharing queue: as long as there are no more jobs than cores, each
+ * runs at full speed; beyond that all share the cores evenly.
  */
 export class Processor {
   readonly #clock: Clock;
   readonly #cores: number;
   readonly #jobs = new Set<Job>();
-  #slow = 1;
+  #slowdown = 1;
   #stalledUntilMs = -Infinity;
-  /** How much work a call that had been here from the start would have had done. */
-  #doneMs = 0;
-  #doneAtMs: number;
+  /** How much work a job that was here from the start would have behind it, in milliseconds. */
+  #progressMs = 0;
+  /** Up to when `#progressMs` is counted. */
+  #countedToMs: number;
   #timer: Timer | undefined;
 
   /**
    * @param clock Where the time comes from.
-   * @param cores How many calls get on at full speed.
+   * @param cores How many jobs run at full speed.
    */
   constructor(clock: Clock, cores: number) {
     this.#clock = clock;
     this.#cores = cores;
-    this.#doneAtMs = clock.now();
+    this.#countedToMs = clock.now();
   }
 
-  /** How many calls are at work. */
+  /** How many jobs are running. */
   get running(): number {
     return this.#jobs.size;
   }
 
-  /** How many times longer everything takes. */
-  get slow(): number {
-    return this.#slow;
-  }
-
-  set slow(factor: number) {
-    const slow = atLeast(LEAST_SLOW, "slow", factor);
+  /**
+   * Makes all work take longer, from now on.
+   *
+   * @param slow How many times longer.
+   * @throws {RangeError} If it is less than 1e-6, or `NaN`.
+   */
+  setSlowdown(slow: number): void {
+    const slowdown = atLeast(MIN_SLOWDOWN, "slow", slow);
     this.#proceed();
-    this.#slow = slow;
+    this.#slowdown = slowdown;
     this.#arm();
   }
 
-  /** When it goes on; in the past if it does not stand still. */
+  /** When a stall ends, in milliseconds on the clock; in the past if there is none. */
   get stalledUntilMs(): number {
     return this.#stalledUntilMs;
   }
 
-  /** Stands still until then. */
+  /** Stalls: no work is done until then. */
   stallUntil(untilMs: number): void {
     this.#proceed();
     this.#stalledUntilMs = untilMs;
@@ -73,17 +75,18 @@ export class Processor {
   }
 
   /**
-   * Does a call's work.
+   * Runs a job.
    *
-   * @param workMs How long it takes alone, at full speed.
-   * @param signal Ends it.
+   * @param workMs How long it takes alone, at full speed, in milliseconds.
+   * @param signal Aborts it.
    * @returns Resolves when it is done.
+   * @throws The signal's reason if it aborts first.
    */
   work(workMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       this.#proceed();
-      const job = { doneAtMs: this.#doneMs + workMs, resolve };
+      const job = { doneAtMs: this.#progressMs + workMs, resolve };
       this.#jobs.add(job);
       signal.addEventListener("abort", () => {
         this.#proceed();
@@ -95,36 +98,38 @@ export class Processor {
     });
   }
 
-  /** How much work a call gets done in a millisecond. */
+  /** How many milliseconds of its work a job gets done in one. */
   get #speed(): number {
-    return Math.min(1, this.#cores / this.#jobs.size) / this.#slow;
+    return Math.min(1, this.#cores / this.#jobs.size) / this.#slowdown;
   }
 
+  /** Counts the work done since the last time. Called before anything changes the speed. */
   #proceed(): void {
     const nowMs = this.#clock.now();
-    const fromMs = Math.max(this.#doneAtMs, Math.min(this.#stalledUntilMs, nowMs));
-    if (this.#jobs.size > 0) this.#doneMs += (nowMs - fromMs) * this.#speed;
-    this.#doneAtMs = nowMs;
+    const fromMs = Math.max(this.#countedToMs, Math.min(this.#stalledUntilMs, nowMs));
+    if (this.#jobs.size > 0) this.#progressMs += (nowMs - fromMs) * this.#speed;
+    this.#countedToMs = nowMs;
   }
 
+  /** Sets the timer for the job that is done first. */
   #arm(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     let firstMs = Infinity;
     for (const { doneAtMs } of this.#jobs) if (doneAtMs < firstMs) firstMs = doneAtMs;
     if (firstMs === Infinity) return;
-    const leftMs = Math.max(0, firstMs - this.#doneMs);
-    const workMs = leftMs === 0 ? 0 : leftMs / this.#speed; // the speed may be 0, too
+    const leftMs = Math.max(0, firstMs - this.#progressMs);
+    const workMs = leftMs === 0 ? 0 : leftMs / this.#speed; // 0 / 0 if the speed is 0, too
     const pauseMs = Math.max(0, this.#stalledUntilMs - this.#clock.now());
     this.#timer = this.#clock.setTimer(pauseMs + workMs, () => this.#finish(firstMs));
   }
 
-  /** The first is done, and whoever is as far as it. */
-  #finish(doneMs: number): void {
+  /** Ends the jobs that are done. */
+  #finish(progressMs: number): void {
     this.#proceed();
-    this.#doneMs = Math.max(this.#doneMs, doneMs); // whatever rounding has left
+    this.#progressMs = Math.max(this.#progressMs, progressMs); // rounding may leave a rest
     for (const job of this.#jobs) {
-      if (job.doneAtMs > this.#doneMs) continue;
+      if (job.doneAtMs > this.#progressMs) continue;
       this.#jobs.delete(job);
       job.resolve();
     }

@@ -1,6 +1,5 @@
 /**
- * A network in memory: listeners and connections that are objects, with a
- * clock, a delay and faults that a test decides.
+ * A network in memory, with a clock, a delay and faults that a test sets.
  *
  * @module
  */
@@ -9,135 +8,35 @@ import type { ParsedAddress } from "../address.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { RpcError } from "../errors.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
-import type {
-  ConnectOptions,
-  Network,
-  Receiver,
-  Transport,
-  TransportListener,
-} from "../transport.ts";
+import type { ConnectOptions, Network, Transport, TransportListener } from "../transport.ts";
+import { type Arrive, MemoryTransport, Pipe, type Travel } from "./memory_transport.ts";
 
-/** How a {@linkcode MemoryNetwork} behaves. */
+/** Options of a {@linkcode MemoryNetwork}. */
 export interface MemoryNetworkOptions {
-  /** Where delays take the time from. Default: the system's clock. */
+  /** Where the time of delays comes from. Default: the system's clock. */
   clock?: Clock;
-  /** How long bytes travel, one way, in milliseconds. Default 0: a microtask. */
+  /** How long bytes travel in one direction, in milliseconds. Default 0: one microtask. */
   delayMs?: number;
-  /** Cuts what is written into chunks of at most so many bytes. Default: whole. */
+  /** The most bytes that arrive as one chunk. Default `Infinity`: as they were written. */
   chunkBytes?: number;
 }
 
-/** What is wrong with a memory address. */
+/** What is wrong with an address of a {@linkcode MemoryNetwork}. Default: nothing. */
 export interface MemoryFaults {
-  /** New connections are refused. */
+  /** Refuses new connections. */
   refuse?: boolean;
-  /** New connections never come about, as behind a firewall that drops. */
+  /** Never answers new connections, as behind a firewall that drops packets. */
   unroutable?: boolean;
-  /** Bytes vanish in both directions and no end is heard: a half-open connection. */
+  /** Loses bytes and ends in both directions, as a half-open connection does. */
   silent?: boolean;
-  /** Bytes are held back in both directions until this is over: a process that is stopped. */
+  /** Holds bytes back in both directions until this fault is over, as a stopped process does. */
   held?: boolean;
-  /** Travel time one way, in milliseconds, instead of the network's. */
+  /** How long bytes travel in one direction, in milliseconds, instead of the network's `delayMs`. */
   delayMs?: number;
 }
 
-/** Told what became of something under way: it has arrived, or is lost. */
-type Arrive = (isLost: boolean) => void;
-type Deliver = (arrive: Arrive) => void;
-
-/** What is under way in a pipe. */
-interface Parcel {
-  readonly item: Uint8Array | "end";
-  fate: "travels" | "arrived" | "lost";
-}
-
-/** A stream of bytes from one end to the other, in order, however long each travels. */
-class Pipe {
-  receiver: Receiver | undefined;
-  readonly #deliver: Deliver;
-  /** What was sent, the oldest first: what has overtaken others waits for them. */
-  readonly #parcels: Parcel[] = [];
-  #paused = false;
-  #ended = false;
-
-  constructor(deliver: Deliver) {
-    this.#deliver = deliver;
-  }
-
-  send(item: Uint8Array | "end"): void {
-    const parcel: Parcel = { item, fate: "travels" };
-    this.#parcels.push(parcel);
-    this.#deliver((isLost) => {
-      parcel.fate = isLost ? "lost" : "arrived";
-      this.drain();
-    });
-  }
-
-  /** Ends the reading end at once: its owner closed it. */
-  stop(): void {
-    this.#parcels.length = 0;
-    if (this.#ended) return;
-    this.#ended = true;
-    queueMicrotask(() => this.receiver?.end());
-  }
-
-  drain(): void {
-    while (!this.#paused && !this.#ended && this.receiver && this.#parcels.length > 0) {
-      const { item, fate } = this.#parcels[0];
-      if (fate === "travels") return;
-      this.#parcels.shift();
-      if (fate === "lost") continue;
-      if (item === "end") {
-        this.#ended = true;
-        this.receiver.end();
-        return;
-      }
-      const wait = this.receiver.data(item);
-      if (wait === undefined) continue;
-      this.#paused = true;
-      wait.then(() => {
-        this.#paused = false;
-        this.drain();
-      });
-    }
-  }
-}
-
-class MemoryTransport implements Transport {
-  #closed = false;
-
-  constructor(
-    readonly remote: string,
-    readonly incoming: Pipe,
-    readonly outgoing: Pipe,
-    readonly chunkBytes: number,
-    readonly onClose: () => void,
-  ) {}
-
-  start(receiver: Receiver): void {
-    this.incoming.receiver = receiver;
-    this.incoming.drain();
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    if (this.#closed) return Promise.reject(new Error("the connection is closed"));
-    for (let from = 0; from < bytes.length; from += this.chunkBytes) {
-      this.outgoing.send(bytes.slice(from, from + this.chunkBytes));
-    }
-    return Promise.resolve();
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.onClose();
-    this.outgoing.send("end");
-    this.incoming.stop();
-  }
-}
-
 /**
- * A network in memory, for tests: hand it to `dial`, `XClient` and
+ * A network in memory, for tests. Give it to `dial`, `XClient` and
  * `Server.listen` as the option `network`, and use addresses `memory@name`.
  *
  * @example
@@ -166,7 +65,7 @@ export class MemoryNetwork implements Network {
   readonly #held = new Map<string, Arrive[]>();
 
   /**
-   * Makes a network without listeners.
+   * Creates a network that nobody listens on yet.
    *
    * @param options Clock, delay and chunk size.
    */
@@ -180,18 +79,18 @@ export class MemoryNetwork implements Network {
    * Sets what is wrong with an address, in place of what was.
    *
    * @param address `memory@name`.
-   * @param faults Nothing to heal it.
+   * @param faults Its faults; none make it healthy.
    */
   setFaults(address: string, faults: MemoryFaults = {}): void {
     this.#faults.set(address, faults);
     if (faults.held) return;
     const held = this.#held.get(address) ?? [];
     this.#held.delete(address);
-    for (const arrive of held) this.#deliver(address, arrive);
+    for (const arrive of held) this.#travel(address, arrive);
   }
 
   /**
-   * Cuts every connection to an address, as when its process is killed.
+   * Closes every connection to an address, as when its process is killed.
    *
    * @param address `memory@name`.
    */
@@ -213,15 +112,16 @@ export class MemoryNetwork implements Network {
    * Opens a connection.
    *
    * @param endpoint A `memory` address.
-   * @param options A signal that gives it up.
+   * @param options A signal that gives the attempt up.
    * @returns The client's end.
-   * @throws {RpcError} `unavailable` if nothing listens there.
+   * @throws {RpcError} `unavailable`, `not_sent` if nothing listens there, or it refuses.
+   * @throws The signal's reason if it aborts first.
    */
   async connect(endpoint: ParsedAddress, options: ConnectOptions = {}): Promise<Transport> {
     const { address } = endpoint;
     const { signal } = options;
     signal?.throwIfAborted();
-    await this.#travel(address, signal);
+    await this.#reach(address, signal);
     const accept = this.#listeners.get(address);
     if (accept === undefined || this.#faults.get(address)?.refuse) {
       throw new RpcError("unavailable", `${address}: can't connect: connection refused`, {
@@ -229,9 +129,9 @@ export class MemoryNetwork implements Network {
         execution: "not_sent",
       });
     }
-    const deliver: Deliver = (arrive) => this.#deliver(address, arrive);
-    const up = new Pipe(deliver);
-    const down = new Pipe(deliver);
+    const travel: Travel = (arrive) => this.#travel(address, arrive);
+    const up = new Pipe(travel);
+    const down = new Pipe(travel);
     const open = this.#connections.get(address) ?? new Set();
     this.#connections.set(address, open);
     const forget = () => open.delete(server);
@@ -243,12 +143,12 @@ export class MemoryNetwork implements Network {
   }
 
   /**
-   * Accepts connections.
+   * Listens for connections.
    *
    * @param endpoint A `memory` address.
    * @param accept Called with each connection.
    * @returns The listener.
-   * @throws {RpcError} `unavailable` if the name is taken.
+   * @throws {RpcError} `unavailable` if the address is in use.
    */
   listen(
     endpoint: ParsedAddress,
@@ -269,20 +169,21 @@ export class MemoryNetwork implements Network {
     });
   }
 
-  #travel(address: string, signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves when a request to connect has arrived; never if it is lost. */
+  #reach(address: string, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const traveller = { abort: reject };
-      if (signal !== undefined) abortWith(signal, traveller);
+      const connecting = { abort: reject };
+      if (signal !== undefined) abortWith(signal, connecting);
       const arrive = (isLost: boolean) => {
         if (isLost) return;
-        if (signal !== undefined) releaseFrom(signal, traveller);
+        if (signal !== undefined) releaseFrom(signal, connecting);
         resolve();
       };
-      if (!this.#faults.get(address)?.unroutable) this.#deliver(address, arrive);
+      if (!this.#faults.get(address)?.unroutable) this.#travel(address, arrive);
     });
   }
 
-  #deliver(address: string, arrive: Arrive): void {
+  #travel(address: string, arrive: Arrive): void {
     const faults = this.#faults.get(address);
     if (faults?.silent) return arrive(true);
     if (faults?.held) {
@@ -292,8 +193,8 @@ export class MemoryNetwork implements Network {
       return;
     }
     const delayMs = faults?.delayMs ?? this.#delayMs;
-    const work = () => arrive(false);
-    if (delayMs > 0) this.#clock.setTimer(delayMs, work);
-    else queueMicrotask(work);
+    const onArrival = () => arrive(false);
+    if (delayMs > 0) this.#clock.setTimer(delayMs, onArrival);
+    else queueMicrotask(onArrival);
   }
 }

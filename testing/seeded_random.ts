@@ -1,5 +1,5 @@
 /**
- * Chance that comes out the same each time.
+ * Randomness that is the same in each run.
  *
  * @module
  */
@@ -7,12 +7,12 @@
 import type { Random } from "../balance/types.ts";
 
 /**
- * A source of randomness that gives the same numbers for the same seed, in
- * every runtime: for the option `random`. Not for secrets.
+ * A source of randomness for the option `random`, which gives the same numbers
+ * for the same seed on every runtime. Not for secrets.
  * Source: mulberry32 (Tommy Ettinger).
  *
  * @param seed Any integer.
- * @returns A function like `Math.random`.
+ * @returns A function such as `Math.random`: numbers from 0 to below 1.
  *
  * @example
  * ```ts
