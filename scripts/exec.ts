@@ -35,6 +35,11 @@ const SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
 // program left behind may hold open for ever.
 const REST_MS = 2000;
 
+/** npm's runner of packages, as the system calls it. */
+export function npxPath(): string {
+  return Deno.build.os === "windows" ? "npx.cmd" : "npx";
+}
+
 /** Runs a program to its end. */
 export async function exec(
   program: string,
