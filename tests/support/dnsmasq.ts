@@ -4,8 +4,8 @@ import { Resolver } from "node:dns/promises";
 import { writeFileSync } from "node:fs";
 import { freePorts, isMissing, Program, scratchFolder, until } from "./processes.ts";
 
-/** Whether tests with a real name server are left out here. */
-export const isDnsmasqMissing: boolean = isMissing("dnsmasq", "dnsmasq-base");
+/** Whether tests with a real name server are skipped here. */
+export const isDnsmasqMissing: boolean = isMissing("dnsmasq-base", "dnsmasq");
 
 /** One SRV record. */
 export interface Service {

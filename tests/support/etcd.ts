@@ -2,8 +2,8 @@
 
 import { freePorts, isMissing, Program, scratchFolder, until } from "./processes.ts";
 
-/** Whether tests with a real etcd are left out here. */
-export const isEtcdMissing: boolean = isMissing("etcd", "etcd-server");
+/** Whether tests with a real etcd are skipped here. */
+export const isEtcdMissing: boolean = isMissing("etcd-server", "etcd");
 
 /** What `EtcdCluster.start` may be told. */
 export interface EtcdClusterOptions {

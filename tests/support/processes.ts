@@ -7,16 +7,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
+import { delimiter } from "node:path";
 import process from "node:process";
 
 /** How long a program may take until it answers. */
 const START_MS = 20_000;
 const POLL_MS = 20;
 
-/** Where a program is, or `undefined` if it is not installed. */
-export function findProgram(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
-  return folders.map((folder) => `${folder}/${name}`).find((path) => {
+/** Where a program is that has one of these names, or `undefined` if none is installed. */
+export function findProgram(...names: string[]): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+  const paths = names.flatMap((name) => folders.map((folder) => `${folder}/${name}`));
+  return paths.find((path) => {
     try {
       accessSync(path, constants.X_OK);
       return true;
@@ -27,14 +29,18 @@ export function findProgram(name: string): string | undefined {
 }
 
 /**
- * Whether tests that need a program are left out: only where it is missing,
- * which is said, and never in CI.
+ * Whether tests that need a program are skipped because it is not installed.
+ * Where `CI` is set it has to be.
+ *
+ * @param debian Debian's package that has it.
+ * @param names The names that the program may have.
+ * @throws {Error} It is missing, and `CI` is set.
  */
-export function isMissing(name: string, debian: string): boolean {
-  if (findProgram(name) !== undefined) return false;
-  const how = `${name} is not installed (Debian: apt-get install ${debian})`;
-  if (process.env.CI) throw new Error(`${how}; in CI its tests are not left out`);
-  console.error(`Tests are left out: ${how}`);
+export function isMissing(debian: string, ...names: string[]): boolean {
+  if (findProgram(...names) !== undefined) return false;
+  const how = `${names[0]} is not installed (Debian: apt-get install ${debian})`;
+  if (process.env.CI) throw new Error(`${how}; in CI its tests are not skipped`);
+  console.error(`Tests are skipped: ${how}`);
   return true;
 }
 
