@@ -1,7 +1,7 @@
 /** Where programs are started: on Deno, on Node with or without npm's peers, in Go. */
 
 import { ownStdFlags } from "../scripts/std.ts";
-import { emit, list, sources } from "../scripts/test_node.ts";
+import { emit, list, sources } from "../scripts/javascript.ts";
 import { Program } from "./program.ts";
 
 const HERE = `${import.meta.dirname}`;

@@ -35,6 +35,16 @@ const SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
 // program left behind may hold open for ever.
 const REST_MS = 2000;
 
+/** `npm` as the system calls it. */
+export function npmPath(): string {
+  return Deno.build.os === "windows" ? "npm.cmd" : "npm";
+}
+
+/** `npx` as the system calls it. */
+export function npxPath(): string {
+  return Deno.build.os === "windows" ? "npx.cmd" : "npx";
+}
+
 /** Runs a program to its end. */
 export async function exec(
   program: string,

@@ -5,7 +5,8 @@
 
 import { exec } from "./exec.ts";
 import { stdFlags } from "./std.ts";
-import { testOnNode } from "./test_node.ts";
+import { RUNTIMES } from "./runtimes.ts";
+import { testOnRuntimes } from "./test_runtimes.ts";
 import { denoTotals, report, type Run } from "./totals.ts";
 
 const LIMIT_MS = 15 * 60_000;
@@ -13,7 +14,7 @@ const LIMIT_MS = 15 * 60_000;
 const files = Deno.args;
 const runs: Run[] = [await testOnDeno()];
 if (files.length === 0 || files.some((file) => !/_deno_test\.ts$/.test(file))) {
-  runs.push(await testOnNode(files));
+  runs.push(...await testOnRuntimes([RUNTIMES.node], { parts: files }));
 }
 Deno.exit(report(runs) ? 0 : 1);
 

@@ -45,6 +45,20 @@ export function nodeTotals(tap: string): Totals | undefined {
   };
 }
 
+/** From the JUnit report of `bun test`. */
+export function bunTotals(xml: string): Totals | undefined {
+  const suites = xml.match(/<testsuites [^>]*>/)?.[0];
+  if (!suites) return;
+  const count = (what: string) => Number(suites.match(new RegExp(` ${what}="(\\d+)"`))?.[1] ?? 0);
+  const [tests, failed, skipped] = [count("tests"), count("failures"), count("skipped")];
+  return {
+    passed: tests - failed - skipped,
+    failed,
+    skipped,
+    lines: `Ran ${tests} tests: ${failed} failed, ${skipped} skipped`,
+  };
+}
+
 /**
  * Shows the closing lines of all runs and, as the last line, their sum.
  * Returns whether all went well, which a run without tests did not.
@@ -57,8 +71,10 @@ export function report(runs: Run[]): boolean {
     if (code === 0 || totals.failed > 0) return [];
     return `${runner} passed its tests but ended with code ${code}`;
   });
+  for (const { runner, totals } of runs) {
+    if (totals) console.log(`\n${runner}\n${totals.lines}`);
+  }
   const totals = runs.flatMap((run) => run.totals ?? []);
-  for (const { lines } of totals) console.log(`\n${lines}`);
   console.log();
   for (const complaint of complaints) console.log(complaint);
   if (totals.length === runs.length) console.log(sumLine(totals));

@@ -1,7 +1,7 @@
 /** How much code a program takes along, and how much a package manager fetches. */
 
 import config from "../../deno.json" with { type: "json" };
-import { list, sources } from "../../scripts/test_node.ts";
+import { list, sources } from "../../scripts/javascript.ts";
 import { Missing, run } from "../stage.ts";
 import { Bundle, type CodeSize, stopBundler } from "./bundle.ts";
 import { type Figure, type Part, type PartContext, row } from "./part.ts";

@@ -1,18 +1,11 @@
 /**
- * What Node 20 lacks: `Promise.withResolvers`, which dnt also adds to the
- * package, and the `Set` methods, which only `@std/assert` uses.
+ * What Node 20 lacks: `Promise.withResolvers`, and the `Set` methods, which
+ * only `@std/assert` uses.
  */
 
-Promise.withResolvers ??= function <T>() {
-  const parts = {} as PromiseWithResolvers<T>;
-  parts.promise = new Promise<T>((resolve, reject) => {
-    parts.resolve = resolve;
-    parts.reject = reject;
-  });
-  return parts;
-};
+import "./promise.ts";
 
-type Test = (a: Set<unknown>, b: Set<unknown>) => Iterable<unknown>;
+type Combine = (a: Set<unknown>, b: Set<unknown>) => Iterable<unknown>;
 addSetMethod("union", (a, b) => [...a, ...b]);
 addSetMethod("intersection", (a, b) => [...a].filter((x) => b.has(x)));
 addSetMethod("difference", (a, b) => [...a].filter((x) => !b.has(x)));
@@ -21,7 +14,7 @@ addSetMethod("symmetricDifference", (a, b) => [
   ...[...b].filter((x) => !a.has(x)),
 ]);
 
-function addSetMethod(name: string, method: Test) {
+function addSetMethod(name: string, method: Combine) {
   if (name in Set.prototype) return;
   Object.defineProperty(Set.prototype, name, {
     configurable: true,

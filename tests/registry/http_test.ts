@@ -116,7 +116,8 @@ Deno.test("the page and the refusals come through node:http, too", () =>
     httpRequest(url, { method: "TRACE", agent: false }, (answer) => {
       answer.resume().on("end", () => status.resolve(answer.statusCode));
     }).end();
-    assertEquals(await status.promise, 400);
+    // Bun's `Request` knows the method, and the registry has no answer to it.
+    assertEquals(await status.promise, "Bun" in globalThis ? 405 : 400);
 
     const list = deferred<unknown>();
     const path = `${url}/_geerpc_/registry`; // as it is sent to a proxy

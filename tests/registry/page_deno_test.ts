@@ -2,10 +2,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Registry } from "../../registry.ts";
+import { findProgram, isMissing } from "../support/processes.ts";
 
 /** The browsers that will do, by their usual names. */
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"];
-const browser = findBrowser();
+const isBrowserMissing = isMissing("chromium", ...BROWSERS);
 const FLAGS = [
   "--headless",
   "--no-sandbox",
@@ -17,23 +18,9 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-function findBrowser(): string | undefined {
-  const folders = (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":");
-  for (const name of BROWSERS) {
-    for (const folder of folders) {
-      try {
-        if (Deno.statSync(`${folder}/${name}`).isFile) return `${folder}/${name}`;
-      } catch {
-        // Not there.
-      }
-    }
-  }
-}
-
-/** A test with a browser; without one it is skipped, and its name says why. */
+/** A test with a browser; without one it is skipped, but where `CI` is set it fails. */
 function browserTest(name: string, body: (browser: string) => Promise<void>): void {
-  if (browser !== undefined) return Deno.test(name, () => body(browser));
-  Deno.test({ name: `${name} (skipped: there is no chromium here)`, ignore: true, fn() {} });
+  Deno.test({ name, ignore: isBrowserMissing, fn: () => body(findProgram(...BROWSERS)!) });
 }
 
 /** Opens a page, lets its script run for so long, and gives the page as it is then. */

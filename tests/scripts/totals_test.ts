@@ -1,7 +1,7 @@
 /** Reading the closing lines of test runners. */
 
 import { assertEquals } from "@std/assert";
-import { denoTotals, nodeTotals } from "../../scripts/totals.ts";
+import { bunTotals, denoTotals, nodeTotals } from "../../scripts/totals.ts";
 
 Deno.test("denoTotals() reads the last closing line", () => {
   const output = [
@@ -23,4 +23,15 @@ Deno.test("nodeTotals() reads the closing lines only at the end", () => {
   assertEquals([totals.passed, totals.failed, totals.skipped], [3, 3, 2]);
   assertEquals(totals.lines, closing.trimEnd());
   assertEquals(nodeTotals(`${closing}ok 9 - more\n`), undefined);
+});
+
+Deno.test("bunTotals() counts what the JUnit report sums up", () => {
+  const xml = [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<testsuites name="bun test" tests="9" assertions="0" failures="2" skipped="1" time="0.4">',
+    '  <testsuite name="a_test.js" tests="9" failures="2" skipped="1">',
+  ].join("\n");
+  const totals = bunTotals(xml)!;
+  assertEquals([totals.passed, totals.failed, totals.skipped], [6, 2, 1]);
+  assertEquals(bunTotals(""), undefined);
 });

@@ -1,27 +1,12 @@
-/**
- * Runs the tests on Node; the task `test:node`. The modules and tests are
- * turned into JavaScript in a temporary folder, with the stand-ins for `@std`
- * and a `Deno.test` made of `node:test`. Files named `*_deno_test.ts` stay out.
- */
+/** Turns the modules, tests and benchmarks into JavaScript that Node and Bun run. */
 
 // deno-lint-ignore no-import-prefix -- in deno.json all users would load it
 import ts from "npm:typescript@^5.9";
 import config from "../deno.json" with { type: "json" };
-import { exec } from "./exec.ts";
 import offline from "./offline/import_map.json" with { type: "json" };
-import { nodeTotals, report, type Run } from "./totals.ts";
 
-const ROOT = `${import.meta.dirname}/..`;
-const FILE_MS = 5 * 60_000;
-const ALL_MS = 15 * 60_000;
-
-// Without files, `node --test` would look for some by itself.
-const NO_TESTS: Run = {
-  runner: "Node",
-  code: 1,
-  timedOut: false,
-  totals: { passed: 0, failed: 0, skipped: 0, lines: "" },
-};
+/** The folder of the repository. */
+export const ROOT = `${import.meta.dirname}/..`;
 
 /** Where names without a path lead: our own name and the stand-ins. */
 const MODULES = new Map([
@@ -30,38 +15,6 @@ const MODULES = new Map([
   ...Object.entries(offline.imports)
     .map(([name, path]) => [name, `scripts/offline/${path.slice(2)}`]),
 ] as [string, string][]);
-
-/** Runs the test files on Node, or only those whose path has a filter in it. */
-export async function testOnNode(filters: string[]): Promise<Run> {
-  const out = await Deno.makeTempDir({ prefix: "xclient_node_" });
-  try {
-    Deno.writeTextFileSync(`${out}/package.json`, '{ "type": "module" }');
-    const files = [...sources(), ...list("scripts/"), ...list("tests/")];
-    for (const file of files) emit(file, out);
-
-    const tests = files.filter((file) =>
-      /^tests\/.*_test\.ts$/.test(file) && !/_deno_test\.ts$/.test(file) &&
-      (filters.length === 0 || filters.some((part) => file.includes(part)))
-    );
-    if (tests.length === 0) return NO_TESTS;
-    const { code, timedOut } = await exec("node", [
-      "--enable-source-maps",
-      `--import=file://${out}/scripts/node/polyfills.js`,
-      "--test",
-      `--test-timeout=${FILE_MS}`,
-      "--test-reporter=spec",
-      "--test-reporter-destination=stdout",
-      "--test-reporter=tap",
-      `--test-reporter-destination=${out}/result.tap`,
-      ...tests.map((file) => `${out}/${file.replace(/ts$/, "js")}`),
-    ], { cwd: ROOT, timeoutMs: ALL_MS });
-
-    const tap = await Deno.readTextFile(`${out}/result.tap`).catch(() => "");
-    return { runner: "Node", code, timedOut, totals: nodeTotals(tap) };
-  } finally {
-    Deno.removeSync(out, { recursive: true });
-  }
-}
 
 /** The library's own modules: the public ones at the top, and what is behind them in folders. */
 export function sources(): string[] {
@@ -78,7 +31,7 @@ export function list(folder: string, deep = true): string[] {
   });
 }
 
-/** Writes a file as Node can use it. */
+/** Writes a module as JavaScript below `out`, and copies a file that is no module. */
 export function emit(file: string, out: string) {
   const target = `${out}/${file}`;
   Deno.mkdirSync(target.replace(/[^/]*$/, ""), { recursive: true });
@@ -105,8 +58,4 @@ export function emit(file: string, out: string) {
     },
   });
   Deno.writeTextFileSync(target.replace(/ts$/, "js"), outputText);
-}
-
-if (import.meta.main) {
-  Deno.exit(report([await testOnNode(Deno.args)]) ? 0 : 1);
 }

@@ -1,0 +1,52 @@
+/**
+ * Builds the npm package into `npm/` with dnt, packs it and tries the result;
+ * the task `build:npm`. Where JSR can't be reached, dnt's stand-in builds a
+ * package of the same layout, which can be tried, but not published.
+ */
+
+import { build, emptyDir } from "@deno/dnt";
+import config from "../../deno.json" with { type: "json" };
+import { ROOT } from "../javascript.ts";
+import { ENGINES } from "../runtimes.ts";
+import { tryPackage } from "./try.ts";
+
+const OUT = `${ROOT}/npm`;
+
+Deno.chdir(ROOT);
+await emptyDir(OUT);
+await build({
+  entryPoints: Object.entries(config.exports)
+    .map(([name, path]) => ({ name, path })),
+  outDir: OUT,
+  mappings: {
+    "./net/deno.ts": "./net/node.ts",
+    "./discovery/dns/deno.ts": "./discovery/dns/node.ts",
+  },
+  shims: { deno: { test: "dev" } },
+  typeCheck: "both",
+  compilerOptions: { target: "ES2022", lib: ["ESNext"] },
+  test: true,
+  testPattern: "tests/{client,server,xclient,protocol/gob_codec,protocol/jsonrpc}_test.ts",
+  testPreloadModule: "scripts/node/polyfills.ts",
+  package: {
+    name: config.name,
+    version: config.version,
+    description: "RPC client for fleets of servers: balancing, failover, hedging, broadcast",
+    keywords: ["rpc", "geerpc", "json-rpc", "load-balancing", "failover"],
+    license: config.license,
+    repository: {
+      type: "git",
+      url: "git+https://github.com/geerpc/xclient.git",
+    },
+    engines: ENGINES,
+    // Bundlers may leave out all but what dnt adds for older Nodes.
+    sideEffects: ["**/_dnt.polyfills.js"],
+    devDependencies: { "@types/node": "^20" },
+  },
+  postBuild() {
+    for (const file of ["LICENSE", "README.md", "CHANGELOG.md"]) {
+      Deno.copyFileSync(file, `${OUT}/${file}`);
+    }
+  },
+});
+await tryPackage(OUT);

@@ -1,0 +1,58 @@
+/** Installs the packed npm package as a user does, and compiles and runs a user of it. */
+
+import config from "../../deno.json" with { type: "json" };
+import { exec, npmPath, npxPath } from "../exec.ts";
+import { programOf, RUNTIMES } from "../runtimes.ts";
+
+const CONSUMER = `${import.meta.dirname}/consumer.ts`;
+const INSTALL = ["install", "--no-audit", "--no-fund"];
+
+/**
+ * Tries the package: its types as an ES module and as CommonJS sees them, then
+ * its code, both ways, on every runtime.
+ *
+ * @param folder Where it was built.
+ * @throws {Error} It brings other packages along, or doesn't compile or run.
+ */
+export async function tryPackage(folder: string): Promise<void> {
+  checkConsumer();
+  const user = await Deno.makeTempDir({ prefix: "xclient_npm_" });
+  try {
+    await run(npmPath(), ["pack", "--silent", "--pack-destination", user], folder);
+    const tarball = [...Deno.readDirSync(user)][0]!.name;
+    Deno.writeTextFileSync(`${user}/package.json`, '{ "private": true }');
+    await run(npmPath(), [...INSTALL, `./${tarball}`], user);
+    const installed = [...Deno.readDirSync(`${user}/node_modules`)]
+      .map(({ name }) => name).filter((name) => !name.startsWith("."));
+    if (installed.join() !== config.name.split("/")[0]) {
+      throw new Error(`The package brings others along: ${installed}`);
+    }
+    await run(npmPath(), [...INSTALL, "-D", "typescript@5", "@types/node@20"], user);
+
+    for (const kind of ["mts", "cts"]) Deno.copyFileSync(CONSUMER, `${user}/consumer.${kind}`);
+    const strictly = ["--strict", "--skipLibCheck", "false"];
+    const target = ["--module", "nodenext", "--target", "es2022"];
+    await run(npxPath(), ["tsc", ...strictly, ...target, "consumer.mts", "consumer.cts"], user);
+    for (const runtime of Object.values(RUNTIMES)) {
+      const program = await programOf(runtime);
+      for (const kind of ["mjs", "cjs"]) await run(program, [`consumer.${kind}`], user);
+    }
+  } finally {
+    await Deno.remove(user, { recursive: true });
+  }
+}
+
+/** Every export of the package has a use in the consumer. */
+function checkConsumer() {
+  const source = Deno.readTextFileSync(CONSUMER);
+  const missing = Object.keys(config.exports)
+    .map((name) => config.name + name.slice(1))
+    .filter((name) => !source.includes(`from "${name}"`));
+  if (missing.length > 0) throw new Error(`consumer.ts does not use ${missing}`);
+}
+
+async function run(program: string, args: string[], cwd: string) {
+  console.log(`${program} ${args.join(" ")}`);
+  const { code } = await exec(program, args, { cwd });
+  if (code !== 0) throw new Error(`${program} failed with code ${code}`);
+}

@@ -1,0 +1,95 @@
+/**
+ * Runs the tests on Node and Bun; the tasks `test:node` and `test:runtimes`.
+ * The modules and tests are turned into JavaScript in a temporary folder, with
+ * the stand-ins for `@std` and a `Deno.test` made of `node:test`. Files named
+ * `*_deno_test.ts` stay out.
+ *
+ * Arguments: names of runtimes (default: the Node on the path), then parts of
+ * the paths of the test files to run (default: all). `--black-box` runs the
+ * suites at the top of `tests/` only, which use the library from outside.
+ */
+
+import { exec } from "./exec.ts";
+import { emit, list, ROOT, sources } from "./javascript.ts";
+import { programOf, type Runtime, RUNTIMES } from "./runtimes.ts";
+import { bunTotals, nodeTotals, report, type Run } from "./totals.ts";
+
+const FILE_MS = 5 * 60_000;
+const ALL_MS = 15 * 60_000;
+
+/** Which test files run. */
+export interface Selection {
+  /** Parts of their paths; none selects all. */
+  readonly parts?: readonly string[];
+  /** Only the suites at the top of `tests/`. */
+  readonly isBlackBox?: boolean;
+}
+
+/** Runs the selected test files on each runtime, one runtime after the other. */
+export async function testOnRuntimes(
+  runtimes: readonly Runtime[],
+  { parts = [], isBlackBox = false }: Selection = {},
+): Promise<Run[]> {
+  const out = await Deno.makeTempDir({ prefix: "xclient_runtimes_" });
+  try {
+    Deno.writeTextFileSync(`${out}/package.json`, '{ "type": "module" }');
+    const files = [...sources(), ...list("scripts/"), ...list("tests/"), "deno.json"];
+    for (const file of files) emit(file, out);
+
+    const suites = isBlackBox ? /^tests\/[^/]*_test\.ts$/ : /^tests\/.*_test\.ts$/;
+    const tests = files.filter((file) =>
+      suites.test(file) && !/_deno_test\.ts$/.test(file) &&
+      (parts.length === 0 || parts.some((part) => file.includes(part)))
+    ).map((file) => `${out}/${file.replace(/ts$/, "js")}`);
+
+    const runs: Run[] = [];
+    for (const runtime of runtimes) runs.push(await testOn(runtime, tests, out));
+    return runs;
+  } finally {
+    Deno.removeSync(out, { recursive: true });
+  }
+}
+
+async function testOn(runtime: Runtime, tests: string[], out: string): Promise<Run> {
+  const { name, kind } = runtime;
+  // Without files, a runner would look for some by itself.
+  if (tests.length === 0) {
+    const totals = { passed: 0, failed: 0, skipped: 0, lines: "" };
+    return { runner: name, code: 1, timedOut: false, totals };
+  }
+  console.log(`\n${name}`);
+  const polyfills = `${out}/scripts/node/polyfills.js`;
+  const result = `${out}/result`;
+  const args = kind === "node"
+    ? [
+      "--enable-source-maps",
+      `--import=file://${polyfills}`,
+      "--test",
+      `--test-timeout=${FILE_MS}`,
+      "--test-reporter=spec",
+      "--test-reporter-destination=stdout",
+      "--test-reporter=tap",
+      `--test-reporter-destination=${result}`,
+    ]
+    : [
+      "test",
+      `--preload=${polyfills}`,
+      "--reporter=junit",
+      `--reporter-outfile=${result}`,
+    ];
+  const program = await programOf(runtime);
+  const options = { cwd: ROOT, timeoutMs: ALL_MS };
+  const { code, timedOut } = await exec(program, [...args, ...tests], options);
+  const text = await Deno.readTextFile(result).catch(() => "");
+  await Deno.remove(result).catch(() => {});
+  const totals = kind === "node" ? nodeTotals(text) : bunTotals(text);
+  return { runner: name, code, timedOut, totals };
+}
+
+if (import.meta.main) {
+  const isBlackBox = Deno.args.includes("--black-box");
+  const names = Deno.args.filter((arg) => Object.hasOwn(RUNTIMES, arg));
+  const parts = Deno.args.filter((arg) => !names.includes(arg) && arg !== "--black-box");
+  const runtimes = (names.length > 0 ? names : ["node"]).map((name) => RUNTIMES[name]);
+  Deno.exit(report(await testOnRuntimes(runtimes, { parts, isBlackBox })) ? 0 : 1);
+}
