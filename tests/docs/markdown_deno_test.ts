@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { ownStdFlags } from "../../scripts/std.ts";
 
 const root = join(import.meta.dirname!, "../..");
-const files = [".", "docs"].flatMap((folder) =>
+const files = [".", "bench", "docs", "simulator"].flatMap((folder) =>
   [...Deno.readDirSync(join(root, folder))]
     .map(({ name }) => join(folder, name)).filter((path) => path.endsWith(".md"))
 );
