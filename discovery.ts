@@ -5,7 +5,7 @@
  */
 
 import type { Random, SelectMode } from "./selector.ts";
-import { ServerList } from "./discovery/server_list.ts";
+import { EndpointList } from "./discovery/endpoint_list.ts";
 
 /** A source of servers. */
 export interface Discovery {
@@ -63,7 +63,7 @@ export interface MultiServerDiscoveryOptions {
  * ```
  */
 export class MultiServerDiscovery implements Discovery {
-  readonly #list: ServerList;
+  readonly #list: EndpointList;
 
   /**
    * Makes a list.
@@ -74,8 +74,8 @@ export class MultiServerDiscovery implements Discovery {
    * @throws {RpcError} `invalid_argument` for a wrong address, naming it.
    */
   constructor(servers: readonly string[] = [], options: MultiServerDiscoveryOptions = {}) {
-    this.#list = new ServerList(options.random);
-    this.#list.take(servers);
+    this.#list = new EndpointList(options.random);
+    this.#list.replace(servers);
   }
 
   /** The present list: a new array whenever it changes. */
@@ -96,7 +96,7 @@ export class MultiServerDiscovery implements Discovery {
    */
   // deno-lint-ignore require-await
   async update(servers: readonly string[]): Promise<void> {
-    this.#list.take(servers);
+    this.#list.replace(servers);
   }
 
   /**

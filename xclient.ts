@@ -10,7 +10,7 @@ import { Try } from "./fleet/attempt.ts";
 import { checkClientOptions, type CloseOptions } from "./client.ts";
 import { Deadlines, systemClock, TurnClock } from "./clock.ts";
 import type { Discovery } from "./discovery.ts";
-import { noServers } from "./discovery/server_list.ts";
+import { noServers } from "./discovery/endpoint_list.ts";
 import { RpcError } from "./errors.ts";
 import { FanOut, type FanOutOptions, type Receipt, untilListed } from "./fleet/fan_out.ts";
 import { Fleet } from "./fleet/fleet.ts";

@@ -7,6 +7,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText } from "../errors.ts";
 import { aboveZero } from "../internal/ranges.ts";
+import { LONGEST_TIMER_MS } from "../internal/time.ts";
 import { Leases, type RegistryEventType } from "./leases.ts";
 import { answerNode, type NodeRequest, type NodeResponse } from "./node.ts";
 import { pageHeaders, renderPage } from "./page.ts";
@@ -14,7 +15,6 @@ import {
   checkServer,
   LEASE_HEADER,
   LEASE_MS,
-  LONGEST_LEASE_MS,
   REGISTRY_PATH,
   SERVER_HEADER,
   SERVERS_HEADER,
@@ -222,7 +222,7 @@ export class Registry implements AsyncDisposable {
     if (this.#leases.bytes + server.length - (before?.server.length ?? -1) > maxListBytes) {
       return refuse(507, `the registry is full: its list may have ${maxListBytes} bytes`);
     }
-    const granted = leaseMs === Infinity ? Infinity : Math.min(leaseMs, LONGEST_LEASE_MS);
+    const granted = leaseMs === Infinity ? Infinity : Math.min(leaseMs, LONGEST_TIMER_MS);
     this.#leases.renew(server, endpoint, granted);
     return new Response(null, { headers: { ...TEXT, [LEASE_HEADER]: tellable(granted) } });
   }
@@ -265,7 +265,7 @@ export class Registry implements AsyncDisposable {
 }
 
 function tellable(leaseMs: number): string {
-  return String(Math.min(leaseMs, LONGEST_LEASE_MS));
+  return String(Math.min(leaseMs, LONGEST_TIMER_MS));
 }
 
 function refuse(status: number, why: string, headers: Record<string, string> = {}): Response {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { EtcdDiscovery, type EtcdDiscoveryOptions, type SourceEvent } from "../../../etcd.ts";
-import { endOfPrefix, fromBase64, int64, toBase64 } from "../../../discovery/etcd/json.ts";
+import { fromBase64, int64, rangeOfPrefix, toBase64 } from "../../../discovery/etcd/encoding.ts";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 import { FakeEtcd } from "../../support/fake_etcd.ts";
 import { assertFails, deferred, settled } from "../../support/helpers.ts";
@@ -53,7 +53,7 @@ Deno.test("etcd: int64, base64, and where a prefix ends", () => {
   assertEquals(int64(undefined), 0n);
   assertEquals(fromBase64(toBase64("arith/ä€")), "arith/ä€");
   assertEquals(fromBase64(undefined), "");
-  assertEquals(atob(endOfPrefix("arith/")), "arith0");
+  assertEquals(atob(rangeOfPrefix("arith/").range_end), "arith0");
 });
 
 Deno.test("etcd: wrong options are refused", () => {
