@@ -21,7 +21,7 @@ withDiscovery(
     await assertFails(discovery.getAll(), wanted);
     await assertFails(discovery.get(SelectMode.Random), wanted);
     await assertFails(discovery.getAll(), wanted);
-    assertEquals(web.requests.length, 1, "callers don't hurry it");
+    assertEquals(web.requests.length, 1, "calls do not make it ask");
     await assertFails(discovery.refresh(), wanted);
     assertEquals(web.requests.length, 2, "refresh does");
     web.registry();
@@ -84,7 +84,7 @@ withDiscovery("a stream that falls silent is given up", async (web, watched) => 
 });
 
 withDiscovery(
-  "something on the way that holds streams back costs only time",
+  "a proxy that holds streams back costs only time",
   async (web, watched) => {
     const registry = web.registry();
     await web.post(A);
@@ -101,7 +101,7 @@ withDiscovery(
 );
 
 withDiscovery(
-  "a stream that ends after each first list is asked for ever more rarely",
+  "a stream that ends after its first list is retried after growing pauses",
   async (web, watched) => {
     const registry = web.registry();
     await web.post(A);
@@ -118,21 +118,21 @@ withDiscovery(
   },
 );
 
-withDiscovery("what is no address is told once, and skipped", async (web, watched) => {
+withDiscovery("an invalid address is reported once and left out", async (web, watched) => {
   let servers = `nonsense,${A},tcp@b`;
   web.at(ORIGIN, goRegistry(() => servers));
   assertEquals(await watched.discovery.getAll(), [A]);
   await web.clock.advance(10_000);
-  const told = watched.events.flatMap((event) => event.type === "invalid" ? [event] : []);
-  assertEquals(told.map(({ server }) => server), ["nonsense", "tcp@b"]);
-  assert(String(told[0].error).includes("nonsense"));
+  const invalid = watched.events.flatMap((event) => event.type === "invalid" ? [event] : []);
+  assertEquals(invalid.map(({ server }) => server), ["nonsense", "tcp@b"]);
+  assert(String(invalid[0].error).includes("nonsense"));
   servers = "nonsense";
   watched.take();
   await web.clock.advance(10_000);
   assertEquals([watched.current, watched.take()], [[A], ["empty"]], "as if it listed none");
 });
 
-withDiscovery("an answer that is none is a failure", async (web, { discovery }) => {
+withDiscovery("an answer that is no listing is a failure", async (web, { discovery }) => {
   for (
     const [answer, code, why] of [
       [new Response("<html>"), "data_loss", "no registry's answer"],

@@ -43,7 +43,7 @@ Deno.test("a server that never expires says so", () =>
     assert(read((await page(web)).html).endsWith("never"));
   }));
 
-Deno.test("what servers say can't become part of the page", () =>
+Deno.test("what servers send is escaped in the page", () =>
   inWeb(async (web) => {
     web.registry();
     const evil = `<script>alert(1)</script>"'\`&<img/src=x/onerror=alert(1)>`;

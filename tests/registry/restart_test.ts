@@ -12,44 +12,47 @@ withDiscovery(
     web.registry();
     for (const server of [A, B, C]) await web.post(server, { "X-Geerpc-Timeout-Ms": "10000" });
     await watched.discovery.refresh();
-    web.registry(); // another, which knows nobody
+    web.registry(); // another one, which lists no server
     await web.clock.advance(100);
     assertEquals(watched.current, [A, B, C]);
     assertEquals(watched.take(), ["changed", "failed", "recovered", "empty"]);
     await web.post(A);
     await web.clock.advance(20);
-    assertEquals(watched.current, [A, B, C], "the others have their leases to turn up");
+    assertEquals(watched.current, [A, B, C], "the others have their leases to register again");
     await web.post(B, { "X-Geerpc-Timeout-Ms": "1000" });
     await web.clock.advance(1000);
-    assertEquals(watched.current, [A, C], "whom the new one has seen is its own");
+    assertEquals(watched.current, [A, C], "B has registered with the new one, whose lease counts");
     await web.clock.advance(9000);
-    assertEquals(watched.current, [A], "who did not turn up is gone");
+    assertEquals(watched.current, [A], "C has not registered again");
   },
 );
 
-withDiscovery("in an outage nobody is given up, since nobody can turn up", async (web, watched) => {
-  const lease = { "X-Geerpc-Timeout-Ms": "10000" };
-  const servers = [A, B, C];
-  web.registry();
-  for (const server of servers) await web.post(server, lease);
-  await watched.discovery.refresh();
-  web.registry(); // another, which knows nobody
-  await web.post(A, lease);
-  await web.clock.advance(9000);
-  assertEquals(watched.current, servers);
-  web.at(ORIGIN, "down");
-  await web.clock.advance(60_000);
-  assertEquals(watched.current, servers, "B and C were about to turn up");
+withDiscovery(
+  "in an outage no server is given up, since none can register",
+  async (web, watched) => {
+    const lease = { "X-Geerpc-Timeout-Ms": "10000" };
+    const servers = [A, B, C];
+    web.registry();
+    for (const server of servers) await web.post(server, lease);
+    await watched.discovery.refresh();
+    web.registry(); // another one, which lists no server
+    await web.post(A, lease);
+    await web.clock.advance(9000);
+    assertEquals(watched.current, servers);
+    web.at(ORIGIN, "down");
+    await web.clock.advance(60_000);
+    assertEquals(watched.current, servers, "B and C could still have registered");
 
-  web.registry();
-  await web.clock.advance(10_000); // within which the registry is asked
-  assertEquals(watched.current, servers);
-  await web.post(B, lease);
-  await web.clock.advance(9000);
-  assertEquals(watched.current, [B], "the others had the whole of their leases");
-});
+    web.registry();
+    await web.clock.advance(10_000); // within which the registry is asked
+    assertEquals(watched.current, servers);
+    await web.post(B, lease);
+    await web.clock.advance(9000);
+    assertEquals(watched.current, [B], "the others had the whole of their leases");
+  },
+);
 
-withDiscovery("a stream that is cut and resumed gives no lease anew", async (web, watched) => {
+withDiscovery("a stream that is cut and resumed renews no lease", async (web, watched) => {
   web.registry();
   for (const server of [A, B]) await web.post(server);
   await watched.discovery.refresh();
@@ -65,7 +68,7 @@ withDiscovery("a stream that is cut and resumed gives no lease anew", async (web
   assertEquals(watched.current, [A]);
 });
 
-withDiscovery("an answer that is older than what is known is left", async (web, watched) => {
+withDiscovery("an answer that is older than the list is ignored", async (web, watched) => {
   const registry = web.registry();
   await web.post(A);
   await watched.discovery.refresh();
@@ -85,7 +88,7 @@ withDiscovery("an answer that is older than what is known is left", async (web, 
   await watched.discovery.update([A, B, C]);
   release();
   await refreshed;
-  assertEquals(watched.current, [A, B, C], "not even by hand is it forgotten what is newer");
+  assertEquals(watched.current, [A, B, C], "a list by hand does not make the version forgotten");
 });
 
 withDiscovery("after an outage, Go's registry may have forgotten servers", async (web, watched) => {

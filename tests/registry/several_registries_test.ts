@@ -27,9 +27,9 @@ Deno.test("of several registries the first that answers is asked", () =>
     web.at("http://two", "down");
     await web.clock.advance(100);
     assertEquals(watched.take(), ["failed", "recovered", "empty"]);
-    assertEquals(watched.current, [A], "the other one does not know it yet");
+    assertEquals(watched.current, [A], "the other registry does not list it yet");
     await web.clock.advance(300_000);
-    assertEquals(watched.current, [A], "nor anybody else");
+    assertEquals(watched.current, [A], "nor does it list another");
 
     const polling = new Watched(web, { stream: false }, ["http://down", "http://one"]);
     await polling.discovery.getAll();
@@ -39,7 +39,7 @@ Deno.test("of several registries the first that answers is asked", () =>
     await watched.discovery.close();
   }));
 
-Deno.test("a late answer of a registry that is followed no more is left", () =>
+Deno.test("a late answer of a registry that is no longer followed is ignored", () =>
   inWeb(async (web) => {
     const [one, two] = ["http://one", "http://two"];
     const post = (origin: string, server: string) =>
@@ -68,7 +68,7 @@ Deno.test("a late answer of a registry that is followed no more is left", () =>
     assertEquals(watched.current, [A, B]);
     gate.resolve();
     await refreshed;
-    for (let beat = 0; beat < 3; beat++) {
+    for (let renewal = 0; renewal < 3; renewal++) {
       await web.clock.advance(200_000);
       for (const server of [A, B]) await post(two, server);
     }
@@ -76,7 +76,7 @@ Deno.test("a late answer of a registry that is followed no more is left", () =>
     await watched.discovery.close();
   }));
 
-Deno.test("besides a stream its own registry is asked; nobody needs to wait for that", () =>
+Deno.test("a refresh asks the registry whose stream is followed; its caller need not wait", () =>
   inWeb(async (web) => {
     web.registry({}, "http://one");
     web.registry({}, "http://two");

@@ -4,7 +4,7 @@ import { Resolver } from "node:dns/promises";
 import { writeFileSync } from "node:fs";
 import { freePorts, isMissing, Program, scratchFolder, until } from "./processes.ts";
 
-/** Whether tests with a real name server are left out here. */
+/** Whether tests with a real name server are skipped on this machine. */
 export const isDnsmasqMissing: boolean = isMissing("dnsmasq", "dnsmasq-base");
 
 /** One SRV record. */
@@ -16,9 +16,9 @@ export interface Service {
   weight?: number;
 }
 
-/** A name server that knows only what it is told, all of it below `example`. */
+/** A name server with the records of the test, all of them below `example`. */
 export class NameServer {
-  /** Where it listens. */
+  /** Its address, as `host:port`. */
   readonly address: string;
   readonly #port: number;
   readonly #folder = scratchFolder("xclient_dns");
@@ -77,12 +77,12 @@ export class NameServer {
     await this.run();
   }
 
-  /** It says nothing any more, and keeps its port. */
+  /** Stops it from answering; it keeps its port. */
   pause(): void {
     this.#program?.signal("SIGSTOP");
   }
 
-  /** It goes on. */
+  /** Lets it answer again. */
   resume(): void {
     this.#program?.signal("SIGCONT");
   }

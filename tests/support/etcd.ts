@@ -2,16 +2,16 @@
 
 import { freePorts, isMissing, Program, scratchFolder, until } from "./processes.ts";
 
-/** Whether tests with a real etcd are left out here. */
+/** Whether tests with a real etcd are skipped on this machine. */
 export const isEtcdMissing: boolean = isMissing("etcd", "etcd-server");
 
-/** What `EtcdCluster.start` may be told. */
+/** The options of `EtcdCluster.start`. */
 export interface EtcdClusterOptions {
   /** How many members. Default 1. */
   members?: number;
   /** More arguments for each. */
   args?: string[];
-  /** Whether clients have to use TLS; the certificate is etcd's own. */
+  /** Whether clients must use TLS; etcd makes the certificate itself. */
   tls?: boolean;
 }
 
@@ -71,7 +71,7 @@ export class EtcdCluster {
     }
   }
 
-  /** Where its members listen. */
+  /** The client URLs of its members. */
   get endpoints(): string[] {
     return this.#members.map(({ url }) => url);
   }
@@ -81,7 +81,7 @@ export class EtcdCluster {
     return this.#members.map(({ name }) => name);
   }
 
-  /** Where its files are. */
+  /** The folder of its files. */
   get folder(): string {
     return this.#folder.path;
   }
@@ -111,7 +111,7 @@ export class EtcdCluster {
     return members.find(({ ID }) => ID === status.leader)!.name;
   }
 
-  /** Asks a member that runs. */
+  /** Makes a request to a member that runs. */
   async ask(path: string, body: unknown, token?: string): Promise<Record<string, unknown>> {
     const member = this.#members.find(({ program }) => program && !program.isOver)!;
     const response = await this.#post(member.url + path, body, 5000, token);

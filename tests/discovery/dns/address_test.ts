@@ -22,7 +22,7 @@ Deno.test("dns: addresses", () => {
   assertEquals(parseNameServer("[::1]:8600"), { hostname: "::1", port: 8600 });
 });
 
-Deno.test("dns: wrong addresses are refused, naming them and the form", async () => {
+Deno.test("dns: invalid addresses are refused, naming them and the expected form", async () => {
   const wrong = [
     "",
     "host:9001",

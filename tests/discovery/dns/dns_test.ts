@@ -6,7 +6,7 @@ import { SelectMode } from "../../../selector.ts";
 import { inZone } from "../../support/fake_zone.ts";
 import { assertFails, deferred, settled } from "../../support/helpers.ts";
 
-Deno.test("dns: no calls ask, and those who refresh at once share one question", async () => {
+Deno.test("dns: calls do not ask, and concurrent refreshes share one question", async () => {
   await inZone("dns@pods.example:1", {}, async ({ zone, discovery }) => {
     zone.set("A pods.example", ["10.0.0.1"], 60);
     const gate = deferred();
@@ -23,7 +23,7 @@ Deno.test("dns: no calls ask, and those who refresh at once share one question",
   });
 });
 
-Deno.test("dns: an empty answer, an error and silence keep the last list; its age shows", async () => {
+Deno.test("dns: an empty answer, an error and silence leave the last list, and staleMs grows", async () => {
   await inZone("dns@pods.example:1", {}, async ({ zone, clock, discovery, events }) => {
     assertEquals(discovery.staleMs, Infinity);
     zone.set("A pods.example", ["10.0.0.1"], 10);
@@ -59,7 +59,7 @@ Deno.test("dns: an empty answer, an error and silence keep the last list; its ag
   });
 });
 
-Deno.test("dns: down at start, refresh says so, calls fail at once, and it recovers alone", async () => {
+Deno.test("dns: down at first, refresh and calls fail at once, and the discovery recovers by itself", async () => {
   await inZone("dns@pods.example:1", {}, async ({ zone, clock, discovery }) => {
     zone.broken.add("*");
     await assertFails(discovery.refresh(), { code: "unavailable", message: "SERVFAIL" });
@@ -77,7 +77,7 @@ Deno.test("dns: down at start, refresh says so, calls fail at once, and it recov
   });
 });
 
-Deno.test("dns: changes reach those who watch, until they or the discovery end", async () => {
+Deno.test("dns: watchers get each change until they or the discovery end", async () => {
   await inZone("dns@pods.example:1", {}, async ({ zone, clock, discovery }) => {
     zone.set("A pods.example", ["10.0.0.1"], 10);
     const seen: string[][] = [];
@@ -99,7 +99,7 @@ Deno.test("dns: changes reach those who watch, until they or the discovery end",
   });
 });
 
-Deno.test("dns: a signal ends it; who waits hears so; the last list stays", async () => {
+Deno.test("dns: a signal closes it: waiting callers fail, and the last list stays", async () => {
   const ending = new AbortController();
   await inZone("dns@pods.example:1", { signal: ending.signal }, async (world) => {
     const { zone, discovery, clock } = world;

@@ -5,7 +5,7 @@ import { SelectMode } from "../../../selector.ts";
 import { inZone } from "../../support/fake_zone.ts";
 import { assertFails } from "../../support/helpers.ts";
 
-Deno.test("dns: A records with a port are servers, in one order whatever the answer's", async () => {
+Deno.test("dns: A records are servers with the given port, sorted whatever the answer's order", async () => {
   await inZone("dns@pods.example:9001?zone=a", {}, async ({ zone, clock, discovery }) => {
     zone.set("A pods.example", ["10.0.0.2", "10.0.0.1"], 60);
     const servers = ["tcp@10.0.0.1:9001?zone=a", "tcp@10.0.0.2:9001?zone=a"];
@@ -23,7 +23,7 @@ Deno.test("dns: A records with a port are servers, in one order whatever the ans
   });
 });
 
-Deno.test("dns: AAAA records are used where there are no A records, or as asked", async () => {
+Deno.test("dns: AAAA records are used where there are no A records, or as family says", async () => {
   await inZone("dns@pods.example:9001", {}, async ({ zone, discovery }) => {
     zone.set("AAAA pods.example", ["fd00::1"]);
     assertEquals(await discovery.getAll(), ["tcp@[fd00::1]:9001"]);
@@ -41,7 +41,7 @@ Deno.test("dns: AAAA records are used where there are no A records, or as asked"
   }
 });
 
-Deno.test("dns: SRV records bring port and weight; only the lowest priority counts", async () => {
+Deno.test("dns: SRV records have port and weight; only the lowest priority counts", async () => {
   await inZone("dns@_a._tcp.example", { scheme: "tls" }, async ({ zone, discovery }) => {
     zone.services = [
       { target: "c.example.", port: 9003, priority: 10, weight: 0 },
@@ -59,7 +59,7 @@ Deno.test("dns: SRV records bring port and weight; only the lowest priority coun
   });
 });
 
-Deno.test("dns: equal weights change nothing, as Kubernetes divides 100 among the pods", async () => {
+Deno.test("dns: equal weights are left out, as Kubernetes divides 100 among the pods", async () => {
   await inZone("dns@_a._tcp.example", {}, async ({ zone, discovery }) => {
     const pod = (name: string, weight: number) => ({ target: name, port: 1, priority: 0, weight });
     zone.services = [pod("a", 50), pod("b", 50)];
@@ -70,7 +70,7 @@ Deno.test("dns: equal weights change nothing, as Kubernetes divides 100 among th
   });
 });
 
-Deno.test("dns: targets are looked up with an own name server, each name once", async () => {
+Deno.test("dns: with a name server of one's own targets are looked up, each name once", async () => {
   const options = { nameServer: "127.0.0.1:8600" };
   await inZone("dns@a.service.consul", options, async ({ zone, clock, discovery }) => {
     zone.services = [
@@ -106,7 +106,7 @@ Deno.test("dns: targets are looked up with an own name server, each name once", 
   });
 });
 
-Deno.test("dns: what is no address is reported once, and skipped", async () => {
+Deno.test("dns: an invalid address is reported once and left out", async () => {
   await inZone("dns@_a._tcp.example", {}, async ({ zone, clock, discovery, events }) => {
     zone.services = [
       { target: "bad/host", port: 1, priority: 0, weight: 1 },

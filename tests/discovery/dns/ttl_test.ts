@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { inZone } from "../../support/fake_zone.ts";
 
-Deno.test("dns: the TTL decides when to ask again, within floor and ceiling", async () => {
+Deno.test("dns: the TTL decides when to ask again, within its bounds", async () => {
   const cases: [ttl: number | undefined, waitMs: number][] = [
     [0, 5000],
     [1, 5000],
@@ -23,7 +23,7 @@ Deno.test("dns: the TTL decides when to ask again, within floor and ceiling", as
   }
 });
 
-Deno.test("dns: up to a tenth of the wait is chance", async () => {
+Deno.test("dns: up to a tenth of the wait is random", async () => {
   await inZone("dns@pods.example:1", { random: () => 0.5 }, async ({ zone, clock, discovery }) => {
     zone.set("A pods.example", ["10.0.0.1"], 60);
     await discovery.refresh();

@@ -27,7 +27,7 @@ Deno.test("etcd: endpoints are tried in turn; the one that answers is kept", asy
   });
 });
 
-Deno.test("etcd: down at start, refresh names who was asked, and it recovers alone", async () => {
+Deno.test("etcd: down at first, refresh names the endpoints, and the discovery recovers by itself", async () => {
   const endpoints = ["http://one", "http://two"];
   await inEtcdWorld({ endpoints }, async ({ etcd, clock, discovery }) => {
     etcd.down.add("one").add("two");
@@ -49,7 +49,7 @@ Deno.test("etcd: down at start, refresh names who was asked, and it recovers alo
   });
 });
 
-Deno.test("etcd: a token is asked for, and again when it is refused", async () => {
+Deno.test("etcd: a token is requested, and again when it is refused", async () => {
   const user = { username: "root", password: "secret" };
   await inEtcdWorld(user, async ({ etcd, discovery }) => {
     etcd.tokens = new Set();
@@ -62,7 +62,7 @@ Deno.test("etcd: a token is asked for, and again when it is refused", async () =
   });
 });
 
-Deno.test("etcd: a wrong password is said to be wrong; no user where one is needed too", async () => {
+Deno.test("etcd: a wrong password and a missing user are named in the error", async () => {
   await inEtcdWorld({ username: "root", password: "guess" }, async ({ etcd, discovery }) => {
     etcd.tokens = new Set();
     await assertFails(discovery.refresh(), {
@@ -76,13 +76,13 @@ Deno.test("etcd: a wrong password is said to be wrong; no user where one is need
   });
 });
 
-Deno.test("etcd: a user where etcd wants none does no harm", async () => {
+Deno.test("etcd: a user does no harm where authentication is disabled", async () => {
   await inEtcdWorld({ username: "root", password: "secret" }, async ({ discovery }) => {
     assertEquals(await discovery.getAll(), [A, B]);
   });
 });
 
-Deno.test("etcd: a watch that etcd ends for a token's sake is made anew with another", async () => {
+Deno.test("etcd: a watch that etcd ends for its token is made anew with another token", async () => {
   const user = { username: "root", password: "secret" };
   await inEtcdWorld(user, async ({ etcd, clock, discovery, rest }) => {
     etcd.tokens = new Set();

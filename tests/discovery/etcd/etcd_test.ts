@@ -5,7 +5,7 @@ import { EtcdDiscovery } from "../../../etcd.ts";
 import { A, B, C, inEtcdWorld } from "../../support/etcd_world.ts";
 import { assertFails } from "../../support/helpers.ts";
 
-Deno.test("etcd: wrong options are refused", () => {
+Deno.test("etcd: invalid options are refused", () => {
   const make = (prefix: string, endpoints: string | string[]) => () =>
     new EtcdDiscovery(prefix, { endpoints });
   assertThrows(make("", "http://one"), TypeError, "prefix");
@@ -13,7 +13,7 @@ Deno.test("etcd: wrong options are refused", () => {
   assertThrows(make("a/", ["ftp://one"]), TypeError, '"ftp://one" is not like http://');
 });
 
-Deno.test("etcd: when no server is left the last ones stay, and their age shows", async () => {
+Deno.test("etcd: when no server is left the last list stays, and staleMs grows", async () => {
   await inEtcdWorld({}, async ({ etcd, clock, discovery, events, rest }) => {
     await discovery.refresh();
     etcd.delete("arith/a");
@@ -44,7 +44,7 @@ Deno.test("etcd: no server at first is no failure", async () => {
   });
 });
 
-Deno.test("etcd: what is no address is reported once, and skipped", async () => {
+Deno.test("etcd: an invalid address is reported once and left out", async () => {
   await inEtcdWorld({}, async ({ etcd, discovery, events, rest }) => {
     etcd.put("arith/0", "nonsense");
     assertEquals(await discovery.getAll(), [A, B]);
@@ -65,7 +65,7 @@ Deno.test("etcd: what others have registered is read by toServer", async () => {
   });
 });
 
-Deno.test("etcd: a value that toServer can't read is told once, and costs no other", async () => {
+Deno.test("etcd: a value that toServer can't read is reported once, and costs no other server", async () => {
   const toServer = (value: string) => `tcp@${JSON.parse(value).Addr}`;
   await inEtcdWorld({ toServer }, async ({ etcd, clock, discovery, events, rest }) => {
     etcd.put("arith/a", '{"Addr":"10.0.0.1:9001"}');
@@ -85,7 +85,7 @@ Deno.test("etcd: a value that toServer can't read is told once, and costs no oth
   });
 });
 
-Deno.test("etcd: changes reach those who watch; a signal ends it, also in mid-question", async () => {
+Deno.test("etcd: watchers get each change; a signal ends everything, also a request in flight", async () => {
   const ending = new AbortController();
   await inEtcdWorld({ signal: ending.signal }, async ({ etcd, discovery, rest }) => {
     const seen: string[][] = [];

@@ -20,10 +20,10 @@ interface World {
   etcd: EtcdCluster;
   discovery: EtcdDiscovery;
   events: SourceEvent[];
-  /** The discovery's way to etcd: it can be cut, and counts how often all was read. */
+  /** The discovery's connection to etcd: it can be cut, and counts the reads of all keys. */
   wire: { isCut: boolean; reads: number };
   register(address: string): EtcdRegistration;
-  /** Waits for a list; says how long it took. */
+  /** Waits for a list; returns for how long, in milliseconds. */
   untilListed(servers: string[]): Promise<number>;
 }
 
@@ -91,31 +91,34 @@ withEtcd("servers register, are seen at once, and leave at once", async (world) 
   assertEquals(discovery.staleMs, 0);
 });
 
-withEtcd("killed and started again, it loses no server, and nobody has to help", async (world) => {
-  const { etcd, discovery, events, wire, register, untilListed } = world;
-  const registrations = [register(A), register(B)];
-  await Promise.all(registrations.map(({ ready }) => ready));
-  await discovery.refresh();
-  await untilListed([A, B]);
-  const lists = events.filter(({ type }) => type === "changed").length;
-  await etcd.kill();
-  await until("the discovery notices", () => discovery.staleMs > 0);
-  await until("the age of the list shows", () => discovery.staleMs > 3000); // over a lease
-  assertEquals(await discovery.getAll(), [A, B]);
-  await assertFails(discovery.refresh(), { code: "unavailable", address: etcd.endpoints[0] });
-  const { reads } = wire;
-  etcd.run();
-  await until("the watch goes on", () => discovery.staleMs === 0);
-  assertEquals(wire.reads, reads, "the watch is resumed, nothing is read anew");
-  const c = register(C);
-  await c.ready;
-  await untilListed([A, B, C]);
-  assertEquals(
-    events.filter(({ type }) => type === "changed").length,
-    lists + 1,
-    "no server was missing for a while",
-  );
-});
+withEtcd(
+  "killed and started again, it costs no server, and the watch is resumed by itself",
+  async (world) => {
+    const { etcd, discovery, events, wire, register, untilListed } = world;
+    const registrations = [register(A), register(B)];
+    await Promise.all(registrations.map(({ ready }) => ready));
+    await discovery.refresh();
+    await untilListed([A, B]);
+    const lists = events.filter(({ type }) => type === "changed").length;
+    await etcd.kill();
+    await until("the discovery notices", () => discovery.staleMs > 0);
+    await until("the age of the list shows", () => discovery.staleMs > 3000); // over a lease
+    assertEquals(await discovery.getAll(), [A, B]);
+    await assertFails(discovery.refresh(), { code: "unavailable", address: etcd.endpoints[0] });
+    const { reads } = wire;
+    etcd.run();
+    await until("the watch goes on", () => discovery.staleMs === 0);
+    assertEquals(wire.reads, reads, "the watch is resumed, nothing is read anew");
+    const c = register(C);
+    await c.ready;
+    await untilListed([A, B, C]);
+    assertEquals(
+      events.filter(({ type }) => type === "changed").length,
+      lists + 1,
+      "no server was missing for a while",
+    );
+  },
+);
 
 withEtcd("a lease that is lost is replaced", async (world) => {
   const { etcd, discovery, untilListed } = world;

@@ -29,7 +29,7 @@ Deno.test("etcd: one read at a revision, then a watch from the next", async () =
   });
 });
 
-Deno.test("etcd: a watch that is lost goes on where it ended, and misses nothing", async () => {
+Deno.test("etcd: a watch that is lost is resumed where it ended, and misses nothing", async () => {
   await inEtcdWorld({}, async ({ etcd, clock, discovery, events, rest }) => {
     await discovery.refresh();
     etcd.down.add("one");
@@ -51,7 +51,7 @@ Deno.test("etcd: a watch that is lost goes on where it ended, and misses nothing
   });
 });
 
-Deno.test("etcd: after a compaction all is read anew", async () => {
+Deno.test("etcd: after a compaction all keys are read anew", async () => {
   await inEtcdWorld({}, async ({ etcd, clock, discovery, rest }) => {
     await discovery.refresh();
     etcd.down.add("one");
@@ -71,7 +71,7 @@ Deno.test("etcd: after a compaction all is read anew", async () => {
   });
 });
 
-Deno.test("etcd: watches that fail right away are asked for ever more rarely", async () => {
+Deno.test("etcd: watches that fail right away are retried after growing pauses", async () => {
   const created = { result: { header: { revision: "9" }, created: true } };
   const ends = {
     "hangs up": [],
@@ -95,7 +95,7 @@ Deno.test("etcd: watches that fail right away are asked for ever more rarely", a
   }
 });
 
-Deno.test("etcd: all is read anew after a while, so that a dead watch is noticed", async () => {
+Deno.test("etcd: all keys are read anew after rereadMs, so a dead watch is noticed", async () => {
   await inEtcdWorld({ rereadMs: 10_000 }, async ({ etcd, clock, discovery, rest }) => {
     await discovery.refresh();
     etcd.values.set("arith/c", { value: C, revision: 0 }); // no watch tells of it
@@ -109,7 +109,7 @@ Deno.test("etcd: all is read anew after a while, so that a dead watch is noticed
   });
 });
 
-Deno.test("etcd: word of progress moves the place where a watch goes on", async () => {
+Deno.test("etcd: a progress notification moves the revision from which a watch is resumed", async () => {
   await inEtcdWorld({}, async ({ etcd, clock, discovery, rest }) => {
     await discovery.refresh();
     for (let put = 0; put < 5; put++) etcd.put("brith/x", "tcp@10.9.9.9:1");
@@ -126,7 +126,7 @@ Deno.test("etcd: word of progress moves the place where a watch goes on", async 
   });
 });
 
-Deno.test("etcd: those who refresh at once share one read; one watch is left", async () => {
+Deno.test("etcd: concurrent refreshes share one read, and one watch is left", async () => {
   await inEtcdWorld({}, async ({ etcd, discovery, rest }) => {
     await Promise.all(Array.from({ length: 100 }, () => discovery.refresh()));
     await Promise.all(Array.from({ length: 100 }, () => discovery.getAll()));
@@ -139,7 +139,7 @@ Deno.test("etcd: those who refresh at once share one read; one watch is left", a
   });
 });
 
-Deno.test("etcd: closed at any moment of its beginning, it leaves no watch", async () => {
+Deno.test("etcd: closing at any moment of the start leaves no watch", async () => {
   for (let turns = 0; turns < 80; turns++) {
     await inEtcdWorld({}, async ({ discovery }) => {
       discovery.refresh().catch(() => {});
@@ -149,7 +149,7 @@ Deno.test("etcd: closed at any moment of its beginning, it leaves no watch", asy
   }
 });
 
-Deno.test("etcd: a fetch that knows no signal leaves no watch either", async () => {
+Deno.test("etcd: a fetch that ignores its signal leaves no watch either", async () => {
   const etcd = new FakeEtcd();
   const gate = deferred();
   const { signal } = new AbortController();
