@@ -6,6 +6,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Backoff, backoffMs, type Jitter } from "../internal/backoff.ts";
 import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
@@ -56,6 +57,10 @@ export interface RegistrationLoopOptions {
   readonly random: Random;
   /** The share of `renewAfterMs` that is waited for. */
   readonly jitter: Jitter;
+  /** Closes the loop when it aborts. */
+  readonly signal?: AbortSignal;
+  /** Makes the error with which `ready` rejects if the loop is closed before. */
+  readonly closedError: () => unknown;
   /** Called with each event, in a microtask of its own. */
   readonly onEvent?: (event: RegistrationEvent) => void;
 }
@@ -69,13 +74,15 @@ export class RegistrationLoop {
   readonly #registrar: Registrar;
   readonly #options: RegistrationLoopOptions;
   readonly #closing = new AbortController();
+  readonly #onAbort = { abort: () => void this.close() };
   readonly #ready = Promise.withResolvers<void>();
   readonly #running: Promise<void>;
   #isRegistered = false;
+  #closed: Promise<void> | undefined;
 
   /**
    * @param registrar Where the server is registered.
-   * @param options Clock, randomness, jitter and events.
+   * @param options Clock, randomness, jitter, signal and events.
    */
   constructor(registrar: Registrar, options: RegistrationLoopOptions) {
     this.#registrar = registrar;
@@ -86,6 +93,7 @@ export class RegistrationLoop {
     this.tried = first.then(() => {});
     this.tried.catch(() => {});
     this.#running = this.#run(first);
+    if (options.signal !== undefined) abortWith(options.signal, this.#onAbort);
   }
 
   /** Whether the server is registered, as far as is known. */
@@ -94,11 +102,18 @@ export class RegistrationLoop {
   }
 
   /**
-   * Stops renewing, and deregisters the server if it can be done.
+   * Stops renewing, and deregisters the server if its place can be reached. Idempotent.
    *
-   * @param reason What `ready` rejects with if the server was never registered.
+   * @returns Resolves when nothing is left running. Never rejects.
    */
-  async close(reason: unknown): Promise<void> {
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const { signal, closedError } = this.#options;
+    if (signal !== undefined) releaseFrom(signal, this.#onAbort);
+    const reason = closedError();
     this.#closing.abort(reason);
     this.#ready.reject(reason);
     await this.#running;

@@ -7,7 +7,6 @@
 import { systemClock } from "../clock.ts";
 import { RegistrationLoop } from "../discovery/registration_loop.ts";
 import { errorText, RpcError } from "../errors.ts";
-import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type { HeartbeatOptions } from "./options.ts";
 import { registryUrls } from "./protocol.ts";
 import { registrationSettings, RegistryRegistrar } from "./registrar.ts";
@@ -57,9 +56,6 @@ export class Heartbeat implements AsyncDisposable {
   /** The server's address. */
   readonly address: string;
   readonly #registrations: readonly RegistrationLoop[];
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = { abort: () => void this.close() };
-  #closed: Promise<void> | undefined;
 
   /**
    * Begins to register the server.
@@ -81,20 +77,22 @@ export class Heartbeat implements AsyncDisposable {
     signal?.throwIfAborted();
     const urls = registryUrls(registry);
     const settings = registrationSettings(address, clock, options);
+    const newClosedError = () =>
+      new RpcError("canceled", `the heartbeat of ${address} is closed`, { execution: "not_sent" });
     this.address = address;
     this.#registrations = urls.map((url) =>
       new RegistrationLoop(new RegistryRegistrar(url, settings), {
         clock,
         random,
         jitter: JITTER,
+        signal,
+        closedError: () => signal?.aborted ? signal.reason : newClosedError(),
         onEvent: onEvent && ((event) => event.type !== "lost" && onEvent({ ...event, url })),
       })
     );
     this.registered = Promise.any(this.#registrations.map(({ ready }) => ready))
       .catch((error: AggregateError) => Promise.reject(error.errors[0]));
     this.registered.catch(() => {}); // nobody need wait for it
-    this.#signal = signal;
-    if (signal !== undefined) abortWith(signal, this.#onAbort);
   }
 
   /**
@@ -121,22 +119,13 @@ export class Heartbeat implements AsyncDisposable {
    *
    * @returns Resolves when nothing is left running. Never rejects.
    */
-  close(): Promise<void> {
-    return this.#closed ??= this.#close();
+  async close(): Promise<void> {
+    await Promise.all(this.#registrations.map((one) => one.close()));
   }
 
   /** The same as {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #close(): Promise<void> {
-    if (this.#signal !== undefined) releaseFrom(this.#signal, this.#onAbort);
-    const message = `the heartbeat of ${this.address} is closed`;
-    const reason = this.#signal?.aborted
-      ? this.#signal.reason
-      : new RpcError("canceled", message, { execution: "not_sent" });
-    await Promise.all(this.#registrations.map((one) => one.close(reason)));
   }
 }
 

@@ -8,7 +8,6 @@
 import { parseAddress } from "../../address.ts";
 import { systemClock } from "../../clock.ts";
 import { RpcError } from "../../errors.ts";
-import { abortWith, releaseFrom } from "../../internal/abort.ts";
 import { atLeast } from "../../internal/ranges.ts";
 import { RegistrationLoop } from "../registration_loop.ts";
 import { EtcdClient } from "./client.ts";
@@ -69,11 +68,7 @@ export class EtcdRegistration implements AsyncDisposable {
   readonly address: string;
   /** Resolves once the server is registered; rejects with `canceled` if it is closed before. */
   readonly ready: Promise<void>;
-  readonly #key: string;
   readonly #loop: RegistrationLoop;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = { abort: () => void this.close() };
-  #closed: Promise<void> | undefined;
 
   /**
    * Begins to register a server.
@@ -89,13 +84,19 @@ export class EtcdRegistration implements AsyncDisposable {
     const { ttlMs = 10_000, clock = systemClock, random = Math.random, onEvent, signal } = options;
     if (prefix === "") throw new TypeError("a registration with etcd needs a prefix");
     atLeast(1000, "ttlMs", ttlMs);
-    this.#key = prefix + parseAddress(address).address;
+    const key = prefix + parseAddress(address).address;
+    const message = `${key}: the registration is closed`;
+    const lease = new EtcdLease(new EtcdClient(options), { key, value: address, ttlMs });
     this.address = address;
-    const lease = new EtcdLease(new EtcdClient(options), { key: this.#key, value: address, ttlMs });
-    this.#loop = new RegistrationLoop(lease, { clock, random, jitter: JITTER, onEvent });
+    this.#loop = new RegistrationLoop(lease, {
+      clock,
+      random,
+      jitter: JITTER,
+      signal,
+      closedError: () => new RpcError("canceled", message, { execution: "not_sent" }),
+      onEvent,
+    });
     this.ready = this.#loop.ready;
-    this.#signal = signal;
-    if (signal !== undefined) abortWith(signal, this.#onAbort);
   }
 
   /** Whether the server is registered, as far as is known. */
@@ -110,17 +111,11 @@ export class EtcdRegistration implements AsyncDisposable {
    * @returns Resolves when nothing is left running. Never rejects.
    */
   close(): Promise<void> {
-    return this.#closed ??= this.#close();
+    return this.#loop.close();
   }
 
   /** The same as {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #close(): Promise<void> {
-    if (this.#signal !== undefined) releaseFrom(this.#signal, this.#onAbort);
-    const message = `${this.#key}: the registration is closed`;
-    await this.#loop.close(new RpcError("canceled", message, { execution: "not_sent" }));
   }
 }

@@ -47,7 +47,10 @@ class FakeRegistrar implements Registrar {
   }
 }
 
+const closed = new Error("closed");
+
 function setUp(...plan: FakeRegistrar["plan"]) {
+  const ending = new AbortController();
   const clock = new FakeClock();
   const registrar = new FakeRegistrar(clock);
   registrar.plan.push(...plan);
@@ -56,9 +59,11 @@ function setUp(...plan: FakeRegistrar["plan"]) {
     clock,
     random: () => 0.5,
     jitter: { least: 0.8, range: 0.2 },
+    signal: ending.signal,
+    closedError: () => closed,
     onEvent: (event) => events.push(event),
   });
-  return { clock, registrar, events, loop };
+  return { clock, registrar, events, ending, loop };
 }
 
 Deno.test("registration loop: it renews in time, with jitter, and deregisters in the end", async () => {
@@ -68,7 +73,7 @@ Deno.test("registration loop: it renews in time, with jitter, and deregisters in
   assert(loop.isRegistered);
   await clock.advance(2700);
   assertEquals(registrar.askedAtMs, [0, 900, 1800, 2700]);
-  await loop.close(new Error("enough"));
+  await loop.close();
   await clock.advance(5000);
   assertEquals([registrar.askedAtMs.length, registrar.deregistered], [4, 1]);
   assertEquals([loop.isRegistered, clock.timers], [false, 0]);
@@ -88,7 +93,7 @@ Deno.test("registration loop: failures are retried after growing pauses, and los
   assertEquals(registrar.askedAtMs.slice(5), [1725, 1800], "the first pause again");
   const failed = { type: "failed", error: down } as const;
   assertEquals(events, [failed, failed, failed, failed, { type: "registered" }, failed]);
-  await loop.close(new Error("enough"));
+  await loop.close();
 });
 
 Deno.test("registration loop: a lost registration is replaced at once, but only once", async () => {
@@ -101,22 +106,29 @@ Deno.test("registration loop: a lost registration is replaced at once, but only 
   assertEquals(registrar.askedAtMs, [0, 900, 900, 1050]);
   assert(loop.isRegistered);
   assertEquals(events.map(({ type }) => type), ["registered", "lost", "lost", "registered"]);
-  await loop.close(new Error("enough"));
+  await loop.close();
 });
 
 Deno.test("registration loop: closing ends a try in flight, which is no failure", async () => {
   const { clock, registrar, events, loop } = setUp(deferred<boolean>().promise);
-  const enough = new Error("enough");
   registrar.onDeregister = () => {
     throw new Error("unreachable");
   };
   await settled();
-  await loop.close(enough);
-  assertEquals(await failure(loop.ready), enough);
-  assertEquals(await failure(loop.tried), enough);
+  await loop.close();
+  assertEquals(await failure(loop.ready), closed);
+  assertEquals(await failure(loop.tried), closed);
   assertEquals(clock.timers, 0);
   await settled();
   assertEquals(events.map((event) => "error" in event && String(event.error)), [
     "Error: unreachable",
   ]);
+});
+
+Deno.test("registration loop: an abort closes it, and closing twice deregisters once", async () => {
+  const { clock, registrar, ending, loop } = setUp(true);
+  await loop.ready;
+  ending.abort();
+  await Promise.all([loop.close(), loop.close()]);
+  assertEquals([registrar.deregistered, clock.timers], [1, 0]);
 });
