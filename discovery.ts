@@ -10,7 +10,7 @@ import { EndpointList } from "./discovery/endpoint_list.ts";
 /** A list of servers, wherever it comes from. */
 export interface Discovery {
   /**
-   * Asks anew where the list comes from.
+   * Asks again where the list comes from.
    *
    * @throws {RpcError} If there is no answer; the last good list stays.
    */

@@ -17,6 +17,7 @@ import type { EtcdDiscoveryOptions } from "./discovery/etcd/options.ts";
 import { EtcdWatch } from "./discovery/etcd/watch.ts";
 import { SourceDiscovery } from "./discovery/source_discovery.ts";
 
+export type { Fetch } from "./discovery/http.ts";
 export * from "./discovery/source_discovery.ts";
 export type { EtcdDiscoveryOptions, EtcdOptions } from "./discovery/etcd/options.ts";
 export {
@@ -31,7 +32,7 @@ export {
  * All keys are read at one revision and watched from the next, so a change is
  * in the list at once. A watch that is lost is resumed where it ended, at the
  * next endpoint. If etcd has compacted the revisions since, all keys are read
- * anew.
+ * again.
  *
  * The last list stays in an outage, and also when no server is left: that is
  * more likely a fault of the registrations than a fleet that is really gone.

@@ -1,6 +1,5 @@
 /**
- * The present list of endpoints: who is in it, picks from it, and who is told
- * of its changes.
+ * A list of endpoints that is replaced as a whole, picked from and watched.
  *
  * @module
  */

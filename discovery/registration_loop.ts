@@ -27,7 +27,7 @@ export interface Registrar {
   readonly backoff: Backoff;
   /**
    * Whether a failure means that the server is certainly registered no more.
-   * It is registered anew at once then.
+   * It is registered again at once then.
    *
    * @param error What `renew` has thrown.
    */
@@ -44,7 +44,7 @@ export interface Registrar {
 export type RegistrationEvent =
   /** The server is registered: for the first time, or again. */
   | { readonly type: "registered" }
-  /** The registration is lost: the server is registered anew. */
+  /** The registration is lost: the server is registered again. */
   | { readonly type: "lost"; readonly error: unknown }
   /** A try has failed. It is repeated. */
   | { readonly type: "failed"; readonly error: unknown };

@@ -26,12 +26,12 @@ export interface Source {
    *
    * @param list The list; for {@linkcode SourceAnswer.follow}, to change it later.
    * @param signal Aborts when the discovery is closed; the error is its reason then.
-   * @param isAnew Whether the caller wants a complete answer, not only what has
-   * changed since the last one.
+   * @param isFull Whether everything is to be read, not only what has changed
+   * since the last answer.
    * @returns The answer.
    * @throws Whatever went wrong; the last list stays, and the source is asked again.
    */
-  read(list: SourceList, signal: AbortSignal, isAnew: boolean): Promise<SourceAnswer>;
+  read(list: SourceList, signal: AbortSignal, isFull: boolean): Promise<SourceAnswer>;
   /**
    * Forgets all servers that the source itself remembers: a list has been put
    * in place by hand, or the discovery has been closed.
@@ -56,14 +56,14 @@ export interface SourceAnswer extends SourceListing {
    * Waits until the source is to be asked again; a source that reports changes
    * puts them into the list meanwhile.
    *
-   * @param signal Aborts when the discovery is closed or refreshed. That ends
-   * the wait and is no failure.
+   * @param signal Aborts when the discovery is closed or refreshed, and may have
+   * aborted already. That ends the wait and is no failure.
    * @throws If the source is lost. It is asked again after a pause.
    */
   follow(signal: AbortSignal): Promise<void>;
   /**
    * Asks the source once more while it is followed. Without this method,
-   * a refresh ends `follow` and reads anew.
+   * a refresh ends `follow` and reads again.
    */
   refresh?(): Promise<void>;
 }
@@ -84,7 +84,7 @@ export interface SourceList {
    * @param servers Valid addresses.
    */
   put(servers: readonly string[]): void;
-  /** The source has confirmed its last answer: `staleMs` begins anew. */
+  /** The source has confirmed its last answer: `staleMs` begins again at 0. */
   confirm(): void;
 }
 

@@ -32,15 +32,17 @@ export type {
  * import { assertEquals } from "@std/assert";
  * import { type Source, SourceDiscovery } from "@geerpc/xclient/registry";
  *
+ * // Read once, and again only by `refresh`.
+ * const untilRefreshed = (signal: AbortSignal) =>
+ *   new Promise<void>((resolve) => {
+ *     if (signal.aborted) resolve();
+ *     signal.addEventListener("abort", () => resolve());
+ *   });
  * const source: Source = {
- *   name: "our inventory",
+ *   name: "the inventory",
  *   firstRetryMs: 200,
  *   longestRetryMs: 10_000,
- *   read: () =>
- *     Promise.resolve({
- *       entries: ["tcp@10.0.0.1:9001"],
- *       follow: (signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
- *     }),
+ *   read: () => Promise.resolve({ entries: ["tcp@10.0.0.1:9001"], follow: untilRefreshed }),
  * };
  * const discovery = new SourceDiscovery(source);
  * assertEquals(await discovery.getAll(), ["tcp@10.0.0.1:9001"]);

@@ -138,10 +138,10 @@ export class SourceLoop {
     const { closing } = this;
     while (!closing.aborted) {
       const pause = this.#pause = new AbortController();
-      const isAnew = this.#refreshed !== undefined;
+      const isFull = this.#refreshed !== undefined;
       const refreshed = this.#refreshed ??= newRefreshed();
       try {
-        const answer = await this.#source.read(this.#sourceList, closing, isAnew);
+        const answer = await this.#source.read(this.#sourceList, closing, isFull);
         if (this.#isLost) this.#emit({ type: "recovered" });
         this.#isLost = false;
         this.list.take(answer);

@@ -8,8 +8,8 @@ import { errorText, RpcError } from "../errors.ts";
 import { type Listing, parseListing, SERVERS_HEADER, splitServers } from "./protocol.ts";
 import { RegistryRequest, type RequestSettings } from "./request.ts";
 
-/** A stream is given up when it is silent for so many of its beats. */
-const BEATS_MISSED = 3;
+/** A stream is given up after a silence of so many of its keep-alive intervals. */
+const INTERVALS_MISSED = 3;
 
 /** What a registry has answered. */
 export interface Feed {
@@ -88,7 +88,7 @@ async function* changes(
   events: AsyncIterable<string | undefined>,
   { beatMs }: Listing,
 ): AsyncGenerator<Listing | undefined> {
-  const silenceMs = beatMs * BEATS_MISSED;
+  const silenceMs = beatMs * INTERVALS_MISSED;
   request.limit(silenceMs, "no sign of life on the stream");
   for await (const event of events) {
     request.limit(silenceMs, "no sign of life on the stream");

@@ -19,7 +19,7 @@ const JITTER = { least: 0.9, range: 0.1 };
  * server at once, renews the registration in time, and deregisters the server
  * when it is closed. While a registry does not answer it keeps trying, so a
  * registry may start later than its servers, and may restart: the next
- * heartbeat registers the server anew.
+ * heartbeat registers the server again.
  *
  * Close it before the server, so that new calls go elsewhere while the last
  * calls end.

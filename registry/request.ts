@@ -46,7 +46,7 @@ export class RegistryRequest {
   }
 
   /**
-   * Sets the time limit, or sets it anew.
+   * Sets the time limit, or replaces it.
    *
    * @param ms From now.
    * @param what What has not happened when it is over, for the error.

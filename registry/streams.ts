@@ -10,7 +10,7 @@ import type { Clock, Timer } from "../clock.ts";
 const PACE_MS = 20;
 
 const encoder = new TextEncoder();
-const BEAT = encoder.encode(":\n\n");
+const KEEP_ALIVE = encoder.encode(":\n\n");
 
 /** One open stream. */
 interface Stream {
@@ -31,7 +31,7 @@ export class RegistryStreams {
   #pace: Timer | undefined;
   /** Whether there is a change that was not sent. */
   #isDue = false;
-  #beat: Timer | undefined;
+  #keepAlive: Timer | undefined;
 
   /**
    * @param clock The clock of all timers.
@@ -61,7 +61,7 @@ export class RegistryStreams {
         stream = { controller, isBehind: false };
         this.#streams.add(stream);
         controller.enqueue(this.#event());
-        this.#beat ??= this.#clock.setTimer(this.#beatMs, this.#onBeat);
+        this.#keepAlive ??= this.#clock.setTimer(this.#beatMs, this.#onKeepAliveDue);
       },
       pull: () => {
         if (!stream.isBehind) return;
@@ -102,11 +102,11 @@ export class RegistryStreams {
     this.#pace = this.#clock.setTimer(PACE_MS, this.#send);
   };
 
-  readonly #onBeat = (): void => {
+  readonly #onKeepAliveDue = (): void => {
     for (const stream of this.#streams) {
-      if (hasRoom(stream)) stream.controller.enqueue(BEAT);
+      if (hasRoom(stream)) stream.controller.enqueue(KEEP_ALIVE);
     }
-    this.#beat = this.#clock.setTimer(this.#beatMs, this.#onBeat);
+    this.#keepAlive = this.#clock.setTimer(this.#beatMs, this.#onKeepAliveDue);
   };
 
   #drop(stream: Stream): void {
@@ -115,9 +115,9 @@ export class RegistryStreams {
   }
 
   #stop(): void {
-    this.#beat?.cancel();
+    this.#keepAlive?.cancel();
     this.#pace?.cancel();
-    this.#beat = this.#pace = undefined;
+    this.#keepAlive = this.#pace = undefined;
     this.#isDue = false;
   }
 }

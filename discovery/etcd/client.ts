@@ -25,6 +25,14 @@ export interface EtcdRequestOptions {
   timeoutMs?: number;
 }
 
+/** One request to one endpoint. */
+interface EndpointRequest {
+  readonly endpoint: string;
+  readonly path: string;
+  readonly body: JsonObject;
+  readonly signal: AbortSignal;
+}
+
 /** Makes requests to etcd. */
 export class EtcdClient {
   /** How long one endpoint may take to answer, in milliseconds. */
@@ -78,7 +86,7 @@ export class EtcdClient {
    */
   call(path: string, body: JsonObject, options: EtcdRequestOptions): Promise<JsonObject> {
     return this.#inTurn(path, options, async (endpoint, signal) => {
-      const response = await this.#post(endpoint, path, body, signal);
+      const response = await this.#post({ endpoint, path, body, signal });
       const answer = JSON.parse(await response.text()) as JsonObject;
       if (answer.error !== undefined) throw etcdError(endpoint, answer);
       return objectIn(answer, "result") ?? answer;
@@ -100,7 +108,7 @@ export class EtcdClient {
       // Until this function returns, nobody else could close the stream.
       signal.addEventListener("abort", () => ending.abort(signal.reason));
       try {
-        const response = await this.#post(endpoint, path, body, ending.signal);
+        const response = await this.#post({ endpoint, path, body, signal: ending.signal });
         const stream = new EtcdStream(endpoint, response, ending);
         await stream.begin();
         return stream;
@@ -130,14 +138,16 @@ export class EtcdClient {
     let failure: unknown;
     for (let tries = 0; tries < this.#endpoints.length; tries++) {
       const endpoint = this.#endpoints[this.#at];
-      const askNow = () => this.#within(timeoutMs, endpoint, path, signal, ask);
+      const timedOut = () => unavailable(endpoint, `${path}: no answer within ${timeoutMs} ms`);
+      const askOnce = () =>
+        this.#limited({ signal, timeoutMs }, timedOut, (signal) => ask(endpoint, signal));
       try {
         try {
-          return await askNow();
+          return await askOnce();
         } catch (error) {
           if (!isTokenRefused(error) || this.#options.username === undefined) throw error;
           this.forgetToken(); // it has expired, or this endpoint has restarted
-          return await askNow();
+          return await askOnce();
         }
       } catch (error) {
         signal.throwIfAborted();
@@ -156,39 +166,33 @@ export class EtcdClient {
     );
   }
 
-  /** Asks one endpoint, within a time limit. */
-  async #within<T>(
-    timeoutMs: number,
-    endpoint: string,
-    path: string,
-    signal: AbortSignal,
-    ask: (endpoint: string, signal: AbortSignal) => Promise<T>,
+  async #limited<T>(
+    { signal, timeoutMs }: Required<EtcdRequestOptions>,
+    timedOut: () => RpcError,
+    ask: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     signal.throwIfAborted();
     const limit = new TimeLimit({ clock: this.#clock, signal });
-    limit.set(timeoutMs, () => unavailable(endpoint, `${path}: no answer within ${timeoutMs} ms`));
+    limit.set(timeoutMs, timedOut);
     try {
-      return await limit.race(ask(endpoint, limit.signal));
+      return await limit.race(ask(limit.signal));
     } finally {
       limit.end();
     }
   }
 
-  async #post(
-    endpoint: string,
-    path: string,
-    body: JsonObject,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    this.#token ??= await this.#authenticate(endpoint, signal);
-    return await this.#send(endpoint, path, body, signal, this.#token);
+  async #post(request: EndpointRequest): Promise<Response> {
+    this.#token ??= await this.#authenticate(request);
+    return await this.#send(request, this.#token);
   }
 
-  async #authenticate(endpoint: string, signal: AbortSignal): Promise<string> {
+  /** Requests a token; returns `""` if etcd has authentication disabled. */
+  async #authenticate({ endpoint, signal }: EndpointRequest): Promise<string> {
     const { username: name, password } = this.#options;
     try {
       const body = { name, password };
-      const response = await this.#send(endpoint, "/v3/auth/authenticate", body, signal, "");
+      const request = { endpoint, path: "/v3/auth/authenticate", body, signal };
+      const response = await this.#send(request, "");
       return String((JSON.parse(await response.text()) as JsonObject).token);
     } catch (error) {
       if (errorText(error).includes("authentication is not enabled")) return "";
@@ -197,10 +201,7 @@ export class EtcdClient {
   }
 
   async #send(
-    endpoint: string,
-    path: string,
-    body: JsonObject,
-    signal: AbortSignal,
+    { endpoint, path, body, signal }: EndpointRequest,
     token: string,
   ): Promise<Response> {
     const response = await this.#fetch(endpoint + path, {

@@ -42,7 +42,7 @@ export class EtcdLease implements Registrar {
     return this.#leaseMs / 3;
   }
 
-  /** An etcd that comes back gives each lease its time anew, so it is tried four times in that. */
+  /** At least four tries in the time of a lease: an etcd that comes back restarts each lease. */
   get backoff(): Backoff {
     return { firstMs: 200, maxMs: this.#leaseMs / 4 };
   }

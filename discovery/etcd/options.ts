@@ -6,6 +6,7 @@
 
 import type { Clock } from "../../clock.ts";
 import type { Random } from "../../selector.ts";
+import type { Fetch } from "../http.ts";
 import type { SourceOptions } from "../source.ts";
 
 /** The endpoints of etcd, and how they are asked. */
@@ -23,7 +24,7 @@ export interface EtcdOptions {
    * can add certificates: on Deno `(url, init) => fetch(url, { ...init, client })`
    * with a `Deno.createHttpClient({ caCerts })`.
    */
-  fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  fetch?: Fetch;
   /** The clock of all pauses and time limits. Default: the system's. */
   clock?: Clock;
   /** The randomness of jitter, and of which endpoint is asked first. Default `Math.random`. */
@@ -33,7 +34,7 @@ export interface EtcdOptions {
 /** How an `EtcdDiscovery` asks etcd. */
 export interface EtcdDiscoveryOptions extends EtcdOptions, SourceOptions {
   /**
-   * How often all keys are read anew, in milliseconds; up to a tenth later. It
+   * How often all keys are read again, in milliseconds; up to a tenth later. It
    * finds out what a watch that has silently died has missed. Default 60,000.
    */
   rereadMs?: number;

@@ -18,7 +18,7 @@ import type { EtcdOptions } from "./options.ts";
 export type EtcdRegistrationEvent =
   /** The server is registered: for the first time, or again. */
   | { readonly type: "registered" }
-  /** etcd has lost the lease: the server is registered anew. */
+  /** etcd has lost the lease: the server is registered again. */
   | { readonly type: "lost"; readonly error: unknown }
   /** etcd does not answer, or refuses. It is tried again. */
   | { readonly type: "failed"; readonly error: unknown };
@@ -43,7 +43,7 @@ const JITTER = { least: 0.8, range: 0.2 };
 /**
  * Registers a server with etcd under a lease, and keeps the lease alive until
  * the registration is closed. It begins at once and continues through outages:
- * if etcd is down it tries again, and if the lease is lost it registers anew.
+ * if etcd is down it tries again, and if the lease is lost it registers again.
  *
  * The key is the prefix and the address; the value is the address with its
  * metadata.

@@ -3,7 +3,7 @@
  * from the next.
  *
  * A watch that is lost is resumed where it ended. If etcd has compacted the
- * revisions since, all keys are read anew.
+ * revisions since, all keys are read again.
  *
  * @module
  */
@@ -67,12 +67,12 @@ export class EtcdWatch implements Source {
    *
    * @param list Gets the changes.
    * @param signal Ends it.
-   * @param isAnew Whether all keys are to be read in any case.
+   * @param isFull Whether all keys are to be read in any case.
    * @returns The servers, sorted by key.
    * @throws {RpcError} `unavailable` if no endpoint answers; otherwise etcd's error.
    */
-  async read(list: SourceList, signal: AbortSignal, isAnew: boolean): Promise<SourceAnswer> {
-    const isFresh = isAnew || this.#nextRevision === undefined ||
+  async read(list: SourceList, signal: AbortSignal, isFull: boolean): Promise<SourceAnswer> {
+    const isFresh = isFull || this.#nextRevision === undefined ||
       this.#clock.now() >= this.#rereadAtMs;
     if (isFresh) await this.#readAll(signal);
     const entries = this.#entries();
@@ -95,7 +95,7 @@ export class EtcdWatch implements Source {
     this.#rereadAtMs = this.#clock.now() + this.#rereadMs * (1 + this.#random() / 10);
   }
 
-  /** Follows the watch until it is lost, or all keys are to be read anew. */
+  /** Follows the watch until it is lost, or all keys are to be read again. */
   async #follow(
     stream: EtcdStream,
     list: SourceList,
@@ -125,7 +125,7 @@ export class EtcdWatch implements Source {
     }
   }
 
-  /** etcd has ended the watch: all keys are to be read anew. */
+  /** etcd has ended the watch: all keys are to be read again. */
   #onCanceled(endpoint: string, answer: JsonObject, isFresh: boolean): void {
     this.#nextRevision = undefined;
     const isCompacted = answer.compact_revision !== undefined;

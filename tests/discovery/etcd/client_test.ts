@@ -82,7 +82,7 @@ Deno.test("etcd: a user does no harm where authentication is disabled", async ()
   });
 });
 
-Deno.test("etcd: a watch that etcd ends for its token is made anew with another token", async () => {
+Deno.test("etcd: a watch that etcd ends for its token is opened again with another token", async () => {
   const user = { username: "root", password: "secret" };
   await inEtcdWorld(user, async ({ etcd, clock, discovery, rest }) => {
     etcd.tokens = new Set();

@@ -108,7 +108,7 @@ withEtcd(
     const { reads } = wire;
     etcd.run();
     await until("the watch goes on", () => discovery.staleMs === 0);
-    assertEquals(wire.reads, reads, "the watch is resumed, nothing is read anew");
+    assertEquals(wire.reads, reads, "the watch is resumed, nothing is read again");
     const c = register(C);
     await c.ready;
     await untilListed([A, B, C]);
@@ -142,7 +142,7 @@ withEtcd("a lease that is lost is replaced", async (world) => {
 });
 
 withEtcd(
-  "what was compacted away while the watch was lost is read anew",
+  "what was compacted away while the watch was lost is read again",
   async (world) => {
     const { etcd, discovery, untilListed } = world;
     await etcd.put("arith/a", A);
@@ -218,7 +218,7 @@ withEtcd(
     await untilListed([A, B, C]);
     assertEquals(events.filter(({ type }) => type === "changed").length, lists + 1);
 
-    // Without a majority nothing can be read anew; the list stays.
+    // Without a majority nothing can be read again; the list stays.
     const second = etcd.names.find((name) => name !== leader)!;
     await etcd.kill(second);
     await until("the discovery notices", () => discovery.staleMs > 0);

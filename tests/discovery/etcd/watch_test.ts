@@ -51,7 +51,7 @@ Deno.test("etcd: a watch that is lost is resumed where it ended, and misses noth
   });
 });
 
-Deno.test("etcd: after a compaction all keys are read anew", async () => {
+Deno.test("etcd: after a compaction all keys are read again", async () => {
   await inEtcdWorld({}, async ({ etcd, clock, discovery, rest }) => {
     await discovery.refresh();
     etcd.down.add("one");
@@ -95,7 +95,7 @@ Deno.test("etcd: watches that fail right away are retried after growing pauses",
   }
 });
 
-Deno.test("etcd: all keys are read anew after rereadMs, so a dead watch is noticed", async () => {
+Deno.test("etcd: all keys are read again after rereadMs, so a dead watch is noticed", async () => {
   await inEtcdWorld({ rereadMs: 10_000 }, async ({ etcd, clock, discovery, rest }) => {
     await discovery.refresh();
     etcd.values.set("arith/c", { value: C, revision: 0 }); // no watch tells of it
