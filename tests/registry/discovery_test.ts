@@ -1,4 +1,4 @@
-/** Discovery from a registry: streams, polling, lists by hand, and the end. */
+/** Discovery from a registry: streams, polling, lists put in place by hand, and closing. */
 
 import { getEventListeners } from "node:events";
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -150,18 +150,18 @@ Deno.test("closing ends everything, whatever it is doing", () =>
     const closed = { code: "canceled", message: REGISTRY } as const;
     const states: ((watched: Watched) => Promise<unknown> | undefined)[] = [
       () => undefined,
-      ({ discovery }) => assertFails(discovery.getAll(), closed), // asks, hanging
+      ({ discovery }) => assertFails(discovery.getAll(), closed), // a request that hangs
       ({ discovery }) => {
         web.at(ORIGIN, "down");
-        return failure(discovery.getAll()); // pauses
+        return failure(discovery.getAll()); // a pause after a failure
       },
       ({ discovery }) => {
         web.registry();
-        return discovery.getAll(); // streams
+        return discovery.getAll(); // a stream
       },
       ({ discovery }) => {
         web.at(ORIGIN, goRegistry(() => A));
-        return discovery.getAll(); // polls
+        return discovery.getAll(); // a wait between polls
       },
     ];
     for (const begin of states) {

@@ -13,7 +13,7 @@ import { XClient } from "../../xclient.ts";
 const PROGRAM = `${import.meta.dirname}/../support/registry_process.ts`;
 /** A server that is killed is listed no longer than this. */
 const LEASE_MS = 1500;
-/** What a message between two processes may take when both cores are busy. */
+/** How long a message between two processes may take when all cores are busy. */
 const SLACK_MS = 250;
 const OUTAGE_MS = 3000;
 const CALLERS = 16;
@@ -107,7 +107,7 @@ class Load {
         if (!this.firstAt.has(name)) this.#isNew(name);
       } catch (error) {
         this.errors.push(error);
-        await new Promise((resolve) => setTimeout(resolve, 10)); // a broken run is to end, too
+        await new Promise((resolve) => setTimeout(resolve, 10)); // so that a run whose calls all fail ends too
       }
     }
   }
@@ -183,7 +183,7 @@ Deno.test({
       const before = load.total;
       await registry.kill();
       await servers.get("gamma")!.kill();
-      await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS)); // how long it lasts
+      await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS)); // the outage itself
       figures.push(`calls while the registry was down: ${load.total - before}`);
       figures.push(`the list was ${Math.round(discovery.staleMs)} ms old at its end`);
       assert(discovery.staleMs > OUTAGE_MS / 2 && listed("gamma"), "the last good list");

@@ -1,4 +1,4 @@
-/** The heartbeat: registering, beating, outages, restarts, several registries, and the end. */
+/** The heartbeat: registering, renewing, outages, restarts, several registries, and closing. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
@@ -102,7 +102,7 @@ Deno.test("a heartbeat that is lost leaves time for another, even in a short lea
     await heartbeat.registered;
     for (let time = 0; time < 3; time++) {
       web.at(ORIGIN, "hangs");
-      await web.clock.advance(1600); // the beat
+      await web.clock.advance(1600); // in which the heartbeat is due
       web.at(ORIGIN, registry.fetch);
       await web.clock.advance(400);
     }
@@ -189,7 +189,7 @@ Deno.test("a registry that restarts has the server at the next heartbeat", () =>
     web.registry();
     const { heartbeat, events } = start(web, { timeoutMs: 1000 });
     await heartbeat.registered;
-    const second = web.registry(); // nobody has noticed
+    const second = web.registry(); // the heartbeat does not know of it
     await web.clock.advance(800);
     assertEquals(second.servers, [A]);
     web.at(ORIGIN, "down");

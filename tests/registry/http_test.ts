@@ -41,7 +41,7 @@ async function serve(url: string, name: string) {
   };
 }
 
-/** Waits for a list that is as a test wants it. */
+/** Waits for a list that fulfils a condition. */
 async function until(
   discovery: RegistryDiscovery,
   wanted: (servers: readonly string[]) => boolean,
@@ -119,7 +119,7 @@ Deno.test("the page and the refusals come through node:http, too", () =>
     assertEquals(await status.promise, 400);
 
     const list = deferred<unknown>();
-    const path = `${url}/_geerpc_/registry`; // as it is sent to a proxy
+    const path = `${url}/_geerpc_/registry`; // a whole URL, as for a proxy
     httpRequest(url, { path, agent: false }, (answer) => {
       answer.resume().on("end", () => list.resolve(answer.headers["x-geerpc-servers"]));
     }).end();

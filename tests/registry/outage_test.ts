@@ -26,7 +26,7 @@ withDiscovery(
     assertEquals(web.requests.length, 2, "refresh does");
     web.registry();
     await web.post(A);
-    await web.clock.advance(200); // the second pause: 200 ms at the most
+    await web.clock.advance(200); // the second pause: at most 200 ms
     assertEquals(await discovery.getAll(), [A]);
     assertEquals(watched.take(), ["failed", "failed", "recovered", "changed"]);
   },
@@ -66,7 +66,7 @@ withDiscovery("a stream that falls silent is given up", async (web, watched) => 
   web.at(ORIGIN, async (request) => {
     const answer = registry.fetch(request);
     if (streams++ > 0) return answer;
-    // As when the other machine is gone without a word: the first list, then nothing.
+    // As if the other machine had lost its power: the first list, then silence.
     const reader = answer.body!.getReader();
     const { value } = await reader.read();
     await reader.cancel();

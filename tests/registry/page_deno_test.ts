@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Registry } from "../../registry.ts";
 
-/** The browsers that will do, by their usual names. */
+/** The commands of browsers that can be used. */
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 const browser = findBrowser();
 const FLAGS = [
@@ -30,13 +30,13 @@ function findBrowser(): string | undefined {
   }
 }
 
-/** A test with a browser; without one it is skipped, and its name says why. */
+/** A test with a browser. It is skipped if there is none, and its name says so. */
 function browserTest(name: string, body: (browser: string) => Promise<void>): void {
   if (browser !== undefined) return Deno.test(name, () => body(browser));
   Deno.test({ name: `${name} (skipped: there is no chromium here)`, ignore: true, fn() {} });
 }
 
-/** Opens a page, lets its script run for so long, and gives the page as it is then. */
+/** Opens a page, lets its script run for a time, and returns the DOM of then. */
 async function dump(browser: string, url: string, runMs: number): Promise<string> {
   const profile = await Deno.makeTempDir({ prefix: "xclient_page_" });
   try {

@@ -9,7 +9,7 @@ async function page(web: MemoryWeb): Promise<{ html: string; headers: Headers }>
   return { html: await response.text(), headers: response.headers };
 }
 
-/** What a person reads, without the markup. */
+/** The text of the page, without the markup. */
 function read(html: string): string {
   const body = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
   return body.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ").trim();

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Registry, type RegistryEvent } from "../../registry.ts";
 import { inWeb, type MemoryWeb, REGISTRY, settle } from "../support/memory_web.ts";
 
-/** What a registry answers, with the text. */
+/** Makes a request, and reads the answer. */
 async function ask(
   web: MemoryWeb,
   method: string,
@@ -15,7 +15,7 @@ async function ask(
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
 
-/** A stream of changes, as it comes. */
+/** Opens an event stream. */
 async function listen(web: MemoryWeb) {
   const response = await web.fetch(REGISTRY, { headers: { accept: "text/event-stream" } });
   assertEquals(response.headers.get("content-type"), "text/event-stream");
@@ -40,7 +40,7 @@ Deno.test("a registry speaks GeeRPC's protocol", () =>
     assertEquals(await web.list(), "");
     assertEquals(await web.post("tcp@10.0.0.2:9001"), 200);
     assertEquals(await web.post("tcp@10.0.0.1:9001?weight=3"), 200);
-    assertEquals(await web.post("tcp@[::]:40321"), 200); // as Go's listeners call themselves
+    assertEquals(await web.post("tcp@[::]:40321"), 200); // as Go writes a listener's address
     assertEquals(await web.post("unix@/run/a.sock"), 200);
     assertEquals(
       await web.list(),
@@ -228,7 +228,7 @@ Deno.test("changes that come close together are sent together", () =>
 Deno.test("a slow reader misses lists, never the last one", () =>
   inWeb(async (web) => {
     const registry = web.registry();
-    // Straight from the registry, so that nothing reads ahead.
+    // From the registry itself, since MemoryWeb reads ahead.
     const request = new Request(REGISTRY, { headers: { accept: "text/event-stream" } });
     const reader = registry.fetch(request).body!.getReader();
     for (let n = 1; n <= 9; n++) {

@@ -63,7 +63,7 @@ Deno.test("a late answer of a registry that is no longer followed is ignored", (
     });
     const refreshed = watched.discovery.refresh();
     await settle();
-    web.at(one, "down"); // the stream breaks; the question is still on its way
+    web.at(one, "down"); // the stream breaks; the request of the refresh is in flight
     await web.clock.advance(200);
     assertEquals(watched.current, [A, B]);
     gate.resolve();

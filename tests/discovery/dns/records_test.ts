@@ -88,18 +88,18 @@ Deno.test("dns: with a name server of one's own targets are looked up, each name
       "tcp@10.1.0.2:9001?weight=3",
     ]);
     assertEquals(zone.questions.length, 1 + 2 + 2); // n3 is asked for A and AAAA
-    zone.broken.add("A n2.node.consul"); // a target that can't be looked up stays as it was
+    zone.broken.add("A n2.node.consul"); // a target that can't be looked up keeps its addresses
     await clock.advance(7000);
     assertEquals(zone.questions.length, 10);
     assertEquals((await discovery.getAll()).length, 4);
 
-    zone.broken.clear(); // some resolvers tell of such a failure as if there were no records
+    zone.broken.clear(); // some resolvers report such a failure as an answer without records
     zone.records.delete("A n2.node.consul");
     await discovery.refresh();
     assertEquals((await discovery.getAll()).length, 4);
     zone.records.clear();
     await assertFails(discovery.refresh(), { code: "unavailable", message: "has no addresses" });
-    zone.services = zone.services.slice(0, 2); // a target that is listed no more is gone
+    zone.services = zone.services.slice(0, 2); // a target that is no longer listed is gone
     zone.set("A n1.node.consul", ["10.0.0.1"], 7);
     await discovery.refresh();
     assertEquals((await discovery.getAll()).length, 2);

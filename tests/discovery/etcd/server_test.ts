@@ -151,7 +151,7 @@ withEtcd(
     await untilListed([A, B]);
     await etcd.kill();
     await until("the discovery notices", () => discovery.staleMs > 0);
-    // A second discovery's endpoint would do as well: the first must not see it yet.
+    // The discovery must not be back before the compaction, or it would miss nothing.
     etcd.run();
     await etcd.answers();
     await etcd.ask("/v3/kv/deleterange", { key: btoa("arith/a") });

@@ -98,7 +98,7 @@ Deno.test("etcd: watches that fail right away are retried after growing pauses",
 Deno.test("etcd: all keys are read again after rereadMs, so a dead watch is noticed", async () => {
   await inEtcdWorld({ rereadMs: 10_000 }, async ({ etcd, clock, discovery, rest }) => {
     await discovery.refresh();
-    etcd.values.set("arith/c", { value: C, revision: 0 }); // no watch tells of it
+    etcd.values.set("arith/c", { value: C, revision: 0 }); // which no watch reports
     await clock.advance(9999);
     assertEquals(etcd.requests.length, 2);
     await clock.advance(1);
