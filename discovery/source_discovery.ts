@@ -78,8 +78,8 @@ export class SourceDiscovery implements Discovery, AsyncDisposable {
   }
 
   /**
-   * Asks the source now. Calls while it is being asked share the answer. A
-   * registry whose stream is followed is asked besides, and no other registry is.
+   * Asks the source now. Calls while it is being asked share the answer. While
+   * the stream of a registry is followed, only that registry is asked.
    *
    * @throws {RpcError} `unavailable` if the source does not answer, naming who was
    * asked; the last good list stays, and the source is asked again by itself.
