@@ -38,9 +38,11 @@ export class SourceLoop {
   #followed: SourceAnswer | undefined;
   /** A refresh while the source is followed. */
   #refreshing: Promise<void> | undefined;
+  /** Why the last read has failed; `undefined` if it has not. */
   #failure: unknown;
-  /** Failures in a row. An answer that is not confirmed before its end counts as one. */
+  /** Failures in a row. An answer alone does not end the row; its confirmation or its end does. */
   #failures = 0;
+  /** Whether "failed" was the last that was reported, so that "recovered" is to follow. */
   #isLost = false;
 
   /**
