@@ -38,7 +38,7 @@ export class SourceLoop {
   #followed: SourceAnswer | undefined;
   /** A refresh while the source is followed. */
   #refreshing: Promise<void> | undefined;
-  /** Why the last read has failed; `undefined` if it has not. */
+  /** The last failure; `undefined` once the source has answered since. */
   #failure: unknown;
   /** Failures in a row. An answer alone does not end the row; its confirmation or its end does. */
   #failures = 0;
