@@ -16,7 +16,7 @@ async function runDnsFleet(outageMs: number, show: (line: string) => void): Prom
   const listed = new Set<ServerProcess>();
   let isDown = false;
   let changing = Promise.resolve();
-  /** What an operator does by hand, one after the other; while it is down, when it is back. */
+  /** Changes the records, one change after the other; while DNS is down, once it is back. */
   const publish = () =>
     changing = changing.then(async () => {
       if (isDown) return;
