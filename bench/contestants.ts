@@ -36,11 +36,11 @@ const GOB_PROTOCOL = "netrpc/gob";
 /** All of them. */
 export function contestants(stage: Stage): Contestant[] {
   const pair = async (launch: Launch, file: string) =>
-    await launch(file, "call", (await launch(file, "serve")).said);
+    await launch(file, "call", (await launch(file, "serve")).firstLine);
 
   const server = (runtime: "deno" | "node", protocol: string, number: number) =>
     stage.once(`${runtime} ${protocol} ${number}`, async () => {
-      return (await stage[runtime]("peers/server.ts", protocol, "1")).said;
+      return (await stage[runtime]("peers/server.ts", protocol, "1")).firstLine;
     });
   const ours = async (
     runtime: "deno" | "node",
@@ -55,7 +55,7 @@ export function contestants(stage: Stage): Contestant[] {
 
   const goServers = () =>
     stage.once("net/rpc", async () => {
-      return (await stage.start(await stage.go("go"), ["serve"])).said.split(" ");
+      return (await stage.start(await stage.go("go"), ["serve"])).firstLine.split(" ");
     });
   const go = async (kind: "gob" | "json") => {
     const [inGob, inJson] = await goServers();
@@ -63,7 +63,7 @@ export function contestants(stage: Stage): Contestant[] {
   };
   const rpcx = async () => {
     const path = await stage.go("rpcx");
-    return stage.start(path, ["call", (await stage.start(path, ["serve"])).said]);
+    return stage.start(path, ["call", (await stage.start(path, ["serve"])).firstLine]);
   };
 
   return [

@@ -24,7 +24,7 @@ await using stage = new Stage();
 const started = await Promise.all(
   Array.from({ length: servers ?? 1 }, () => start("server.ts", "geerpc/json", "1")),
 );
-const addresses = started.map(({ program }) => program.said);
+const addresses = started.map(({ program }) => program.firstLine);
 const kind = servers === undefined ? "client" : "xclient";
 const client = await start("client.ts", kind, "geerpc/json", ...addresses);
 

@@ -9,7 +9,7 @@ export class Program implements AsyncDisposable {
   readonly #lines: AsyncIterator<string>;
   readonly #name: string;
   /** Its first line. */
-  said = "";
+  firstLine = "";
 
   private constructor(child: Deno.ChildProcess, name: string) {
     this.#child = child;
@@ -35,7 +35,7 @@ export class Program implements AsyncDisposable {
     const program = new Program(command.spawn(), name);
     const timer = setTimeout(() => program.#kill(), START_MS);
     try {
-      program.said = await program.line();
+      program.firstLine = await program.line();
       return program;
     } catch (error) {
       await program[Symbol.asyncDispose]();

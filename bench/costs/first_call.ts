@@ -36,7 +36,7 @@ async function measure({ stage, runtimes, progress }: PartContext): Promise<Figu
         progress(`${RUNTIMES[runtime]}, ${name}, process ${turn + 1} of ${PROCESSES}`);
         const [path, args] = start(file);
         const from = performance.timeOrigin + performance.now();
-        const said = await run(path, [...args, kind, server.said, library], ".");
+        const said = await run(path, [...args, kind, server.firstLine, library], ".");
         const times: number[] = JSON.parse(said);
         const took = times.map((at, step) => at - (step === 0 ? from : times[step - 1]));
         if (turn >= 0) steps[place].push([...took, times.at(-1)! - from]);

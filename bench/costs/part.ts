@@ -65,7 +65,7 @@ export async function startPair(
 ): Promise<Pair> {
   const most = maxInFlight === undefined ? [] : [`${maxInFlight}`];
   const server = await stage[runtime]("peers/server.ts", "geerpc/json", `${listeners}`, ...most);
-  const addresses = server.said.split(" ");
+  const addresses = server.firstLine.split(" ");
   const client = await stage[runtime](`costs/programs/${file}`, ...addresses);
   return {
     server,

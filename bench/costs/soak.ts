@@ -21,7 +21,10 @@ export const soak: Part = {
 async function measure({ stage, soakCalls, progress }: PartContext): Promise<Figure[]> {
   const start = () => stage.deno("peers/server.ts", "geerpc/json", "1");
   const servers = await Promise.all(Array.from({ length: SERVERS }, start));
-  const client = await stage.deno("costs/programs/soaking.ts", ...servers.map(({ said }) => said));
+  const client = await stage.deno(
+    "costs/programs/soaking.ts",
+    ...servers.map(({ firstLine }) => firstLine),
+  );
   const names = ["client", ...servers.map((_, index) => `server ${index + 1}`)];
   const heaps = names.map((): [calls: number, bytes: number][] => []);
   let rate = "";
