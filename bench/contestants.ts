@@ -1,16 +1,16 @@
-/** Who is compared: each a client in a process of its own, with the server that it calls. */
+/** The contestants: clients in processes of their own, with the servers that they call. */
 
 import type { Program } from "./program.ts";
 import type { Launch, Stage } from "./stage.ts";
 
-/** Someone who is compared. */
+/** One client that is compared. */
 export interface Contestant {
   readonly name: string;
-  /** Starts its server, unless another uses it too, and its client. */
+  /** Starts its server, unless that runs already for another contestant, and its client. */
   start(): Promise<Program>;
 }
 
-/** Their names, for the ratios. */
+/** The contestants' names, which the ratios refer to. */
 export const NAMES = {
   rawDeno: "raw echo, Deno",
   rawNode: "raw echo, Node",
@@ -33,7 +33,7 @@ export const NAMES = {
 const JSON_PROTOCOL = "geerpc/json";
 const GOB_PROTOCOL = "netrpc/gob";
 
-/** All of them. */
+/** All contestants. */
 export function contestants(stage: Stage): Contestant[] {
   const pair = async (launch: Launch, file: string) =>
     await launch(file, "call", (await launch(file, "serve")).firstLine);

@@ -16,8 +16,8 @@ import { Stage } from "./stage.ts";
 const IN_FLIGHT = [1, 64, 256];
 const WARM_UP_MS = 1000;
 const USAGE = `Usage: deno task bench [options]
-  --seconds N   how long each measurement takes; 0.25 unless given
-  --rounds N    how many rounds; 15 unless given
+  --seconds N   how long each measurement takes; default 0.25
+  --rounds N    how many rounds; default 15
   --json FILE   also write the results to a file`;
 
 /** Names of subjects, which the ratios refer to. */
@@ -33,7 +33,7 @@ const RATIOS: readonly [one: string, other: string, inFlight: number][] = [
   [XCLIENT_THREE, THREE_CLIENTS, 64],
 ];
 
-/** What `Client` and `XClient` have in common. */
+/** What both `Client` and `XClient` can do. */
 interface Caller {
   call(serviceMethod: string, args: unknown): Promise<unknown>;
 }

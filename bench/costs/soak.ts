@@ -1,4 +1,4 @@
-/** Whether memory stays where it is through millions of calls. */
+/** Whether memory stays flat through millions of calls. */
 
 import type { Memory } from "../peers/memory.ts";
 import { type Figure, type Part, type PartContext, row } from "./part.ts";
@@ -6,11 +6,11 @@ import type { Soaked } from "./programs/soaking.ts";
 import { certain, trend } from "./trend.ts";
 
 const SERVERS = 3;
-/** Asking for the memory leaves some bytes itself, so it is not asked more often. */
+/** How often memory is measured. Measuring leaves some bytes itself, so it is not done more often. */
 const SAMPLES = 40;
 const KIB = 1024;
 
-/** A client of three servers, without a pause. */
+/** A client that calls three servers without a pause. */
 export const soak: Part = {
   name: "soak",
   title:
