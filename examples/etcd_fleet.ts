@@ -2,26 +2,26 @@
 
 import { EtcdDiscovery } from "@geerpc/xclient/etcd";
 import { EtcdCluster } from "../tests/support/etcd.ts";
-import { type Story, tellStory } from "./fleet_story.ts";
+import { runScenario, type ScenarioOutcome } from "./fleet_scenario.ts";
 import { ServerProcess } from "./server_process.ts";
 
-/** As in `etcd_server.ts`. */
+/** The lease of `etcd_server.ts`. */
 const LEASE_MS = 2000;
-/** etcd looks for leases that have ended twice a second, and ends them through its log. */
+/** etcd checks twice a second for leases that have expired, and revokes them through its log. */
 const ETCD_MS = 1000;
-/** An etcd that has been started gives each lease its whole time anew, and an election more. */
+/** An etcd that restarts renews each lease for its whole time and the time of an election. */
 const RESTART_MS = 1500;
 
-/** Starts etcd, lets it all happen, and leaves nothing behind. */
+/** Starts etcd, runs the scenario, and leaves nothing behind. */
 export async function runEtcdFleet(
   options: { outageMs: number; show: (line: string) => void },
-): Promise<Story> {
+): Promise<ScenarioOutcome> {
   const etcd = await EtcdCluster.start();
   const { endpoints } = etcd;
   const servers: ServerProcess[] = [];
   const discovery = new EtcdDiscovery("nodes/", { endpoints });
   try {
-    return await tellStory({
+    return await runScenario({
       discovery,
       goneMs: LEASE_MS + ETCD_MS,
       goneAfterOutageMs: LEASE_MS + ETCD_MS + RESTART_MS,
@@ -31,9 +31,9 @@ export async function runEtcdFleet(
         servers.push(server);
         return server.ready();
       },
-      registered: async (server) => void await server.heard("registered"),
+      registered: async (server) => void await server.event("registered"),
       leave: (server) => server.stop(),
-      lost: () => Promise.resolve(), // its lease will end
+      lost: () => Promise.resolve(), // its lease will expire
       fail: () => etcd.kill(),
       recover() {
         etcd.run();
