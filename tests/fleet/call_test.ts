@@ -173,8 +173,7 @@ Deno.test("the deadline spans all tries, and each server is told what is left", 
     world.network.cut(a.address);
     await pass(399);
     assertEquals(outcome.state, "pending");
-    assertEquals([a.leftMs.length, b.leftMs.length], [1, 1]);
-    assert(Math.abs(a.leftMs[0]! - 1000) < 100 && Math.abs(b.leftMs[0]! - 400) < 100);
+    assertEquals([a.leftMs, b.leftMs], [[1000], [400]]);
     await pass(1);
     assertFailure(outcome.error, {
       code: "TimeoutError",

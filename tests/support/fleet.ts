@@ -95,41 +95,55 @@ export function withNodes(
   options: XClientOptions = {},
   worldOptions: { delayMs?: number } = {},
 ): Promise<void> {
-  return inWorld(async (world) => {
-    const nodes: Node[] = [];
-    for (let n = 0; n < count; n++) nodes.push(await start(world, NAMES[n]));
-    const discovery = new MultiServerDiscovery(nodes.map(({ address }) => address));
-    const events: string[] = [];
-    const clients: XClient[] = [];
-    const client = (more: XClientOptions) => {
-      const made = new XClient(discovery, {
-        network: world.network,
-        clock: world.clock,
-        random: () => 0,
-        mode: SelectMode.RoundRobin,
-        ...more,
+  return withStillDate(() =>
+    inWorld(async (world) => {
+      const nodes: Node[] = [];
+      for (let n = 0; n < count; n++) nodes.push(await start(world, NAMES[n]));
+      const discovery = new MultiServerDiscovery(nodes.map(({ address }) => address));
+      const events: string[] = [];
+      const clients: XClient[] = [];
+      const client = (more: XClientOptions) => {
+        const made = new XClient(discovery, {
+          network: world.network,
+          clock: world.clock,
+          random: () => 0,
+          mode: SelectMode.RoundRobin,
+          ...more,
+        });
+        clients.push(made);
+        return made;
+      };
+      const onEvent = ({ type, address }: XClientEvent) =>
+        events.push(`${type} ${address.replace("memory@", "")}`);
+      await body({
+        world,
+        nodes,
+        discovery,
+        events,
+        xclient: client({ onEvent, ...options }),
+        pass: (ms) => world.clock.advance(ms),
+        serve: (name) => start(world, name),
+        list: (list) => discovery.update(list.map(({ address }) => address)),
+        client,
       });
-      clients.push(made);
-      return made;
-    };
-    const onEvent = ({ type, address }: XClientEvent) =>
-      events.push(`${type} ${address.replace("memory@", "")}`);
-    await body({
-      world,
-      nodes,
-      discovery,
-      events,
-      xclient: client({ onEvent, ...options }),
-      pass: (ms) => world.clock.advance(ms),
-      serve: (name) => start(world, name),
-      list: (list) => discovery.update(list.map(({ address }) => address)),
-      client,
-    });
-    for (const { held } of nodes) for (const end of held) end.resolve("late");
-    for (const made of clients) await made.close();
-    assertEquals(world.clock.timers, 0, "timers are left by the client");
-    for (const { address } of nodes) assertEquals(world.network.connections(address), 0, address);
-  }, worldOptions);
+      for (const { held } of nodes) for (const end of held) end.resolve("late");
+      for (const made of clients) await made.close();
+      assertEquals(world.clock.timers, 0, "timers are left by the client");
+      for (const { address } of nodes) assertEquals(world.network.connections(address), 0, address);
+    }, worldOptions)
+  );
+}
+
+/** Servers tell deadlines as dates, which come out to the millisecond if the date stands still. */
+async function withStillDate(body: () => Promise<void>): Promise<void> {
+  const { now } = Date;
+  const atMs = now();
+  Date.now = () => atMs;
+  try {
+    await body();
+  } finally {
+    Date.now = now;
+  }
 }
 
 /** A source that a test plays by hand. */
