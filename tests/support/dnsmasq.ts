@@ -1,8 +1,9 @@
-/** A real name server, dnsmasq, on a free loopback port, whose records change. */
+/** A real name server, dnsmasq, on a loopback port of its own, whose records change. */
 
 import { Resolver } from "node:dns/promises";
 import { writeFileSync } from "node:fs";
-import { freePorts, isMissing, Program, scratchFolder, until } from "./processes.ts";
+import { type HeldPorts, startOnPorts } from "./ports.ts";
+import { isMissing, Program, scratchFolder, until } from "./processes.ts";
 
 /** Whether tests with a real name server are skipped here. */
 export const isDnsmasqMissing: boolean = isMissing("dnsmasq-base", "dnsmasq");
@@ -20,32 +21,38 @@ export interface Service {
 export class NameServer {
   /** Where it listens. */
   readonly address: string;
-  readonly #port: number;
+  readonly #ports: HeldPorts;
   readonly #folder = scratchFolder("xclient_dns");
   readonly #ttlSeconds: number;
   #program: Program | undefined;
   #services: readonly Service[] = [];
   #generation = 0;
 
-  private constructor(port: number, ttlSeconds: number) {
-    this.#port = port;
+  private constructor(ports: HeldPorts, ttlSeconds: number) {
+    this.#ports = ports;
     this.#ttlSeconds = ttlSeconds;
-    this.address = `127.0.0.1:${port}`;
+    this.address = `127.0.0.1:${ports.numbers[0]}`;
   }
 
   /** Starts one. */
-  static async start(options: { ttlSeconds?: number } = {}): Promise<NameServer> {
-    const [port] = await freePorts(1);
-    const server = new NameServer(port, options.ttlSeconds ?? 1);
-    server.#writeHosts({});
-    await server.run();
-    return server;
+  static start(options: { ttlSeconds?: number } = {}): Promise<NameServer> {
+    return startOnPorts(1, async (ports) => {
+      const server = new NameServer(ports, options.ttlSeconds ?? 1);
+      try {
+        server.#writeHosts({});
+        await server.run();
+        return server;
+      } catch (error) {
+        await server.stop();
+        throw error;
+      }
+    });
   }
 
   /** Starts it again. */
   async run(): Promise<void> {
     const settings = [
-      `port=${this.#port}`,
+      `port=${this.#ports.numbers[0]}`,
       "listen-address=127.0.0.1",
       "bind-interfaces",
       "no-resolv",
@@ -96,6 +103,7 @@ export class NameServer {
   async stop(): Promise<void> {
     await this.kill();
     this.#folder.remove();
+    await this.#ports.release();
   }
 
   #writeHosts(hosts: Readonly<Record<string, readonly string[]>>): void {

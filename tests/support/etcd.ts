@@ -1,11 +1,13 @@
-/** A real etcd, of one member or three, on free loopback ports. */
+/** A real etcd, of one member or three, on loopback ports of its own. */
 
-import { freePorts, isMissing, Program, scratchFolder, until } from "./processes.ts";
+import { connect } from "node:net";
+import { type HeldPorts, startOnPorts } from "./ports.ts";
+import { isMissing, Program, scratchFolder, until } from "./processes.ts";
 
 /** Whether tests with a real etcd are skipped here. */
 export const isEtcdMissing: boolean = isMissing("etcd-server", "etcd");
 
-/** What `EtcdCluster.start` may be told. */
+/** Options for {@linkcode EtcdCluster.start}. */
 export interface EtcdClusterOptions {
   /** How many members. Default 1. */
   members?: number;
@@ -25,30 +27,25 @@ interface Member {
 /** One etcd, or several that are one cluster. */
 export class EtcdCluster {
   readonly #members: Member[];
-  readonly #folder: { path: string; remove(): void };
+  readonly #ports: HeldPorts;
+  readonly #folder = scratchFolder("xclient_etcd");
 
-  private constructor(members: Member[], folder: { path: string; remove(): void }) {
-    this.#members = members;
-    this.#folder = folder;
-  }
-
-  /** Starts it; resolves when it answers. */
-  static async start(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
+  private constructor(ports: HeldPorts, options: EtcdClusterOptions) {
     const { members: count = 1, args = [], tls = false } = options;
-    const folder = scratchFolder("xclient_etcd");
-    const ports = await freePorts(count * 2);
+    const { path } = this.#folder;
+    const { numbers } = this.#ports = ports;
     const names = Array.from({ length: count }, (_, index) => `m${index}`);
-    const peerUrl = (index: number) => `http://127.0.0.1:${ports[count + index]}`;
+    const peerUrl = (index: number) => `http://127.0.0.1:${numbers[count + index]}`;
     const all = names.map((name, index) => `${name}=${peerUrl(index)}`).join();
-    const members = names.map((name, index): Member => {
-      const url = `${tls ? "https" : "http"}://127.0.0.1:${ports[index]}`;
+    this.#members = names.map((name, index): Member => {
+      const url = `${tls ? "https" : "http"}://127.0.0.1:${numbers[index]}`;
       return {
         name,
         url,
         program: undefined,
         args: [
           ["--name", name],
-          ["--data-dir", `${folder.path}/${name}`],
+          ["--data-dir", `${path}/${name}`],
           ["--listen-client-urls", url],
           ["--advertise-client-urls", url],
           ["--listen-peer-urls", peerUrl(index)],
@@ -60,15 +57,23 @@ export class EtcdCluster {
         ].flat(),
       };
     });
-    const cluster = new EtcdCluster(members, folder);
-    try {
-      for (const { name } of members) cluster.run(name);
-      if (!tls) await Promise.all(members.map((member) => cluster.#answers(member)));
-      return cluster;
-    } catch (error) {
-      await cluster.stop();
-      throw error;
-    }
+  }
+
+  /** Starts it; resolves when it answers, or with TLS when it listens. */
+  static start(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
+    const { members: count = 1, tls = false } = options;
+    return startOnPorts(count * 2, async (ports) => {
+      const cluster = new EtcdCluster(ports, options);
+      try {
+        for (const { name } of cluster.#members) cluster.run(name);
+        const isUp = (member: Member) => tls ? cluster.#listens(member) : cluster.#answers(member);
+        await Promise.all(cluster.#members.map(isUp));
+        return cluster;
+      } catch (error) {
+        await cluster.stop();
+        throw error;
+      }
+    });
   }
 
   /** Where its members listen. */
@@ -129,11 +134,28 @@ export class EtcdCluster {
   async stop(): Promise<void> {
     await Promise.all(this.#members.map(({ program }) => program?.kill()));
     this.#folder.remove();
+    await this.#ports.release();
   }
 
-  async #answers({ name, url, program }: Member): Promise<void> {
+  async #listens(member: Member): Promise<void> {
+    await until(`etcd ${member.name} listens`, () => {
+      checkRuns(member);
+      const { hostname, port } = new URL(member.url);
+      return new Promise((resolve) => {
+        const socket = connect(Number(port), hostname);
+        socket.once("error", () => resolve(false));
+        socket.once("connect", () => {
+          socket.once("close", () => resolve(true));
+          socket.destroy();
+        });
+      });
+    });
+  }
+
+  async #answers(member: Member): Promise<void> {
+    const { name, url } = member;
     await until(`etcd ${name} answers`, async () => {
-      if (program?.isOver) throw new Error(`etcd ${name} has ended: ${program.output}`);
+      checkRuns(member);
       try {
         const body = { key: btoa("a"), count_only: true };
         const response = await this.#post(`${url}/v3/kv/range`, body, 1000);
@@ -164,4 +186,8 @@ export class EtcdCluster {
   #find(name: string): Member {
     return this.#members.find((member) => member.name === name)!;
   }
+}
+
+function checkRuns({ name, program }: Member): void {
+  if (program?.isOver) throw new Error(`etcd ${name} has ended: ${program.output}`);
 }

@@ -35,8 +35,6 @@ async function runDnsFleet(outageMs: number, show: (line: string) => void): Prom
     await dns.setHosts({ "node.example": ["127.0.0.1"] });
     return await tellStory({
       discovery,
-      goneMs: 3000,
-      goneAfterOutageMs: 3000,
       start(name) {
         const server = new ServerProcess(name);
         servers.push(server);
