@@ -16,14 +16,18 @@ Deno.test("exec() returns the exit code and the output", async () => {
 });
 
 Deno.test("exec() stops a program and what it started", async () => {
-  const child = `new Deno.Command(Deno.execPath(), {
-    args: ["eval", "setInterval(() => {}, 1000)"],
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const second = `const connection = await Deno.connect({ hostname: "127.0.0.1", port: ${port} });
+    await connection.read(new Uint8Array(1));`;
+  const first = `new Deno.Command(Deno.execPath(), {
+    args: ["eval", ${JSON.stringify(second)}],
   }).spawn(); setInterval(() => {}, 1000);`;
-  const start = performance.now();
-  const { timedOut } = await run(child, 500);
+  const [{ timedOut }, connection] = await Promise.all([run(first, 3000), listener.accept()]);
   assert(timedOut);
-  // The second process would hold the output open.
-  assert(performance.now() - start < 2000);
+  // The connection ends with the second process, and only with it.
+  assertEquals(await connection.read(new Uint8Array(1)).catch(() => null), null);
+  connection.close();
 });
 
 Deno.test("ownStdFlags() lets a process import what this one can", async () => {
