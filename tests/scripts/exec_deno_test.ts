@@ -1,6 +1,8 @@
 /** Running other programs, and Deno itself with the same `@std`. */
 
 import { assert, assertEquals } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+import lowest from "../../scripts/lowest_std.json" with { type: "json" };
 import { exec } from "../../scripts/exec.ts";
 import { ownStdFlags } from "../../scripts/std.ts";
 
@@ -33,4 +35,14 @@ Deno.test("exec() stops a program and what it started", async () => {
 Deno.test("ownStdFlags() lets a process import what this one can", async () => {
   const { code } = await run('await import("@std/async/deadline")');
   assertEquals(code, 0);
+});
+
+Deno.test("the lowest @std is the lowest that deno.json admits, for all that it has", () => {
+  const admitted = Object.entries(config.imports).filter(([name]) => name.startsWith("@std/"));
+  for (const [name, admits] of admitted) {
+    const pinned = Object.entries(lowest.imports).filter(([module]) => module.startsWith(name));
+    assert(pinned.length > 0, name);
+    const [, major] = admits.match(/@\^(\d+)$/)!;
+    for (const [, target] of pinned) assert(target.includes(`${name}@${major}.0.0`), target);
+  }
 });
