@@ -1,6 +1,6 @@
 /** Discovery and registration with a real etcd, which is killed under them. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import {
   EtcdDiscovery,
   type EtcdDiscoveryOptions,
