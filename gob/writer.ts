@@ -194,15 +194,24 @@ export class GobWriter {
   }
 
   /**
+   * Appends bytes as they are.
+   *
+   * @param content The bytes.
+   */
+  raw(content: Uint8Array): void {
+    this.reserve(content.length);
+    this.bytes.set(content, this.length);
+    this.length += content.length;
+  }
+
+  /**
    * Appends a count and the bytes.
    *
    * @param content The bytes.
    */
   blob(content: Uint8Array): void {
     this.uint(content.length);
-    this.reserve(content.length);
-    this.bytes.set(content, this.length);
-    this.length += content.length;
+    this.raw(content);
   }
 
   /**

@@ -1,13 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Protocol } from "../../protocol/codec.ts";
-import { type Client, dial } from "../../client.ts";
-import { MultiServerDiscovery } from "../../discovery.ts";
-import { GobServerCodec } from "../../protocol/gob_codec.ts";
-import { limitsOf } from "../../protocol/codec.ts";
-import { type AnyGobSchema, gob, GobEncoder, type GobSchema, GobWriter } from "../../gob.ts";
-import { Server } from "../../server.ts";
-import { MemoryNetwork } from "../../testing.ts";
-import { XClient } from "../../xclient.ts";
+import type { Protocol } from "../../../protocol/codec.ts";
+import { type Client, dial } from "../../../client.ts";
+import { MultiServerDiscovery } from "../../../discovery.ts";
+import { GobClientCodec } from "../../../protocol/gob/client.ts";
+import { GobServerCodec } from "../../../protocol/gob/server.ts";
+import { limitsOf } from "../../../protocol/codec.ts";
+import { type AnyGobSchema, gob, GobEncoder, type GobSchema, GobWriter } from "../../../gob.ts";
+import { Server } from "../../../server.ts";
+import { MemoryNetwork } from "../../../testing.ts";
+import { XClient } from "../../../xclient.ts";
 import {
   assertFails,
   deferred,
@@ -15,7 +16,7 @@ import {
   rawClient,
   type RawPeer,
   RawServer,
-} from "../support/helpers.ts";
+} from "../../support/helpers.ts";
 
 const PROTOCOLS: readonly Protocol[] = ["geerpc/gob", "netrpc/gob"];
 const fields = { ServiceMethod: gob.string, Seq: gob.uint };
@@ -319,9 +320,8 @@ Deno.test("over an unknown method a GeeRPC connection takes no more calls", asyn
 });
 
 Deno.test("a ping is a call of a method that no server has, on netrpc only", async () => {
-  const codec = await import("../../protocol/gob_codec.ts");
-  assertEquals(new codec.GobClientCodec("geerpc", limitsOf(), 0).ping, undefined);
-  const pinging = new codec.GobClientCodec("netrpc", limitsOf(), 0);
+  assertEquals(new GobClientCodec("geerpc", limitsOf(), 0).ping, undefined);
+  const pinging = new GobClientCodec("netrpc", limitsOf(), 0);
   pinging.ping!(5);
   const server = new GobServerCodec("netrpc", limitsOf());
   const found = deferred<unknown[]>();

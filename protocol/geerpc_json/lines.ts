@@ -1,114 +1,128 @@
 /**
- * Lines cut out of a stream of bytes, however it comes.
+ * Splits a stream of bytes into lines, in whatever chunks it arrives.
  *
  * @module
  */
 
-import { grow, isWorthKeeping } from "../internal/buffer.ts";
+import { grow, isWorthKeeping } from "../../internal/buffer.ts";
+import { NEWLINE } from "../ascii.ts";
 
-const NEWLINE = 10;
-/** What the beginning of a line takes at least. */
-const SMALLEST_BYTES = 256;
-const NOTHING = new Uint8Array(0);
+/** The first buffer for a line whose end has not arrived. */
+const FIRST_BUFFER_BYTES = 256;
+const NO_BYTES = new Uint8Array(0);
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Some whole lines, read one after the other: as bytes, or as text. */
+/** Whole lines, read one after the other as bytes or as text. */
 export class Lines {
   /** All of them, each with its newline. */
   readonly bytes: Uint8Array;
-  /** Where the next one begins. Who reads it as bytes moves this on. */
-  at = 0;
+  #at = 0;
   #text: string | undefined;
   #textFrom = 0;
 
-  /** @param bytes They end with a newline. */
+  /** @param bytes Whole lines: the last byte is a newline. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
 
-  /** Whether there is another one. */
+  /** The position of the next line. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** Whether there is another line. */
   get more(): boolean {
-    return this.at < this.bytes.length;
+    return this.#at < this.bytes.length;
   }
 
   /**
-   * The next line as text.
+   * Goes on to the next line, after this one was read as bytes.
    *
-   * @returns With its newline, or without: nothing is copied for that alone.
+   * @param at The position behind the newline.
+   */
+  advanceTo(at: number): void {
+    this.#at = at;
+  }
+
+  /**
+   * Takes the next line as text.
+   *
+   * @returns The line, with or without its newline: it is not copied to cut that off.
    */
   text(): string {
-    const { bytes, at } = this;
+    const bytes = this.bytes;
+    const at = this.#at;
     if (this.#text === undefined) {
       this.#text = decoder.decode(at === 0 ? bytes : bytes.subarray(at));
       this.#textFrom = at;
     }
     const text = this.#text;
-    // If there are as many characters as bytes, each is one, and text is searched faster.
+    // With as many characters as bytes all is ASCII, and a string is searched faster.
     if (text.length === bytes.length - this.#textFrom) {
       const from = at - this.#textFrom;
       const to = text.indexOf("\n", from);
-      this.at += to + 1 - from;
+      this.#at += to + 1 - from;
       return from === 0 && to === text.length - 1 ? text : text.slice(from, to);
     }
     const to = bytes.indexOf(NEWLINE, at);
-    this.at = to + 1;
+    this.#at = to + 1;
     return decoder.decode(bytes.subarray(at, to));
   }
 
-  /** Passes over the next line. */
+  /** Skips the next line. */
   skip(): void {
-    this.at = this.bytes.indexOf(NEWLINE, this.at) + 1;
+    this.#at = this.bytes.indexOf(NEWLINE, this.#at) + 1;
   }
 }
 
-/** What {@linkcode LineReader} calls. What it throws ends the reading. */
+/** Where {@linkcode LineReader} delivers lines. An error that it throws ends the reading. */
 export interface LineSink {
-  /** Some lines have come. Valid during the call. */
+  /** Lines have arrived. They are valid during the call. */
   lines(lines: Lines): void;
-  /** A line was over the limit. It is skipped as it comes and never held. */
+  /** A line is over the limit. It is skipped while it arrives, and never held. */
   tooLong(): void;
 }
 
-/** Cuts a stream of bytes behind lines. One that spans reads is put together first. */
+/** Splits a stream into lines. A line that spans several chunks is put together first. */
 export class LineReader {
   readonly #maxBytes: number;
-  /** The beginning of a line whose end has not come. */
-  #start = NOTHING;
+  /** The beginning of a line whose end has not arrived. */
+  #start = NO_BYTES;
   #startLength = 0;
   #skipping = false;
 
-  /** @param maxBytes The longest line. */
+  /** @param maxBytes The longest line, without its newline. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether no line has begun that has not ended. */
+  /** Whether the stream is between two lines. */
   get atBoundary(): boolean {
     return this.#startLength === 0 && !this.#skipping;
   }
 
-  /** The beginning of the line that has not ended, for an error message. */
+  /** The beginning of the unfinished line, for an error message. */
   get unfinished(): string {
     return decoder.decode(this.#start.subarray(0, Math.min(this.#startLength, 80)));
   }
 
   /**
-   * Reads on.
+   * Adds bytes of the stream.
    *
-   * @param chunk What has come.
-   * @param sink What is told of the lines.
+   * @param chunk The bytes that arrived.
+   * @param sink Where the lines in them go.
    */
   push(chunk: Uint8Array, sink: LineSink): void {
     const { length } = chunk;
     const end = chunk[length - 1] === NEWLINE ? length : chunk.lastIndexOf(NEWLINE) + 1;
     if (end === 0) return this.#keep(chunk, sink);
     const whole = end === length ? chunk : chunk.subarray(0, end);
-    if (this.atBoundary) this.#whole(whole, sink);
-    else this.#finish(whole, sink);
+    if (this.atBoundary) this.#deliver(whole, sink);
+    else this.#deliverStarted(whole, sink);
     if (end < length) this.#keep(chunk.subarray(end), sink);
   }
 
-  #whole(bytes: Uint8Array, sink: LineSink): void {
+  #deliver(bytes: Uint8Array, sink: LineSink): void {
     const most = this.#maxBytes + 1;
     if (bytes.length <= most) return sink.lines(new Lines(bytes));
     for (let from = 0; from < bytes.length;) {
@@ -119,41 +133,41 @@ export class LineReader {
     }
   }
 
-  /** The end of the line that has begun, and perhaps others behind it. */
-  #finish(whole: Uint8Array, sink: LineSink): void {
+  /** Reads the end of the line that has begun, and lines behind it. */
+  #deliverStarted(whole: Uint8Array, sink: LineSink): void {
     if (this.#startLength + whole.length <= this.#maxBytes + 1 && !this.#skipping) {
       this.#append(whole); // a copy is faster than a search for where the first line ends
-      return this.#whole(this.#taken(), sink);
+      return this.#deliver(this.#takeStart(), sink);
     }
     const end = whole.indexOf(NEWLINE) + 1;
     if (!this.#skipping) this.#keep(whole.subarray(0, end), sink);
     const skipped = this.#skipping;
     this.#skipping = false;
-    if (!skipped) this.#whole(this.#taken(), sink);
-    if (end < whole.length) this.#whole(whole.subarray(end), sink);
+    if (!skipped) this.#deliver(this.#takeStart(), sink);
+    if (end < whole.length) this.#deliver(whole.subarray(end), sink);
   }
 
   #keep(bytes: Uint8Array, sink: LineSink): void {
     if (this.#skipping) return;
     if (this.#startLength + bytes.length <= this.#maxBytes + 1) return this.#append(bytes);
     this.#skipping = true;
-    this.#taken();
+    this.#takeStart();
     sink.tooLong();
   }
 
   #append(bytes: Uint8Array): void {
     const length = this.#startLength + bytes.length;
     if (length > this.#start.length) {
-      this.#start = grow(this.#start, this.#startLength, Math.max(length, SMALLEST_BYTES));
+      this.#start = grow(this.#start, this.#startLength, Math.max(length, FIRST_BUFFER_BYTES));
     }
     this.#start.set(bytes, this.#startLength);
     this.#startLength = length;
   }
 
-  /** What has been kept, to be read at once. */
-  #taken(): Uint8Array {
+  /** Takes the line that was put together. It is valid until more is kept. */
+  #takeStart(): Uint8Array {
     const bytes = this.#start.subarray(0, this.#startLength);
-    if (!isWorthKeeping(this.#start, this.#startLength)) this.#start = NOTHING;
+    if (!isWorthKeeping(this.#start, this.#startLength)) this.#start = NO_BYTES;
     this.#startLength = 0;
     return bytes;
   }

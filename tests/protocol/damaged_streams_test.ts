@@ -1,4 +1,4 @@
-/** Streams that were damaged on the way: read or refused, never worse. */
+/** Damaged streams are read or refused, and nothing worse happens. */
 
 import { assert } from "@std/assert";
 import type {
@@ -8,8 +8,10 @@ import type {
   RequestSink,
   ServerCodec,
 } from "../../protocol/codec.ts";
-import { GobClientCodec, GobServerCodec } from "../../protocol/gob_codec.ts";
-import { JsonRpcClientCodec, JsonRpcServerCodec } from "../../protocol/jsonrpc.ts";
+import { GobClientCodec } from "../../protocol/gob/client.ts";
+import { GobServerCodec } from "../../protocol/gob/server.ts";
+import { JsonRpcClientCodec } from "../../protocol/jsonrpc/client.ts";
+import { JsonRpcServerCodec } from "../../protocol/jsonrpc/server.ts";
 import { RpcError } from "../../errors.ts";
 import { gob } from "../../gob.ts";
 import { between } from "../support/helpers.ts";
@@ -24,7 +26,7 @@ const schema = {
   reply: gob.map(gob.string, gob.float),
 };
 
-/** What a codec tells is checked for its types only; the damage decides the rest. */
+/** Checks the types of what arrives only: the damage decides the rest. */
 const requestSink: RequestSink = {
   schemaOf: (serviceMethod) => serviceMethod === "S.Typed" ? schema : undefined,
   call: (seq, serviceMethod) =>
@@ -66,8 +68,12 @@ function requestsOf(codec: ClientCodec): Uint8Array {
 function repliesOf(codec: ServerCodec): Uint8Array {
   codec.reply(1, "S.Typed", { a: 1, b: 0.5 }, schema.reply);
   codec.reply(2, "S.Plain", { B: [1, 2], C: { D: "x" } });
-  codec.fail(3, "S.Typed", "an error", "unknown", false);
-  codec.fail(4, "S.None", "rpc server: can't find method None", "unimplemented", true);
+  codec.fail(3, "S.Typed", { code: "unknown", message: "an error", rejected: false });
+  codec.fail(4, "S.None", {
+    code: "unimplemented",
+    message: "rpc server: can't find method None",
+    rejected: true,
+  });
   codec.reply(5, "S.Typed", { c: -1e300 }, schema.reply);
   return codec.take().slice();
 }

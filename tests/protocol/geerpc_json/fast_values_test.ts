@@ -1,15 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
-import { FlatReader, FlatWriter } from "../../protocol/json_flat.ts";
-import { Lines } from "../../protocol/json_lines.ts";
-import { TextWriter } from "../../protocol/text_writer.ts";
-import { between } from "../support/helpers.ts";
-import { seededRandom } from "../../testing.ts";
+import { FastValueReader, FastValueWriter } from "../../../protocol/geerpc_json/fast_values.ts";
+import { Lines } from "../../../protocol/geerpc_json/lines.ts";
+import { TextWriter } from "../../../protocol/text_writer.ts";
+import { between } from "../../support/helpers.ts";
+import { seededRandom } from "../../../testing.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** What a reader says of a line that stands between others. */
-function readLine(reader: FlatReader, text: string): { value: unknown } | undefined {
+function readLine(reader: FastValueReader, text: string): { value: unknown } | undefined {
   const lines = new Lines(encoder.encode(`before\n${text}\nbehind\n`));
   lines.skip();
   const read = reader.read(lines);
@@ -17,7 +17,7 @@ function readLine(reader: FlatReader, text: string): { value: unknown } | undefi
   return read ? { value: reader.value } : undefined;
 }
 
-function write(writer: FlatWriter, value: unknown): string | undefined {
+function write(writer: FastValueWriter, value: unknown): string | undefined {
   const text = new TextWriter();
   text.append("before ");
   const written = writer.write(value, text);
@@ -27,16 +27,16 @@ function write(writer: FlatWriter, value: unknown): string | undefined {
   return written ? all.slice(7) : undefined;
 }
 
-Deno.test("FlatReader: whole numbers, and objects of them", () => {
-  const reader = new FlatReader();
+Deno.test("FastValueReader: whole numbers, and objects of them", () => {
+  const reader = new FastValueReader();
   const texts = ["0", "7", "-7", "123456789012345", '{"A":1}', '{"A":1,"B":-2}', '{"B":0,"A":10}'];
   for (const text of texts) {
     assertEquals(readLine(reader, text), { value: JSON.parse(text) }, text);
   }
 });
 
-Deno.test("FlatReader: all else is left to others", () => {
-  const reader = new FlatReader();
+Deno.test("FastValueReader: all else is left to others", () => {
+  const reader = new FastValueReader();
   const texts = [
     ..."- -0 007 1.5 1e3 +1 1234567890123456 1x {} [] [1] null true".split(" "),
     ...['"1"', '{"A":1.5}', '{"A":"1"}', '{"A":1,}', '{"A" :1}', '{ "A":1}', '{"A":1} ', '{"A":1'],
@@ -57,9 +57,9 @@ Deno.test("FlatReader: all else is left to others", () => {
   for (const text of texts) assertEquals(readLine(reader, text), undefined, text);
 });
 
-Deno.test("FlatReader: what it takes of damaged texts, JSON.parse takes too", () => {
+Deno.test("FastValueReader: what it takes of damaged texts, JSON.parse takes too", () => {
   const random = seededRandom(3);
-  const reader = new FlatReader();
+  const reader = new FastValueReader();
   const alphabet = '{}":,-0123456789AB_ .\\'.split("");
   let taken = 0;
   for (let round = 0; round < 50_000; round++) {
@@ -78,8 +78,8 @@ Deno.test("FlatReader: what it takes of damaged texts, JSON.parse takes too", ()
   assert(taken > 5000, `only ${taken} taken`);
 });
 
-Deno.test("FlatWriter: writes what it takes as JSON.stringify does", () => {
-  const writer = new FlatWriter();
+Deno.test("FastValueWriter: writes what it takes as JSON.stringify does", () => {
+  const writer = new FastValueWriter();
   const values = [0, -0, 5, -5, 2 ** 31 - 1, { A: 1 }, { A: 1, B: 2 }, { B: 1, A: -2 }, {
     2: 1,
     1: 2,
@@ -89,7 +89,7 @@ Deno.test("FlatWriter: writes what it takes as JSON.stringify does", () => {
   }
 });
 
-Deno.test("FlatWriter: all else is left to others, with nothing written", () => {
+Deno.test("FastValueWriter: all else is left to others, with nothing written", () => {
   class Point {
     x = 1;
   }
@@ -98,6 +98,6 @@ Deno.test("FlatWriter: all else is left to others, with nothing written", () => 
   const objects = [{ A: 1, B: "2" }, { A: undefined }, { A: 1, B: { C: 1 } }, { toJSON: () => 1 }];
   const others = [new Point(), Object.create(null), new Date(), long, { ["k".repeat(60)]: 1 }];
   for (const value of [...values, ...objects, ...others]) {
-    assertEquals(write(new FlatWriter(), value), undefined);
+    assertEquals(write(new FastValueWriter(), value), undefined);
   }
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { LineReader, Lines, type LineSink } from "../../protocol/json_lines.ts";
-import { between } from "../support/helpers.ts";
-import { seededRandom } from "../../testing.ts";
+import { LineReader, Lines, type LineSink } from "../../../protocol/geerpc_json/lines.ts";
+import { between } from "../../support/helpers.ts";
+import { seededRandom } from "../../../testing.ts";
 
 function sinkInto(seen: string[]): LineSink {
   return {
@@ -129,7 +129,7 @@ Deno.test("Lines: what is read as text, as bytes and not at all", () => {
         rest = Math.floor(rest / 3);
         if (way === 0) assertEquals(lines.text().replace(/\n$/, ""), line);
         else if (way === 1) lines.skip();
-        else lines.at += encoder.encode(line).length + 1;
+        else lines.advanceTo(lines.at + encoder.encode(line).length + 1);
       }
       assert(!lines.more);
     }

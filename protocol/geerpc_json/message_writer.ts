@@ -1,30 +1,30 @@
 /**
- * Messages of `geerpc/json` as they are written: a header and a body, a line
- * each.
+ * Writes messages of `geerpc/json`: a header and a body, each on its line.
  *
  * @module
  */
 
-import type { Limits } from "./codec.ts";
-import { RpcError } from "../errors.ts";
-import { stringify } from "./json.ts";
-import { FlatWriter } from "./json_flat.ts";
-import { HeaderStarts } from "./json_header.ts";
-import { TextWriter } from "./text_writer.ts";
+import type { Limits } from "../codec.ts";
+import { RpcError } from "../../errors.ts";
+import { stringify } from "../json.ts";
+import { MethodCache } from "../method_cache.ts";
+import { TextWriter } from "../text_writer.ts";
+import { FastValueWriter } from "./fast_values.ts";
+import { headerPrefix } from "./header.ts";
 
-/** Writes messages, all to leave together. */
+/** Gathers messages that leave in one write. */
 export class MessageWriter {
   readonly #limits: Limits;
   readonly #writer = new TextWriter();
-  readonly #starts = new HeaderStarts();
-  readonly #flat = new FlatWriter();
+  readonly #prefixes = new MethodCache(headerPrefix);
+  readonly #fast = new FastValueWriter();
 
   /** @param limits The largest message. */
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
-  /** Adds text as it is. */
+  /** Adds a text that is a whole message, or the handshake. */
   append(text: string): void {
     this.#writer.append(text);
   }
@@ -32,24 +32,24 @@ export class MessageWriter {
   /**
    * Adds a message. What throws adds nothing.
    *
-   * @param seq Its number.
-   * @param serviceMethod What its header names.
-   * @param headerEnd What its header has behind the number, with its newline.
-   * @param body Its body.
-   * @throws {RpcError} `invalid_argument` for a body that is no JSON,
-   * `resource_exhausted` over the limit.
+   * @param seq `Seq` of the header.
+   * @param serviceMethod `ServiceMethod` of the header.
+   * @param headerEnd The rest of the header behind `Seq`, with its newline.
+   * @param body The body.
+   * @throws {RpcError} `invalid_argument` for a body that JSON can't express,
+   * `resource_exhausted` for a header or body over the limit.
    */
   add(seq: number, serviceMethod: string, headerEnd: Uint8Array | string, body: unknown): void {
     const writer = this.#writer;
     const start = writer.length;
     try {
-      writer.appendBytes(this.#starts.get(serviceMethod));
+      writer.appendBytes(this.#prefixes.get(serviceMethod));
       writer.appendInteger(seq);
       if (typeof headerEnd === "string") writer.append(headerEnd);
       else writer.appendBytes(headerEnd);
       this.#check(start + 1, "its header is ");
       const bodyStart = writer.length;
-      if (!this.#flat.write(body, writer)) writer.append(stringify(body, this.#limits));
+      if (!this.#fast.write(body, writer)) writer.append(stringify(body, this.#limits));
       this.#check(bodyStart, "");
       writer.append("\n");
     } catch (error) {
@@ -63,7 +63,7 @@ export class MessageWriter {
     return this.#writer.length;
   }
 
-  /** All that has been added since the last time. Valid until the next call. */
+  /** Takes all that was added since the last time. It is valid until the next call. */
   take(): Uint8Array {
     return this.#writer.take();
   }

@@ -1,12 +1,13 @@
 /** The codec alone: what goes in as calls comes out as the same calls, however it is cut. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { limitsOf, type RequestExtras } from "../../protocol/codec.ts";
-import { JsonClientCodec, JsonServerCodec } from "../../protocol/geerpc_json.ts";
-import { RpcError } from "../../errors.ts";
-import { OptionReader } from "../../protocol/geerpc.ts";
-import { between } from "../support/helpers.ts";
-import { seededRandom } from "../../testing.ts";
+import { limitsOf, type RequestExtras } from "../../../protocol/codec.ts";
+import { JsonClientCodec } from "../../../protocol/geerpc_json/client.ts";
+import { JsonServerCodec } from "../../../protocol/geerpc_json/server.ts";
+import { RpcError } from "../../../errors.ts";
+import { OptionReader } from "../../../protocol/handshake.ts";
+import { between } from "../../support/helpers.ts";
+import { seededRandom } from "../../../testing.ts";
 
 class Requests {
   readonly seen: unknown[] = [];
@@ -141,7 +142,7 @@ Deno.test("replies come out as they went in, at random, however they are cut", (
       } else if (choice < 0.9) {
         const isRejected = random() < 0.5;
         const code = random() < 0.5 ? "unknown" : "not_found";
-        server.fail(seq, "A.B", 'no "é"\n', code, isRejected);
+        server.fail(seq, "A.B", { code, message: 'no "é"\n', rejected: isRejected });
         const heard = code === "unknown" && isRejected ? "unimplemented" : code;
         const execution = isRejected ? "rejected" : "answered";
         if (seq !== 13) expected.push(["fail", seq, heard, 'no "é"\n', execution]);

@@ -1,54 +1,56 @@
 /**
- * JSON objects cut out of a stream of bytes that may stand in any way: one a
- * line, several a line, or each over many lines.
+ * Splits a stream of bytes into JSON objects, wherever they stand: one a line, several a line, or
+ * each over many lines.
  *
  * @module
  */
 
-import { isLongerThan } from "./codec.ts";
-import { excerpt } from "../internal/excerpt.ts";
-import { RpcError } from "../errors.ts";
+import { excerpt } from "../../internal/excerpt.ts";
+import { RpcError } from "../../errors.ts";
+import {
+  BACKSLASH,
+  CARRIAGE_RETURN,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  NEWLINE,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  SPACE,
+  TAB,
+} from "../ascii.ts";
+import { isLongerThan } from "../json.ts";
 
-const TAB = 9;
-const NEWLINE = 10;
-const RETURN = 13;
-const SPACE = 32;
-const QUOTE = 34;
-const OPEN_BRACKET = 91;
-const BACKSLASH = 92;
-const CLOSE_BRACKET = 93;
-const OPEN_BRACE = 123;
-const CLOSE_BRACE = 125;
-
-/** How much of an object over the limit is kept: enough to tell whose it is. */
+/** How many characters of the two ends of an object over the limit are kept, for its id. */
 const HEAD_LENGTH = 256;
 const TAIL_LENGTH = 64;
 
+/** For chunks that do not end within a character, which is faster. */
 const wholeDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** What {@linkcode ObjectReader} calls. What it throws ends the reading. */
+/** Where {@linkcode ObjectReader} delivers objects. An error that it throws ends the reading. */
 export interface ObjectSink {
   /**
-   * A line that begins with an object stands in `text` from `from` to `to`,
-   * without its newline.
+   * The fast path: a line that begins with an object stands in `text` from `from` to `to`, its
+   * newline not included.
    *
-   * @returns `false` if it is not one message of the usual form: it is cut by
-   * the book then.
+   * @returns `false` if it is not one message in the form that Go writes: its objects are found
+   * brace by brace then.
    */
   line(text: string, from: number, to: number): boolean;
-  /** An object, as far as its braces and brackets say; it may be malformed. */
+  /** An object, by its braces and brackets alone: it may be malformed. */
   object(text: string): void;
-  /** An object was over the limit. It was skipped as it came; its ends are these. */
+  /** An object is over the limit. It was skipped while it arrived; these are its two ends. */
   tooLong(head: string, tail: string): void;
 }
 
-/** Cuts a stream of bytes into JSON objects, and holds no more than the limit allows. */
+/** Splits a stream into JSON objects, and holds no more of one than the limit. */
 export class ObjectReader {
   readonly #maxBytes: number;
-  readonly #tornDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #splitDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
   /** Whether the last chunk may have ended within a character. */
-  #torn = false;
-  /** The beginning of an object whose end has not come. */
+  #isSplit = false;
+  /** The beginning of an object whose end has not arrived. */
   readonly #parts: string[] = [];
   #length = 0;
   #depth = 0;
@@ -58,27 +60,27 @@ export class ObjectReader {
   #head = "";
   #tail = "";
 
-  /** @param maxBytes The longest object. */
+  /** @param maxBytes The longest object in UTF-8. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether no object has begun that has not ended. */
+  /** Whether the stream is between two objects. */
   get atBoundary(): boolean {
     return this.#depth === 0;
   }
 
-  /** The beginning of the object that has not ended, for an error message. */
+  /** The beginning of the unfinished object, for an error message. */
   get unfinished(): string {
     return this.#skipping ? this.#head : this.#parts[0] ?? "";
   }
 
   /**
-   * Reads on.
+   * Adds bytes of the stream.
    *
-   * @param chunk What has come.
-   * @param sink What is told of each object.
-   * @throws {RpcError} `data_loss` if something else than an object begins.
+   * @param chunk The bytes that arrived.
+   * @param sink Where the objects in them go.
+   * @throws {RpcError} `data_loss` where something other than an object begins.
    */
   push(chunk: Uint8Array, sink: ObjectSink): void {
     const text = this.#decode(chunk);
@@ -86,7 +88,7 @@ export class ObjectReader {
     for (let at = 0; at < text.length;) {
       if (this.#depth === 0) {
         const code = text.charCodeAt(at);
-        if (code === NEWLINE || code === SPACE || code === RETURN || code === TAB) {
+        if (code === NEWLINE || code === SPACE || code === CARRIAGE_RETURN || code === TAB) {
           at++;
           continue;
         }
@@ -108,12 +110,12 @@ export class ObjectReader {
   #decode(chunk: Uint8Array): string {
     if (chunk.length === 0) return "";
     const endsWhole = chunk[chunk.length - 1] < 128;
-    if (endsWhole && !this.#torn) return wholeDecoder.decode(chunk);
-    this.#torn = !endsWhole;
-    return this.#tornDecoder.decode(chunk, { stream: true });
+    if (endsWhole && !this.#isSplit) return wholeDecoder.decode(chunk);
+    this.#isSplit = !endsWhole;
+    return this.#splitDecoder.decode(chunk, { stream: true });
   }
 
-  /** Goes on to the end of the object, or of the text. */
+  /** Reads on to the end of the object or of the text, and returns the position behind it. */
   #scan(text: string, from: number, sink: ObjectSink): number {
     let depth = this.#depth;
     let inString = this.#inString;
