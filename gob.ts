@@ -19,29 +19,29 @@
  */
 
 import { malformed } from "./gob/wire.ts";
-import type { GobSchema } from "./gob/types.ts";
+import type { GobSchema } from "./gob/schema.ts";
 import { GobEncoder, type GobEncoderOptions } from "./gob/encoder.ts";
 import { GobDecoder, type GobDecoderOptions } from "./gob/decoder.ts";
 
 export { GobWriter } from "./gob/writer.ts";
 export { type GobComplex, type GobInstant, GobNamed } from "./gob/values.ts";
 export {
-  type AnyGobSchema,
   gob,
   type GobBuilders,
-  type GobFields,
   type GobInterfaceOptions,
   type GobMapOptions,
   type GobOpaqueOptions,
-  type GobRegistry,
-  GobSchema,
-  type GobService,
-  type GobStructInput,
   type GobStructOptions,
-  type GobStructOutput,
-  type Infer,
-  type InferInput,
-} from "./gob/types.ts";
+} from "./gob/builders.ts";
+export { type AnyGobSchema, type GobRegistry, GobSchema } from "./gob/schema.ts";
+export type {
+  GobFields,
+  GobService,
+  GobStructInput,
+  GobStructOutput,
+  Infer,
+  InferInput,
+} from "./gob/schema_types.ts";
 export { GobEncoder, type GobEncoderOptions } from "./gob/encoder.ts";
 export { GobDecoder, type GobDecoderOptions } from "./gob/decoder.ts";
 

@@ -5,14 +5,14 @@
  * @module
  */
 
-import { isWorthKeeping } from "../internal/buffer.ts";
 import { RpcError } from "../errors.ts";
-import { malformed } from "./wire.ts";
 import { GobCursor } from "./cursor.ts";
-import type { AnyGobSchema, GobSchema } from "./types.ts";
-import { GobWalk, readSingle, type WireType, WireTypes } from "./definitions.ts";
+import { DecodePlans } from "./decode_plans.ts";
+import type { AnyGobSchema, GobSchema } from "./schema.ts";
+import { GobWalk, readSingle } from "./walk.ts";
+import { DEFAULT_MAX_DEPTH, DEFAULT_MAX_MESSAGE_BYTES, malformed } from "./wire.ts";
+import { type WireType, WireTypes } from "./wire_types.ts";
 import type { Read } from "./zero.ts";
-import { GobPlans } from "./plans.ts";
 
 /** The most bytes that an integer takes. */
 const LONGEST_INTEGER = 9;
@@ -53,7 +53,7 @@ export interface GobDecoderOptions {
 export class GobDecoder {
   readonly #cursor: GobCursor;
   readonly #types: WireTypes;
-  readonly #plans: GobPlans;
+  readonly #plans: DecodePlans;
   readonly #walk: GobWalk;
   /** The reader that each type was last read with at the top. */
   readonly #readers = new Map<
@@ -84,8 +84,8 @@ export class GobDecoder {
    * @param options The limits, and what values without a schema become.
    */
   constructor(options: GobDecoderOptions = {}) {
-    const maxMessageBytes = options.maxMessageBytes ?? 4 * 1024 * 1024;
-    const cursor = new GobCursor(options.maxDepth ?? 100, maxMessageBytes);
+    const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, maxDepth = DEFAULT_MAX_DEPTH } = options;
+    const cursor = new GobCursor(maxDepth, maxMessageBytes);
     this.#cursor = cursor;
     this.#nextMessage = () => {
       if (cursor.nextMessage()) return true;
@@ -94,7 +94,7 @@ export class GobDecoder {
     };
     this.#types = new WireTypes(maxMessageBytes);
     this.#walk = new GobWalk(this.#types, true);
-    this.#plans = new GobPlans(this.#types, {
+    this.#plans = new DecodePlans(this.#types, {
       time: options.time ?? "date",
       maps: options.maps ?? "map",
     });
@@ -120,34 +120,9 @@ export class GobDecoder {
    * @param chunk The bytes that arrived.
    */
   push(chunk: Uint8Array): void {
-    const cursor = this.#cursor;
-    if (this.#start > 0 && this.#start === cursor.limit) {
-      if (!isWorthKeeping(cursor.bytes, cursor.limit)) cursor.bytes = new Uint8Array(0);
-      this.#start = 0;
-      cursor.limit = 0;
-    }
-    if (cursor.limit + chunk.length > cursor.bytes.length) {
-      this.#makeRoom(chunk.length);
-    }
-    cursor.bytes.set(chunk, cursor.limit);
-    cursor.limit += chunk.length;
-  }
-
-  #makeRoom(count: number): void {
-    const cursor = this.#cursor;
-    const kept = cursor.limit - this.#start;
-    const needed = kept + count;
-    const shift = this.#start;
-    // Moving is worth it only if it leaves room, or small pushes would each move everything.
-    if (needed * 2 <= cursor.bytes.length) {
-      cursor.bytes.copyWithin(0, shift, cursor.limit);
-    } else {
-      const larger = new Uint8Array(Math.max(1024, needed * 2));
-      larger.set(cursor.bytes.subarray(shift, cursor.limit));
-      cursor.bytes = larger;
-    }
-    cursor.limit = kept;
-    this.#start = 0;
+    const shift = this.#cursor.append(chunk, this.#start);
+    if (shift === 0) return;
+    this.#start -= shift;
     this.#bodyStart -= shift;
     this.#bodyEnd -= shift;
     this.#valueEnd -= shift;
@@ -195,8 +170,9 @@ export class GobDecoder {
     const cursor = this.#cursor;
     if (this.#toDrop > 0 && !this.#drop()) return false;
     while (this.#type === undefined) {
-      cursor.end = this.#start;
-      if (!cursor.nextMessage()) return cursor.excessive > 0 && this.#refuse(cursor.excessive);
+      if (!cursor.openMessage(this.#start)) {
+        return cursor.excessive > 0 && this.#refuse(cursor.excessive);
+      }
       const id = typeId(cursor);
       if (id < 0) {
         this.#types.define(-id, cursor);
@@ -211,24 +187,20 @@ export class GobDecoder {
       this.#bodyEnd = cursor.end;
       this.#valueEnd = cursor.end;
       if (!type.holdsInterface) {
-        cursor.continues = false;
+        cursor.seek(cursor.position, cursor.end, false);
         this.#type = type;
         return true;
       }
       // Types that first appear in an interface are defined in the middle of the value, which
       // then goes on in further messages; only its structure tells where it ends.
-      cursor.continues = true;
-      cursor.depth = 0;
+      cursor.seek(cursor.position, cursor.end, true);
       if (type.kind !== "struct") readSingle(cursor);
       this.#walk.start(type, cursor);
       this.#walkPosition = cursor.position;
       this.#walkEnd = cursor.end;
       this.#type = type;
     }
-    cursor.position = this.#walkPosition;
-    cursor.end = this.#walkEnd;
-    cursor.continues = true;
-    cursor.depth = 0;
+    cursor.seek(this.#walkPosition, this.#walkEnd, true);
     const ended = this.#walk.resume(cursor, this.#nextMessage);
     this.#walkPosition = cursor.position;
     this.#walkEnd = cursor.end;
@@ -250,7 +222,7 @@ export class GobDecoder {
     const cursor = this.#cursor;
     const body = cursor.position;
     const end = body + length;
-    cursor.end = Math.min(end, cursor.limit);
+    cursor.seek(body, Math.min(end, cursor.limit), false);
     if (cursor.end - body < Math.min(length, LONGEST_INTEGER)) return false;
     const id = typeId(cursor);
     const error = cursor.tooLong("a message", length);

@@ -5,16 +5,9 @@
  */
 
 import type { RpcError } from "../errors.ts";
-import { MAX_FIELDS, MAX_TYPES, tooMuch, tooWide } from "./wire.ts";
+import { type AnyGobSchema, type Shape, shapeOf, targetOf } from "./schema.ts";
+import { BUILT_IN, FIRST_USER_ID, MAX_FIELDS, MAX_TYPES, tooMuch, tooWide } from "./wire.ts";
 import { GobWriter } from "./writer.ts";
-import {
-  type AnyGobSchema,
-  BUILT_IN,
-  FIRST_USER_ID,
-  type Shape,
-  shapeOf,
-  targetOf,
-} from "./types.ts";
 
 /** The most bytes that the definition of `struct{}` takes. */
 const EMPTY_STRUCT_BYTES = 12;

@@ -57,8 +57,15 @@ export class GobNamed<T = unknown> {
 const SECONDS_TO_1970 = 62_135_596_800;
 const NANOSECONDS = 1_000_000_000n;
 
-/** Milliseconds since 1970 of Go's zero time, 0001-01-01T00:00:00Z. */
-export const ZERO_TIME_MS = -SECONDS_TO_1970 * 1000;
+/** Go's zero time, 0001-01-01T00:00:00Z. */
+export function zeroDate(): Date {
+  return new Date(-SECONDS_TO_1970 * 1000);
+}
+
+/** Go's zero time, to the nanosecond. */
+export function zeroInstant(): GobInstant {
+  return { epochNanoseconds: BigInt(-SECONDS_TO_1970) * NANOSECONDS, offsetSeconds: null };
+}
 
 /** The bytes of a `time.Time`. */
 export function timeToBytes(value: unknown): Uint8Array {

@@ -20,7 +20,7 @@ import {
   GobWriter,
   type Infer,
 } from "../../gob.ts";
-import { GobInference } from "../../gob/infer.ts";
+import { GobInference } from "../../gob/inference.ts";
 
 function hex(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");

@@ -8,7 +8,7 @@ import {
   GobNamed,
   type GobSchema,
 } from "../../gob.ts";
-import { shapeOf, targetOf } from "../../gob/types.ts";
+import { shapeOf, targetOf } from "../../gob/schema.ts";
 import { bytesToBigInt, bytesToInstant } from "../../gob/values.ts";
 
 /** What Go says a value is: a letter for its kind, then what belongs to it. */

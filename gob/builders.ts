@@ -1,8 +1,6 @@
 /**
- * Schemas: what Go type a value has on the other side. They are made once, hold no state, and
- * carry the TypeScript type of the values they describe.
- *
- * The file is long because every builder carries its documentation; the code of each is a line.
+ * The schema builders. This file is one object: `gob`, with a builder for each Go type and the
+ * documentation of each; the code of most is a line.
  *
  * @module
  */
@@ -16,143 +14,17 @@ import {
   type GobInstant,
   type GobNamed,
   timeToBytes,
-  ZERO_TIME_MS,
+  zeroDate,
+  zeroInstant,
 } from "./values.ts";
-
-/** The ids of the types that gob knows without a definition. */
-export const BUILT_IN = {
-  bool: 1,
-  int: 2,
-  uint: 3,
-  float: 4,
-  bytes: 5,
-  string: 6,
-  complex: 7,
-  interface: 8,
-} as const;
-
-/** The first id that a stream may define; Go begins one above it. */
-export const FIRST_USER_ID = 64;
-
-/** What a schema says, for the encoder and the decoder. */
-export type Shape =
-  | { kind: "bool" | "float" | "float32" | "complex" | "string" | "bytes" }
-  | { kind: "int" | "uint"; bits: number; always: "number" | "either" }
-  | { kind: "slice"; element: AnyGobSchema }
-  | { kind: "array"; length: number; element: AnyGobSchema }
-  | {
-    kind: "map";
-    key: AnyGobSchema;
-    value: AnyGobSchema;
-    as: "map" | "object";
-  }
-  | {
-    kind: "struct";
-    name: string;
-    fields: readonly (readonly [string, AnyGobSchema])[];
-  }
-  | { kind: "optional"; target: AnyGobSchema }
-  | { kind: "lazy"; target: () => AnyGobSchema }
-  | {
-    kind: "interface";
-    registry: GobRegistry | undefined;
-    as: "value" | "named";
-  }
-  | OpaqueShape;
-
-/** A type that turns itself into bytes. */
-export interface OpaqueShape {
-  kind: "opaque";
-  /** Which of Go's interfaces it does that with. */
-  wire: "gobEncoder" | "binaryMarshaler" | "textMarshaler";
-  name: string;
-  encode: (value: unknown) => Uint8Array;
-  decode: (bytes: Uint8Array) => unknown;
-  zero: () => unknown;
-}
-
-let readShape: (schema: AnyGobSchema) => Shape;
-
-/**
- * A Go type, made by one of the builders in {@linkcode gob}. `Output` is what decoding gives,
- * `Input` what encoding takes.
- */
-export class GobSchema<Output = unknown, Input = Output> {
-  /** Never set: it carries the types for {@linkcode Infer} and {@linkcode InferInput}. */
-  declare readonly "~types"?: { output: Output; input: (value: Input) => void };
-  readonly #shape: Shape;
-
-  /**
-   * For the builders in {@linkcode gob}; not meant to be called from elsewhere.
-   *
-   * @param shape What the schema says.
-   */
-  constructor(shape: unknown) {
-    this.#shape = shape as Shape;
-  }
-
-  static {
-    readShape = (schema) => schema.#shape;
-  }
-}
-
-/** Any schema, whatever its types. */
-export type AnyGobSchema = GobSchema<unknown, never>;
-
-/** What a schema says. */
-export function shapeOf(schema: AnyGobSchema): Shape {
-  return readShape(schema);
-}
-
-/** What a schema says once optional and lazy ones are followed to what they stand for. */
-export function targetOf(schema: AnyGobSchema): AnyGobSchema {
-  let current = schema;
-  for (let steps = 0; steps < 100; steps++) {
-    const shape = shapeOf(current);
-    if (shape.kind === "optional") current = shape.target;
-    else if (shape.kind === "lazy") current = shape.target();
-    else return current;
-  }
-  throw new TypeError("gob: a lazy schema that leads only to itself");
-}
-
-/**
- * The TypeScript type that a schema decodes to.
- *
- * @example
- * ```ts
- * import { gob, type Infer } from "@geerpc/xclient/gob";
- *
- * const args = gob.struct({ A: gob.int32, Tags: gob.slice(gob.string) });
- * const decoded: Infer<typeof args> = { A: 1, Tags: ["x"] };
- * ```
- */
-export type Infer<S extends AnyGobSchema> = NonNullable<S["~types"]>["output"];
-
-/** The TypeScript type that a schema encodes; wider than {@linkcode Infer} where nulls may go. */
-export type InferInput<S extends AnyGobSchema> = Parameters<
-  NonNullable<S["~types"]>["input"]
->[0];
-
-/** The fields of a struct, in the order in which they are sent. */
-export type GobFields = { readonly [name: string]: AnyGobSchema };
-
-/** What a struct decodes to. */
-export type GobStructOutput<F extends GobFields> = {
-  [K in keyof F]: Infer<F[K]>;
-};
-
-/** What a struct encodes: fields that may be null may also be left out. */
-export type GobStructInput<F extends GobFields> =
-  & {
-    [K in keyof F as undefined extends InferInput<F[K]> ? never : K]: InferInput<F[K]>;
-  }
-  & {
-    [K in keyof F as undefined extends InferInput<F[K]> ? K : never]?: InferInput<F[K]>;
-  };
-
-/** The concrete types that an interface may hold, by the names that Go registers them under. */
-export type GobRegistry = { readonly [name: string]: AnyGobSchema };
+import {
+  type AnyGobSchema,
+  type GobRegistry,
+  GobSchema,
+  type OpaqueShape,
+  shapeOf,
+} from "./schema.ts";
+import type { GobFields, GobService, GobStructInput, GobStructOutput } from "./schema_types.ts";
 
 /** Options of `gob.struct`. */
 export interface GobStructOptions {
@@ -185,16 +57,6 @@ export interface GobOpaqueOptions<T, Raw = Uint8Array> {
   /** Makes the value of a field that was left out because it is zero. */
   zero: () => T;
 }
-
-/** What the methods of a service take and give. */
-export type GobService = {
-  readonly [method: string]: {
-    /** The argument. */
-    readonly args?: AnyGobSchema;
-    /** The reply. */
-    readonly reply?: AnyGobSchema;
-  };
-};
 
 /** The schema builders, one for each Go type. See {@linkcode gob}. */
 export interface GobBuilders {
@@ -489,16 +351,13 @@ export const gob: GobBuilders = Object.freeze({
     name: "Time",
     encode: timeToBytes,
     decode: bytesToDate,
-    zero: () => new Date(ZERO_TIME_MS),
+    zero: zeroDate,
   }),
   instant: opaque<GobInstant, Date | GobInstant>("gobEncoder", {
     name: "Time",
     encode: timeToBytes,
     decode: bytesToInstant,
-    zero: () => ({
-      epochNanoseconds: BigInt(ZERO_TIME_MS) * 1_000_000n,
-      offsetSeconds: null,
-    }),
+    zero: zeroInstant,
   }),
   bigInt: opaque<bigint>("gobEncoder", {
     name: "Int",
@@ -578,6 +437,7 @@ export const gob: GobBuilders = Object.freeze({
   lazy<O, I>(target: () => GobSchema<O, I>): GobSchema<O, I> {
     return new GobSchema({ kind: "lazy", target });
   },
+
   service<S extends GobService>(methods: S): S {
     return methods;
   },
@@ -609,34 +469,3 @@ export const gob: GobBuilders = Object.freeze({
     });
   },
 });
-
-/** The concrete types that Go registers by itself. */
-export const BASIC_TYPES: ReadonlyMap<string, AnyGobSchema> = basicTypes();
-
-function basicTypes(): Map<string, AnyGobSchema> {
-  const single: Record<string, AnyGobSchema> = {
-    int: gob.int,
-    int8: gob.int8,
-    int16: gob.int16,
-    int32: gob.int32,
-    int64: gob.int64,
-    uint: gob.uint,
-    uint8: gob.uint8,
-    uint16: gob.uint16,
-    uint32: gob.uint32,
-    uint64: gob.uint64,
-    uintptr: gob.uint64,
-    float32: gob.float32,
-    float64: gob.float,
-    complex64: gob.complex,
-    complex128: gob.complex,
-    bool: gob.bool,
-    string: gob.string,
-  };
-  const types = new Map(Object.entries(single));
-  for (const [name, schema] of Object.entries(single)) {
-    const element = schema as GobSchema<unknown, unknown>;
-    types.set(`[]${name}`, name === "uint8" ? gob.bytes : gob.slice(element));
-  }
-  return types;
-}

@@ -5,8 +5,17 @@
  */
 
 import { findCycle, GobNamed } from "./values.ts";
-import { formatPath, MAX_FIELDS, misfit, type PathStep, tooMuch, tooWide } from "./wire.ts";
-import { type AnyGobSchema, gob, GobSchema, shapeOf } from "./types.ts";
+import { gob } from "./builders.ts";
+import { type AnyGobSchema, GobSchema, shapeOf } from "./schema.ts";
+import {
+  formatPath,
+  INT64_MAX,
+  MAX_FIELDS,
+  misfit,
+  type PathStep,
+  tooMuch,
+  tooWide,
+} from "./wire.ts";
 
 type Field = readonly [string, AnyGobSchema];
 /** The types of elements, each with the index of the first that has it. */
@@ -37,7 +46,6 @@ function fieldsOf(last: StructNode): readonly Field[] {
   return fields.reverse();
 }
 
-const INT64_MAX = 2n ** 63n - 1n;
 // Objects that are used as dictionaries have a shape of their own each time. Beyond this much all
 // is forgotten: a shape that comes again is guessed anew, and shares its definition as before.
 const MAX_KEPT = 50_000;

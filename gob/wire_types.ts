@@ -1,14 +1,19 @@
 /**
- * The types that a stream defines, and the walk over a value by its types alone: to find where a
- * value ends that is spread over several messages, and to step over what nobody wants. The walk
- * meets definitions inside of values, so the two are one file, of more than 300 lines.
+ * The types that a stream defines, and how their definitions are read.
  *
  * @module
  */
 
-import { malformed, MAX_FIELDS, MAX_TYPES, tooMuch, tooWide } from "./wire.ts";
 import type { GobCursor } from "./cursor.ts";
-import { BUILT_IN, FIRST_USER_ID } from "./types.ts";
+import {
+  BUILT_IN,
+  FIRST_USER_ID,
+  malformed,
+  MAX_FIELDS,
+  MAX_TYPES,
+  tooMuch,
+  tooWide,
+} from "./wire.ts";
 
 /** The kinds of types on the wire. */
 export type WireKind =
@@ -213,159 +218,5 @@ export class WireTypes {
       type.holdsInterface = true;
       for (const user of this.#users.get(next) ?? []) waiting.push(user);
     }
-  }
-}
-
-/** A walk over one value. It can stop where a message ends and go on when the next is there. */
-export class GobWalk {
-  readonly #types: WireTypes;
-  readonly #defines: boolean;
-  readonly #open: WireType[] = [];
-  /** For each open type: the field last read, or how many elements are left. */
-  readonly #counts: number[] = [];
-
-  /**
-   * @param types The stream's types.
-   * @param defines Whether definitions on the way are new, or have been kept before.
-   */
-  constructor(types: WireTypes, defines: boolean) {
-    this.#types = types;
-    this.#defines = defines;
-  }
-
-  /** Begins a walk at a value of this type. */
-  start(type: WireType, cursor: GobCursor): void {
-    this.#open.length = 0;
-    this.#counts.length = 0;
-    this.#visit(type, cursor);
-  }
-
-  /**
-   * Walks on.
-   *
-   * @param cursor Where the walk is.
-   * @param nextMessage Opens the next message; false if it is not there yet.
-   * @returns Whether the value has ended.
-   */
-  resume(cursor: GobCursor, nextMessage: () => boolean): boolean {
-    const open = this.#open;
-    const counts = this.#counts;
-    while (open.length > 0) {
-      const top = open.length - 1;
-      const type = open[top];
-      if (type.kind === "interface") {
-        const id = readTypeSequence(
-          cursor,
-          this.#types,
-          this.#defines,
-          nextMessage,
-        );
-        if (id === 0) return false;
-        cursor.uint(); // the length of the value; the structure tells it too
-        this.#pop();
-        const content = this.#types.get(id);
-        if (content.kind !== "struct") readSingle(cursor);
-        this.#visit(content, cursor);
-      } else if (type.kind === "struct") {
-        const delta = cursor.count();
-        if (delta === 0) this.#pop();
-        else {
-          counts[top] += delta;
-          const field = type.fields[counts[top]];
-          if (field === undefined) {
-            throw malformed(`a field that ${type.name || "a struct"} has not`);
-          }
-          this.#visit(this.#types.get(field.type), cursor);
-        }
-      } else if (counts[top] === 0) this.#pop();
-      else {
-        const isKey = type.kind === "map" && counts[top] % 2 === 0;
-        counts[top]--;
-        this.#visit(this.#types.get(isKey ? type.key : type.element), cursor);
-      }
-    }
-    return true;
-  }
-
-  #pop(): void {
-    this.#open.pop();
-    this.#counts.pop();
-  }
-
-  #visit(type: WireType, cursor: GobCursor): void {
-    switch (type.kind) {
-      case "bool":
-      case "int":
-      case "uint":
-      case "float":
-        cursor.uint();
-        return;
-      case "complex":
-        cursor.uint();
-        cursor.uint();
-        return;
-      case "interface":
-        if (cursor.skipBlob() === 0) return; // nil
-        return this.#push(type, 0, cursor);
-      case "struct":
-        return this.#push(type, -1, cursor);
-      case "slice":
-        return this.#push(type, cursor.elements(1), cursor);
-      case "array":
-        return this.#push(type, readArrayLength(type, cursor), cursor);
-      case "map":
-        return this.#push(type, cursor.elements(2) * 2, cursor);
-      default:
-        cursor.skipBlob();
-    }
-  }
-
-  #push(type: WireType, count: number, cursor: GobCursor): void {
-    if (cursor.depth + this.#open.length >= cursor.maxDepth) {
-      throw cursor.tooDeep();
-    }
-    this.#open.push(type);
-    this.#counts.push(count);
-  }
-}
-
-/** Reads the count in front of an array, which must be the one of its type. */
-export function readArrayLength(type: WireType, cursor: GobCursor): number {
-  const count = cursor.elements(1);
-  if (count !== type.length) {
-    throw malformed(`${count} elements in an array of ${type.length}`);
-  }
-  return count;
-}
-
-/** Reads the zero byte in front of a value that is no struct and stands alone. */
-export function readSingle(cursor: GobCursor): void {
-  if (cursor.uint() !== 0) {
-    throw malformed("a value that is no struct begins with a field number");
-  }
-}
-
-/**
- * Reads the definitions in front of a value in an interface.
- *
- * @returns The id of the value's type, or 0 if the message ends here and the next is not there.
- */
-export function readTypeSequence(
-  cursor: GobCursor,
-  types: WireTypes,
-  defines: boolean,
-  nextMessage: () => boolean,
-): number {
-  for (;;) {
-    if (cursor.position === cursor.end && !nextMessage()) return 0;
-    const id = cursor.int();
-    if (typeof id === "bigint" || id === 0) {
-      throw malformed(`a type id of ${id}`);
-    }
-    if (id > 0) return id;
-    if (defines) types.define(-id, cursor);
-    else readDefinition(cursor);
-    // What follows in the same message is preceded by its length once more.
-    if (cursor.position < cursor.end) cursor.uint();
   }
 }

@@ -1,43 +1,27 @@
 /**
- * How a type of the stream is read into a schema, or into what the type itself suggests: each pair
- * is compiled once to a closure.
- *
- * The file is long because it compiles every kind of type twice, with a schema and without, and
- * the two share their structs, lists and maps.
+ * Plans to read values: each pair of a type of the stream and a schema is compiled once to a closure,
+ * and so is a type for which there is no schema. This file is one class; values without parts are
+ * in a file of their own.
  *
  * @module
  */
 
-import { bytesToBigInt, bytesToDate, bytesToInstant, GobNamed } from "./values.ts";
-import { malformed, MAX_NAME, misfit } from "./wire.ts";
+import { BASIC_TYPES } from "./basic_types.ts";
 import type { GobCursor } from "./cursor.ts";
-import {
-  type AnyGobSchema,
-  BASIC_TYPES,
-  type OpaqueShape,
-  type Shape,
-  shapeOf,
-  targetOf,
-} from "./types.ts";
-import { isTime, nothing, type PlainChoices, plainZero, type Read, zeroOf } from "./zero.ts";
-import {
-  GobWalk,
-  readArrayLength,
-  readSingle,
-  readTypeSequence,
-  type WireKind,
-  type WireType,
-  type WireTypes,
-} from "./definitions.ts";
+import { fittedScalar, plainScalar } from "./decode_scalars.ts";
+import { type AnyGobSchema, type Shape, type ShapeOf, shapeOf, targetOf } from "./schema.ts";
+import { GobNamed } from "./values.ts";
+import { GobWalk, readArrayLength, readSingle, readTypeSequence } from "./walk.ts";
+import { malformed, MAX_NAME, misfit } from "./wire.ts";
+import type { WireKind, WireType, WireTypes } from "./wire_types.ts";
+import { type PlainChoices, plainZero, type Read, readNull, zeroOf } from "./zero.ts";
 
-type ShapeOf<K extends Shape["kind"]> = Extract<Shape, { kind: K }>;
-
-/** A field of a struct of the stream, or one of the schema that the stream's struct has not. */
-interface Entry {
+/** A field of a struct, in the stream, in the schema, or in both. */
+interface FieldPlan {
   readonly name: string;
-  /** Its type in the stream; 0 if the stream has no such field. */
+  /** Its type in the stream; 0 if it is in the schema only. */
   readonly type: number;
-  /** Whether it goes into the result. */
+  /** Whether it is part of the result: without a schema, or if the schema has it. */
   readonly wanted: boolean;
   readonly schema: AnyGobSchema | undefined;
   /** Undefined until a value is first read, so that types may contain themselves. */
@@ -51,18 +35,24 @@ function wireKindOf(shape: Shape): WireKind {
   return shape.kind === "opaque" ? shape.wire : shape.kind as WireKind;
 }
 
-/** A reader that only fails, as that of a field if need be: a misfit is found out only once. */
+/**
+ * A reader that only fails. Whether a type and a schema fit is found out once, when they are
+ * compiled, and said whenever a value is to be read.
+ *
+ * @param problem What doesn't fit.
+ * @param field The field that it is about, if not the whole value.
+ */
 function misfitting(problem: string, field?: string): Read {
   return (cursor) => {
     if (field !== undefined) {
       cursor.enter();
-      cursor.path[cursor.depth - 1] = field;
+      cursor.step(field);
     }
     throw misfit(`${cursor.where()}: ${problem}`);
   };
 }
 
-/** What keeps a type from being read into a schema. What they are made of is seen later. */
+/** Why a type can't be read as a schema says, if so. Their parts are compared later. */
 function mismatch(type: WireType, schema: AnyGobSchema): string | undefined {
   const shape = shapeOf(targetOf(schema));
   const expected = wireKindOf(shape);
@@ -72,21 +62,25 @@ function mismatch(type: WireType, schema: AnyGobSchema): string | undefined {
   }
 }
 
-/** Compiles and keeps the readers of one stream. */
-export class GobPlans {
+/** Compiles and keeps the plans of one decoder. */
+export class DecodePlans {
   readonly #types: WireTypes;
   readonly #choices: PlainChoices;
-  readonly #skipping: GobWalk;
+  readonly #skipWalk: GobWalk;
   readonly #plain = new Map<WireType, Read>();
   readonly #fitted = new WeakMap<AnyGobSchema, Map<WireType, Read>>();
 
+  /**
+   * @param types The types that the stream has defined.
+   * @param choices What values without a schema become.
+   */
   constructor(types: WireTypes, choices: PlainChoices) {
     this.#types = types;
     this.#choices = choices;
-    this.#skipping = new GobWalk(types, false);
+    this.#skipWalk = new GobWalk(types, false);
   }
 
-  /** The reader of a type into a schema. If the two don't fit, it says so when it is to read. */
+  /** The reader of a type. If the schema doesn't fit it, the reader fails. */
   readerOf(type: WireType, schema: AnyGobSchema | undefined): Read {
     if (schema === undefined) {
       let read = this.#plain.get(type);
@@ -109,27 +103,8 @@ export class GobPlans {
     return read;
   }
 
-  // --- Without a schema ---
-
   #compilePlain(type: WireType): Read {
     switch (type.kind) {
-      case "bool":
-        return (cursor) => cursor.bool();
-      case "int":
-        return (cursor) => cursor.int();
-      case "uint":
-        return (cursor) => cursor.uint();
-      case "float":
-        return (cursor) => cursor.float();
-      case "string":
-        return (cursor) => cursor.string();
-      case "bytes":
-        return (cursor) => cursor.blob();
-      case "complex":
-        return (cursor) => ({
-          real: cursor.float(),
-          imaginary: cursor.float(),
-        });
       case "slice":
       case "array":
         return this.#list(type, undefined);
@@ -139,44 +114,9 @@ export class GobPlans {
         return this.#plainStruct(type);
       case "interface":
         return this.#interface(undefined, "value");
-      default:
-        return this.#plainOpaque(type);
     }
+    return plainScalar(type, this.#choices)!;
   }
-
-  #plainStruct(type: WireType): Read {
-    const entries = type.fields.map((field): Entry => ({
-      name: field.name,
-      type: field.type,
-      // No field of Go's has this name, and a result with it would be a trap.
-      wanted: field.name !== "__proto__",
-      schema: undefined,
-      read: undefined,
-      zero: plainZero(this.#types.get(field.type), this.#choices),
-    }));
-    return this.#struct(type, entries, []);
-  }
-
-  #plainOpaque(type: WireType): Read {
-    let convert: (bytes: Uint8Array) => unknown = (bytes) => bytes;
-    if (isTime(type)) {
-      convert = this.#choices.time === "date" ? bytesToDate : bytesToInstant;
-    } else if (type.kind === "gobEncoder" && type.name === "Int") {
-      convert = bytesToBigInt;
-    } else if (type.kind === "textMarshaler") {
-      return (cursor) => cursor.string();
-    }
-    return (cursor) => {
-      const bytes = cursor.blob();
-      try {
-        return convert(bytes);
-      } catch {
-        return bytes; // the name was right and the type another
-      }
-    };
-  }
-
-  // --- With a schema ---
 
   #compile(type: WireType, schema: AnyGobSchema): Read {
     const problem = mismatch(type, schema);
@@ -184,22 +124,7 @@ export class GobPlans {
     const target = targetOf(schema);
     const shape = shapeOf(target);
     switch (shape.kind) {
-      case "int":
-      case "uint":
-        return this.#integer(shape);
-      case "float32":
-        return (cursor) => {
-          const value = cursor.float();
-          const rounded = Math.fround(value);
-          if (Number.isFinite(value) && !Number.isFinite(rounded)) {
-            throw misfit(
-              `${cursor.where()}: ${value} received where the schema says float32`,
-            );
-          }
-          return rounded;
-        };
       case "slice":
-        return this.#list(type, shape.element);
       case "array":
         return this.#list(type, shape.element);
       case "map":
@@ -208,44 +133,21 @@ export class GobPlans {
         return this.#fittedStruct(type, target, shape);
       case "interface":
         return this.#interface(shape, shape.as);
-      case "opaque":
-        return this.#opaque(shape);
-      default:
-        return this.readerOf(type, undefined);
     }
+    return fittedScalar(shape) ?? this.readerOf(type, undefined);
   }
 
-  #integer(shape: ShapeOf<"int" | "uint">): Read {
-    const signed = shape.kind === "int";
-    if (shape.always === "either") {
-      return signed ? (cursor) => cursor.int() : (cursor) => cursor.uint();
-    }
-    const lowest = signed ? -(2 ** (shape.bits - 1)) : 0;
-    const highest = signed ? 2 ** (shape.bits - 1) - 1 : 2 ** shape.bits - 1;
-    return (cursor) => {
-      const value = signed ? cursor.int() : cursor.uint();
-      if (typeof value === "bigint" || value < lowest || value > highest) {
-        throw misfit(
-          `${cursor.where()}: ${value} received where the schema says ${shape.kind} of ` +
-            `${shape.bits} bits`,
-        );
-      }
-      return value;
-    };
-  }
-
-  #opaque(shape: OpaqueShape): Read {
-    return (cursor) => {
-      const bytes = cursor.blob();
-      try {
-        return shape.decode(bytes);
-      } catch (error) {
-        throw misfit(
-          `${cursor.where()}: ${shape.name || shape.wire} can't be decoded: ${error}`,
-          error,
-        );
-      }
-    };
+  #plainStruct(type: WireType): Read {
+    const fields = type.fields.map((field): FieldPlan => ({
+      name: field.name,
+      type: field.type,
+      // No field in Go has this name, and it would set the prototype of the result.
+      wanted: field.name !== "__proto__",
+      schema: undefined,
+      read: undefined,
+      zero: plainZero(this.#types.get(field.type), this.#choices),
+    }));
+    return this.#struct(type, fields, []);
   }
 
   #fittedStruct(
@@ -254,22 +156,22 @@ export class GobPlans {
     shape: ShapeOf<"struct">,
   ): Read {
     const schemas = new Map(shape.fields);
-    const entries: Entry[] = [];
+    const fields: FieldPlan[] = [];
     for (const { name, type: id } of type.fields) {
       const schema = schemas.get(name);
       const problem = schema && mismatch(this.#types.get(id), schema);
       if (problem !== undefined) return misfitting(problem, name);
       schemas.delete(name);
-      entries.push({
+      fields.push({
         name,
         type: id,
         wanted: schema !== undefined,
         schema,
         read: undefined,
-        zero: schema === undefined ? nothing : zeroOf(schema, [target]),
+        zero: schema === undefined ? readNull : zeroOf(schema, [target]),
       });
     }
-    const absent = [...schemas].map(([name, schema]): Entry => ({
+    const absent = [...schemas].map(([name, schema]): FieldPlan => ({
       name,
       type: 0,
       wanted: true,
@@ -277,25 +179,22 @@ export class GobPlans {
       read: undefined,
       zero: zeroOf(schema, [target]),
     }));
-    const read = this.#struct(type, entries, absent);
-    if (absent.length === 0 || entries.length === 0 || entries.some(({ wanted }) => wanted)) {
+    const read = this.#struct(type, fields, absent);
+    if (absent.length === 0 || fields.length === 0 || fields.some(({ wanted }) => wanted)) {
       return read;
     }
-    // Fields on both sides and none in common: of a whole value, the schema is the wrong one.
+    // Both have fields and none in common: for a value at the top, that is the wrong schema.
     const refuse = misfitting(`no field of ${type.name || "the struct"} received is in the schema`);
     return (cursor) => cursor.depth === 0 ? refuse(cursor) : read(cursor);
   }
 
-  // --- Both ways ---
-
   #struct(
     type: WireType,
-    entries: readonly Entry[],
-    absent: readonly Entry[],
+    fields: readonly FieldPlan[],
+    absent: readonly FieldPlan[],
   ): Read {
     return (cursor) => {
       cursor.enter();
-      const slot = cursor.depth - 1;
       // Properties are always added in one order, so that all results have one shape.
       const result: Record<string, unknown> = {};
       let next = 0;
@@ -303,38 +202,38 @@ export class GobPlans {
         const delta = cursor.count();
         if (delta === 0) break;
         const index = next + delta - 1;
-        if (index >= entries.length) {
+        if (index >= fields.length) {
           throw malformed(`a field that ${type.name || "a struct"} has not`);
         }
-        if (next < index) this.#fill(result, entries, next, index, cursor);
+        if (next < index) this.#fill(result, fields, next, index, cursor);
         next = index + 1;
-        const entry = entries[index];
-        cursor.path[slot] = entry.name;
-        const read = entry.read ?? this.#resolve(entry);
-        if (entry.wanted) result[entry.name] = read(cursor);
+        const field = fields[index];
+        cursor.step(field.name);
+        const read = field.read ?? this.#resolve(field);
+        if (field.wanted) result[field.name] = read(cursor);
         else read(cursor);
       }
-      if (next < entries.length) {
-        this.#fill(result, entries, next, entries.length, cursor);
+      if (next < fields.length) {
+        this.#fill(result, fields, next, fields.length, cursor);
       }
       if (absent.length > 0) {
         this.#fill(result, absent, 0, absent.length, cursor);
       }
-      cursor.depth--;
+      cursor.leave();
       return result;
     };
   }
 
-  #resolve(entry: Entry): Read {
-    const type = this.#types.get(entry.type);
-    entry.read = entry.wanted ? this.readerOf(type, entry.schema) : this.#skip(type);
-    return entry.read;
+  #resolve(field: FieldPlan): Read {
+    const type = this.#types.get(field.type);
+    field.read = field.wanted ? this.readerOf(type, field.schema) : this.#skip(type);
+    return field.read;
   }
 
   #skip(type: WireType): Read {
     return (cursor) => {
-      this.#skipping.start(type, cursor);
-      if (!this.#skipping.resume(cursor, () => cursor.nextMessage())) {
+      this.#skipWalk.start(type, cursor);
+      if (!this.#skipWalk.resume(cursor, () => cursor.nextMessage())) {
         throw malformed("a value ends in the middle");
       }
     };
@@ -342,15 +241,15 @@ export class GobPlans {
 
   #fill(
     result: Record<string, unknown>,
-    entries: readonly Entry[],
+    fields: readonly FieldPlan[],
     from: number,
     to: number,
     cursor: GobCursor,
   ): void {
     cursor.fill(to - from);
     for (let index = from; index < to; index++) {
-      const entry = entries[index];
-      if (entry.wanted) result[entry.name] = entry.zero(cursor);
+      const field = fields[index];
+      if (field.wanted) result[field.name] = field.zero(cursor);
     }
   }
 
@@ -360,16 +259,15 @@ export class GobPlans {
     return (cursor) => {
       const count = type.kind === "array" ? readArrayLength(type, cursor) : cursor.elements(1);
       cursor.enter();
-      const slot = cursor.depth - 1;
       const result: unknown[] = [];
       if (count > 0) {
         read ??= this.readerOf(elementType, schema);
         for (let index = 0; index < count; index++) {
-          cursor.path[slot] = index;
+          cursor.step(index);
           result.push(read(cursor));
         }
       }
-      cursor.depth--;
+      cursor.leave();
       return result;
     };
   }
@@ -388,23 +286,20 @@ export class GobPlans {
     return (cursor) => {
       const count = cursor.elements(2);
       cursor.enter();
-      const slot = cursor.depth - 1;
       const map = new Map<unknown, unknown>();
       const object: Record<string, unknown> = {};
       for (let index = 0; index < count; index++) {
-        cursor.path[slot] = index;
+        cursor.step(index);
         readKey ??= this.readerOf(keyType, keySchema);
         const key = readKey(cursor);
-        if (typeof key === "string") cursor.path[slot] = key;
+        if (typeof key === "string") cursor.step(key);
         readValue ??= this.readerOf(valueType, valueSchema);
         const value = readValue(cursor);
         if (!asObject) map.set(key, value);
         else if (key !== "__proto__") object[key as string] = value;
-        else {throw misfit(
-            `${cursor.where()}: an object can't have this key; a Map can`,
-          );}
+        else throw misfit(`${cursor.where()}: an object can't have this key; a Map can`);
       }
-      cursor.depth--;
+      cursor.leave();
       return asObject ? object : map;
     };
   }
@@ -421,7 +316,7 @@ export class GobPlans {
         throw malformed(`the name of a type of ${name.length} characters`);
       }
       cursor.enter();
-      cursor.path[cursor.depth - 1] = "";
+      cursor.step("");
       const id = readTypeSequence(
         cursor,
         this.#types,
@@ -440,7 +335,7 @@ export class GobPlans {
       const read = this.readerOf(type, known ? registry[name] : undefined);
       if (type.kind !== "struct") readSingle(cursor);
       const value = read(cursor);
-      cursor.depth--;
+      cursor.leave();
       return as === "named" ? new GobNamed(name, value) : value;
     };
   }
