@@ -28,13 +28,13 @@ import type { GobFields, GobService, GobStructInput, GobStructOutput } from "./s
 
 /** Options of `gob.struct`. */
 export interface GobStructOptions {
-  /** The name in the type definition. Go shows it in messages only. @default {""} */
+  /** The name in the type definition. Go shows it in error messages only. @default {""} */
   name?: string;
 }
 
 /** Options of `gob.map`. */
 export interface GobMapOptions<As extends "map" | "object" = "map" | "object"> {
-  /** What the map decodes to. An object needs string keys. @default {"map"} */
+  /** What the map decodes to: a `Map`, or a plain object, for string keys only. @default {"map"} */
   as?: As;
 }
 
@@ -46,15 +46,15 @@ export interface GobInterfaceOptions<
   as?: As;
 }
 
-/** How a type that encodes itself in Go is encoded here. */
+/** How a type that encodes itself in Go is encoded and decoded here. */
 export interface GobOpaqueOptions<T, Raw = Uint8Array> {
   /** The name in the type definition. @default {""} */
   name?: string;
-  /** Makes what Go's method makes. Whatever it throws fails the value, as `invalid_argument`. */
+  /** Encodes a value as Go's method does. If it throws, the value fails with `invalid_argument`. */
   encode: (value: T) => Raw;
-  /** Reads what Go's method makes. Whatever it throws fails the value, as `invalid_argument`. */
+  /** Decodes what Go's method makes. If it throws, the value fails with `invalid_argument`. */
   decode: (raw: Raw) => T;
-  /** Makes the value of a field that was left out because it is zero. */
+  /** Makes the value of a field that is not on the wire because it is zero. */
   zero: () => T;
 }
 
@@ -62,7 +62,7 @@ export interface GobOpaqueOptions<T, Raw = Uint8Array> {
 export interface GobBuilders {
   /** `bool`. */
   readonly bool: GobSchema<boolean>;
-  /** `int`: numbers in the safe range, bigints beyond it, both ways. */
+  /** `int`. Decodes to a number in the safe range, to a bigint beyond it. */
   readonly int: GobSchema<number | bigint>;
   /** `int8`. */
   readonly int8: GobSchema<number, number | bigint>;
@@ -70,11 +70,11 @@ export interface GobBuilders {
   readonly int16: GobSchema<number, number | bigint>;
   /** `int32` and `rune`. */
   readonly int32: GobSchema<number, number | bigint>;
-  /** `int64` and `time.Duration`: the same as `int`. */
+  /** `int64` and `time.Duration`: as `int`. */
   readonly int64: GobSchema<number | bigint>;
-  /** `int` or `int64` as a number; a value beyond ±(2^53-1) is refused, both ways. */
+  /** `int` or `int64` as a number. Beyond ±(2^53-1) encoding and decoding fail. */
   readonly safeInt: GobSchema<number, number | bigint>;
-  /** `uint`: numbers in the safe range, bigints beyond it, both ways. */
+  /** `uint`. Decodes to a number in the safe range, to a bigint beyond it. */
   readonly uint: GobSchema<number | bigint>;
   /** `uint8` and `byte`. */
   readonly uint8: GobSchema<number, number | bigint>;
@@ -82,35 +82,35 @@ export interface GobBuilders {
   readonly uint16: GobSchema<number, number | bigint>;
   /** `uint32`. */
   readonly uint32: GobSchema<number, number | bigint>;
-  /** `uint64` and `uintptr`: the same as `uint`. */
+  /** `uint64` and `uintptr`: as `uint`. */
   readonly uint64: GobSchema<number | bigint>;
-  /** `uint` or `uint64` as a number; a value beyond 2^53-1 is refused, both ways. */
+  /** `uint` or `uint64` as a number. Beyond 2^53-1 encoding and decoding fail. */
   readonly safeUint: GobSchema<number, number | bigint>;
-  /** `float64`. A field of -0 is left out as a zero, as it is in Go, and arrives as 0. */
+  /** `float64`. A field of -0 is left out as zero, as in Go, and arrives as 0. */
   readonly float: GobSchema<number>;
-  /** `float32`: rounded to its precision; a number too large for it is refused. */
+  /** `float32`. Numbers are rounded to its precision; one that is too large for it fails. */
   readonly float32: GobSchema<number>;
   /** `complex128` and `complex64`. */
   readonly complex: GobSchema<GobComplex>;
-  /** `string`. What is not UTF-8 becomes U+FFFD, both ways; `bytes` keeps it. */
+  /** `string`. What is not UTF-8 becomes U+FFFD, in both directions; `bytes` keeps it. */
   readonly string: GobSchema<string>;
   /** `[]byte`. Decoding gives a copy. */
   readonly bytes: GobSchema<Uint8Array>;
-  /** `time.Time` as a Date, rounded down to the millisecond; `instant` loses nothing. */
+  /** `time.Time` as a `Date`, rounded down to the millisecond. See `instant`. */
   readonly time: GobSchema<Date, Date | GobInstant>;
   /** `time.Time` to the nanosecond, with its offset from UTC. */
   readonly instant: GobSchema<GobInstant, Date | GobInstant>;
   /** `big.Int`. */
   readonly bigInt: GobSchema<bigint>;
-  /** Any interface: `gob.interface()` with no registry. */
+  /** Any interface: `gob.interface()` without a registry. */
   readonly any: GobSchema<unknown>;
 
   /**
-   * A slice. An empty one is not sent in a field, as in Go, and arrives as `[]`.
+   * A slice. As in Go, an empty one is not sent in a field. It arrives as `[]`.
    *
-   * @param element The type of its elements; for bytes use `gob.bytes`.
+   * @param element The type of its elements.
    * @returns The schema.
-   * @throws {TypeError} If the element is `gob.uint8`, because Go sends those as bytes.
+   * @throws {TypeError} If the element is `gob.uint8`: Go sends such slices as `gob.bytes`.
    */
   slice<O, I>(element: GobSchema<O, I>): GobSchema<O[], ArrayLike<I>>;
 
@@ -120,7 +120,7 @@ export interface GobBuilders {
    * @param length How many elements it has.
    * @param element The type of its elements.
    * @returns The schema.
-   * @throws {RangeError} If the length is not a safe integer from 0 on.
+   * @throws {RangeError} If the length is not an integer from 0 on.
    */
   array<O, I>(
     length: number,
@@ -128,8 +128,8 @@ export interface GobBuilders {
   ): GobSchema<O[], ArrayLike<I>>;
 
   /**
-   * A map with keys of any type that decodes to a `Map`. Keys that are structs or arrays are
-   * objects, which a `Map` tells apart by identity.
+   * A map with keys of any type, which decodes to a `Map`. Keys that are structs or arrays are
+   * objects, which a `Map` compares by identity.
    *
    * @param key The type of the keys.
    * @param value The type of the values.
@@ -143,7 +143,8 @@ export interface GobBuilders {
   ): GobSchema<Map<KO, VO>, ReadonlyMap<KI, VI>>;
 
   /**
-   * A map with string keys that decodes to a plain object. The key `__proto__` is refused.
+   * A map with string keys, which decodes to a plain object. A value with the key `__proto__` fails
+   * to decode.
    *
    * @param key A type of strings.
    * @param value The type of the values.
@@ -158,9 +159,9 @@ export interface GobBuilders {
   ): GobSchema<{ [key: string]: VO }, { readonly [key: string]: VI }>;
 
   /**
-   * A struct. Fields match by name, in whatever order; those the other side doesn't have are
-   * ignored there, and those it doesn't send are filled in with zeros. An embedded struct is a
-   * field with the name of its type.
+   * A struct. Fields are matched by name, in any order. A field that the receiver does not have is
+   * ignored, and one that was not sent is zero. An embedded struct is a field with the name of its
+   * type.
    *
    * @param fields The exported fields, in the order in which they are sent.
    * @param options The name.
@@ -173,8 +174,8 @@ export interface GobBuilders {
   ): GobSchema<GobStructOutput<F>, GobStructInput<F>>;
 
   /**
-   * A pointer: null where it is nil. On the wire it is what it points to, so Go sends nothing for
-   * a pointer to a zero number, string or slice, and neither do we: it arrives as null.
+   * A pointer: null where it is nil. On the wire it is the value that it points to, so a pointer to
+   * a zero number, string or slice is not sent, by Go or by us, and arrives as null.
    *
    * @param target What it points to.
    * @returns The schema.
@@ -184,19 +185,19 @@ export interface GobBuilders {
   ): GobSchema<O | null, I | null | undefined>;
 
   /**
-   * A schema that is named before it exists, for types that contain themselves.
+   * A schema that is defined later, for types that contain themselves.
    *
-   * @param target Returns the schema; called when it is first needed.
+   * @param target Returns the schema. It is called when the schema is first needed.
    * @returns The schema.
    */
   lazy<O, I>(target: () => GobSchema<O, I>): GobSchema<O, I>;
 
   /**
-   * A service: what each method takes and gives. A client's `service` and a server's `register`
-   * take it, and have their TypeScript types from it.
+   * A service: the types of argument and reply of each method, for a client's `service` and a
+   * server's `register`, whose TypeScript types follow from it.
    *
-   * @param methods The methods by name. What is left out is inferred from the values.
-   * @returns The same.
+   * @param methods The methods by name. A type that is left out is inferred from the values.
+   * @returns The same object.
    *
    * @example
    * ```ts
@@ -218,15 +219,16 @@ export interface GobBuilders {
   service<S extends GobService>(methods: S): S;
 
   /**
-   * An interface that decodes to the value in it, or null.
+   * An interface, which decodes to the value in it, or null.
    *
-   * Encoding picks the concrete type: for a {@linkcode GobNamed} the named one; for numbers,
-   * bigints, strings, booleans, bytes and arrays of them Go's own (`int`, `float64`, `string`,
-   * `[]int`, …); for the rest the one type of the registry that fits.
+   * A value is sent as a concrete type: a {@linkcode GobNamed} as the one that it names; numbers,
+   * bigints, strings, booleans, bytes and arrays of them as Go's own (`int`, `float64`, `string`,
+   * `[]int`, …); any other as the one type of the registry that fits. If none fits, or more than
+   * one, encoding fails with `invalid_argument`.
    *
-   * @param registry The types that may be in it. Go's basic types are always known. With no
-   * registry every type that arrives is decoded from its definition.
-   * @param options What decoding gives.
+   * @param registry The types that it may hold, beside Go's basic types. Default: any type, decoded
+   * as its definition says.
+   * @param options What it decodes to.
    * @returns The schema.
    */
   interface(
@@ -235,10 +237,10 @@ export interface GobBuilders {
   ): GobSchema<unknown>;
 
   /**
-   * An interface that decodes to the value in it and the name of its type, or null.
+   * An interface, which decodes to the value in it with the name of its type, or null.
    *
-   * @param registry The types that may be in it.
-   * @param options What decoding gives.
+   * @param registry The types that it may hold, beside Go's basic types.
+   * @param options What it decodes to.
    * @returns The schema.
    */
   interface(
@@ -249,7 +251,7 @@ export interface GobBuilders {
   /**
    * A type with Go's methods `GobEncode` and `GobDecode`.
    *
-   * @param options The functions that stand for them.
+   * @param options The functions in their place.
    * @returns The schema.
    */
   gobEncoder<T>(options: GobOpaqueOptions<T>): GobSchema<T>;
@@ -257,16 +259,16 @@ export interface GobBuilders {
   /**
    * A type with Go's methods `MarshalBinary` and `UnmarshalBinary`.
    *
-   * @param options The functions that stand for them.
+   * @param options The functions in their place.
    * @returns The schema.
    */
   binaryMarshaler<T>(options: GobOpaqueOptions<T>): GobSchema<T>;
 
   /**
-   * A type that is sent as the text of `MarshalText`. No released Go sends such types, but the
-   * format has them.
+   * A type with Go's methods `MarshalText` and `UnmarshalText`. No released Go sends such types,
+   * though the format has them.
    *
-   * @param options The functions that stand for the methods.
+   * @param options The functions in their place.
    * @returns The schema.
    */
   textMarshaler<T>(options: GobOpaqueOptions<T, string>): GobSchema<T>;
@@ -308,8 +310,8 @@ const uint8 = integer<number>("uint", 8, "number");
 /**
  * The schema builders.
  *
- * Make schemas once, outside of the functions that use them: what is compiled for a schema is
- * kept as long as the schema is.
+ * Make each schema once, outside of the functions that use it: what an encoder or decoder compiles
+ * is kept for the schema object.
  *
  * @example A struct with a list of itself
  * ```ts

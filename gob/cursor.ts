@@ -1,5 +1,6 @@
 /**
- * The bytes of gob as they are read: the counterpart of the writer, with every bound checked.
+ * The bytes of gob as they are read: the counterpart of the writer, with every bound checked. This
+ * file is one class.
  *
  * @module
  */
@@ -10,8 +11,8 @@ import { formatPath, malformed, MAX_FIELDS, type PathStep, tooMuch } from "./wir
 
 // How many zero fields a value may leave out for each of its bytes. An empty struct is one byte.
 const ZEROS_PER_BYTE = 32;
-// Go refuses a message of this length or more, too: the bytes are not gob, and waiting for the end of
-// the message would never end.
+// Go refuses a message of this length or more, too: the bytes are not gob, and the end of such a
+// message would never come.
 const NO_MESSAGE_BYTES = 2 ** 33;
 const TWO_TO_32 = 0x1_0000_0000;
 // A string of fewer bytes is read faster by a loop than by the platform's decoder.
@@ -26,8 +27,8 @@ const asciiText: string[] = Array.from(
 );
 
 /**
- * Holds what has arrived of a stream, and reads from one message of it, never past its end. It knows
- * the path to the part that is being read, and counts what a value takes without bytes of its own.
+ * Holds what has arrived of a stream, and reads from one message of it, never past its end. It
+ * keeps the path to the part that is being read, and counts the zeros that are filled in.
  */
 export class GobCursor {
   /** The deepest nesting that is read. */

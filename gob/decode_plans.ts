@@ -1,7 +1,7 @@
 /**
- * Plans to read values: each pair of a type of the stream and a schema is compiled once to a closure,
- * and so is a type for which there is no schema. This file is one class; values without parts are
- * in a file of their own.
+ * Plans to read values: each pair of a type of the stream and a schema is compiled once to a
+ * closure, and so is a type for which there is no schema. This file is one class, which shares its
+ * readers of structs, lists and maps between the two; values without parts are in another.
  *
  * @module
  */
@@ -324,7 +324,7 @@ export class DecodePlans {
         () => cursor.nextMessage(),
       );
       if (id === 0) throw malformed("a value ends in the middle");
-      cursor.uint(); // the length of the value; the structure tells it too
+      cursor.uint(); // the length of the value, which reading it finds out
       const type = this.#types.get(id);
       const known = registry !== undefined && Object.hasOwn(registry, name);
       if (registry !== undefined && !known && !BASIC_TYPES.has(name)) {

@@ -1,6 +1,5 @@
 /**
- * Values to gob streams. This file is one class: what is left of it in here is how messages and type
- * definitions follow each other.
+ * Values to gob streams: messages, and before them the definitions of the types that they need.
  *
  * @module
  */
@@ -16,7 +15,8 @@ import { GobWriter } from "./writer.ts";
 /** Options of {@linkcode GobEncoder}. */
 export interface GobEncoderOptions {
   /**
-   * The longest message that is sent, and the most bytes of all type definitions together.
+   * The longest message in bytes. It is also the limit for all type definitions of the stream
+   * together.
    * @default {4194304}
    */
   maxMessageBytes?: number;
@@ -25,8 +25,8 @@ export interface GobEncoderOptions {
 }
 
 /**
- * Encodes values to one gob stream: type definitions go before the first value that needs them
- * and are not repeated, so everything that one encoder makes must reach one decoder, in order.
+ * Encodes values to one gob stream. A type is defined before the first value that needs it, and not
+ * again: all that one encoder makes must reach the same decoder, in the same order.
  *
  * @example Values on a connection
  * ```ts
@@ -68,19 +68,21 @@ export class GobEncoder {
   /**
    * Encodes a value.
    *
-   * Without a schema its type is guessed: a safe integer is an `int`, any other number a
-   * `float64`; a bigint an `int`, or a `uint` beyond int64; strings, booleans, `Uint8Array`
-   * (`[]byte`), `Date` (`time.Time`), arrays (slices), `Map`s and objects (structs) are what they
-   * look like. Fields that are null, undefined or empty arrays are left out. Go ignores fields
-   * that don't begin with a capital letter. Send objects that are used as dictionaries as `Map`s:
-   * each new set of keys is a type, of which a stream has 10,000 at most, with 4,096 fields each.
+   * Without a schema the type is inferred from the value: a safe integer is an `int`, any other
+   * number a `float64`, a bigint an `int`, or a `uint` beyond int64, a string a `string`, a boolean
+   * a `bool`, a `Uint8Array` a `[]byte`, a `Date` a `time.Time`, an array a slice, a `Map` a map,
+   * and an object a struct. Fields that are null, undefined or empty arrays are left out. Go
+   * ignores fields that don't begin with a capital letter.
+   *
+   * Send objects that are used as dictionaries as `Map`s: as structs, each new set of keys is a new
+   * type. A stream has at most 10,000 types, and a struct at most 4,096 fields.
    *
    * @param value The value.
-   * @param schema Its type.
-   * @returns The message, preceded by the type definitions that it is the first to need.
-   * @throws {RpcError} `invalid_argument` if the value can't be sent or doesn't fit the schema;
-   * the message says where. `resource_exhausted` if it passes a limit. Either way nothing
-   * happened, and the encoder goes on.
+   * @param schema Its type. Default: inferred.
+   * @returns The message, and before it the definitions of the types that are new.
+   * @throws {RpcError} `invalid_argument` if the value can't be sent or doesn't fit the schema; the
+   * error's message has the path to the part that is wrong. `resource_exhausted` if it exceeds a
+   * limit. Either way only this value fails: the encoder can be used on.
    *
    * @example
    * ```ts
@@ -101,11 +103,11 @@ export class GobEncoder {
   }
 
   /**
-   * Appends a value to a writer, so that many values leave in one write and none is copied.
+   * Appends a value to a writer, so that many values can leave in one write.
    *
-   * @param writer Where it goes. If the call fails, the writer is as it was before.
+   * @param writer The writer. If the call throws, it is as it was before.
    * @param value The value.
-   * @param schema Its type; without it the type is guessed, as {@linkcode GobEncoder.encode} does.
+   * @param schema Its type. Default: inferred, as by {@linkcode GobEncoder.encode}.
    * @throws {RpcError} As {@linkcode GobEncoder.encode}.
    */
   encodeTo<I = unknown>(
@@ -123,14 +125,13 @@ export class GobEncoder {
   }
 
   /**
-   * Appends a header and a body, or neither: if the body can't be encoded, the header is taken
-   * back as well.
+   * Appends a header and a body, or neither of them if one can't be encoded.
    *
-   * @param writer Where they go. If the call fails, the writer is as it was before.
+   * @param writer The writer. If the call throws, it is as it was before.
    * @param header The header.
    * @param headerSchema The header's type.
    * @param body The body.
-   * @param bodySchema The body's type; without it the type is guessed.
+   * @param bodySchema The body's type. Default: inferred.
    * @throws {RpcError} As {@linkcode GobEncoder.encode}.
    */
   encodePairTo<H, B = unknown>(

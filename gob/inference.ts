@@ -1,5 +1,5 @@
 /**
- * Schemas for values that come without one, guessed from the values themselves.
+ * Infers schemas from values that have none. This file is one class.
  *
  * @module
  */
@@ -18,10 +18,10 @@ import {
 } from "./wire.ts";
 
 type Field = readonly [string, AnyGobSchema];
-/** The types of elements, each with the index of the first that has it. */
+/** The types of the elements, each with the index of the first element that has it. */
 type Found = Map<AnyGobSchema, number>;
 
-/** One field more of the structs seen so far, and the struct that ends here, if there was one. */
+/** A node in the tree of all structs: a field, and the struct that ends with it, if any. */
 interface StructNode {
   readonly before: StructNode | undefined;
   /** Undefined at the root. */
@@ -37,7 +37,7 @@ function nodeOf(before?: StructNode, field?: Field): StructNode {
   return { before, field, count, next: new Map(), schema: undefined };
 }
 
-/** All fields up to a node. None keeps them itself, or n fields would take the memory of n². */
+/** All fields up to a node. If each node kept its own list, n fields would take n² memory. */
 function fieldsOf(last: StructNode): readonly Field[] {
   const fields: Field[] = [];
   for (let node: StructNode | undefined = last; node?.field !== undefined; node = node.before) {
@@ -46,17 +46,17 @@ function fieldsOf(last: StructNode): readonly Field[] {
   return fields.reverse();
 }
 
-// Objects that are used as dictionaries have a shape of their own each time. Beyond this much all
-// is forgotten: a shape that comes again is guessed anew, and shares its definition as before.
+// Each object that is used as a dictionary has a new shape. After so many fields, slices and maps
+// all schemas are forgotten: a shape that comes again gets a new one, which the encoder recognises.
 const MAX_KEPT = 50_000;
-// The element of an array that is empty: it goes with everything, and can't be sent.
+// The element of an empty array: it can be unified with any type, and can't be sent.
 const UNKNOWN: AnyGobSchema = new GobSchema<unknown, never>({ kind: "bool" });
 
 function kindOf(schema: AnyGobSchema): string {
   return shapeOf(schema).kind;
 }
 
-/** What a list, a map or a struct is made of. */
+/** The parts of a slice, a map or a struct. */
 function partsOf(schema: AnyGobSchema): readonly Field[] {
   const shape = shapeOf(schema);
   if (shape.kind === "slice") return [["element", shape.element]];
@@ -64,13 +64,13 @@ function partsOf(schema: AnyGobSchema): readonly Field[] {
   return shape.kind === "struct" ? shape.fields : [];
 }
 
-/** Guesses schemas, the same object for the same shape, so that a type is defined only once. */
+/** Infers schemas, the same object for the same shape, so that a type is compiled only once. */
 export class GobInference {
   #root = nodeOf();
   readonly #slices = new Map<AnyGobSchema, AnyGobSchema>();
   readonly #maps = new Map<AnyGobSchema, Map<AnyGobSchema, AnyGobSchema>>();
   /** Schemas with an unknown element somewhere in them. */
-  readonly #open = new Set<AnyGobSchema>([UNKNOWN]);
+  readonly #incomplete = new Set<AnyGobSchema>([UNKNOWN]);
   /** How many fields, slices and maps are kept. */
   #kept = 0;
   readonly #path: PathStep[] = [];
@@ -82,13 +82,13 @@ export class GobInference {
     this.#maxDepth = maxDepth;
   }
 
-  /** Guesses the schema of a value. */
+  /** Infers the schema of a value. */
   schemaOf(value: unknown): AnyGobSchema {
     if (this.#kept > MAX_KEPT) this.#forget();
     this.#depth = 0;
     this.#top = value;
-    const schema = this.#guess(value);
-    if (this.#open.has(schema)) {
+    const schema = this.#infer(value);
+    if (this.#incomplete.has(schema)) {
       throw this.#fail(
         "nothing tells the element type of an empty array or Map: give a schema",
       );
@@ -101,8 +101,8 @@ export class GobInference {
     this.#root = nodeOf();
     this.#slices.clear();
     this.#maps.clear();
-    this.#open.clear();
-    this.#open.add(UNKNOWN);
+    this.#incomplete.clear();
+    this.#incomplete.add(UNKNOWN);
     this.#kept = 0;
   }
 
@@ -110,7 +110,7 @@ export class GobInference {
     return misfit(`${formatPath(this.#path, this.#depth)}: ${message}`);
   }
 
-  #guess(value: unknown): AnyGobSchema {
+  #infer(value: unknown): AnyGobSchema {
     switch (typeof value) {
       case "number":
         return Number.isSafeInteger(value) ? gob.int : gob.float;
@@ -121,14 +121,14 @@ export class GobInference {
       case "bigint":
         return value > INT64_MAX ? gob.uint : gob.int;
       case "object":
-        if (value !== null) return this.#guessObject(value);
+        if (value !== null) return this.#inferObject(value);
     }
     throw this.#fail(
       `${value === null ? "null" : `a value of type ${typeof value}`} can't be sent`,
     );
   }
 
-  #guessObject(value: object): AnyGobSchema {
+  #inferObject(value: object): AnyGobSchema {
     if (value instanceof Uint8Array) return gob.bytes;
     if (value instanceof Date) return gob.time;
     if (value instanceof GobNamed) {
@@ -144,18 +144,18 @@ export class GobInference {
     }
     this.#depth++;
     let schema: AnyGobSchema;
-    if (Array.isArray(value)) schema = this.#sliceOf(this.#guessAll(value));
+    if (Array.isArray(value)) schema = this.#sliceOf(this.#inferAll(value));
     else if (value instanceof Map) {
       schema = this.#mapOf(
-        this.#guessAll(value.keys()),
-        this.#guessAll(value.values()),
+        this.#inferAll(value.keys()),
+        this.#inferAll(value.values()),
       );
-    } else schema = this.#guessStruct(value as Record<string, unknown>);
+    } else schema = this.#inferStruct(value as Record<string, unknown>);
     this.#depth--;
     return schema;
   }
 
-  #guessStruct(value: Record<string, unknown>): AnyGobSchema {
+  #inferStruct(value: Record<string, unknown>): AnyGobSchema {
     const prototype = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) {
       const tag = Object.prototype.toString.call(value);
@@ -174,9 +174,9 @@ export class GobInference {
       if (name === "" || name === "__proto__") {
         throw this.#fail("no field can have this name");
       }
-      const schema = this.#guess(item);
-      if (this.#open.has(schema)) {
-        // Go doesn't send an empty slice in a field either, so nothing is lost by leaving it out.
+      const schema = this.#infer(item);
+      if (this.#incomplete.has(schema)) {
+        // Nothing is lost: Go does not send an empty slice in a field either.
         if (this.#isEmpty(item)) continue;
         throw this.#fail(
           "nothing tells the element type of an empty array or Map: give a schema",
@@ -216,13 +216,13 @@ export class GobInference {
     return node.schema;
   }
 
-  #guessAll(values: Iterable<unknown>): AnyGobSchema {
+  #inferAll(values: Iterable<unknown>): AnyGobSchema {
     let first: AnyGobSchema | undefined;
     let found: Found | undefined;
     let index = 0;
     for (const value of values) {
       this.#path[this.#depth - 1] = index;
-      const schema = this.#guess(value);
+      const schema = this.#infer(value);
       first ??= schema;
       if (schema !== first) {
         found ??= new Map([[first, 0]]);
@@ -233,7 +233,7 @@ export class GobInference {
     return found === undefined ? first ?? UNKNOWN : this.#unify(found);
   }
 
-  /** The one type that all can be sent as. All at once: in pairs, wide structs would take ages. */
+  /** The one type that all can be sent as. In pairs, n wide structs would take n² time. */
   #unify(found: Found): AnyGobSchema {
     if (found.size === 1) return found.keys().next().value!;
     let result = UNKNOWN;
@@ -262,7 +262,7 @@ export class GobInference {
     }
   }
 
-  /** What two types have in common, but for what they are made of. */
+  /** The kind that two types have in common; their parts are unified later. */
   #common(left: AnyGobSchema, right: AnyGobSchema, index: number): AnyGobSchema {
     const kinds = [kindOf(left), kindOf(right)];
     if (kinds[0] === kinds[1]) return left;
@@ -283,7 +283,7 @@ export class GobInference {
       schema = new GobSchema<unknown, never>({ kind: "slice", element });
       this.#slices.set(element, schema);
       this.#kept++;
-      if (this.#open.has(element)) this.#open.add(schema);
+      if (this.#incomplete.has(element)) this.#incomplete.add(schema);
     }
     return schema;
   }
@@ -299,7 +299,7 @@ export class GobInference {
       schema = new GobSchema<unknown, never>({ kind: "map", key, value, as: "map" });
       byValue.set(value, schema);
       this.#kept++;
-      if (this.#open.has(key) || this.#open.has(value)) this.#open.add(schema);
+      if (this.#incomplete.has(key) || this.#incomplete.has(value)) this.#incomplete.add(schema);
     }
     return schema;
   }

@@ -92,5 +92,5 @@ export function targetOf(schema: AnyGobSchema): AnyGobSchema {
   throw new TypeError("gob: a lazy schema that leads only to itself");
 }
 
-/** The concrete types that an interface may hold, by the names that Go registers them under. */
+/** The concrete types that an interface may hold, by the names they are registered under in Go. */
 export type GobRegistry = { readonly [name: string]: AnyGobSchema };

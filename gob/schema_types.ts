@@ -19,7 +19,7 @@ import type { AnyGobSchema } from "./schema.ts";
  */
 export type Infer<S extends AnyGobSchema> = NonNullable<S["~types"]>["output"];
 
-/** The TypeScript type that a schema encodes; wider than {@linkcode Infer} where nulls may go. */
+/** The TypeScript type that a schema encodes. It may be wider than {@linkcode Infer}. */
 export type InferInput<S extends AnyGobSchema> = Parameters<
   NonNullable<S["~types"]>["input"]
 >[0];
@@ -32,7 +32,7 @@ export type GobStructOutput<F extends GobFields> = {
   [K in keyof F]: Infer<F[K]>;
 };
 
-/** What a struct encodes: fields that may be null may also be left out. */
+/** What a struct encodes. A field that may be null may also be left out. */
 export type GobStructInput<F extends GobFields> =
   & {
     [K in keyof F as undefined extends InferInput<F[K]> ? never : K]: InferInput<F[K]>;
@@ -41,7 +41,7 @@ export type GobStructInput<F extends GobFields> =
     [K in keyof F as undefined extends InferInput<F[K]> ? K : never]?: InferInput<F[K]>;
   };
 
-/** What the methods of a service take and give. */
+/** The types of argument and reply of the methods of a service. */
 export type GobService = {
   readonly [method: string]: {
     /** The argument. */

@@ -19,7 +19,7 @@ export class GobWalk {
 
   /**
    * @param types The stream's types.
-   * @param defines Whether definitions on the way are new, or have been kept before.
+   * @param defines Whether definitions inside the value are kept, on the first walk over it.
    */
   constructor(types: WireTypes, defines: boolean) {
     this.#types = types;
@@ -34,10 +34,10 @@ export class GobWalk {
   }
 
   /**
-   * Walks on.
+   * Goes on with the walk.
    *
    * @param cursor Where the walk is.
-   * @param nextMessage Opens the next message; false if it is not there yet.
+   * @param nextMessage Opens the next message; returns `false` if it has not arrived.
    * @returns Whether the value has ended.
    */
   resume(cursor: GobCursor, nextMessage: () => boolean): boolean {
@@ -54,7 +54,7 @@ export class GobWalk {
           nextMessage,
         );
         if (id === 0) return false;
-        cursor.uint(); // the length of the value; the structure tells it too
+        cursor.uint(); // the length of the value, which the walk finds out by itself
         this.#pop();
         const content = this.#types.get(id);
         if (content.kind !== "struct") readSingle(cursor);
@@ -122,7 +122,7 @@ export class GobWalk {
   }
 }
 
-/** Reads the count in front of an array, which must be the one of its type. */
+/** Reads the number of elements of an array, which must be the one that its type says. */
 export function readArrayLength(type: WireType, cursor: GobCursor): number {
   const count = cursor.elements(1);
   if (count !== type.length) {
@@ -131,7 +131,7 @@ export function readArrayLength(type: WireType, cursor: GobCursor): number {
   return count;
 }
 
-/** Reads the zero byte in front of a value that is no struct and stands alone. */
+/** Reads the zero byte before a value that stands alone and is not a struct. */
 export function readSingle(cursor: GobCursor): void {
   if (cursor.uint() !== 0) {
     throw malformed("a value that is no struct begins with a field number");
@@ -139,9 +139,9 @@ export function readSingle(cursor: GobCursor): void {
 }
 
 /**
- * Reads the definitions in front of a value in an interface.
+ * Reads the definitions before a value in an interface.
  *
- * @returns The id of the value's type, or 0 if the message ends here and the next is not there.
+ * @returns The id of the value's type; 0 if it is in the next message, which has not arrived.
  */
 export function readTypeSequence(
   cursor: GobCursor,
@@ -158,7 +158,7 @@ export function readTypeSequence(
     if (id > 0) return id;
     if (defines) types.define(-id, cursor);
     else readDefinition(cursor);
-    // What follows in the same message is preceded by its length once more.
+    // If more follows in the same message, its length comes first.
     if (cursor.position < cursor.end) cursor.uint();
   }
 }

@@ -58,7 +58,7 @@ const KINDS: readonly WireKind[] = [
   "textMarshaler",
 ];
 
-/** Reads the fields of a struct whose definition is part of gob. */
+/** Reads one of the structs that definitions consist of, which gob knows without a definition. */
 function readFields(cursor: GobCursor, read: (field: number) => void): void {
   let field = -1;
   for (;;) {
@@ -132,7 +132,7 @@ export function readDefinition(cursor: GobCursor): WireType {
 
 function readStructFields(cursor: GobCursor): WireField[] {
   const fields: WireField[] = [];
-  // The smallest field is a one-letter name, an id and the end: more than two bytes.
+  // Even the smallest field takes more than two bytes: a name of one letter, an id and the end.
   const count = cursor.elements(2);
   if (count > MAX_FIELDS) throw tooWide();
   for (let index = 0; index < count; index++) {
@@ -155,12 +155,12 @@ function readStructFields(cursor: GobCursor): WireField[] {
 export class WireTypes {
   readonly #types = new Map<number, WireType>();
   readonly #maxBytes: number;
-  /** The types that refer to an id, whether it is defined or not. */
+  /** The types that have a part of this id, whether it is defined or not. */
   readonly #users = new Map<number, number[]>();
   #bytes = 0;
   #defined = 0;
 
-  /** @param maxBytes How long all definitions of the stream may be together. */
+  /** @param maxBytes The most bytes of all definitions of the stream together. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
     for (const [kind, id] of Object.entries(BUILT_IN)) {
@@ -209,7 +209,7 @@ export class WireTypes {
     }
   }
 
-  /** Marks a type that holds an interface, and with it those that hold the type. */
+  /** Marks a type that holds an interface, and all types that hold it. */
   #mark(id: number): void {
     const waiting = [id];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {

@@ -59,8 +59,8 @@ export function headerPrefix(serviceMethod: string): Uint8Array {
 }
 
 /**
- * The fast path for headers: those with `ServiceMethod`, `Seq` and nothing else are read from bytes,
- * without making a string and an object of them. {@linkcode parseHeader} reads the others.
+ * The fast path for headers: those with `ServiceMethod`, `Seq` and nothing else are read from
+ * bytes, without making a string and an object of them. {@linkcode parseHeader} reads the others.
  */
 export class FastHeaderReader {
   /** The prefix of the last header: the next has the same one more often than not. */

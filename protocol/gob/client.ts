@@ -1,6 +1,6 @@
 /**
- * The client's half of `geerpc/gob` and `netrpc/gob`: header and body as values of one gob stream in
- * each direction.
+ * The client's half of `geerpc/gob` and `netrpc/gob`: header and body are values of one gob stream
+ * in each direction.
  *
  * @module
  */

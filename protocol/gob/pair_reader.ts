@@ -89,7 +89,7 @@ export abstract class PairReader {
     );
   }
 
-  /** As long as no header has arrived, the peer may not speak gob: the error quotes what it sent. */
+  /** Until a header has arrived, the peer may not speak gob: the error quotes what it sent. */
   #broken(what: string, cause?: unknown): RpcError {
     const message = this.#hasHeader ? what : `${what}; the stream began with ${this.#quote()}`;
     return new RpcError("data_loss", message, { cause });
