@@ -51,7 +51,7 @@ Deno.test("OptionReader: byte by byte, as Go writes it, and with other fields", 
   assertEquals(read?.rest.length, 0);
 });
 
-Deno.test("OptionReader: a HandleTimeout that is none is no limit", () => {
+Deno.test("OptionReader: a HandleTimeout that is not a positive number is no limit", () => {
   for (const value of ["null", "-1", '"1s"', "0"]) {
     const text = `{"MagicNumber":3927900,"CodecType":"application/json","HandleTimeout":${value}}`;
     assertEquals(new OptionReader().push(encoder.encode(text))?.option.handleTimeoutMs, 0);

@@ -1,4 +1,4 @@
-/** The codec alone: what goes in as calls comes out as the same calls, however it is cut. */
+/** Both codecs, one against the other: calls and replies arrive as they were sent, in any chunks. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { limitsOf, type RequestExtras } from "../../../protocol/codec.ts";
@@ -29,7 +29,7 @@ class Replies {
   readonly seen: unknown[] = [];
   take(seq: number) {
     const { seen } = this;
-    if (seq === 13 || seq === 0) return undefined; // nobody waits for it
+    if (seq === 13 || seq === 0) return undefined; // no longer in flight
     return {
       serviceMethod: "A.B",
       resolve: (value: unknown) => void seen.push(["resolve", seq, value]),
@@ -42,7 +42,7 @@ class Replies {
   }
 }
 
-/** Any value that JSON says and gives back. */
+/** A random value that JSON can express. */
 function anyValue(random: () => number, depth = 0): unknown {
   const kind = between(random, 0, depth > 3 ? 4 : 6);
   const text = () => ["", "é", '"', "\\", "\n", "😀", "\u2028", "a b"][between(random, 0, 7)];
@@ -69,7 +69,7 @@ function pushCut(
   }
 }
 
-Deno.test("requests come out as they went in, at random, however they are cut", () => {
+Deno.test("random requests arrive as they were sent, in random chunks", () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = seededRandom(seed);
     const client = new JsonClientCodec(limitsOf(), 0);
@@ -82,9 +82,9 @@ Deno.test("requests come out as they went in, at random, however they are cut", 
       const timeoutMs = random() < 0.3 ? between(random, 1, 1e6) : undefined;
       const meta = random() < 0.3 ? { a: "é", '"': "\n" } : undefined;
       client.request(seq, name, args, { timeoutMs, meta });
-      // Metadata is made where there is any extra; else there is none.
-      const isUsual = timeoutMs === undefined && meta === undefined && !/[\\"\n]/.test(name);
-      expected.push(["call", seq, name, args, timeoutMs, isUsual ? undefined : meta ?? {}]);
+      // A header that is not read on the fast path has metadata, if only an empty object.
+      const isFast = timeoutMs === undefined && meta === undefined && !/[\\"\n]/.test(name);
+      expected.push(["call", seq, name, args, timeoutMs, isFast ? undefined : meta ?? {}]);
       if (random() < 0.2) {
         client.cancel(seq);
         expected.push(["cancel", seq]);
@@ -108,26 +108,26 @@ Deno.test("requests come out as they went in, at random, however they are cut", 
   }
 });
 
-Deno.test("odd headers are read by the book, and what is kept of names is little", () => {
+Deno.test("unusual headers are read in full, and long names are not kept", () => {
   const { seen, call, refuse, cancel, answered } = new Requests();
   const sink = { call, refuse, cancel, answered, seen } as Requests;
-  const hear = (line: string) => {
+  const receive = (line: string) => {
     const server = new JsonServerCodec(limitsOf());
     server.receive(new TextEncoder().encode(`${line}\n1\n`), sink);
   };
-  hear('{"ServiceMethod":"\uFEFFA.B","Seq":7}');
-  hear('{"ServiceMethod":"\uFEFFA.B","Seq":8,"Meta":{}}');
+  receive('{"ServiceMethod":"\uFEFFA.B","Seq":7}');
+  receive('{"ServiceMethod":"\uFEFFA.B","Seq":8,"Meta":{}}');
   const long = "x".repeat(300);
-  hear(`{"ServiceMethod":"${long}","Seq":9}`);
+  receive(`{"ServiceMethod":"${long}","Seq":9}`);
   const called = seen.map((entry) => (entry as unknown[]).slice(0, 3));
   assertEquals(called, [["call", 7, "\uFEFFA.B"], ["call", 8, "\uFEFFA.B"], ["call", 9, long]]);
   for (const line of ['{"ServiceMethod":"A.B","Seq":007}', "[1,2]", "[]"]) {
-    const error = assertThrows(() => hear(line), RpcError, "expected a header");
+    const error = assertThrows(() => receive(line), RpcError, "expected a header");
     assertEquals(error.code, "data_loss");
   }
 });
 
-Deno.test("replies come out as they went in, at random, however they are cut", () => {
+Deno.test("random replies arrive as they were sent, in random chunks", () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = seededRandom(seed);
     const server = new JsonServerCodec(limitsOf());
@@ -143,9 +143,9 @@ Deno.test("replies come out as they went in, at random, however they are cut", (
         const isRejected = random() < 0.5;
         const code = random() < 0.5 ? "unknown" : "not_found";
         server.fail(seq, "A.B", { code, message: 'no "é"\n', rejected: isRejected });
-        const heard = code === "unknown" && isRejected ? "unimplemented" : code;
+        const expectedCode = code === "unknown" && isRejected ? "unimplemented" : code;
         const execution = isRejected ? "rejected" : "answered";
-        if (seq !== 13) expected.push(["fail", seq, heard, 'no "é"\n', execution]);
+        if (seq !== 13) expected.push(["fail", seq, expectedCode, 'no "é"\n', execution]);
       } else {
         server.drain();
         expected.push(["drain"]);
@@ -175,7 +175,7 @@ Deno.test("what can't be encoded adds nothing", () => {
   assertEquals(server.take().length, 0);
 });
 
-Deno.test("a stream that is no format of ours never gives a call to nobody or throws another error", () => {
+Deno.test("any other stream throws no error but RpcError, and is the same in any chunks", () => {
   const parts = [
     '{"ServiceMethod":"A.B","Seq":',
     '{"ServiceMethod":"',

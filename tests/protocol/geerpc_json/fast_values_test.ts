@@ -8,7 +8,7 @@ import { seededRandom } from "../../../testing.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** What a reader says of a line that stands between others. */
+/** Reads a line that stands between others. */
 function readLine(reader: FastValueReader, text: string): { value: unknown } | undefined {
   const lines = new Lines(encoder.encode(`before\n${text}\nbehind\n`));
   lines.skip();
@@ -35,7 +35,7 @@ Deno.test("FastValueReader: whole numbers, and objects of them", () => {
   }
 });
 
-Deno.test("FastValueReader: all else is left to others", () => {
+Deno.test("FastValueReader: other values are left to the engine", () => {
   const reader = new FastValueReader();
   const texts = [
     ..."- -0 007 1.5 1e3 +1 1234567890123456 1x {} [] [1] null true".split(" "),
@@ -57,7 +57,7 @@ Deno.test("FastValueReader: all else is left to others", () => {
   for (const text of texts) assertEquals(readLine(reader, text), undefined, text);
 });
 
-Deno.test("FastValueReader: what it takes of damaged texts, JSON.parse takes too", () => {
+Deno.test("FastValueReader: what it reads of damaged texts, JSON.parse reads the same", () => {
   const random = seededRandom(3);
   const reader = new FastValueReader();
   const alphabet = '{}":,-0123456789AB_ .\\'.split("");
@@ -78,7 +78,7 @@ Deno.test("FastValueReader: what it takes of damaged texts, JSON.parse takes too
   assert(taken > 5000, `only ${taken} taken`);
 });
 
-Deno.test("FastValueWriter: writes what it takes as JSON.stringify does", () => {
+Deno.test("FastValueWriter: writes as JSON.stringify does", () => {
   const writer = new FastValueWriter();
   const values = [0, -0, 5, -5, 2 ** 31 - 1, { A: 1 }, { A: 1, B: 2 }, { B: 1, A: -2 }, {
     2: 1,
@@ -89,7 +89,7 @@ Deno.test("FastValueWriter: writes what it takes as JSON.stringify does", () => 
   }
 });
 
-Deno.test("FastValueWriter: all else is left to others, with nothing written", () => {
+Deno.test("FastValueWriter: other values are left to the engine, with nothing written", () => {
   class Point {
     x = 1;
   }

@@ -12,7 +12,7 @@ function sinkInto(seen: string[]): LineSink {
   };
 }
 
-/** What a reader of so many bytes a line makes of chunks. */
+/** Reads chunks as lines of at most so many bytes. */
 function read(chunks: Iterable<Uint8Array>, maxBytes = 1000) {
   const reader = new LineReader(maxBytes);
   const lines: string[] = [];
@@ -25,7 +25,7 @@ function cut(bytes: Uint8Array, at: number[]): Uint8Array[] {
   const ends = [...at.sort((a, b) => a - b), bytes.length];
   let from = 0;
   return ends.map((to) => {
-    // A chunk is only valid during the call: reuse would show a reader that keeps it.
+    // A chunk is valid during the call only: reuse shows a reader that keeps it.
     const chunk = bytes.slice(from, to);
     from = to;
     return chunk;
@@ -89,7 +89,7 @@ Deno.test("LineReader: keeps nothing of a chunk that is used again", () => {
   assertEquals(lines, ["abcde", "fgh", "ijk"]);
 });
 
-Deno.test("LineReader: a line over the limit is told of when it passes it, once, and skipped", () => {
+Deno.test("LineReader: a line over the limit is reported once, as soon as it is known, and skipped", () => {
   const reader = new LineReader(10);
   const seen: string[] = [];
   const sink = sinkInto(seen);

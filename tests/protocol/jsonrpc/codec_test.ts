@@ -20,7 +20,7 @@ const SMALL: Limits = { maxMessageBytes: 200, maxDepth: 5 };
 
 type Event = [kind: string, ...rest: unknown[]];
 
-/** Feeds a client's codec and writes down what it says. */
+/** Feeds a client's codec and records what it delivers. */
 function replies(
   text: string,
   limits = limitsOf(),
@@ -63,12 +63,12 @@ Deno.test("the client reads replies in every form", () => {
     ]
   ) assertEquals(replies(text), [["resolve", 1, { A: 3 }]], text);
 
-  // Two on a line look like one from both ends.
+  // Two replies on a line look like one from both ends.
   assertEquals(replies(line + '{"id":2,"result":7,"error":null}\n'), [
     ["resolve", 1, { A: 3 }],
     ["resolve", 2, 7],
   ]);
-  // A line that ends like a reply and is none.
+  // A line that ends like a reply but is not one.
   assertEquals(replies('{"id":1,"result":{"A":3,"error":null}\n,"error":null}\n'), [
     ["resolve", 1, { A: 3, error: null }],
   ]);
@@ -76,7 +76,7 @@ Deno.test("the client reads replies in every form", () => {
   assertEquals(replies('{"id":1,"result":null,"error":null}\n'), [["resolve", 1, null]]);
 });
 
-Deno.test("the client tells errors by Go's words", () => {
+Deno.test("the client knows errors by Go's texts", () => {
   const error = (words: string) => `{"id":1,"result":null,"error":${words}}\n`;
   const rejected = ["unimplemented", "rejected"];
   for (
@@ -91,7 +91,7 @@ Deno.test("the client tells errors by Go's words", () => {
         "unavailable",
         "rejected",
       ],
-      // What a handler has heard of another server.
+      // The error of another server, which the handler passes on.
       ["Arith.Sum", "rpc: can't find service None.Sum", "unknown", "answered"],
       ["Arith.Sum", "rpc: can't find method Arith.Sum: really", "unknown", "answered"],
     ]
@@ -143,7 +143,7 @@ Deno.test("the client fails what is lost, and no more", () => {
   }
 });
 
-/** Feeds a server's codec; what it answers is on the second place. */
+/** Feeds a server's codec. Returns what it delivers, and its answers. */
 function requests(text: string, limits = limitsOf()): [Event[], string] {
   const events: Event[] = [];
   const codec = new JsonRpcServerCodec(limits);

@@ -5,7 +5,7 @@ import { seededRandom } from "../../../testing.ts";
 
 const encoder = new TextEncoder();
 
-/** What a reader makes of bytes that come in these chunks. */
+/** Reads chunks as objects. */
 function objectsOf(chunks: readonly Uint8Array[], maxBytes = 1000): string[] {
   const objects: string[] = [];
   const reader = new ObjectReader(maxBytes);
@@ -30,7 +30,7 @@ function cut(bytes: Uint8Array, random: () => number, longest: number): Uint8Arr
   return chunks;
 }
 
-Deno.test("ObjectReader cuts objects wherever they stand, however the bytes are cut", () => {
+Deno.test("ObjectReader finds objects wherever they stand, in any chunks", () => {
   const objects = [
     "{}",
     '{"a":{"b":[{},[]]}}',
@@ -60,7 +60,7 @@ Deno.test("ObjectReader skips what is over the limit and keeps its ends", () => 
       '{"c":3}',
     ]);
   }
-  // The limit is passed in the last bytes, wherever they are cut.
+  // The limit is exceeded in the last bytes, wherever they are cut.
   const last = encoder.encode(`{"result":"${"x".repeat(980)}","error":null,"id":77}`);
   for (let at = 990; at < last.length; at++) {
     for (let behind = at + 1; behind < last.length; behind++) {
