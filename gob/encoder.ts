@@ -166,7 +166,7 @@ export class GobEncoder {
   ): void {
     this.#types.definitions.clear();
     const plan = this.#plans.definedPlanOf(schema ?? this.#inference.schemaOf(value));
-    this.#context.begin(writer, value);
+    this.#context.beginAt(writer, value);
     const before = writer.length;
     const start = writer.begin();
     writer.uint(plan.id * 2);

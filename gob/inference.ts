@@ -1,21 +1,14 @@
 /**
- * Infers schemas from values that have none. This file is one class.
+ * Infers schemas from values that have none.
  *
  * @module
  */
 
-import { findCycle, GobNamed } from "./values.ts";
+import { GobNamed } from "./values.ts";
 import { gob } from "./builders.ts";
 import { type AnyGobSchema, GobSchema, shapeOf } from "./schema.ts";
-import {
-  formatPath,
-  INT64_MAX,
-  MAX_FIELDS,
-  misfit,
-  type PathStep,
-  tooMuch,
-  tooWide,
-} from "./wire.ts";
+import { INT64_MAX, MAX_FIELDS, tooWide } from "./wire.ts";
+import { ValuePath } from "./value_path.ts";
 
 type Field = readonly [string, AnyGobSchema];
 /** The types of the elements, each with the index of the first element that has it. */
@@ -73,27 +66,24 @@ export class GobInference {
   readonly #incomplete = new Set<AnyGobSchema>([UNKNOWN]);
   /** How many fields, slices and maps are kept. */
   #kept = 0;
-  readonly #path: PathStep[] = [];
-  readonly #maxDepth: number;
-  #depth = 0;
-  #top: unknown;
+  readonly #path: ValuePath;
 
+  /** @param maxDepth The deepest nesting that is allowed. */
   constructor(maxDepth: number) {
-    this.#maxDepth = maxDepth;
+    this.#path = new ValuePath(maxDepth);
   }
 
   /** Infers the schema of a value. */
   schemaOf(value: unknown): AnyGobSchema {
     if (this.#kept > MAX_KEPT) this.#forget();
-    this.#depth = 0;
-    this.#top = value;
+    this.#path.begin(value);
     const schema = this.#infer(value);
     if (this.#incomplete.has(schema)) {
-      throw this.#fail(
+      throw this.#path.failure(
         "nothing tells the element type of an empty array or Map: give a schema",
       );
     }
-    this.#top = undefined;
+    this.#path.end();
     return schema;
   }
 
@@ -104,10 +94,6 @@ export class GobInference {
     this.#incomplete.clear();
     this.#incomplete.add(UNKNOWN);
     this.#kept = 0;
-  }
-
-  #fail(message: string): Error {
-    return misfit(`${formatPath(this.#path, this.#depth)}: ${message}`);
   }
 
   #infer(value: unknown): AnyGobSchema {
@@ -123,7 +109,7 @@ export class GobInference {
       case "object":
         if (value !== null) return this.#inferObject(value);
     }
-    throw this.#fail(
+    throw this.#path.failure(
       `${value === null ? "null" : `a value of type ${typeof value}`} can't be sent`,
     );
   }
@@ -132,17 +118,9 @@ export class GobInference {
     if (value instanceof Uint8Array) return gob.bytes;
     if (value instanceof Date) return gob.time;
     if (value instanceof GobNamed) {
-      throw this.#fail("a GobNamed needs a schema with gob.interface");
+      throw this.#path.failure("a GobNamed needs a schema with gob.interface");
     }
-    if (this.#depth >= this.#maxDepth) {
-      const steps = findCycle(this.#top, this.#path, this.#depth);
-      if (steps >= 0) {
-        this.#depth = steps;
-        throw this.#fail("the value contains itself");
-      }
-      throw tooMuch(`a value is nested deeper than maxDepth, ${this.#maxDepth}`);
-    }
-    this.#depth++;
+    this.#path.enter();
     let schema: AnyGobSchema;
     if (Array.isArray(value)) schema = this.#sliceOf(this.#inferAll(value));
     else if (value instanceof Map) {
@@ -151,7 +129,7 @@ export class GobInference {
         this.#inferAll(value.values()),
       );
     } else schema = this.#inferStruct(value as Record<string, unknown>);
-    this.#depth--;
+    this.#path.leave();
     return schema;
   }
 
@@ -160,8 +138,8 @@ export class GobInference {
     if (prototype !== Object.prototype && prototype !== null) {
       const tag = Object.prototype.toString.call(value);
       if (tag !== "[object Object]") {
-        this.#depth--;
-        throw this.#fail(
+        this.#path.leave();
+        throw this.#path.failure(
           `${tag.slice(8, -1)} objects can't be sent without a schema`,
         );
       }
@@ -170,15 +148,15 @@ export class GobInference {
     for (const name of Object.keys(value)) {
       const item = value[name];
       if (item === undefined || item === null) continue;
-      this.#path[this.#depth - 1] = name;
+      this.#path.step(name);
       if (name === "" || name === "__proto__") {
-        throw this.#fail("no field can have this name");
+        throw this.#path.failure("no field can have this name");
       }
       const schema = this.#infer(item);
       if (this.#incomplete.has(schema)) {
         // Nothing is lost: Go does not send an empty slice in a field either.
         if (this.#isEmpty(item)) continue;
-        throw this.#fail(
+        throw this.#path.failure(
           "nothing tells the element type of an empty array or Map: give a schema",
         );
       }
@@ -221,7 +199,7 @@ export class GobInference {
     let found: Found | undefined;
     let index = 0;
     for (const value of values) {
-      this.#path[this.#depth - 1] = index;
+      this.#path.step(index);
       const schema = this.#infer(value);
       first ??= schema;
       if (schema !== first) {
@@ -270,8 +248,8 @@ export class GobInference {
       if (kinds.includes("float")) return gob.float;
       if (kinds.includes("uint")) return gob.uint;
     }
-    this.#path[this.#depth - 1] = index;
-    throw this.#fail(
+    this.#path.step(index);
+    throw this.#path.failure(
       `a ${kinds[1]} beside a ${kinds[0]}: elements of different types need a schema ` +
         "with gob.interface",
     );
