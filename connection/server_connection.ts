@@ -14,9 +14,9 @@ import type {
   RequestSink,
   ServerCodec,
 } from "../protocol/codec.ts";
-import { JsonServerCodec } from "../protocol/geerpc_json.ts";
+import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import { codeOf, errorText, type RpcCode, RpcError } from "../errors.ts";
-import { goDuration } from "../protocol/geerpc.ts";
+import { goDuration } from "../protocol/go_duration.ts";
 import { DRAINING } from "../protocol/go_errors.ts";
 import { QueuedRequest, RequestQueue } from "./request_queue.ts";
 import type { MethodSchema } from "../schema.ts";
@@ -391,7 +391,7 @@ export class ServerConnection implements RequestSink {
     // Clients go by the number; a name of that length is no method's.
     const name = serviceMethod.length > longest ? "" : serviceMethod;
     try {
-      this.#codec.fail(seq, name, text, code, rejected);
+      this.#codec.fail(seq, name, { code, message: text, rejected });
     } catch {
       return this.close(); // not even that can be said within the limit
     }

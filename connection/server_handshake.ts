@@ -9,7 +9,7 @@
 import type { Limits, Protocol, ServerCodec } from "../protocol/codec.ts";
 import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
-import { OptionReader } from "../protocol/geerpc.ts";
+import { OptionReader } from "../protocol/handshake.ts";
 import { HeadReader } from "../net/http_connect.ts";
 import { openServerCodec, protocolOf } from "../protocol/protocols.ts";
 
