@@ -1,10 +1,10 @@
 /**
  * What a call of a method that the server does not have does to the connection.
  *
- * Go's `net/rpc` reads the argument and answers: the connection goes on, and such a call is a way
- * to ask whether the server is alive. Go's GeeRPC answers and does not read the argument, which
- * it then takes for the next header. With gob the stream is broken by that, with JSON the argument
- * is answered like a call. Never call an unknown method of a GeeRPC server on purpose.
+ * Go's `net/rpc` reads the argument and answers with an error, so such a call is a safe way to ask
+ * whether the server is alive. Go's GeeRPC answers without reading the argument, which it then takes
+ * for the next header. With gob that breaks the stream; with JSON the argument is answered as if it
+ * were a call. Never call an unknown method of a GeeRPC server on purpose.
  *
  * @module
  */
@@ -35,10 +35,10 @@ export function leavesArgumentUnread(
 
 /**
  * Whether a reply on `geerpc/json` is the answer of Go's server to an argument that it took for a
- * header: to `Seq` 0, which is no call of ours. The connection goes on.
+ * header: it has `Seq` 0, which no call has. The connection can be used on.
  *
  * @param header The header of the reply.
- * @returns `true` if the reply is to be passed over.
+ * @returns `true` if the reply is to be dropped.
  */
 export function answersUnreadArgument(
   header: { readonly Seq: number; readonly Error: string },

@@ -6,7 +6,7 @@ import { decode, encode, GobEncoder } from "../../gob.ts";
 import { GobInference } from "../../gob/inference.ts";
 import { dictionary, refuses, wide } from "../support/gob.ts";
 
-Deno.test("types are guessed where there is no schema", () => {
+Deno.test("types are inferred where there is no schema", () => {
   const value = {
     Int: 7,
     Float: 1.5,
@@ -37,14 +37,14 @@ Deno.test("types are guessed where there is no schema", () => {
   );
 });
 
-Deno.test("a guessed struct takes the memory of its fields, not of their square", () => {
+Deno.test("an inferred struct takes memory in proportion to its fields, not to their square", () => {
   const encoder = new GobEncoder();
   const before = process.memoryUsage().heapUsed;
   for (let name = 0; name < 8; name++) encoder.encode(dictionary(name, 4000));
   assert(process.memoryUsage().heapUsed - before < 200e6);
 });
 
-Deno.test("shapes that were guessed are forgotten in time, and their definitions are not", () => {
+Deno.test("inferred schemas are forgotten beyond a limit, and their definitions are not", () => {
   const inference = new GobInference(100);
   const schema = inference.schemaOf({ A: 1 });
   for (let name = 0; name < 10; name++) inference.schemaOf(dictionary(name, 1000));
@@ -58,7 +58,7 @@ Deno.test("shapes that were guessed are forgotten in time, and their definitions
   assertEquals(encoder.encode({ A: 1 }).length, 6);
 });
 
-Deno.test("objects that are all different cost no more than what they have", () => {
+Deno.test("a list of objects that are all different costs time in proportion to their fields", () => {
   const list = Array.from({ length: 400 }, (_, index) => ({ [`K${index}`]: "x".repeat(50) }));
   const inference = new GobInference(100);
   const schema = inference.schemaOf(list);
