@@ -4,11 +4,10 @@
  * @module
  */
 
-export type { Abortable } from "./internal/abort.ts";
 export { parseAddress, type ParsedAddress, type Scheme } from "./address.ts";
 export { Client, type ClientOptions, type CloseOptions, dial, type DialOptions } from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
-export type { Protocol, RequestExtras } from "./protocol/codec.ts";
+export type { Protocol } from "./protocol/codec.ts";
 export {
   type Discovery,
   MultiServerDiscovery,
@@ -22,7 +21,6 @@ export {
   RpcError,
   TimeoutError,
 } from "./errors.ts";
-export type { Settler } from "./connection/pending_calls.ts";
 export {
   createSelector,
   type EndpointView,

@@ -7,7 +7,8 @@
  */
 
 import { Try } from "./fleet/attempt.ts";
-import { checkClientOptions, type CloseOptions } from "./client.ts";
+import type { CloseOptions } from "./client.ts";
+import { checkClientOptions } from "./connection/client_options.ts";
 import { Deadlines, systemClock, TurnClock } from "./clock.ts";
 import type { Discovery } from "./discovery.ts";
 import { noServers } from "./discovery/server_list.ts";

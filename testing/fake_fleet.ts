@@ -11,8 +11,8 @@ import { FakeClock } from "./fake_clock.ts";
 import { Processor } from "./fake_processor.ts";
 import { seededRandom } from "./seeded_random.ts";
 import type { Random } from "../balance/types.ts";
-import { methodsOf, Server, type ServerCloseOptions } from "../server.ts";
-import type { CallContext } from "../connection/server_connection.ts";
+import { Server, type ServerCloseOptions } from "../server.ts";
+import { type CallContext, methodsOf } from "../connection/services.ts";
 import { MemoryNetwork } from "./memory_network.ts";
 
 /** Services by name, as {@linkcode Server.register} takes them. */

@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import type { ClientCodec } from "../../protocol/codec.ts";
 import { BatchWriter } from "../../connection/batch_writer.ts";
 import type { Transport } from "../../transport.ts";
 import { settled } from "../support/helpers.ts";
@@ -12,30 +11,30 @@ function scene({ holding = false } = {}) {
   const held: (() => void)[] = [];
   let bufferedBytes = 0;
   let lost: unknown;
-  const codec = {
-    get bufferedBytes() {
-      return bufferedBytes;
-    },
+  let told = 0;
+  const source = {
+    bufferedBytes: () => bufferedBytes,
     take() {
+      told++;
       const bytes = new Uint8Array(bufferedBytes);
       bufferedBytes = 0;
       return bytes;
     },
-  } as ClientCodec;
+    writeFailed: (error: unknown) => void (lost = error),
+  };
   const transport = {
     write(bytes: Uint8Array) {
       writes.push(bytes.length);
       return holding ? new Promise<void>((resolve) => held.push(resolve)) : Promise.resolve();
     },
   } as Transport;
-  let told = 0;
-  const writer = new BatchWriter(codec, transport, () => told++, (error) => lost = error);
+  const writer = new BatchWriter(transport, source, { splitsLargeBatches: true });
   /** Some calls made in one go. */
   const flock = async (calls: number, bytes: number) => {
     const from = writes.length;
     for (let call = 0; call < calls; call++) {
       bufferedBytes += bytes;
-      writer.add(false);
+      writer.add(4);
     }
     await settled();
     return writes.slice(from);
