@@ -10,7 +10,7 @@ import { dialConnection } from "./connection/dial.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { TimeoutError } from "./errors.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
-import { type CallOptions, type Service, serviceView } from "./service.ts";
+import { type CallOptions, type Service, serviceView, type TypedCallOptions } from "./service.ts";
 
 export type { ClientOptions, CloseOptions, DialOptions } from "./connection/client_options.ts";
 
@@ -90,7 +90,8 @@ export class Client implements AsyncDisposable {
   /**
    * Calls a method.
    *
-   * @typeParam T The type of its reply, which is not checked.
+   * @typeParam T The type of its reply, which is not checked. Default: the type
+   * that the schema among the options gives it, else `unknown`.
    * @param serviceMethod `Service.Method`.
    * @param args Its argument.
    * @param options Signal, timeout, metadata and schema.
@@ -109,8 +110,8 @@ export class Client implements AsyncDisposable {
   call<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: CallOptions = {},
-  ): Promise<T> {
+    options: CallOptions | TypedCallOptions<T> = {},
+  ): Promise<NoInfer<T>> {
     const { signal, timeoutMs } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);

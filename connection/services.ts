@@ -64,7 +64,7 @@ export class Services {
     if (name === "") throw new TypeError("a service needs a name, got an empty one");
     if (this.#names.has(name)) throw new TypeError(`service ${name} is registered already`);
     const found = methodsOf(service);
-    if (found.size === 0) {
+    if (found.size === 0 || Object(service) !== service) { // a string has methods, too
       const wanted = "an object of functions or an instance of a class";
       throw new TypeError(`service ${name} has no methods: want ${wanted}, got ${kind(service)}`);
     }

@@ -3,7 +3,9 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { type Client, dial } from "../client.ts";
 import { RpcError } from "../errors.ts";
+import { gob } from "../gob.ts";
 import type { CallContext } from "../server.ts";
+import type { CallOptions } from "../service.ts";
 import type { Network, Receiver, Transport } from "../transport.ts";
 import {
   assertFails,
@@ -485,6 +487,25 @@ Deno.test("a typed view of a service", () =>
     assertEquals([sum, later], [3, "later 3"]);
     assertStrictEquals(await Promise.resolve(arith), arith); // a view is no promise
     assertStrictEquals(arith.Sum, arith.Sum);
+    await client.close();
+  }));
+
+Deno.test("a reply has the type that was asked for, or the schema's, else none", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const client = await world.dial(address);
+    const named = await client.call<number>("Gate.Echo", 1);
+    named satisfies number;
+    const schema = { args: gob.int, reply: gob.string };
+    const typed = await client.call("Gate.Echo", "text", { schema, timeoutMs: 100 });
+    typed satisfies string;
+    const options: CallOptions = {};
+    const none = await client.call("Gate.Echo", "text", options);
+    // @ts-expect-error: nobody gave the reply a type
+    none satisfies string;
+    // @ts-expect-error: nor does the variable that it is assigned to
+    const wanted: string = await client.call("Gate.Echo", "text");
+    assertEquals([named, typed, none, wanted], [1, "text", "text", "text"]);
     await client.close();
   }));
 

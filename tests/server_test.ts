@@ -114,6 +114,34 @@ Deno.test("register refuses no name, a name that is taken, and no methods", () =
   assertThrows(() => server.register("C", { value: 1 }), TypeError, "service C has no methods");
 });
 
+Deno.test("register says what it got in place of a service, and what a schema names in vain", () => {
+  const server = new Server();
+  class Arith {
+    Sum() {}
+  }
+  const wrong: [service: unknown, message: string][] = [
+    [
+      Arith,
+      "service S has no methods: want an object of functions or an instance of a class, " +
+      "got the class or function Arith: register an instance of it",
+    ],
+    [null, "got null"],
+    ["text", "got a string"],
+    [7, "got a number"],
+    [{}, "got an object without any"],
+  ];
+  for (const [service, message] of wrong) {
+    assertThrows(() => server.register("S", service as object), TypeError, message);
+  }
+  const schema = { Sum: {}, Product: {} };
+  assertThrows(
+    () => server.register("S", { Sum: () => {}, Difference: () => {} } as never, { schema }),
+    TypeError,
+    "service S has no method Product, which its schema names; it has Sum, Difference",
+  );
+  server.register("S", new Arith()); // a name that was refused is free
+});
+
 Deno.test("a handler knows its call", () =>
   inWorld(async (world) => {
     const { address, gate } = await world.serve("a");
