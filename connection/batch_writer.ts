@@ -7,7 +7,7 @@
 
 import type { Transport } from "../transport.ts";
 
-/** Where a {@linkcode BatchWriter} gets its bytes, and who learns how writes end. */
+/** What a {@linkcode BatchWriter} writes, and what learns how its writes end. */
 export interface BatchSource {
   /** How many bytes {@linkcode take} would return. */
   bufferedBytes(): number;

@@ -93,7 +93,7 @@ export class ClientConnection {
     return this.#calls.size;
   }
 
-  /** How many times bytes have come: while it stands still, the server is silent. */
+  /** How many times bytes have come from the server: if it stays the same, the server is silent. */
   get heard(): number {
     return this.#heard;
   }
@@ -212,7 +212,7 @@ export class ClientConnection {
     return new RpcError(code, `${serviceMethod} at ${address}: ${message}`, details);
   }
 
-  /** Tells the server that nobody waits for a call any more. */
+  /** Tells the server that a call was given up, where the protocol can. */
   #cancel(seq: number): void {
     if (this.#isOver || this.#codec.cancel === undefined) return;
     if (this.#isEncoding) return queueMicrotask(() => this.#cancel(seq));

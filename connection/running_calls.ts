@@ -60,17 +60,24 @@ class RunningCall implements CallContext, Expiring {
     return error !== undefined && error === this.#rejection;
   }
 
+  /** Aborts its signal. */
   abort(reason: unknown): void {
     // A handler that asks for its signal later must find it aborted.
     (this.#controller ??= new AbortController()).abort(reason);
   }
 
-  /** `answer`: what the client is told when the time has passed, if anything. */
+  /**
+   * Sets its deadline, before it is queued.
+   *
+   * @param dueAt On the clock's scale.
+   * @param answer The error message for the client then; none if its own deadline ends then.
+   */
   limit(dueAt: number, answer: string | undefined): void {
     this.dueAt = dueAt;
     this.#lateAnswer = answer;
   }
 
+  /** The error message for the client when the deadline has passed, if it gets one. */
   get lateAnswer(): string | undefined {
     return this.#lateAnswer;
   }
@@ -131,7 +138,7 @@ export class RunningCalls {
 
   /**
    * Runs a call, and answers it. It is rejected if a call of its number runs,
-   * or nobody waits for it any more.
+   * or its deadline has passed.
    *
    * @param seq Its sequence number.
    * @param method What it calls.

@@ -1,7 +1,7 @@
 /**
- * How a connection begins at the server: HTTP CONNECT if the client says so,
- * then GeeRPC's option, where the protocol has one. Whatever is pipelined
- * behind them is kept.
+ * How a connection begins at the server: HTTP CONNECT, if the client sends it,
+ * then GeeRPC's option, if the protocol has one. Bytes that are pipelined
+ * behind them are kept.
  *
  * @module
  */
@@ -32,11 +32,12 @@ const encoder = new TextEncoder();
 /** How HTTP begins where gob is spoken, whose streams may begin with a letter too. */
 const CONNECT = encoder.encode("CONNECT ");
 
-/** Reads the beginning of a connection. */
+/** Reads the beginning of one connection. */
 export class Handshake {
   readonly #limits: Limits;
   readonly #protocol: Protocol;
   readonly #write: (bytes: Uint8Array) => void;
+  /** The first bytes, while too few have come to tell whether they are HTTP. */
   #begun = new Uint8Array(0);
   #head: HeadReader | undefined;
   #option: OptionReader | undefined;

@@ -5,7 +5,7 @@ import { MultiServerDiscovery } from "../../discovery.ts";
 import { XClient } from "../../xclient.ts";
 import { assertFailure, failure, inWorld } from "../support/helpers.ts";
 
-Deno.test("close during a dial: who waits is told, nothing stays open", () =>
+Deno.test("close during a dial: its calls fail, nothing stays open", () =>
   inWorld(async (world) => {
     const { network, clock } = world;
     const { address, gate } = await world.serve("a");
@@ -27,7 +27,7 @@ Deno.test("close during a dial: who waits is told, nothing stays open", () =>
     assertEquals(gate.begun.length, 0);
   }));
 
-Deno.test("close with calls in flight: each is told, the server's handlers are aborted", () =>
+Deno.test("close with calls in flight: each fails, the server's handlers are aborted", () =>
   inWorld(async (world) => {
     const { address, gate } = await world.serve("a");
     const client = await world.dial(address);

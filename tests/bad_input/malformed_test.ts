@@ -1,4 +1,4 @@
-/** Messages that are broken, incomplete, or that nobody waits for. */
+/** Messages that are broken, incomplete, or for which no call waits. */
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import {
@@ -145,7 +145,7 @@ Deno.test("a body that never comes: the call has its deadline, the server's end 
       address: "memory@raw",
       serviceMethod: "S.First",
     });
-    await peer.write('"late"\n'); // nobody waits for it
+    await peer.write('"late"\n'); // its call has ended
     await assertWorks(all, 2);
 
     const { address, gate } = await world.serve("a");

@@ -12,7 +12,7 @@ import {
   settled,
 } from "../support/helpers.ts";
 
-/** A signal that counts who listens. */
+/** A signal that counts its listeners. */
 function countingSignal() {
   const controller = new AbortController();
   const { signal } = controller;

@@ -13,7 +13,7 @@ import {
   World,
 } from "../support/helpers.ts";
 
-/** A network whose one connection writes when the test lets it. */
+/** A network with one connection, whose writes end when the test says so. */
 class Stalling implements Network {
   readonly writes: { text: string; done: Deferred<void> }[] = [];
   receiver: Receiver | undefined;
@@ -43,7 +43,7 @@ Deno.test("what is lost before it was written is not_sent, what was written is u
   const client = await world.dial("memory@stalling", { network });
   const written = failure(client.call("S.Written"));
   await settled();
-  const bufferedBytes = failure(client.call("S.Gathered"));
+  const buffered = failure(client.call("S.Buffered"));
   await settled();
   assertEquals(network.writes.length, 1); // one write at a time
   network.writes[0].done.reject(new Error("broken pipe"));
@@ -52,10 +52,10 @@ Deno.test("what is lost before it was written is not_sent, what was written is u
   assertFailure(error, { ...wanted, execution: "unknown", serviceMethod: "S.Written" });
   assert(error.message.includes("broken pipe"));
   assertEquals((error.cause as Error).message, "broken pipe");
-  assertFailure(await bufferedBytes, {
+  assertFailure(await buffered, {
     ...wanted,
     execution: "not_sent",
-    serviceMethod: "S.Gathered",
+    serviceMethod: "S.Buffered",
   });
   await client.closed;
   assertEquals(network.closes, 1);

@@ -46,7 +46,7 @@ Deno.test("a reply takes its call out, and leaves nothing", () => {
   assertEquals(clock.timers, 0);
 });
 
-Deno.test("a spoilt reply names the place", () => {
+Deno.test("a reply that can't be decoded names the place", () => {
   const { calls, outcomes, add } = table();
   add(1);
   calls.take(1)!.failDecode("data_loss", "unreadable", "cause");

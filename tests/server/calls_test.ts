@@ -104,7 +104,7 @@ Deno.test("a connection that closes in the middle of a read runs no call behind 
     const { address, server, gate } = await world.serve("a", { maxMessageBytes: 600 }, {
       Long: {
         Fail: () => {
-          throw new Error("x".repeat(1000)); // in gob it can't be told within the limit
+          throw new Error("x".repeat(1000)); // in gob it does not fit into the limit
         },
       },
     });

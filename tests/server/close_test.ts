@@ -61,7 +61,7 @@ Deno.test("close: a second close with less grace hurries the first", () =>
     await server[Symbol.asyncDispose]();
   }));
 
-Deno.test("close: idle clients are told and close themselves; nobody is accepted any more", () =>
+Deno.test("close: idle clients learn of it and close; no connection is accepted any more", () =>
   inWorld(async (world) => {
     const { address, server } = await world.serve("a");
     const client = await world.dial(address);

@@ -54,7 +54,7 @@ Deno.test("maxInFlight: calls that wait when the connection ends never run", () 
     assertEquals(gate.begun.length, 1);
   }));
 
-Deno.test("maxInFlight: a client's cancels and its end are heard behind calls that wait", () =>
+Deno.test("maxInFlight: a client's cancels and its end are read behind calls that wait", () =>
   inWorld(async (world) => {
     const { address, server, gate } = await world.serve("a", { maxInFlight: 2 });
     const client = await world.dial(address);

@@ -6,7 +6,7 @@ import { Server } from "../../server.ts";
 import type { Network, Receiver, Transport } from "../../transport.ts";
 import { type Deferred, deferred, option, request, settled } from "../support/helpers.ts";
 
-/** A network on which the server's writes end when the test lets them. */
+/** A network on which the server's writes end when the test says so. */
 class SlowReader implements Network {
   receiver!: Receiver;
   readonly writes: { bytes: number; done: Deferred<void> }[] = [];

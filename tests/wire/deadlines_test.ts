@@ -28,7 +28,7 @@ Deno.test("Meta and Timeout reach the handler; what is no string is left out", (
     await gate.untilAborted(5);
   }));
 
-Deno.test("Timeout passes: the signal aborts; nobody waits for an answer any more", () =>
+Deno.test("Timeout passes: the signal aborts, and there is no answer", () =>
   inWorld(async (world) => {
     const { address, gate } = await world.serve("a");
     const peer = await rawClient(world.network, address);

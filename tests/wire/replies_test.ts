@@ -70,7 +70,7 @@ for (
     ]));
 }
 
-Deno.test("fields in any order, and fields that nobody knows", async () => {
+Deno.test("fields in any order, and unknown fields", async () => {
   await assertAnswers(
     option() + '{"Seq":1,"ServiceMethod":"Gate.Echo"}\n1\n' +
       '{"ServiceMethod":"Gate.Echo","Error":"","Seq":2}\n2\n' +
