@@ -125,7 +125,7 @@ export class BatchWriter {
   /**
    * Writes nothing more, after one last message.
    *
-   * @param last The message. Left out if a write is under way.
+   * @param last The message. It is not written if a write is under way.
    * @returns Resolves when the last write has ended, well or not.
    */
   async finish(last?: Uint8Array): Promise<void> {

@@ -44,6 +44,15 @@ export class ClientConnection {
   readonly #maxInFlight: number;
   readonly #writer: BatchWriter;
   readonly #calls: PendingCalls;
+  readonly #replies: ReplySink = {
+    take: (seq) => this.#calls.take(seq),
+    drain: (why = "the server is draining and takes no new calls") => {
+      if (this.#phase !== "open") return;
+      this.#phase = "draining";
+      this.#drainReason = why;
+      if (this.#calls.size === 0) this.#emptied();
+    },
+  };
   /** Aborts when no call is left in flight, for a close that waits for it. */
   #idle: AbortController | undefined;
   #phase: Phase = "open";
@@ -244,16 +253,6 @@ export class ClientConnection {
       this.#broken(error);
     }
   }
-
-  readonly #replies: ReplySink = {
-    take: (seq) => this.#calls.take(seq),
-    drain: (why = "the server is draining and takes no new calls") => {
-      if (this.#phase !== "open") return;
-      this.#phase = "draining";
-      this.#drainReason = why;
-      if (this.#calls.size === 0) this.#emptied();
-    },
-  };
 
   /** No call is in flight. A connection that the server drains is ours to close then. */
   #emptied(): void {

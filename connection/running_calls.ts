@@ -92,7 +92,7 @@ export interface RunningCallsOwner {
   /** The client's address. */
   readonly remote: string;
   /** A call or its handler has ended: others may run. */
-  ended(): void;
+  callEnded(): void;
   /** Ends the connection. */
   close(): void;
 }
@@ -197,7 +197,7 @@ export class RunningCalls {
     }
     const reason = lateAnswer ?? "the caller's deadline has passed";
     call.abort(new DOMException(reason, "TimeoutError"));
-    this.#owner.ended();
+    this.#owner.callEnded();
   }
 
   /** Gives all calls up: the connection is over. */
@@ -237,7 +237,7 @@ export class RunningCalls {
         if (isFulfilled) this.#replies.reply(call.seq, call.method, result);
         else this.#fail(call, result);
       }
-      this.#owner.ended();
+      this.#owner.callEnded();
     } catch {
       this.#owner.close(); // an unhandled rejection would end the process
     }

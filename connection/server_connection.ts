@@ -155,9 +155,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner {
     return this.#context.services.find(serviceMethod)?.schema;
   }
 
-  ended(): void {
-    this.#lingerIfDrained();
+  callEnded(): void {
     if (!this.#isReading) this.#release(); // else behind the read, which may bring cancels
+    this.#lingerIfDrained();
   }
 
   #receive(chunk: Uint8Array): Promise<void> | void {
@@ -291,7 +291,8 @@ export class ServerConnection implements RequestSink, RunningCallsOwner {
    * little time for it.
    */
   #lingerIfDrained(): void {
-    if (this.#phase !== "draining" || this.#running.size > 0 || !this.#writer.isIdle) return;
+    if (this.#phase !== "draining" || !this.#writer.isIdle) return;
+    if (this.#running.size > 0 || !this.#queue.isEmpty) return;
     this.#lingering?.cancel();
     this.#lingering = this.#context.clock.setTimer(LINGER_MS, () => this.close());
   }

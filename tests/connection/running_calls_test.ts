@@ -24,7 +24,7 @@ function scene({ handleTimeoutMs = 0, fails = undefined as unknown } = {}) {
   } as ServerCodec;
   const owner = {
     remote: "memory@client",
-    ended: () => void seen.ended++,
+    callEnded: () => void seen.ended++,
     close: () => void seen.closed++,
   };
   const source = { bufferedBytes: () => 0, take: () => new Uint8Array(), writeFailed() {} };
