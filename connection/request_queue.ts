@@ -10,7 +10,7 @@ import { SeqTable } from "./seq_table.ts";
 /** A call that waits to run. */
 export class QueuedRequest {
   /** The request behind it in the queue. */
-  next: QueuedRequest | undefined;
+  #next: QueuedRequest | undefined;
 
   /**
    * @param seq Its sequence number.
@@ -26,6 +26,23 @@ export class QueuedRequest {
     readonly extras: RequestExtras,
     readonly cameAtMs: number,
   ) {}
+
+  /** Puts a request behind it. */
+  append(next: QueuedRequest): void {
+    this.#next = next;
+  }
+
+  /**
+   * Takes it off the requests behind it: one that has grown old would keep all
+   * later ones in memory.
+   *
+   * @returns The request behind it.
+   */
+  detach(): QueuedRequest | undefined {
+    const next = this.#next;
+    this.#next = undefined;
+    return next;
+  }
 
   /**
    * Its extras, with the time that its caller still waits.
@@ -80,7 +97,7 @@ export class RequestQueue {
   add(request: QueuedRequest): void {
     this.#bySeq.set(request);
     if (this.#last === undefined) this.#first = request;
-    else this.#last.next = request;
+    else this.#last.append(request);
     this.#last = request;
   }
 
@@ -92,8 +109,7 @@ export class RequestQueue {
   /** Takes out the oldest request. */
   take(): QueuedRequest | undefined {
     for (let request = this.#first; request !== undefined; request = this.#first) {
-      this.#first = request.next;
-      request.next = undefined; // else one that has grown old would keep all later ones in memory
+      this.#first = request.detach();
       if (this.#bySeq.get(request.seq) !== request) continue; // it was cancelled
       this.#bySeq.take(request.seq);
       if (this.size === 0) this.clear();

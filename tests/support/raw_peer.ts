@@ -65,7 +65,7 @@ export class RawPeer {
     return this.text.replace(/^ *\{"MagicNumber":[^}]*\}/, "").split("\n").slice(0, -1);
   }
 
-  /** Waits until so much has come. */
+  /** Waits until what has come is enough. */
   async until(what: (peer: RawPeer) => boolean): Promise<this> {
     while (!what(this)) {
       if (this.isOver) throw new Error(`the stream ended; it was ${JSON.stringify(this.text)}`);

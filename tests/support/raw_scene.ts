@@ -37,7 +37,7 @@ export async function twoCalls({ client, peer }: Scene) {
   return { first, second };
 }
 
-/** Both calls are lost with the connection, each naming itself; an `XClient` goes on elsewhere. */
+/** Both calls are lost with the connection: each error names its call, and no new call is sent. */
 export async function assertBothLost(
   calls: { first: Promise<unknown>; second: Promise<unknown> },
   client: Client,
