@@ -55,7 +55,7 @@ export type { HealthOptions, HealthState } from "./fleet/health.ts";
 export type { LivenessOptions } from "./fleet/liveness.ts";
 export type { EndpointEvent } from "./fleet/endpoint.ts";
 export { FailMode, type RetryBudgetOptions } from "./fleet/retry.ts";
-export type { CallOptions, Service } from "./service.ts";
+export type { CallOptions, Service, TypedCallOptions } from "./service.ts";
 export type {
   ConnectOptions,
   ListenOptions,

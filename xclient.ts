@@ -7,7 +7,8 @@
  */
 
 import { Try } from "./fleet/attempt.ts";
-import { checkClientOptions, type CloseOptions } from "./client.ts";
+import type { CloseOptions } from "./client.ts";
+import { checkClientOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
 import { Deadlines } from "./internal/deadlines.ts";
 import { TurnClock } from "./internal/turn_clock.ts";

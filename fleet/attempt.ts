@@ -5,7 +5,7 @@
  */
 
 import type { Abortable } from "../internal/abort.ts";
-import type { Client } from "../client.ts";
+import type { ClientConnection as Client } from "../connection/client_connection.ts";
 import type { Clock } from "../clock.ts";
 import type { Deadlines, Expiring } from "../internal/deadlines.ts";
 import type { RequestExtras } from "../protocol/codec.ts";

@@ -6,7 +6,9 @@
  */
 
 import type { ParsedAddress } from "../address.ts";
-import { type Client, type ClientOptions, dial } from "../client.ts";
+import type { ClientOptions } from "../client.ts";
+import type { ClientConnection as Client } from "../connection/client_connection.ts";
+import { dialConnection as dial } from "../connection/dial.ts";
 import { type RpcCode, RpcError } from "../errors.ts";
 import { Health, type HealthOptions } from "./health.ts";
 import { type InFlight, Load } from "./load.ts";

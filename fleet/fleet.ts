@@ -10,7 +10,8 @@ import type { Discovery } from "../discovery.ts";
 import type { HealthOptions } from "./health.ts";
 import type { InFlight, Outcome } from "./load.ts";
 import { Endpoint, type EndpointEvent, type EndpointHost } from "./endpoint.ts";
-import type { Client, ClientOptions } from "../client.ts";
+import type { ClientOptions } from "../client.ts";
+import type { ClientConnection as Client } from "../connection/client_connection.ts";
 import { isSame } from "../discovery/endpoint_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Client } from "../client.ts";
+import type { ClientConnection as Client } from "../connection/client_connection.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Endpoint } from "./endpoint.ts";

@@ -80,7 +80,10 @@ Deno.test("an endpoint is closed with all its clients, one that drains among the
     const { address, server, gate } = await world.serve("a");
     const endpoint = new Endpoint(parseAddress(address), hostOf(world));
     const before = await endpoint.connect();
-    const call = failure(before.call("Gate.Wait"));
+    const reply = new Promise((resolve, reject) => {
+      before.send("Gate.Wait", null, {}, { resolve, reject });
+    });
+    const call = failure(reply);
     await gate.untilBegun(1);
     const closing = server.close();
     await settled();

@@ -189,7 +189,7 @@ Deno.test("a schema for a method that the service does not have is refused", () 
   } catch (error) {
     message = (error as Error).message;
   }
-  assertEquals(message, "service Arith has no method Product");
+  assertEquals(message, "service Arith has no method Product, which its schema names; it has Sum");
 });
 
 Deno.test("schemas go along through XClient, dials, deadlines and broadcasts", async () => {
