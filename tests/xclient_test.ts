@@ -5,7 +5,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { type Discovery, MultiServerDiscovery } from "../discovery.ts";
 
 import type { RpcError } from "../errors.ts";
-import { FailMode } from "../fleet/retry.ts";
+import { FailMode } from "../fleet/fail_mode.ts";
 import { SelectMode } from "../selector.ts";
 import { XClient } from "../xclient.ts";
 import type { XClientEvent, XClientOptions } from "../fleet/options.ts";

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RpcError, type TimeoutError } from "../../errors.ts";
 import type { FleetCallOptions } from "../../fleet/call.ts";
-import { FailMode } from "../../fleet/retry.ts";
+import { FailMode } from "../../fleet/fail_mode.ts";
 import { SelectMode, type Selector } from "../../selector.ts";
 import type { CallContext } from "../../server.ts";
 import { type Case, type Node, story, watch, withNodes } from "../support/fleet.ts";

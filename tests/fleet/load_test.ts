@@ -1,17 +1,13 @@
 /** A server's live figures, by hand-computed values. */
 
 import { assert, assertAlmostEquals, assertEquals, assertStrictEquals } from "@std/assert";
-import { type InFlight, Load, type Outcome } from "../../fleet/load.ts";
+import { InFlight, Load, type Outcome } from "../../fleet/load.ts";
 import { between } from "../support/helpers.ts";
 import { seededRandom } from "../../testing.ts";
 
-function link(): InFlight {
-  return { startedAtMs: 0, older: undefined, newer: undefined };
-}
-
 /** One call from `fromMs` to `toMs`. */
 function run(load: Load, fromMs: number, toMs: number, outcome: Outcome = "success"): void {
-  const call = link();
+  const call = new InFlight();
   load.begin(call, fromMs);
   load.end(call, toMs, outcome);
 }
@@ -110,7 +106,7 @@ Deno.test("the oldest call in flight is known whichever ends, as in a model", ()
   const model: InFlight[] = [];
   for (let step = 0; step < 5000; step++) {
     if (model.length === 0 || random() < 0.5) {
-      const call = link();
+      const call = new InFlight();
       load.begin(call, step);
       model.push(call);
     } else {
@@ -130,7 +126,7 @@ Deno.test("the oldest call in flight is known whichever ends, as in a model", ()
 
 Deno.test("calls may end while they are gone through", () => {
   const load = new Load();
-  const links = [link(), link(), link()];
+  const links = [new InFlight(), new InFlight(), new InFlight()];
   links.forEach((call, place) => load.begin(call, place));
   let seen = 0;
   for (const call of load.calls()) {
