@@ -78,14 +78,58 @@ Deno.test("random: as chance decides", () => {
   }, { mode: SelectMode.Random, random });
 });
 
-Deno.test("an unknown mode is refused when the client is made", () => {
-  let error: unknown;
+/** What a function throws. */
+function thrownBy(run: () => unknown): unknown {
   try {
-    new XClient(new MultiServerDiscovery(), { mode: "best" as SelectMode });
-  } catch (thrown) {
-    error = thrown;
+    run();
+  } catch (error) {
+    return error;
   }
+  throw new Error("nothing was thrown");
+}
+
+Deno.test("an unknown mode is refused when the client is made", () => {
+  const error = thrownBy(() => new XClient([], { mode: "best" as SelectMode }));
   assertFailure(error, { code: "invalid_argument", message: "random, round_robin" });
+});
+
+Deno.test("a list of addresses in place of a discovery", () =>
+  inWorld(async (world) => {
+    const { network, clock } = world;
+    const options = { network, clock, mode: SelectMode.RoundRobin, random: () => 0 };
+    const sites = [await world.serve("a"), await world.serve("b")];
+    const list = Object.freeze(sites.map(({ address }) => address));
+    const xclient = new XClient(list, options);
+    for (let n = 0; n < 4; n++) assertEquals(await xclient.call("Gate.Echo", n), n);
+    assertEquals(sites.map(({ server }) => server.connections), [1, 1]);
+    await xclient.close();
+    const none = new XClient([], options);
+    await assertFails(none.call("Gate.Echo"), { message: "no available servers" });
+    await none.close();
+    const wrong = thrownBy(() => new XClient([list[0], "tcp@nowhere"], options));
+    assertFailure(wrong, { code: "invalid_argument", message: "tcp@nowhere" });
+  }));
+
+Deno.test("any object that has getAll is a source, also one that answers at once", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const { network, clock } = world;
+    for (const list of [[address], Promise.resolve([address])]) {
+      const xclient = new XClient({ getAll: () => list }, { network, clock });
+      assertEquals(await xclient.call("Gate.Echo", 1), 1);
+      assertEquals(await xclient.broadcast("Gate.Echo", 2), 2);
+      await xclient.close();
+    }
+  }));
+
+Deno.test("what is neither a list nor has getAll is a TypeError that says what is expected", () => {
+  for (const wrong of ["tcp@a:1", undefined, null, 5, {}, { getAll: [] }, () => {}]) {
+    const error = thrownBy(() => new XClient(wrong as string[]));
+    assert(error instanceof TypeError, String(error));
+    assert(error.message.includes("list of addresses") && error.message.includes("getAll"));
+  }
+  const numbers = thrownBy(() => new XClient([5] as unknown as string[]));
+  assertFailure(numbers, { code: "invalid_argument", message: "not a string" });
 });
 
 Deno.test("no servers", () =>
@@ -702,6 +746,20 @@ Deno.test("events tell the story of each server", () =>
     await list([a]);
     await settled();
     assertEquals(events, ["connected b", "disconnected b", "left b"]);
+  }));
+
+Deno.test("events come a microtask after the fact, when all is up to date", () =>
+  withNodes(1, async ({ client, nodes: [a] }) => {
+    const told: [type: string, listed: number][] = [];
+    const xclient = client({
+      onEvent: ({ type }) => told.push([type, xclient.endpoints().length]),
+    });
+    const call = xclient.call("Work.Do", 1);
+    assertEquals([xclient.endpoints().length, told], [1, []]);
+    await Promise.resolve();
+    assertEquals(told, [["joined", 1]]);
+    assertEquals(await call, a.name);
+    assertEquals(told, [["joined", 1], ["connected", 1]]);
   }));
 
 Deno.test("an event names its cause, and can't be changed", () =>

@@ -90,3 +90,22 @@ Deno.test("an endpoint is closed with all its clients, one that drains among the
     assertFailure(await call, { code: "canceled", execution: "unknown", address });
     await closing;
   }));
+
+Deno.test("an endpoint that stalls says so to each call in flight, once", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const endpoint = new Endpoint(parseAddress(address), hostOf(world));
+    let told = 0;
+    class Watching extends Call {
+      override endpointStalled(): void {
+        told++;
+        endpoint.end(this, 0, "given_up"); // calls may end while the others learn of it
+      }
+    }
+    const client = await endpoint.connector.connect();
+    for (let n = 0; n < 3; n++) endpoint.begin(new Watching(), 0);
+    endpoint.stall(client);
+    endpoint.stall(client);
+    assertEquals([told, endpoint.inFlight, endpoint.isFit(0)], [3, 0, false]);
+    await endpoint.close();
+  }));

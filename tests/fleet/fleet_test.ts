@@ -705,6 +705,41 @@ Deno.test("a caller's own policy: it sees the servers, and picks", () =>
     assertEquals(error.attempts[0].why, "selector");
   }));
 
+Deno.test("a caller's own policy sees figures, the same object for the same server, and nothing else", () =>
+  withNodes(2, async ({ client, list, nodes: [a, b] }) => {
+    const seen: (readonly EndpointView[])[] = [];
+    const mode: Selector = {
+      pick: (candidates) => (seen.push(candidates), candidates[0]),
+    };
+    const xclient = client({ mode });
+    a.behaviour = "hold";
+    const call = xclient.call("Work.Do", 1);
+    await settled();
+    const [view] = seen[0];
+    assertEquals({ ...view }, {
+      address: a.address,
+      weight: 1,
+      inFlight: 1,
+      oldestAtMs: 0,
+      latencyMs: 0,
+      peakMs: 0,
+      updatedAtMs: 0,
+    });
+    for (const candidates of seen) {
+      assert(Object.isFrozen(candidates) && candidates.every(Object.isFrozen));
+      assertEquals(candidates.map(Object.getPrototypeOf), [Object.prototype, Object.prototype]);
+    }
+    a.held[0].resolve("a");
+    await call;
+    a.behaviour = "echo";
+    await xclient.call("Work.Do", 1);
+    assertStrictEquals(seen[1], seen[0]); // the same array until they change
+    await list([b, a]);
+    await xclient.call("Work.Do", 1);
+    assertStrictEquals(seen[2][1], view);
+    assertEquals(view.inFlight, 0);
+  }));
+
 Deno.test("a caller's own policy that picks none, a stranger, or throws: the call says so", () =>
   withNodes(2, async ({ client, nodes }) => {
     const thrown = new Error("the policy's own");

@@ -133,6 +133,39 @@ Deno.test("times ejected are forgiven, one for each window in health", () => {
   assertEquals(health.eject(now), now + 10_000);
 });
 
+Deno.test("condemned while too many others are ejected, until a success or its own ejection", () => {
+  const health = new Health(healthOptions());
+  assertEquals(health.fail(0), false);
+  assertEquals(fail(health, 4), true);
+  assertEquals([health.condemn(), health.state(0), health.isEjected], [true, "condemned", false]);
+  assertEquals(health.fail(0), true); // it asks again each time
+  assertEquals([health.condemn(), health.state(0)], [false, "condemned"]);
+  assertEquals([health.succeed(0), health.state(0)], [false, "healthy"]); // it was never ejected
+  fail(health, 5);
+  health.condemn();
+  health.eject(0);
+  assertEquals([health.state(0), health.isEjected], ["ejected", true]);
+  assertEquals(health.fail(10_000), true); // the trial
+  assertEquals([health.condemn(), health.state(10_000)], [false, "trial"]);
+});
+
+Deno.test("one call at a time is the trial: the one for which it was reserved", () => {
+  const health = new Health(healthOptions());
+  const [early, trial, other] = [{}, {}, {}];
+  health.begin(early);
+  fail(health, 5);
+  health.eject(0);
+  assertEquals([health.isTrialDue(9_999), health.isTrialDue(10_000)], [false, true]);
+  assertEquals([health.reserveTrial(), health.reserveTrial()], [true, false]);
+  health.begin(trial);
+  health.begin(other);
+  assertEquals(health.reserveTrial(), false);
+  for (const call of [early, other]) health.end(call);
+  assertEquals(health.isTrialDue(10_000), false);
+  health.end(trial);
+  assertEquals([health.isTrialDue(10_000), health.reserveTrial()], [true, true]);
+});
+
 Deno.test("each limit is an option, and may be switched off", () => {
   const never = new Health(healthOptions({ failuresInARow: Infinity, minSuccessRate: 0 }));
   assertEquals(fail(never, 1000), false);
