@@ -10,7 +10,7 @@ import { type Attempt, errorText, type Execution, RpcError, TimeoutError } from 
 import { atLeast } from "../internal/ranges.ts";
 import { LONGEST_TIMER_MS, TimeLimit } from "../internal/time.ts";
 import type { CallOptions } from "../service.ts";
-import { FleetCall, type FleetCallContext, type FleetCallOptions } from "./call.ts";
+import { FleetCall, type FleetCallContext } from "./call.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { FailMode } from "./fail_mode.ts";
 

@@ -7,6 +7,8 @@ import { type Discovery, MultiServerDiscovery } from "../../discovery.ts";
 import { SelectMode } from "../../selector.ts";
 import type { CallContext } from "../../server.ts";
 import { XClient } from "../../xclient.ts";
+import type { FanOutOptions, Receipt } from "../../fleet/fan_out.ts";
+import type { HealthState } from "../../fleet/health.ts";
 import type { XClientEvent, XClientOptions } from "../../fleet/options.ts";
 import { type Deferred, deferred, inWorld, type Site, type World } from "./helpers.ts";
 
@@ -132,6 +134,71 @@ export function withNodes(
   }, worldOptions);
 }
 
+/** What a test works with that needs real services: each site has a gate. */
+export interface SiteFleet {
+  readonly world: World;
+  readonly sites: Site[];
+  readonly addresses: string[];
+  readonly discovery: MultiServerDiscovery;
+  readonly xclient: XClient;
+}
+
+/** Runs a test with so many sites, and a client that goes through them in turn. */
+export function withFleet(
+  count: number,
+  body: (fleet: SiteFleet) => Promise<void>,
+  options: XClientOptions = {},
+): Promise<void> {
+  return inWorld(async (world) => {
+    const sites: Site[] = [];
+    for (let n = 0; n < count; n++) sites.push(await world.serve(`s${n}`));
+    const addresses = sites.map(({ address }) => address);
+    const discovery = new MultiServerDiscovery(addresses, { random: () => 0 });
+    const { network, clock } = world;
+    const mode = SelectMode.RoundRobin;
+    // One attempt, so that each test sees what became of it.
+    const given = { network, clock, random: () => 0, mode, maxAttempts: 1, ...options };
+    const xclient = new XClient(discovery, given);
+    await body({ world, sites, addresses, discovery, xclient });
+    await xclient.close();
+    for (const address of addresses) assertEquals(network.connections(address), 0);
+  });
+}
+
+/** Makes so many calls, one after the other: the names of the servers that answered. */
+export async function who(xclient: XClient, calls: number): Promise<string> {
+  let answered = "";
+  for (let n = 0; n < calls; n++) {
+    answered += await xclient.call<string>("Work.Do", n).catch(() => "-");
+  }
+  return answered;
+}
+
+/** The health of each endpoint. */
+export function healthOf(xclient: XClient): HealthState[] {
+  return xclient.endpoints().map(({ health }) => health);
+}
+
+/** The names of the endpoints that are listed. */
+export function listed(xclient: XClient): (string | undefined)[] {
+  return xclient.endpoints().map(({ address }) => address.at(-1));
+}
+
+/** How many calls came to each server. */
+export function came(nodes: readonly Node[]): number[] {
+  return nodes.map((node) => node.came);
+}
+
+/** What a function throws. */
+export function thrownBy(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was thrown");
+}
+
 /** A source that a test plays by hand. */
 export function source(methods: Partial<Discovery>): Discovery {
   return {
@@ -178,4 +245,29 @@ function tell({ address, phase, why, error }: Attempt): string {
     ? error.name
     : String(error);
   return `${address.replace("memory@", "")} ${phase} ${why} ${what}`;
+}
+
+/** A receipt in short: `a replied`. */
+export function short(receipt: Receipt<unknown>): string {
+  const name = receipt.address.replace("memory@", "");
+  if (receipt.ok) return `${name} ${receipt.reply}`;
+  const { error } = receipt;
+  return `${name} ${error instanceof RpcError ? error.code : (error as Error)?.name ?? error}`;
+}
+
+/** All receipts, or what it ends with. */
+export async function receipts(xclient: XClient, options: FanOutOptions = {}): Promise<string[]> {
+  const all: string[] = [];
+  for await (const receipt of xclient.inform("Work.Do", 1, options)) all.push(short(receipt));
+  return all;
+}
+
+/** Makes servers hold the calls that come. */
+export function hold(nodes: readonly Node[]): void {
+  for (const node of nodes) node.behaviour = "hold";
+}
+
+/** How many calls were aborted at each server. */
+export function aborted(nodes: readonly Node[]): number[] {
+  return nodes.map((node) => node.aborted);
 }
