@@ -52,7 +52,7 @@ export type {
   ServiceSchema,
 } from "./schema.ts";
 export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
-export type { FleetCallOptions, WithReply } from "./fleet/call.ts";
+export type { FleetCallOptions, WithReply } from "./fleet/call_options.ts";
 export type { HealthOptions, HealthState } from "./fleet/health.ts";
 export type { LivenessOptions } from "./fleet/liveness.ts";
 export type { EndpointEvent } from "./fleet/endpoint.ts";

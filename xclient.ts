@@ -11,20 +11,11 @@ import { Deadlines, systemClock, TurnClock } from "./clock.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { noServers } from "./discovery/server_list.ts";
 import { RpcError } from "./errors.ts";
-import {
-  FleetCall,
-  type FleetCallContext,
-  type FleetCallOptions,
-  type WithReply,
-} from "./fleet/call.ts";
+import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
+import type { FleetCallOptions, WithReply } from "./fleet/call_options.ts";
 import { checkFailMode, FailMode } from "./fleet/fail_mode.ts";
-import {
-  checkFanOutOptions,
-  FanOut,
-  type FanOutOptions,
-  type Receipt,
-  untilListed,
-} from "./fleet/fan_out.ts";
+import { checkFanOutOptions, FanOut, type FanOutOptions, type Receipt } from "./fleet/fan_out.ts";
+import { untilListed } from "./fleet/until_listed.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { healthOptions } from "./fleet/health.ts";
 import { Liveness } from "./fleet/liveness.ts";

@@ -5,56 +5,28 @@
  * @module
  */
 
-import { type Attempt, type Execution, RpcError, TimeoutError } from "../errors.ts";
+import { type Execution, RpcError, TimeoutError } from "../errors.ts";
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Backoff, backoffMs } from "../internal/backoff.ts";
-import { atLeast } from "../internal/ranges.ts";
 import type { Settler } from "../connection/pending_calls.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
-import type { Schema } from "../schema.ts";
 import type { Random } from "../selector.ts";
-import type { CallOptions } from "../service.ts";
 import {
   type AttemptContext,
   type AttemptEvent,
   type AttemptOwner,
   CallAttempt,
 } from "./attempt.ts";
+import { executionAfter, isOurs, withAttempts } from "./call_error.ts";
+import { checkCallOptions, type FleetCallOptions } from "./call_options.ts";
 import { CallTimer } from "./call_timer.ts";
 import { SLOW_DIAL_MS } from "./connector.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { checkFailMode, FailMode } from "./fail_mode.ts";
+import { FailMode } from "./fail_mode.ts";
 import type { Fleet } from "./fleet.ts";
 import { mayRepeatAfter, nextStep } from "./next_step.ts";
 import type { Quantile } from "./quantile.ts";
 import type { RetryBudget } from "./retry_budget.ts";
-
-/** What a caller may give along with one call of an `XClient`. */
-export interface FleetCallOptions extends CallOptions {
-  /**
-   * Whether the call may run twice. Only such a call is repeated when it may
-   * have run, and hedged. Default: what `XClientOptions.idempotent` says.
-   */
-  idempotent?: boolean;
-  /** What the call is about: `consistent_hash` sends the same key to the same server. */
-  key?: string;
-  /** What happens after a failed attempt. Default: the `XClient`'s. */
-  failMode?: FailMode;
-  /** The most attempts, the first included; at least 1. Default: the `XClient`'s. */
-  maxAttempts?: number;
-  /** For `failbackup`: when the hedge is sent, in milliseconds. Default: the measured p95. */
-  hedgeAfterMs?: number;
-}
-
-/**
- * Options of a call whose reply's type is inferred from their schema, if they have one.
- *
- * @typeParam T The type of the reply.
- * @typeParam Options The options.
- */
-export type WithReply<T, Options extends CallOptions> =
-  | Options
-  | Options & { readonly schema: { readonly reply: Schema<T, never> } };
 
 /** What all calls of one `XClient` share. */
 export interface FleetCallContext extends AttemptContext {
@@ -103,12 +75,6 @@ const NO_ATTEMPTS: readonly CallAttempt[] = [];
  * - `done`: it is settled.
  */
 type CallState = "listing" | "trying" | "backing off" | "done";
-
-function checkCallOptions({ failMode, maxAttempts, hedgeAfterMs }: FleetCallOptions): void {
-  if (failMode !== undefined) checkFailMode(failMode);
-  if (maxAttempts !== undefined) atLeast(1, "maxAttempts", maxAttempts);
-  if (hedgeAfterMs !== undefined) atLeast(0, "hedgeAfterMs", hedgeAfterMs);
-}
 
 /** One call of an `XClient`. */
 export class FleetCall implements AttemptOwner, Abortable {
@@ -174,7 +140,7 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   /** What is certain about the call so far. */
   get execution(): Execution {
-    return this.#executionAfter("not_sent");
+    return executionAfter("not_sent", this.#attempts);
   }
 
   requestExtras(): RequestExtras {
@@ -412,10 +378,11 @@ export class FleetCall implements AttemptOwner, Abortable {
   #settle(value: unknown, error: unknown): void {
     if (this.#isDone) return;
     // Before copies that are still in flight end with this error too: it is not what became of them.
-    const execution = isOurs(error) ? this.#executionAfter(error.execution) : "unknown";
+    const execution = isOurs(error) ? executionAfter(error.execution, this.#attempts) : "unknown";
     this.#end(error);
-    if (error === undefined) this.settler.resolve(value);
-    else this.settler.reject(isOurs(error) ? this.#withAttempts(error, execution) : error);
+    if (error === undefined) return this.settler.resolve(value);
+    if (!isOurs(error)) return this.settler.reject(error);
+    this.settler.reject(withAttempts(error, this.serviceMethod, execution, this.#attempts));
   }
 
   /** Ends timers, attempts, and the listening to the signal. */
@@ -442,49 +409,8 @@ export class FleetCall implements AttemptOwner, Abortable {
     this.#state = "trying";
     this.context.waiting.delete(this);
   }
-
-  /** What is certain about the whole call when its last attempt says `last`. */
-  #executionAfter(last: Execution): Execution {
-    if (last === "answered") return last;
-    let execution: Execution = last;
-    for (const { phase, error, isOver } of this.#attempts) {
-      if (phase === "dial") continue;
-      const said = isOver && error instanceof RpcError ? error.execution : "unknown";
-      if (said === "unknown") return said;
-      if (said === "rejected") execution = said;
-    }
-    return execution;
-  }
-
-  /**
-   * A copy of an error that names the method and lists all attempts. A copy,
-   * since the last attempt lists the error itself, and it may be another call's.
-   */
-  #withAttempts(error: RpcError | TimeoutError, execution: Execution): RpcError | TimeoutError {
-    const { serviceMethod } = this;
-    const { message, address } = error;
-    const attempts: readonly Attempt[] = this.#attempts.map((attempt) => ({
-      address: attempt.endpoint.address,
-      phase: attempt.phase,
-      elapsedMs: attempt.tookMs ?? 0,
-      why: attempt.why,
-      error: attempt.error,
-    }));
-    const details = { address, serviceMethod, execution, attempts };
-    if (error instanceof TimeoutError) return new TimeoutError(message, details);
-    return new RpcError(
-      error.code,
-      message,
-      error.cause === undefined ? details : { ...details, cause: error.cause },
-    );
-  }
 }
 
 function isStalled({ endpoint }: CallAttempt): boolean {
   return endpoint.connector.isStalled;
-}
-
-/** Whether an error says what became of a call; a caller's own does not. */
-function isOurs(error: unknown): error is RpcError | TimeoutError {
-  return error instanceof RpcError || error instanceof TimeoutError;
 }

@@ -8,11 +8,13 @@
 import { deadline } from "@std/async/deadline";
 import { type Attempt, errorText, type Execution, RpcError, TimeoutError } from "../errors.ts";
 import { atLeast } from "../internal/ranges.ts";
-import { LONGEST_TIMER_MS, TimeLimit } from "../internal/time.ts";
+import { TimeLimit } from "../internal/time.ts";
 import type { CallOptions } from "../service.ts";
 import { FleetCall, type FleetCallContext } from "./call.ts";
+import { executionOf, lessCertain } from "./call_error.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { FailMode } from "./fail_mode.ts";
+import { timerMs } from "./until_listed.ts";
 
 /** What a caller may give along with a call to all servers. */
 export interface FanOutOptions extends CallOptions {
@@ -72,43 +74,6 @@ export function checkFanOutOptions(options: FanOutOptions): void {
   atLeast(1, "concurrency", concurrency);
   if (Number.isNaN(timeoutMs)) throw new RangeError("timeoutMs is not a number");
   if (Number.isNaN(serverTimeoutMs)) throw new RangeError("serverTimeoutMs is not a number");
-}
-
-/**
- * Waits for the list of servers, within the call's time, and until its signal
- * aborts or the client is closed.
- *
- * @param update The list, on its way.
- * @param serviceMethod For messages.
- * @param options Time and signal of the call.
- * @param context What all calls of the `XClient` share.
- * @throws {TimeoutError} If the time is over, `not_sent`.
- * @throws {RpcError} `canceled` if the client is closed.
- * @throws The signal's reason, or what the list fails with.
- */
-export async function untilListed(
-  update: Promise<void>,
-  serviceMethod: string,
-  { signal, timeoutMs = Infinity }: CallOptions,
-  { clock, waiting }: FleetCallContext,
-): Promise<void> {
-  const details = { serviceMethod, execution: "not_sent" } as const;
-  const limit = new TimeLimit({ clock, signal });
-  limit.set(timerMs(timeoutMs), () => {
-    const message = `${serviceMethod}: discovery has named no servers within ${timeoutMs} ms`;
-    return new TimeoutError(message, details);
-  });
-  const wait = {
-    close: () =>
-      limit.abort(new RpcError("canceled", `${serviceMethod}: the client is closed`, details)),
-  };
-  waiting.add(wait);
-  try {
-    await limit.race(update);
-  } finally {
-    limit.end();
-    waiting.delete(wait);
-  }
 }
 
 /** A call to all endpoints, made of a call to each. It ends in one way: its limit aborts. */
@@ -310,7 +275,9 @@ export class FanOut<T> {
     const executions = [...missing].map((endpoint) =>
       this.#calls.get(endpoint)?.execution ?? "not_sent"
     );
-    const execution = [...executions, ...failures.map(executionOf)].reduce(lessCertain);
+    const execution = [...executions, ...failures.map(({ error }) => executionOf(error))].reduce(
+      lessCertain,
+    );
     return this.#timeoutError([...missing], hasRun ? "unknown" : execution, failures);
   }
 
@@ -335,29 +302,11 @@ export class FanOut<T> {
       `${quorum} had to succeed; the first: ${failures[0].address}: ${errorText(first)}`;
     return new RpcError(code, message, {
       serviceMethod: this.#serviceMethod,
-      execution: failures.map(executionOf).reduce(lessCertain),
+      execution: failures.map(({ error }) => executionOf(error)).reduce(lessCertain),
       attempts: failures,
       cause: new AggregateError(failures.map(({ error }) => error)),
     });
   }
-}
-
-/** From the least to the most that has happened. */
-const CERTAINTIES: readonly Execution[] = ["not_sent", "rejected", "answered"];
-
-/** What is certain about two calls taken together: what holds for both. */
-function lessCertain(one: Execution, other: Execution): Execution {
-  if (one === "unknown" || other === "unknown") return "unknown";
-  return CERTAINTIES.indexOf(one) < CERTAINTIES.indexOf(other) ? other : one;
-}
-
-function executionOf({ error }: Attempt): Execution {
-  return error instanceof RpcError || error instanceof TimeoutError ? error.execution : "unknown";
-}
-
-/** What a timer can wait for. The calls' own deadlines can wait longer. */
-function timerMs(timeoutMs: number): number {
-  return timeoutMs > LONGEST_TIMER_MS ? Infinity : Math.max(timeoutMs, 0);
 }
 
 function failureOf({ address, elapsedMs, error }: Receipt<unknown> & { ok: false }): Attempt {

@@ -1,7 +1,7 @@
 /** The types that calls of an `XClient` have: checked by the compiler, nothing is sent. */
 
 import { gob } from "../gob.ts";
-import type { FleetCallOptions } from "../fleet/call.ts";
+import type { FleetCallOptions } from "../fleet/call_options.ts";
 import type { FanOutOptions } from "../fleet/fan_out.ts";
 import type { Client } from "../client.ts";
 import type { XClient } from "../xclient.ts";

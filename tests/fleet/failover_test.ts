@@ -1,7 +1,7 @@
 /** What happens to a call after a failed attempt: where and when it is tried again, and how often. */
 
 import { assert, assertEquals } from "@std/assert";
-import type { FleetCallOptions } from "../../fleet/call.ts";
+import type { FleetCallOptions } from "../../fleet/call_options.ts";
 import { FailMode } from "../../fleet/fail_mode.ts";
 import type { Selector } from "../../selector.ts";
 import { type Case, type Node, story, watch, withNodes } from "../support/fleet.ts";
