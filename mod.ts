@@ -55,7 +55,7 @@ export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
 export type { FleetCallOptions, WithReply } from "./fleet/call_options.ts";
 export type { HealthOptions, HealthState } from "./fleet/health.ts";
 export type { LivenessOptions } from "./fleet/liveness.ts";
-export type { EndpointEvent } from "./fleet/endpoint.ts";
+export type { EndpointEvent } from "./fleet/events.ts";
 export { FailMode } from "./fleet/fail_mode.ts";
 export type { RetryBudgetOptions } from "./fleet/retry_budget.ts";
 export type { ServerSource } from "./fleet/server_source.ts";

@@ -10,6 +10,7 @@ import type { Clock } from "../clock.ts";
 import type { RpcError } from "../errors.ts";
 import { type Backoff, backoffMs } from "../internal/backoff.ts";
 import type { Random } from "../selector.ts";
+import type { ConnectorEvent } from "./events.ts";
 
 /** How long a call waits for a dial before it looks elsewhere, in milliseconds. */
 export const SLOW_DIAL_MS = 500;
@@ -34,9 +35,6 @@ export const REDIAL_BACKOFF: Backoff = {
  *   dialled again when it is due, which may be at once.
  */
 export type ConnectorState = "idle" | "dialling" | "ready" | "backing off";
-
-/** What happens to a connection. */
-export type ConnectorEvent = "connected" | "unreachable" | "disconnected" | "stalled" | "resumed";
 
 /** What a connector needs of its endpoint. */
 export interface ConnectorHost {

@@ -10,12 +10,10 @@ import type { Client, ClientOptions } from "../client.ts";
 import type { Clock } from "../clock.ts";
 import { type RpcCode, RpcError } from "../errors.ts";
 import type { EndpointView, Random } from "../selector.ts";
-import { Connector, type ConnectorEvent, type ConnectorHost } from "./connector.ts";
+import { Connector, type ConnectorHost } from "./connector.ts";
+import type { ConnectorEvent, EndpointEvent } from "./events.ts";
 import { Health, type HealthOptions } from "./health.ts";
 import { type InFlight, Load, type Outcome } from "./load.ts";
-
-/** What happens to an endpoint, as `XClientOptions.onEvent` is told. */
-export type EndpointEvent = "joined" | "left" | ConnectorEvent | "ejected" | "restored";
 
 /** What an endpoint needs of its fleet. */
 export interface EndpointHost {

@@ -11,7 +11,8 @@ import type { ClientOptions } from "../client.ts";
 import type { Clock } from "../clock.ts";
 import { isSame } from "../discovery/server_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
-import { Endpoint, type EndpointEvent, type EndpointHost } from "./endpoint.ts";
+import { Endpoint, type EndpointHost } from "./endpoint.ts";
+import type { EndpointEvent } from "./events.ts";
 import type { HealthOptions } from "./health.ts";
 import type { ServerSource } from "./server_source.ts";
 

@@ -7,7 +7,7 @@
 import type { ClientOptions } from "../client.ts";
 import { RpcError, TimeoutError } from "../errors.ts";
 import type { Random, SelectMode, Selector } from "../selector.ts";
-import type { EndpointEvent } from "./endpoint.ts";
+import type { EndpointEvent } from "./events.ts";
 import type { FailMode } from "./fail_mode.ts";
 import type { HealthOptions, HealthState } from "./health.ts";
 import type { LivenessOptions } from "./liveness.ts";
