@@ -29,8 +29,9 @@ Deno.test("serverTimeoutMs: each server has so long, and is named when it is lat
 
 Deno.test("a timeout for all of it, on the system's own clock too", () =>
   withNodes(2, async ({ client, nodes }) => {
-    hold(nodes);
     const xclient = client({ clock: systemClock });
+    await xclient.broadcast("Work.Do", 1); // connected, so that each call is sent at once
+    hold(nodes);
     for (const one of ["broadcast", "fork"] as const) {
       const error = await failure(xclient[one]("Work.Do", 1, { timeoutMs: 5 }));
       assertFailure(error, {
