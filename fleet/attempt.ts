@@ -47,7 +47,7 @@ export interface AttemptOwner {
   /** What is sent along: the metadata, and the time that is left. */
   requestExtras(): RequestExtras;
   /**
-   * Takes an attempt's outcome, or word of how it goes.
+   * Takes an attempt's outcome, or an event while it goes on.
    *
    * @param attempt The attempt.
    * @param event What has happened.
@@ -120,7 +120,7 @@ export class CallAttempt extends InFlight implements Settler, EndedCall {
    * Ends it without a word to its call, which needs it no more or is out of time.
    *
    * @param outcome What that says of the endpoint.
-   * @param error What it is said to have ended with.
+   * @param error What error messages list for it.
    */
   giveUp(outcome: Outcome, error?: unknown): void {
     if (this.#end(outcome, error)) this.#pending?.abort(error);

@@ -44,11 +44,11 @@ export interface FleetCallContext extends AttemptContext {
   readonly p95: Quantile;
   /** The policy's name, for the attempts that errors list. */
   readonly policy: string;
-  /** What happens after a failed attempt, unless the call says otherwise. */
+  /** What happens after a failed attempt. The call's own options override it. */
   readonly failMode: FailMode;
-  /** The most attempts, likewise. */
+  /** The most attempts. The call's own options override it. */
   readonly maxAttempts: number;
-  /** Whether a method may run twice, likewise. */
+  /** Whether a method may run twice. The call's own options override it. */
   idempotent(serviceMethod: string): boolean;
 }
 

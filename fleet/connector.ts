@@ -46,7 +46,7 @@ export interface ConnectorHost {
   readonly random: Random;
   /** Where the time comes from. */
   readonly clock: Pick<Clock, "now">;
-  /** Something has happened to the connection; its state says so already. */
+  /** Something has happened to the connection. Called when the state is up to date. */
   connectionChanged(event: ConnectorEvent, cause?: unknown): void;
 }
 

@@ -27,7 +27,7 @@ export interface EndpointHost {
   readonly clock: Pick<Clock, "now">;
   /** Whether one more endpoint may be ejected. */
   mayEject(endpoint: Endpoint, nowMs: number): boolean;
-  /** Something has happened to an endpoint; its state says so already. */
+  /** Something has happened to an endpoint. Called when its state is up to date. */
   endpointChanged(endpoint: Endpoint, event: EndpointEvent | "condemned", cause?: unknown): void;
 }
 
@@ -39,7 +39,7 @@ export interface EndedCall extends InFlight {
 
 /** One endpoint: its load, its health, its connection. */
 export class Endpoint extends Load implements EndpointView, ConnectorHost {
-  /** What tells it from the others. */
+  /** Its address, without metadata: the key by which lists are compared. */
   readonly address: string;
   /** Whether its calls have been failing. */
   readonly health: Health;
@@ -129,7 +129,7 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost {
       if (this.health.succeed(nowMs)) this.#host.endpointChanged(this, "restored");
     } else if (outcome === "failure") {
       // All calls that a lost connection takes along are one failure; none, if another
-      // connection has followed it: they say nothing of the process that is there now.
+      // connection has followed it: the process there now is not to blame.
       if (call.client?.available) this.#fail(nowMs);
       else if (this.client === undefined) this.#hasLostCalls = true;
     }

@@ -5,7 +5,7 @@
  */
 
 /**
- * What happens to an endpoint, as `XClientOptions.onEvent` hears it:
+ * What happens to an endpoint, as `XClientOptions.onEvent` gets it:
  *
  * - `joined`, `left`: it is listed, or listed no more.
  * - `connected`, `disconnected`: it has a connection, or has lost it.

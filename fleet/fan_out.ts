@@ -219,7 +219,7 @@ export class FanOut<T> {
         if (isOver) return;
         const elapsedMs = turnClock.now() - startedAtMs;
         isOver = take({ address: endpoint.address, ...outcome, elapsedMs }, endpoint);
-        // In this very turn: nothing more is sent, and the servers hear of it.
+        // In this very turn: the servers are told to stop, and nothing more is sent.
         if (isOver) this.#cancel("no further reply is needed");
       }
     };

@@ -1,7 +1,7 @@
 /**
  * This file is one class: the endpoints of an `XClient`, kept in step with the
- * list of servers, and picked from with regard to who can be reached and whose
- * calls succeed.
+ * list of servers, and picked from by the policy among those that can be
+ * reached and whose calls succeed.
  *
  * @module
  */
@@ -160,7 +160,7 @@ export class Fleet implements EndpointHost {
     return count;
   }
 
-  /** Dials those that are due, and finds out who is on trial and who is best. */
+  /** Dials those that are due, and finds the one on trial and the best. */
   #review(nowMs: number): void {
     let areAllFit = true;
     this.#onTrial = undefined;
@@ -242,7 +242,7 @@ export class Fleet implements EndpointHost {
     this.#reconcile(servers);
   }
 
-  /** Keeps who stays, lets go who leaves, takes in who joins. */
+  /** Makes endpoints of a new list: those in both lists stay, the others leave or join. */
   #reconcile(servers: readonly string[]): void {
     if (this.#isClosed) return;
     if (!Array.isArray(servers)) {
@@ -295,7 +295,7 @@ export class Fleet implements EndpointHost {
     return subsetOf(this.#endpoints, this.#seed, SUBSET_SIZE);
   }
 
-  /** Follows the source also while no calls are made, so that who leaves is let go. */
+  /** Follows the source while no calls are made too, so that endpoints that leave are closed. */
   async #watch(): Promise<void> {
     if (this.#isWatched || this.#source.watch === undefined) return;
     this.#isWatched = true;

@@ -48,7 +48,7 @@ export function healthOptions(options: HealthOptions = {}): Required<HealthOptio
  * - `healthy`: it is.
  * - `condemned`: it is, but only because too many others are ejected already.
  * - `ejected`: it is not.
- * - `trial`: its ejection is over, and one call at a time tries whether it is well again.
+ * - `trial`: its ejection is over, and one call at a time tests whether it is well again.
  */
 export type HealthState = "healthy" | "condemned" | "ejected" | "trial";
 

@@ -11,7 +11,7 @@ import type { EndpointView, PickContext, Selector } from "../selector.ts";
  * What a caller's own policy sees of an endpoint: its live figures and nothing else.
  *
  * @param endpoint The endpoint.
- * @returns A frozen object whose properties say how things are when they are read.
+ * @returns A frozen object whose properties are read from the endpoint.
  */
 function viewOf(endpoint: EndpointView): EndpointView {
   return Object.freeze({
@@ -45,7 +45,7 @@ export class OwnSelector implements Selector {
   readonly #own: Selector;
   /** The same view for the same endpoint, so that a policy can keep what it knows of it. */
   readonly #views = new WeakMap<EndpointView, EndpointView>();
-  /** The same views as long as the candidates are the same, likewise. */
+  /** The same array of views as long as the candidates are the same. */
   #candidates: readonly EndpointView[] = [];
   #shown: readonly EndpointView[] = [];
 

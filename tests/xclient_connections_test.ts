@@ -39,7 +39,7 @@ Deno.test("a dial that hangs keeps no other server waiting", () =>
     assertFailure(await hanging, { code: "unavailable", address: addresses[0] });
   }));
 
-Deno.test("a dial that fails fails who shared it; the next call dials anew", () =>
+Deno.test("a dial that fails fails the calls that shared it; the next call dials anew", () =>
   withFleet(1, async ({ xclient, world, addresses: [address] }) => {
     world.network.setFaults(address, { refuse: true });
     const wanted = { code: "unavailable", execution: "not_sent", address } as const;

@@ -56,7 +56,7 @@ Deno.test("endpoints: weights come from the addresses, and may change", () =>
     assertEquals(a.site.server.connections, 1);
   }));
 
-Deno.test("events tell the story of each server", () =>
+Deno.test("events of each server, in order", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], events, list, pass }) => {
     world.network.setFaults(b.address, { refuse: true });
     await xclient.call("Work.Do", 1);

@@ -32,7 +32,7 @@ Deno.test("a server that leaves while it is idle is closed without a call being 
     assertEquals(world.network.connections(address), 0);
   }));
 
-Deno.test("a server that leaves while it is dialled serves who waits, then is closed", () =>
+Deno.test("a server that leaves while it is dialled serves the waiting calls, then is closed", () =>
   withFleet(1, async ({ xclient, discovery, addresses: [address], world }) => {
     world.network.setFaults(address, { delayMs: 10 });
     const call = xclient.call("Gate.Echo", 1);
@@ -60,7 +60,7 @@ Deno.test("a server that leaves and comes back while a call runs there", () =>
     assertEquals(await xclient.call("Gate.Echo", 3), 3);
   }));
 
-Deno.test("who stays in the list keeps the connection, also with other metadata", () =>
+Deno.test("a server that stays in the list keeps its connection, also with other metadata", () =>
   withFleet(2, async ({ xclient, discovery, addresses, sites }) => {
     await xclient.broadcast("Gate.Echo", 1);
     await discovery.update([addresses[1] + "?weight=3", addresses[0], addresses[0] + "?zone=b"]);

@@ -114,7 +114,7 @@ Deno.test("a timeout that is no number is a RangeError, dialled or not", () =>
     );
   }));
 
-Deno.test("close ends dials, calls and those who are leaving", () =>
+Deno.test("close ends dials, calls, and servers that are leaving", () =>
   withFleet(3, async ({ xclient, discovery, addresses, sites, world }) => {
     world.network.setFaults(addresses[2], { unroutable: true });
     const calls = [0, 1, 2].map((n) => failure(xclient.call("Gate.Wait", n)));

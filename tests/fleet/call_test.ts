@@ -4,11 +4,11 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RpcError, type TimeoutError } from "../../errors.ts";
 import { FailMode } from "../../fleet/fail_mode.ts";
 import { SelectMode } from "../../selector.ts";
-import { story, watch, withNodes } from "../support/fleet.ts";
+import { attemptsOf, watch, withNodes } from "../support/fleet.ts";
 import { assertFailure, between, failure, settled } from "../support/helpers.ts";
 import { seededRandom } from "../../testing.ts";
 
-Deno.test("the deadline spans all tries, and each server is told what is left", () =>
+Deno.test("the deadline spans all attempts, and each request carries the time that is left", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], pass }) => {
     a.behaviour = b.behaviour = "hold";
     const outcome = watch(xclient.call("Work.Do", 1, { idempotent: true, timeoutMs: 1000 }));
@@ -25,7 +25,7 @@ Deno.test("the deadline spans all tries, and each server is told what is left", 
       address: b.address,
       serviceMethod: "Work.Do",
     });
-    assertEquals(story(outcome.error), [
+    assertEquals(attemptsOf(outcome.error), [
       "a call round_robin unavailable unknown",
       "b call failover TimeoutError",
     ]);
@@ -88,7 +88,7 @@ Deno.test("a signal that has aborted before: nothing is sent", () =>
     assertEquals(a.came, 0);
   }));
 
-Deno.test("an abort reaches the server, and tries no other", () =>
+Deno.test("an abort reaches the server, and the call goes to no other", () =>
   withNodes(2, async ({ xclient, nodes: [a, b] }) => {
     a.behaviour = "hold";
     const controller = new AbortController();
@@ -112,7 +112,7 @@ Deno.test("a client that is closed ends calls that wait for another round", () =
       assertEquals(outcome.state, "pending");
       await one.close({ graceMs });
       assertFailure(outcome.error, { code: "canceled", serviceMethod: "Work.Do" });
-      assertEquals(story(outcome.error), ["a call round_robin unavailable rejected"]);
+      assertEquals(attemptsOf(outcome.error), ["a call round_robin unavailable rejected"]);
     }
   }));
 
@@ -136,7 +136,7 @@ Deno.test("calls that share a failed dial have an error of their own each", () =
     assertEquals([one.attempts.length, other.attempts.length], [1, 1]);
   }));
 
-Deno.test("an error can be written as JSON: its story does not contain itself", () =>
+Deno.test("an error can be written as JSON: its attempts do not contain the error itself", () =>
   withNodes(2, async ({ xclient, nodes, pass }) => {
     for (const node of nodes) node.behaviour = "reject";
     const error = await failure(xclient.call("Work.Do", 1, { maxAttempts: 2 }));
@@ -147,7 +147,7 @@ Deno.test("an error can be written as JSON: its story does not contain itself", 
     JSON.stringify(await late);
   }));
 
-Deno.test("an argument that can't be sent is nobody's fault, and tried once", () =>
+Deno.test("an argument that can't be sent counts against no server, and there is one attempt", () =>
   withNodes(2, async ({ client, nodes }) => {
     const xclient = client({ maxMessageBytes: 1000 });
     await xclient.call("Work.Do");
@@ -155,7 +155,7 @@ Deno.test("an argument that can't be sent is nobody's fault, and tried once", ()
     for (let n = 0; n < 20; n++) {
       const long = await failure(xclient.call("Work.Do", "x".repeat(2000)));
       assertFailure(long, { code: "resource_exhausted", execution: "not_sent" });
-      assertEquals(story(long).length, 1);
+      assertEquals(attemptsOf(long).length, 1);
       assertFailure(await failure(xclient.call("Work.Do", 5n)), { code: "invalid_argument" });
     }
     assertEquals(nodes.map(({ came }) => came), [1, 1]);

@@ -99,7 +99,7 @@ Deno.test("a connection that drains stays, beside the one that is dialled in its
     await connector.close(closed, 0);
   }));
 
-Deno.test("only the present connection can stall and resume, and each is said once", () =>
+Deno.test("only the present connection can stall and resume, with one event each", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a");
     const { connector, events } = connectorOf(world, address);

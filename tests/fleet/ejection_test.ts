@@ -4,27 +4,27 @@ import { assert, assertEquals } from "@std/assert";
 import { RpcError } from "../../errors.ts";
 import { XClient } from "../../xclient.ts";
 import { assertFailure, failure, inWorld, RawServer, settled } from "../support/helpers.ts";
-import { came, healthOf, source, watch, who, withNodes } from "../support/fleet.ts";
+import { answeredBy, came, healthOf, source, watch, withNodes } from "../support/fleet.ts";
 
-Deno.test("a server whose calls fail is left out after five in a row, then tried with one call", () =>
+Deno.test("a server whose calls fail is ejected after five in a row, then gets one trial call", () =>
   withNodes(4, async ({ xclient, nodes, pass, events }) => {
     const [a] = nodes;
     a.behaviour = "broken";
-    assertEquals((await who(xclient, 20)).replaceAll(/[bcd]/g, "."), "-...-...-...-...-...");
+    assertEquals((await answeredBy(xclient, 20)).replaceAll(/[bcd]/g, "."), "-...-...-...-...-...");
     assertEquals(healthOf(xclient), ["ejected", "healthy", "healthy", "healthy"]);
-    assertEquals(await who(xclient, 6), "bcdbcd");
+    assertEquals(await answeredBy(xclient, 6), "bcdbcd");
     await pass(9_999);
-    assertEquals(await who(xclient, 3), "bcd");
+    assertEquals(await answeredBy(xclient, 3), "bcd");
     await pass(101);
     assertEquals(healthOf(xclient)[0], "trial");
-    assertEquals((await who(xclient, 4)).includes("-"), true); // the trial fails
+    assertEquals((await answeredBy(xclient, 4)).includes("-"), true); // the trial fails
     assertEquals([a.came, healthOf(xclient)[0]], [6, "ejected"]);
     await pass(10_100);
-    await who(xclient, 8);
+    await answeredBy(xclient, 8);
     assertEquals(a.came, 6); // now it is out for 20 s
     await pass(10_000);
     a.behaviour = "echo";
-    assertEquals((await who(xclient, 8)).includes("a"), true);
+    assertEquals((await answeredBy(xclient, 8)).includes("a"), true);
     assertEquals(healthOf(xclient)[0], "healthy");
     assertEquals(events.filter((event) => /ejected|restored/.test(event)), [
       "ejected a",
@@ -36,7 +36,7 @@ Deno.test("a server whose calls fail is left out after five in a row, then tried
 Deno.test("on trial it gets one call and no more, however long that takes", () =>
   withNodes(3, async ({ xclient, nodes: [a], pass }) => {
     a.behaviour = "broken";
-    await who(xclient, 15);
+    await answeredBy(xclient, 15);
     assertEquals([a.came, healthOf(xclient)[0]], [5, "ejected"]);
     await pass(10_100);
     a.behaviour = "hold";
@@ -54,7 +54,7 @@ Deno.test("on trial it gets one call and no more, however long that takes", () =
 Deno.test("a trial that is given up is followed by another", () =>
   withNodes(3, async ({ xclient, nodes: [a], pass }) => {
     a.behaviour = "broken";
-    await who(xclient, 15);
+    await answeredBy(xclient, 15);
     await pass(10_100);
     a.behaviour = "hold";
     const controller = new AbortController();
@@ -65,7 +65,7 @@ Deno.test("a trial that is given up is followed by another", () =>
     await trial;
     a.behaviour = "echo";
     await pass(100);
-    await who(xclient, 3);
+    await answeredBy(xclient, 3);
     assertEquals([a.came > 6, healthOf(xclient)[0]], [true, "healthy"]);
   }));
 
@@ -81,14 +81,14 @@ Deno.test("a call that can't be made takes no trial away", () =>
       },
     });
     a.behaviour = "broken";
-    await who(xclient, 15);
+    await answeredBy(xclient, 15);
     assertEquals(healthOf(xclient)[0], "ejected");
     await pass(10_100);
     a.behaviour = "echo";
     await failure(xclient.call("Work.Do", 1, { maxAttempts: NaN }));
     await failure(xclient.call("Work.Throws"));
     await failure(xclient.call("Work.Aborts", 1, { signal }));
-    assertEquals([await who(xclient, 1), healthOf(xclient)[0]], ["a", "healthy"]);
+    assertEquals([await answeredBy(xclient, 1), healthOf(xclient)[0]], ["a", "healthy"]);
   }));
 
 Deno.test("a trial is over when it has ended itself, not when another call there has", () =>
@@ -99,7 +99,7 @@ Deno.test("a trial is over when it has ended itself, not when another call there
     const old = failure(xclient.call("Work.Do", "old", { signal }));
     await settled();
     a.behaviour = "broken";
-    await who(xclient, 17);
+    await answeredBy(xclient, 17);
     assertEquals([a.came, healthOf(xclient)[0]], [6, "ejected"]);
     await pass(10_100);
     a.behaviour = "hold";
@@ -108,65 +108,65 @@ Deno.test("a trial is over when it has ended itself, not when another call there
     controller.abort();
     await old;
     await pass(200);
-    assertEquals([(await who(xclient, 4)).includes("a"), a.came], [false, 7]);
+    assertEquals([(await answeredBy(xclient, 4)).includes("a"), a.came], [false, 7]);
     a.held[1].resolve("a");
     await trial;
     assertEquals(healthOf(xclient)[0], "healthy");
   }, { liveness: { silenceMs: Infinity } }));
 
-Deno.test("never more than a tenth is left out, though one may always be", () =>
+Deno.test("at most a tenth of the servers is ejected, though one always may be", () =>
   withNodes(20, async ({ xclient, nodes }) => {
     for (const node of nodes.slice(0, 6)) node.behaviour = "reject";
-    await who(xclient, 200);
+    await answeredBy(xclient, 200);
     assertEquals(healthOf(xclient).filter((state) => state === "ejected").length, 2);
   }, { retryBudget: { ratio: 1 } }));
 
-Deno.test("with few servers one may be left out", () =>
+Deno.test("with few servers one may be ejected", () =>
   withNodes(3, async ({ xclient, nodes }) => {
     for (const node of nodes.slice(0, 2)) node.behaviour = "reject";
-    await who(xclient, 60);
+    await answeredBy(xclient, 60);
     assertEquals(healthOf(xclient).filter((state) => state === "ejected").length, 1);
   }, { retryBudget: { ratio: 1, perSecond: 1000 } }));
 
-Deno.test("of two servers, the one that fails is left out", () =>
+Deno.test("of two servers, the one that fails is ejected", () =>
   withNodes(2, async ({ xclient, nodes: [a, b] }) => {
     a.behaviour = "broken";
-    await who(xclient, 10);
+    await answeredBy(xclient, 10);
     assertEquals(a.came, 5);
-    assertEquals(await who(xclient, 5), "bbbbb");
+    assertEquals(await answeredBy(xclient, 5), "bbbbb");
     assertEquals(b.came, 10);
   }));
 
 Deno.test("if half or more fail, health is ignored: all are used", () =>
   withNodes(4, async ({ xclient, nodes }) => {
     for (const node of nodes.slice(0, 2)) node.behaviour = "broken";
-    await who(xclient, 40);
+    await answeredBy(xclient, 40);
     assertEquals(healthOf(xclient).filter((state) => state === "ejected").length, 1);
     const before = came(nodes);
-    await who(xclient, 8);
+    await answeredBy(xclient, 8);
     assertEquals(came(nodes).map((count, place) => count - before[place]), [2, 2, 2, 2]);
     for (const node of nodes) node.behaviour = "echo";
-    await who(xclient, 20);
-    assertEquals((await who(xclient, 8)).split("").sort().join(""), "aabbccdd");
+    await answeredBy(xclient, 20);
+    assertEquals((await answeredBy(xclient, 8)).split("").sort().join(""), "aabbccdd");
   }));
 
 Deno.test("a single server that fails is used all the same", () =>
   withNodes(1, async ({ xclient, nodes: [a] }) => {
     a.behaviour = "broken";
-    await who(xclient, 20);
+    await answeredBy(xclient, 20);
     assertEquals(a.came, 20);
     a.behaviour = "echo";
-    assertEquals(await who(xclient, 3), "aaa");
+    assertEquals(await answeredBy(xclient, 3), "aaa");
   }));
 
-Deno.test("what handlers throw is the application's business, unless the caller says otherwise", () =>
+Deno.test("what handlers throw does not count against a server, unless isFailure says so", () =>
   withNodes(2, async ({ xclient, client, nodes: [a] }) => {
     a.behaviour = "fail";
-    assertEquals(await who(xclient, 20), "-b".repeat(10));
+    assertEquals(await answeredBy(xclient, 20), "-b".repeat(10));
     assertEquals(healthOf(xclient), ["healthy", "healthy"]);
     assertEquals(xclient.endpoints().map(({ failures }) => failures), [0, 0]);
     const strict = client({ isFailure: (error) => error instanceof RpcError });
-    await who(strict, 20);
+    await answeredBy(strict, 20);
     assertEquals(healthOf(strict), ["ejected", "healthy"]);
   }));
 
@@ -183,7 +183,7 @@ Deno.test("a lost connection is one failure, however many calls it takes along",
     await Promise.all(calls);
   }));
 
-Deno.test("the calls that a draining connection loses are no failures of who has followed it", () =>
+Deno.test("calls that a draining connection loses do not count against the process that follows", () =>
   inWorld(async ({ network, clock }) => {
     const raw = await RawServer.listen(network, "memory@raw");
     const current = [raw.address];
@@ -205,7 +205,7 @@ Deno.test("the calls that a draining connection loses are no failures of who has
     await raw.close();
   }));
 
-Deno.test("a server that crashes at every call is let alone, then left out", () =>
+Deno.test("a server that crashes at every call is dialled after a backoff, then ejected", () =>
   withNodes(3, async ({ client, world, nodes: [a], pass }) => {
     const events: string[] = [];
     const xclient = client({
@@ -237,12 +237,12 @@ Deno.test("dials that fail do not count against a server's health", () =>
     assert(xclient.endpoints()[0].failures > 0);
     world.network.setFaults(a.address);
     await pass(1300);
-    await who(xclient, 2);
+    await answeredBy(xclient, 2);
     await settled();
-    assertEquals((await who(xclient, 4)).split("").sort().join(""), "aabb");
+    assertEquals((await answeredBy(xclient, 4)).split("").sort().join(""), "aabb");
   }));
 
-Deno.test("a timeout is the fault of who had the time, not of who came late", () =>
+Deno.test("a timeout counts against the server that had the time, not one that was tried late", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], pass }) => {
     a.behaviour = b.behaviour = "hold";
     const call = watch(xclient.call("Work.Do", 1, { idempotent: true, timeoutMs: 1000 }));
@@ -257,7 +257,7 @@ Deno.test("a timeout is the fault of who had the time, not of who came late", ()
     assertEquals(xclient.endpoints().map(({ failures }) => failures).sort(), [1, 1]);
   }, { liveness: { silenceMs: Infinity } }));
 
-Deno.test("a timeout is nobody's fault if it was we who stood still", () =>
+Deno.test("a timeout counts against no server if this process stood still", () =>
   withNodes(1, async ({ xclient, world: { clock }, nodes: [a], pass }) => {
     a.behaviour = "hold";
     const now = clock.now.bind(clock);

@@ -21,7 +21,7 @@ class Call extends InFlight {
   readonly client = undefined;
 }
 
-Deno.test("an endpoint dials once for all who wait, and keeps the client while it is available", () =>
+Deno.test("an endpoint dials once for all calls, and keeps the client while it is available", () =>
   inWorld(async (world) => {
     const { address, server } = await world.serve("a");
     const endpoint = new Endpoint(parseAddress(address), hostOf(world));
@@ -62,7 +62,7 @@ Deno.test("an endpoint that leaves waits for its calls, also those that only wai
     assertFailure(await failure(endpoint.connector.connect()), wanted);
   }));
 
-Deno.test("an endpoint that is closed while it dials tells who waits, and opens nothing", () =>
+Deno.test("an endpoint that is closed while it dials fails the waiting calls, and opens no connection", () =>
   inWorld(async (world) => {
     const { address, server } = await world.serve("a");
     world.network.setFaults(address, { delayMs: 10 });
@@ -91,7 +91,7 @@ Deno.test("an endpoint is closed with all its clients, one that drains among the
     await closing;
   }));
 
-Deno.test("an endpoint that stalls says so to each call in flight, once", () =>
+Deno.test("an endpoint that stalls notifies each call in flight, once", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a");
     const endpoint = new Endpoint(parseAddress(address), hostOf(world));

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { FleetCallOptions } from "../../fleet/call_options.ts";
 import { FailMode } from "../../fleet/fail_mode.ts";
 import type { Selector } from "../../selector.ts";
-import { type Case, type Node, story, watch, withNodes } from "../support/fleet.ts";
+import { attemptsOf, type Case, type Node, watch, withNodes } from "../support/fleet.ts";
 import { assertFailure, failure, settled } from "../support/helpers.ts";
 
 type Certainty = "not_sent" | "rejected" | "unknown" | "answered";
@@ -56,7 +56,9 @@ for (const certainty of ["not_sent", "rejected", "unknown", "answered"] as const
               serviceMethod: "Work.Do",
             });
             const phase = certainty === "not_sent" ? "dial" : "call";
-            assertEquals(story(outcome.error), [`a ${phase} round_robin ${code} ${certainty}`]);
+            assertEquals(attemptsOf(outcome.error), [
+              `a ${phase} round_robin ${code} ${certainty}`,
+            ]);
             assertEquals([a.ran, b.ran, c.ran], [ran, [], []]);
           } else {
             assertEquals(outcome.value, tried.at(-1));
@@ -78,7 +80,7 @@ Deno.test("always another server; after a round through all, once more after a b
     assertEquals(outcome.state, "pending");
     await pass(50);
     assertEquals(nodes.map(({ came }) => came), [2, 2]);
-    assertEquals(story(outcome.error), [
+    assertEquals(attemptsOf(outcome.error), [
       "a call round_robin unavailable rejected",
       "b call failover unavailable rejected",
       "a call failover unavailable rejected",
@@ -96,22 +98,22 @@ Deno.test("a new round does not begin with the server that failed last", () =>
     for (const node of nodes) node.behaviour = "reject";
     const error = failure(xclient.call("Work.Do", 1, { maxAttempts: 5 }));
     await pass(1000);
-    assertEquals(story(await error).map((line) => line[0]).join(""), "babab");
+    assertEquals(attemptsOf(await error).map((line) => line[0]).join(""), "babab");
   }));
 
-Deno.test("at most maxAttempts, three unless said otherwise", () =>
+Deno.test("at most maxAttempts, by default three", () =>
   withNodes(5, async ({ xclient, nodes, client }) => {
     for (const node of nodes) node.behaviour = "reject";
     for (const [options, tries] of [[{}, 3], [{ maxAttempts: 1 }, 1], [{ maxAttempts: 4 }, 4]]) {
       const error = await failure(xclient.call("Work.Do", 1, options as FleetCallOptions));
-      assertEquals(story(error).length, tries);
+      assertEquals(attemptsOf(error).length, tries);
     }
     const two = client({ maxAttempts: 2 });
-    assertEquals(story(await failure(two.call("Work.Do"))).length, 2);
-    assertEquals(story(await failure(two.call("Work.Do", 1, { maxAttempts: 3 }))).length, 3);
+    assertEquals(attemptsOf(await failure(two.call("Work.Do"))).length, 2);
+    assertEquals(attemptsOf(await failure(two.call("Work.Do", 1, { maxAttempts: 3 }))).length, 3);
   }));
 
-Deno.test("a stalled copy that fails during a backoff brings on no try beside the one to come", () =>
+Deno.test("a stalled copy that fails during a backoff causes no attempt beside the one to come", () =>
   withNodes(2, async ({ client, world, nodes: [a, b], pass }) => {
     const xclient = client({
       mode: { pick: ([first]) => first },
@@ -162,25 +164,25 @@ Deno.test("one server alone is tried again after a backoff", () =>
     assertEquals(outcome.value, "a");
   }));
 
-Deno.test("no more tries than the budget allows: a fifth of the calls and ten", () =>
+Deno.test("no more attempts than the budget allows: a fifth of the calls and ten", () =>
   withNodes(3, async ({ xclient, nodes }) => {
     for (const node of nodes) node.behaviour = "reject";
     const calls = 200;
     let tries = 0;
     for (let n = 0; n < calls; n++) {
-      tries += story(await failure(xclient.call("Work.Do", n))).length;
+      tries += attemptsOf(await failure(xclient.call("Work.Do", n))).length;
     }
     assertEquals(tries, nodes.reduce((sum, { came }) => sum + came, 0));
     assert(tries <= calls * 1.2 + 10 && tries >= calls * 1.2 + 8, String(tries));
   }, { health: { failuresInARow: Infinity, minSuccessRate: 0 } }));
 
-Deno.test("a budget of nothing means one try", () =>
+Deno.test("an empty budget means one attempt", () =>
   withNodes(3, async ({ xclient, nodes }) => {
     for (const node of nodes) node.behaviour = "reject";
-    assertEquals(story(await failure(xclient.call("Work.Do", 1))).length, 1);
+    assertEquals(attemptsOf(await failure(xclient.call("Work.Do", 1))).length, 1);
   }, { retryBudget: { ratio: 0, perSecond: 0 } }));
 
-Deno.test("idempotent: said for the call, for a method by name, or by a test", () =>
+Deno.test("idempotent: for the call, for a method by name, or by a test", () =>
   withNodes(2, async ({ client, nodes: [a, b], world }) => {
     const asked: string[] = [];
     const ways: [Parameters<typeof client>[0], FleetCallOptions, boolean][] = [
@@ -204,7 +206,7 @@ Deno.test("idempotent: said for the call, for a method by name, or by a test", (
     assertEquals(b.ran.length, 3);
   }));
 
-Deno.test("what is certain about the last try is not what is certain about the call", () =>
+Deno.test("what is certain about the last attempt is not what is certain about the call", () =>
   withNodes(2, async ({ xclient, nodes: [a, b], world }) => {
     a.behaviour = "hold";
     world.network.setFaults(b.address, { refuse: true });
@@ -213,7 +215,7 @@ Deno.test("what is certain about the last try is not what is certain about the c
     world.network.cut(a.address); // it may have run there
     await settled();
     assertFailure(outcome.error, { code: "unavailable", execution: "unknown" });
-    assertEquals(story(outcome.error), [
+    assertEquals(attemptsOf(outcome.error), [
       "a call round_robin unavailable unknown",
       "b dial failover unavailable not_sent",
     ]);

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RpcError } from "../../errors.ts";
 import type { FanOutOptions } from "../../fleet/fan_out.ts";
 import { assertFails, assertFailure, failure, settled } from "../support/helpers.ts";
-import { aborted, came, hold, receipts, story, watch, withNodes } from "../support/fleet.ts";
+import { aborted, attemptsOf, came, hold, receipts, watch, withNodes } from "../support/fleet.ts";
 
 Deno.test("broadcast: all must succeed; the reply is the one that came first", () =>
   withNodes(3, async ({ xclient, nodes }) => {
@@ -26,12 +26,12 @@ Deno.test("broadcast: the first failure is the error, and cancels the others", (
     nodes[1].behaviour = "fail";
     const error = await failure(xclient.broadcast("Work.Do", 1));
     assertFailure(error, { code: "unknown", execution: "answered", address: nodes[1].address });
-    assertEquals(story(error), ["b call fan-out unknown answered"]);
+    assertEquals(attemptsOf(error), ["b call fan-out unknown answered"]);
     await settled();
     assertEquals(aborted(nodes), [1, 0, 1]);
   }));
 
-Deno.test("broadcast: each server is asked once, whatever it says", () =>
+Deno.test("broadcast: each server is called once, whatever it answers", () =>
   withNodes(3, async ({ xclient, nodes }) => {
     nodes[2].behaviour = "reject";
     assertFailure(await failure(xclient.broadcast("Work.Do", 1)), { execution: "rejected" });
@@ -59,7 +59,7 @@ Deno.test("broadcast, quorum: fails as soon as it can't be reached any more", ()
     nodes[1].behaviour = "reject";
     const error = await failure(xclient.broadcast("Work.Do", 1, { quorum: 3 }));
     assertFailure(error, { serviceMethod: "Work.Do", execution: "answered", message: "2 of 4" });
-    assertEquals(story(error).map((line) => line[0]).sort(), ["a", "b"]);
+    assertEquals(attemptsOf(error).map((line) => line[0]).sort(), ["a", "b"]);
     assert((error.cause as AggregateError).errors.length === 2);
     await settled();
     assertEquals(aborted(nodes), [0, 0, 1, 1]);
@@ -77,14 +77,14 @@ Deno.test("fork: the first success wins, the others are cancelled", () =>
     assertEquals([outcome.value, aborted(nodes)], ["c", [0, 1, 0]]);
   }));
 
-Deno.test("fork: all fail: the error tells each", () =>
+Deno.test("fork: all fail: the error lists each failure", () =>
   withNodes(3, async ({ xclient, world, nodes }) => {
     nodes[0].behaviour = "fail";
     nodes[1].behaviour = "reject";
     world.network.setFaults(nodes[2].address, { refuse: true });
     const error = await failure(xclient.fork("Work.Do", 1));
     assertFailure(error, { serviceMethod: "Work.Do", execution: "answered", message: "3 of 3" });
-    assertEquals(story(error).map((line) => line.replace(/ call fan-out/, "")).sort(), [
+    assertEquals(attemptsOf(error).map((line) => line.replace(/ call fan-out/, "")).sort(), [
       "a unknown answered",
       "b unavailable rejected",
       "c unavailable not_sent",
@@ -119,7 +119,7 @@ Deno.test("concurrency: so many servers at once, each once", () =>
     assertEquals(outcome.value, ["a 0", "b 1", "c 2", "d 3", "e 4"]);
   }));
 
-Deno.test("concurrency: when there is enough nobody else is asked", () =>
+Deno.test("concurrency: when there are enough replies no further server is called", () =>
   withNodes(5, async ({ xclient, nodes }) => {
     assertEquals(await xclient.fork("Work.Do", 1, { concurrency: 1 }), "a");
     assertEquals(came(nodes), [1, 0, 0, 0, 0]);
@@ -204,7 +204,7 @@ Deno.test("a client that is closed meanwhile asks no further server, and waits f
     assertEquals([came(nodes.slice(0, 2)), world.clock.timers], [[1, 0], 0]);
   }));
 
-Deno.test("a server that is left out, or that nobody can reach, is asked all the same", () =>
+Deno.test("a server that is ejected or can't be reached is called all the same", () =>
   withNodes(3, async ({ xclient, world, nodes: [a, b, c] }) => {
     a.behaviour = "broken";
     for (let n = 0; n < 15; n++) await xclient.call("Work.Do", n).catch(() => {});

@@ -126,7 +126,7 @@ Deno.test("at the deadline each error names its server and method, and what is c
     });
   }));
 
-Deno.test("a broadcast that could not be sent anywhere in time says so", () =>
+Deno.test("a broadcast that could not be sent anywhere in time is not_sent", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], pass }) => {
     for (const { address } of [a, b]) world.network.setFaults(address, { unroutable: true });
     const nowhere = failure(xclient.broadcast("Work.Do", 1, { timeoutMs: 100 }));

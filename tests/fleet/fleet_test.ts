@@ -7,7 +7,7 @@ import { assertFails, failure, inWorld, settled } from "../support/helpers.ts";
 import { seededRandom } from "../../testing.ts";
 import { came, source, withNodes } from "../support/fleet.ts";
 
-Deno.test("consistent hash without a key: the call says so", () =>
+Deno.test("consistent hash without a key fails the call", () =>
   withNodes(2, async ({ client }) => {
     const xclient = client({ mode: SelectMode.ConsistentHash });
     await assertFails(xclient.call("Work.Do"), { code: "invalid_argument", message: "key" });

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FailMode } from "../../fleet/fail_mode.ts";
 import type { CallContext } from "../../server.ts";
-import { type Case, story, watch, withNodes } from "../support/fleet.ts";
+import { attemptsOf, type Case, watch, withNodes } from "../support/fleet.ts";
 import { assertFailure, settled } from "../support/helpers.ts";
 
 /** Lets a client learn that replies take 20 ms or so. */
@@ -81,7 +81,7 @@ Deno.test("hedges are within 5 % of the calls, and one a second", () =>
     assert(came - calls >= 0.05 * calls - 1, String(came));
   }));
 
-Deno.test("a call that may have one try only takes no hedge away from others", () =>
+Deno.test("a call with maxAttempts 1 takes no hedge from the budget", () =>
   withNodes(2, async ({ client, nodes: [a, b], pass }) => {
     const xclient = client({ hedgeBudget: { ratio: 0, perSecond: 0.001 } }); // for one
     a.behaviour = b.behaviour = "hold";
@@ -132,5 +132,5 @@ Deno.test("what is certain about one copy is not what is certain about the call"
     const outcome = watch(xclient.call("Shard.Get", 1, { ...backup, hedgeAfterMs: 10 }));
     await pass(10);
     assertFailure(outcome.error, { code: "invalid_argument", execution: "unknown" });
-    assertEquals(story(outcome.error).length, 2);
+    assertEquals(attemptsOf(outcome.error).length, 2);
   }));

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { failure, settled } from "../support/helpers.ts";
 import { aborted, came, hold, receipts, short, withNodes } from "../support/fleet.ts";
 
-Deno.test("inform: one receipt a server as it comes, the unreachable included", () =>
+Deno.test("inform: one receipt for each server, in the order of their outcomes, the unreachable included", () =>
   withNodes(4, async ({ xclient, world, nodes }) => {
     const [a, b, c, d] = nodes;
     hold([a]);
@@ -25,7 +25,7 @@ Deno.test("inform: one receipt a server as it comes, the unreachable included", 
     assertEquals([seen.length, seen[3], d.came], [4, "a a", 1]);
   }));
 
-Deno.test("inform: who stops early cancels the rest", () =>
+Deno.test("inform: a caller that stops early cancels the rest", () =>
   withNodes(3, async ({ xclient, nodes }) => {
     hold(nodes.slice(1));
     for await (const receipt of xclient.inform("Work.Do", 1)) {
@@ -36,7 +36,7 @@ Deno.test("inform: who stops early cancels the rest", () =>
     assertEquals(aborted(nodes), [0, 1, 1]);
   }));
 
-Deno.test("inform: an abort, and every server that is left says so", () =>
+Deno.test("inform: after an abort every server that is left has a receipt with the reason", () =>
   withNodes(3, async ({ xclient, nodes }) => {
     hold(nodes.slice(1));
     const controller = new AbortController();
@@ -50,7 +50,7 @@ Deno.test("inform: an abort, and every server that is left says so", () =>
     assertEquals(await failure(late), "enough");
   }));
 
-Deno.test("inform: a timeout, and every server that is left says so", () =>
+Deno.test("inform: at the deadline every server that is left has a receipt with a TimeoutError", () =>
   withNodes(3, async ({ xclient, nodes, pass }) => {
     hold(nodes.slice(1));
     const all = receipts(xclient, { timeoutMs: 60_000 });
@@ -68,7 +68,7 @@ Deno.test("inform, quorum: ends when enough have succeeded", () =>
     assertEquals(aborted(nodes), [0, 0, 0, 1]);
   }));
 
-Deno.test("inform: one that is never gone through asks nobody", () =>
+Deno.test("inform: without iteration nothing is sent", () =>
   withNodes(2, async ({ xclient, nodes }) => {
     const receipts = xclient.inform("Work.Do", 1);
     await settled();

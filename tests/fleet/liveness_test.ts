@@ -10,7 +10,7 @@ import { XClient } from "../../xclient.ts";
 import { watch, withNodes } from "../support/fleet.ts";
 import { assertFailure, inWorld, RawServer, settled } from "../support/helpers.ts";
 
-Deno.test("a half-open connection: doubted, passed over, its idempotent calls go elsewhere too", () =>
+Deno.test("a half-open connection: stalled, passed over, its idempotent calls go elsewhere too", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], pass, events }) => {
     await xclient.call("Work.Do", 0);
     await xclient.call("Work.Do", 0);
@@ -126,7 +126,7 @@ Deno.test("each limit is an option; Infinity switches it off", () =>
     world.network.cut("memory@a");
   }));
 
-Deno.test("a stalled copy that fails after its call has been answered troubles nobody", () =>
+Deno.test("a stalled copy that fails after its call has been answered changes nothing", () =>
   withNodes(2, async ({ xclient, world, nodes: [a], pass }) => {
     await xclient.call("Work.Do", 0);
     await xclient.call("Work.Do", 0);
@@ -257,7 +257,7 @@ function played(ping: ((settler: Settler) => boolean) | undefined) {
   return { clock, told, client, liveness };
 }
 
-Deno.test("a protocol that can't be asked: silence says nothing", async () => {
+Deno.test("a protocol without pings: silence proves nothing", async () => {
   const { clock, told, liveness, client } = played(undefined);
   liveness.wake();
   await clock.advance(60_000);
@@ -286,7 +286,7 @@ Deno.test("one question for each silence", async () => {
   assertEquals(clock.timers, 0);
 });
 
-Deno.test("it was we who stood still: nobody is blamed for it", async () => {
+Deno.test("this process stood still: no server is stalled for it", async () => {
   const { clock, told, liveness, client } = played(() => true);
   liveness.wake();
   await clock.advance(1500); // it has just been asked

@@ -36,7 +36,7 @@ Deno.test("the first reply time is taken as it is, the next by their age", () =>
   assertEquals(load.updatedAtMs, 520);
 });
 
-Deno.test("after a long time the peak counts as its age says", () => {
+Deno.test("after a long time the peak has faded by its age", () => {
   const load = new Load();
   run(load, 0, 20);
   run(load, 10_010, 10_020);
@@ -44,7 +44,7 @@ Deno.test("after a long time the peak counts as its age says", () => {
   assertAlmostEquals(load.peakMs, 20 * kept + 10 * (1 - kept), 1e-9);
 });
 
-Deno.test("who was slow, was let alone for long, and is fast when tried again, comes back sooner", () => {
+Deno.test("a server that was slow, was avoided for long, and is fast when tried again, recovers faster", () => {
   const load = new Load();
   run(load, 0, 200);
   run(load, 15_180, 15_200);

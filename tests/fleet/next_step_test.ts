@@ -64,7 +64,7 @@ Deno.test("what is none of our errors, or too long to be sent anywhere, is not r
   for (const [thrown, may] of table) assertEquals(mayRepeatAfter(thrown, true), may, `${thrown}`);
 });
 
-Deno.test("the next step: each row as it says, whatever is not in it", () => {
+Deno.test("the next step: each row holds whatever it leaves open", () => {
   const all: Readonly<Record<keyof Situation, readonly unknown[]>> = {
     mayRepeat: [false, true],
     failMode: Object.values(FailMode),

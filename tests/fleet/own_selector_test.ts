@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { EndpointView, Selector } from "../../selector.ts";
 import { assertFailure, failure, settled } from "../support/helpers.ts";
-import { came, watch, who, withNodes } from "../support/fleet.ts";
+import { answeredBy, came, watch, withNodes } from "../support/fleet.ts";
 
 Deno.test("a caller's own policy: it sees the servers, and picks", () =>
   withNodes(3, async ({ client, nodes }) => {
@@ -12,7 +12,7 @@ Deno.test("a caller's own policy: it sees the servers, and picks", () =>
       pick: (candidates) => (seen.push([...candidates]), candidates.at(-1)),
     };
     const xclient = client({ mode });
-    assertEquals(await who(xclient, 3), "ccc");
+    assertEquals(await answeredBy(xclient, 3), "ccc");
     assertEquals(seen[0].map(({ address }) => address), nodes.map(({ address }) => address));
     assertEquals(seen[2].map(({ inFlight }) => inFlight), [0, 0, 0]);
     const error = await failure(client({ mode, maxAttempts: 1 }).call("Work.None"));
@@ -55,7 +55,7 @@ Deno.test("a caller's own policy sees figures, the same object for the same serv
     assertEquals(view.inFlight, 0);
   }));
 
-Deno.test("a caller's own policy that picks none, a stranger, or throws: the call says so", () =>
+Deno.test("a caller's own policy that picks none, picks something else, or throws fails the call", () =>
   withNodes(2, async ({ client, nodes }) => {
     const thrown = new Error("the policy's own");
     const strange = { ...client({}).endpoints()[0] } as unknown as EndpointView;

@@ -2,12 +2,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { assertFailure, failure, settled } from "../support/helpers.ts";
-import { type Node, watch, who, withNodes } from "../support/fleet.ts";
+import { answeredBy, type Node, watch, withNodes } from "../support/fleet.ts";
 
-Deno.test("who can't be reached is not picked while others are there", () =>
+Deno.test("a server that can't be reached is not picked while others can be", () =>
   withNodes(3, async ({ xclient, world, nodes: [a, b, c], events }) => {
     world.network.setFaults(b.address, { refuse: true });
-    assertEquals(await who(xclient, 9), "acacacaca");
+    assertEquals(await answeredBy(xclient, 9), "acacacaca");
     assertEquals([b.came, a.came + c.came], [0, 9]);
     assertEquals(events.filter((event) => event === "unreachable b").length, 1);
   }));
@@ -39,7 +39,7 @@ Deno.test("it is dialled again in the background, after 1 s, then 1.6 times long
 
 Deno.test("an address that does not answer keeps no call waiting once others are connected", () =>
   withNodes(3, async ({ xclient, world, nodes: [a, b, c], pass }) => {
-    assertEquals(await who(xclient, 3), "abc");
+    assertEquals(await answeredBy(xclient, 3), "abc");
     await a.site.server.close({ graceMs: 0 });
     world.network.setFaults(a.address, { unroutable: true }); // gone without a trace
     await settled();
@@ -52,7 +52,7 @@ Deno.test("an address that does not answer keeps no call waiting once others are
     assertEquals(b.came + c.came, 42);
   }));
 
-Deno.test("nobody can be reached: calls dial, and that makes the backoff no longer", () =>
+Deno.test("no server can be reached: calls dial, and that makes the backoff no longer", () =>
   withNodes(2, async ({ client, world, nodes: [a, b], pass }) => {
     const xclient = client({ random: () => 0.5, maxAttempts: 2 });
     for (const { address } of [a, b]) world.network.setFaults(address, { refuse: true });
@@ -63,29 +63,29 @@ Deno.test("nobody can be reached: calls dial, and that makes the backoff no long
       });
     }
     for (const { address } of [a, b]) world.network.setFaults(address);
-    assertEquals(await who(xclient, 1), "b"); // at once, not after a backoff
+    assertEquals(await answeredBy(xclient, 1), "b"); // at once, not after a backoff
     await pass(1700);
-    await who(xclient, 1);
+    await answeredBy(xclient, 1);
     await settled();
     assertEquals(xclient.endpoints().map(({ connected }) => connected), [true, true]);
   }));
 
 Deno.test("a connection that is lost is dialled at once", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], events }) => {
-    assertEquals(await who(xclient, 4), "abab");
+    assertEquals(await answeredBy(xclient, 4), "abab");
     world.network.cut(a.address);
     await settled();
-    assertEquals(await who(xclient, 1), "b");
+    assertEquals(await answeredBy(xclient, 1), "b");
     await settled();
-    assertEquals(await who(xclient, 4), "baba");
+    assertEquals(await answeredBy(xclient, 4), "baba");
     assertEquals(events.slice(4), ["disconnected a", "connected a"]);
     assertEquals([a.came, b.came], [4, 5]);
   }));
 
-Deno.test("a server that takes connections and cuts them at once is let alone like one that refuses", () =>
+Deno.test("a server that accepts connections and cuts them at once is dialled after a backoff", () =>
   withNodes(2, async ({ client, world, nodes: [a], pass }) => {
     const xclient = client({ random: () => 0.5 });
-    assertEquals(await who(xclient, 2), "ba");
+    assertEquals(await answeredBy(xclient, 2), "ba");
     let dials = 0;
     const connect = world.network.connect.bind(world.network);
     world.network.connect = async (endpoint, options) => {
@@ -106,7 +106,7 @@ Deno.test("a server that takes connections and cuts them at once is let alone li
     world.network.connect = connect;
   }));
 
-Deno.test("most can't be reached: one that can be again is a sign of hope, one that flaps is not", () =>
+Deno.test("most can't be reached: one that can be again ends the backoff of all, one that flaps does not", () =>
   withNodes(4, async ({ client, world, nodes: [a, ...others], pass }) => {
     const dials: string[] = [];
     const connect = world.network.connect.bind(world.network);
@@ -134,12 +134,12 @@ Deno.test("most can't be reached: one that can be again is a sign of hope, one t
     await pass(1000);
     await xclient.call("Work.Do");
     await pass(100);
-    await who(xclient, 1);
+    await answeredBy(xclient, 1);
     await settled();
     assertEquals(xclient.endpoints().map(({ connected }) => connected), [true, true, true, true]);
   }));
 
-Deno.test("servers that take connections and cut them at once don't end each other's backoff", () =>
+Deno.test("servers that accept connections and cut them at once don't end each other's backoff", () =>
   withNodes(3, async ({ client, world, nodes: [a, b, c], pass }) => {
     const dials: string[] = [];
     const connect = world.network.connect.bind(world.network);

@@ -12,9 +12,9 @@ import {
   settled,
 } from "../support/helpers.ts";
 import { seededRandom } from "../../testing.ts";
-import { listed, source, watch, who, withNodes } from "../support/fleet.ts";
+import { answeredBy, listed, source, watch, withNodes } from "../support/fleet.ts";
 
-Deno.test("invalid addresses are skipped, the others are not to suffer for them", () =>
+Deno.test("invalid addresses are skipped, and the others are used", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a");
     const { network, clock } = world;
@@ -93,7 +93,7 @@ Deno.test("a source that never answers: deadline, signal and close count all the
     assertFailure(await closed, { code: "canceled", execution: "not_sent" });
   }));
 
-Deno.test("a source that fails, and a call that nobody waits for: nothing is left unhandled", () =>
+Deno.test("a source that fails, and a call that does not wait for it: no unhandled rejection", () =>
   inWorld(async ({ network, clock }) => {
     const getAll = () => Promise.reject(new Error("no answer"));
     const xclient = new XClient(source({ getAll }), { network, clock });
@@ -106,7 +106,7 @@ Deno.test("a source that fails, and a call that nobody waits for: nothing is lef
     await xclient.close();
   }));
 
-Deno.test("a list with nothing valid in it, and none before it: the call says so", () =>
+Deno.test("a first list without a valid address fails the call", () =>
   inWorld(async ({ network, clock }) => {
     for (
       const methods of [
@@ -123,16 +123,16 @@ Deno.test("a list with nothing valid in it, and none before it: the call says so
     }
   }));
 
-Deno.test("a source that is watched: who leaves is let go without any call", () =>
+Deno.test("a source that is watched: a server that leaves is closed without any call", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], list }) => {
-    assertEquals(await who(xclient, 2), "ab");
+    assertEquals(await answeredBy(xclient, 2), "ab");
     await list([b]);
     await settled();
     assertEquals(world.network.connections(a.address), 0);
     assertEquals(listed(xclient), ["b"]);
   }));
 
-Deno.test("a watch that tells nonsense, or breaks, does no harm", () =>
+Deno.test("a watch that yields nonsense, or breaks, does no harm", () =>
   inWorld(async (world) => {
     for (const name of ["a", "b"]) await world.serve(name);
     const { network, clock } = world;
@@ -160,14 +160,14 @@ Deno.test("a watch that tells nonsense, or breaks, does no harm", () =>
     await xclient.close();
   }));
 
-Deno.test("an empty list is one: by hand all servers can be taken off", () =>
+Deno.test("an empty list counts: all servers can be taken off", () =>
   withNodes(1, async ({ xclient, list, nodes: [a] }) => {
-    assertEquals(await who(xclient, 1), "a");
+    assertEquals(await answeredBy(xclient, 1), "a");
     await list([]);
     const wanted = { code: "unavailable", message: "no available servers" } as const;
     await assertFails(xclient.call("Work.Do"), { ...wanted, serviceMethod: "Work.Do" });
     await list([a]);
-    assertEquals(await who(xclient, 1), "a");
+    assertEquals(await answeredBy(xclient, 1), "a");
   }));
 
 Deno.test("a server that leaves finishes its calls, then its connection is closed", () =>
@@ -194,14 +194,14 @@ Deno.test("a server that left and comes back while its calls end gets a connecti
     await settled();
     a.behaviour = "echo";
     await list([a, b]);
-    assertEquals((await who(xclient, 2)).split("").sort().join(""), "ab");
+    assertEquals((await answeredBy(xclient, 2)).split("").sort().join(""), "ab");
     assertEquals(world.network.connections(a.address), 2);
     a.held[0].resolve("old");
     await settled();
     assertEquals([call.value, world.network.connections(a.address)], ["old", 1]);
   }));
 
-Deno.test("a server that is dialled when it leaves serves who waits for it", () =>
+Deno.test("a server that is dialled when it leaves serves the calls that wait for the dial", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], list, pass }) => {
     world.network.setFaults(a.address, { delayMs: 100 });
     const call = watch(xclient.call("Work.Do", 1));

@@ -5,7 +5,7 @@ import { FailMode } from "../../fleet/fail_mode.ts";
 import { watch, withNodes } from "../support/fleet.ts";
 import { assertFailure, settled } from "../support/helpers.ts";
 
-Deno.test("a dial that takes long: the call goes to whoever is connected", () =>
+Deno.test("a slow dial: the call goes to a server that is connected", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], pass }) => {
     world.network.setFaults(a.address, { unroutable: true });
     const outcome = watch(xclient.call("Work.Do", 1));
@@ -16,7 +16,7 @@ Deno.test("a dial that takes long: the call goes to whoever is connected", () =>
     assertEquals([outcome.value, b.ran], ["b", [2, 1]]);
   }));
 
-Deno.test("a dial that takes long and nobody is connected: others are dialled meanwhile", () =>
+Deno.test("a slow dial while no server is connected: others are dialled meanwhile", () =>
   withNodes(3, async ({ xclient, world, nodes: [a, b, c], pass }) => {
     for (const { address } of [a, b]) world.network.setFaults(address, { unroutable: true });
     world.network.setFaults(c.address, { delayMs: 50 });

@@ -1,4 +1,4 @@
-/** A fleet in memory whose servers write down what they ran. */
+/** Fleets in memory. */
 
 import { assertEquals } from "@std/assert";
 import type { Attempt } from "../../errors.ts";
@@ -40,7 +40,7 @@ export interface Case {
   readonly nodes: Node[];
   readonly discovery: MultiServerDiscovery;
   readonly xclient: XClient;
-  /** What was told of the servers: `connected a`. */
+  /** The events so far: `connected a`. */
   readonly events: string[];
   /** Lets so much time pass. */
   pass(ms: number): Promise<void>;
@@ -166,7 +166,7 @@ export function withFleet(
 }
 
 /** Makes so many calls, one after the other: the names of the servers that answered. */
-export async function who(xclient: XClient, calls: number): Promise<string> {
+export async function answeredBy(xclient: XClient, calls: number): Promise<string> {
   let answered = "";
   for (let n = 0; n < calls; n++) {
     answered += await xclient.call<string>("Work.Do", n).catch(() => "-");
@@ -230,15 +230,15 @@ export function watch<T>(promise: Promise<T>): Watched<T> {
   return watched;
 }
 
-/** The error's story: `a call failover unavailable`. */
-export function story(error: unknown): string[] {
+/** An error's attempts: `a call failover unavailable`. */
+export function attemptsOf(error: unknown): string[] {
   if (!(error instanceof RpcError || error instanceof TimeoutError)) {
-    throw new Error(`no story in ${error}`);
+    throw new Error(`no attempts in ${error}`);
   }
-  return error.attempts.map(tell);
+  return error.attempts.map(attemptText);
 }
 
-function tell({ address, phase, why, error }: Attempt): string {
+function attemptText({ address, phase, why, error }: Attempt): string {
   const what = error instanceof RpcError
     ? `${error.code} ${error.execution}`
     : error instanceof Error || error instanceof DOMException
