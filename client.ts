@@ -10,7 +10,7 @@ import { dialConnection } from "./connection/dial.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { TimeoutError } from "./errors.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
-import { type CallOptions, type Service, serviceView, type TypedCallOptions } from "./service.ts";
+import { type CallOptions, type Service, serviceView, type WithReply } from "./service.ts";
 
 export type { ClientOptions, CloseOptions, DialOptions } from "./connection/client_options.ts";
 
@@ -110,7 +110,7 @@ export class Client implements AsyncDisposable {
   call<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: CallOptions | TypedCallOptions<T> = {},
+    options: WithReply<T, CallOptions> = {},
   ): Promise<NoInfer<T>> {
     const { signal, timeoutMs } = options;
     return new Promise((resolve, reject) => {

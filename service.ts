@@ -22,11 +22,15 @@ export interface CallOptions {
   schema?: MethodSchema;
 }
 
-/** Options of a call whose schema gives its reply the type `T`. */
-export interface TypedCallOptions<T> extends CallOptions {
-  /** The types of argument and reply. */
-  schema: MethodSchema & { readonly reply: Schema<T, never> };
-}
+/**
+ * Options of a call whose reply's type is inferred from their schema, if they have one.
+ *
+ * @typeParam T The type of the reply.
+ * @typeParam Options The options.
+ */
+export type WithReply<T, Options extends CallOptions> =
+  | Options
+  | Options & { readonly schema: { readonly reply: Schema<T, never> } };
 
 /**
  * A service as a client sees it: the server's methods, each returning a promise.
