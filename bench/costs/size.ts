@@ -2,7 +2,7 @@
 
 import config from "../../deno.json" with { type: "json" };
 import { list, sources } from "../../scripts/javascript.ts";
-import { Missing, run } from "../stage.ts";
+import { exists, Missing, run } from "../stage.ts";
 import { Bundle, type CodeSize, stopBundler } from "./bundle.ts";
 import { type Figure, type Part, type PartContext, row } from "./part.ts";
 import { table } from "../table.ts";
@@ -116,13 +116,4 @@ function printLargest({ modules, minified }: CodeSize): void {
   ]);
   console.log(`\nthe ${LARGEST} largest of ${modules.length} modules of the core\n`);
   console.log(table(["", "minified", "%"], rows));
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
