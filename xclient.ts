@@ -42,15 +42,15 @@ const HEDGE_BUDGET: RetryBudgetOptions = { ratio: 0.05, perSecond: 1 };
  * @example
  * ```ts
  * import { assert } from "@std/assert";
- * import { MultiServerDiscovery, SelectMode, Server, XClient } from "@geerpc/xclient";
+ * import { SelectMode, Server, XClient } from "@geerpc/xclient";
  *
  * const server = new Server();
  * server.register("Arith", { Sum: (args: { A: number; B: number }) => args.A + args.B });
  * const first = await server.listen("tcp@127.0.0.1:0");
  * const second = await server.listen("tcp@127.0.0.1:0");
  *
- * const discovery = new MultiServerDiscovery([first.address, second.address]);
- * const xclient = new XClient(discovery, { mode: SelectMode.RoundRobin });
+ * const addresses = [first.address, second.address];
+ * const xclient = new XClient(addresses, { mode: SelectMode.RoundRobin });
  * assert(await xclient.call<number>("Arith.Sum", { A: 1, B: 2 }) === 3);
  * assert(await xclient.broadcast<number>("Arith.Sum", { A: 1, B: 2 }) === 3);
  *

@@ -29,7 +29,11 @@ export function toServerSource(servers: readonly string[] | ServerSource): Serve
   if (typeof source === "object" && typeof source?.getAll === "function") {
     return servers as ServerSource;
   }
-  const given = typeof servers === "string" ? JSON.stringify(servers) : `${typeof servers}`;
+  const given = typeof servers === "string"
+    ? JSON.stringify(servers)
+    : servers === null
+    ? "null"
+    : typeof servers;
   throw new TypeError(
     `an XClient takes a list of addresses, or an object with a method getAll, not ${given}`,
   );
