@@ -67,7 +67,7 @@ Deno.test("broadcast: a server that can't be reached is named, the others are ca
     }
     await world.clock.advance(500);
     assertEquals(world.clock.timers, 0);
-  }));
+  }, { liveness: { idleMs: Infinity } }));
 
 Deno.test("broadcast: a timeout names the servers that are missing, and cancels them", () =>
   withFleet(3, async ({ xclient, sites, addresses, world }) => {
