@@ -83,6 +83,11 @@ export class CallAttempt extends InFlight implements Settler, EndedCall {
     super();
   }
 
+  /** When it failed, on the clock's scale. */
+  get endedAtMs(): number {
+    return (this.#dialledAtMs ?? this.startedAtMs) + (this.tookMs ?? 0);
+  }
+
   /** Sends the call, once there is a connection. */
   start(): void {
     const { endpoint, call: { context: { turnClock } } } = this;
