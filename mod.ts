@@ -64,6 +64,7 @@ export type { EndpointEvent } from "./fleet/events.ts";
 export { FailMode } from "./fleet/fail_mode.ts";
 export type { RetryBudgetOptions } from "./fleet/retry_budget.ts";
 export type { ServerSource } from "./fleet/server_source.ts";
+export type { ReadyOptions } from "./fleet/until_ready.ts";
 export type { CallOptions, Service, WithReply } from "./service.ts";
 export type {
   ConnectOptions,

@@ -20,6 +20,7 @@ import type { FleetCallOptions } from "./fleet/call_options.ts";
 import { checkFailMode, FailMode } from "./fleet/fail_mode.ts";
 import { checkFanOutOptions, FanOut, type FanOutOptions, type Receipt } from "./fleet/fan_out.ts";
 import { untilListed } from "./fleet/until_listed.ts";
+import { type ReadyOptions, untilReady } from "./fleet/until_ready.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { healthOptions } from "./fleet/health.ts";
 import { type EndpointSnapshot, isServersFault, type XClientOptions } from "./fleet/options.ts";
@@ -266,11 +267,34 @@ export class XClient implements AsyncDisposable {
   }
 
   /**
-   * The live figures of every server.
+   * Waits until calls can be made: the list of servers is known, and at least
+   * one of them is connected. All are dialled at once. Not needed before a call,
+   * which waits by itself; for a health check, or so that the first calls are fast.
+   *
+   * @param options Signal and timeout. Without them it waits as long as it takes.
+   * @throws {TimeoutError} If that is not so within `timeoutMs`; it says why.
+   * @throws {RpcError} `canceled` if the client is closed.
+   * @throws {RangeError} If `timeoutMs` is not a number.
+   * @throws The signal's reason, if it aborts.
+   *
+   * @example
+   * ```ts ignore
+   * await xclient.ready({ timeoutMs: 5000 });
+   * ```
+   */
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    if (Number.isNaN(options.timeoutMs)) throw new RangeError("timeoutMs is not a number");
+    await untilReady(this.#context, options);
+  }
+
+  /**
+   * The live figures of every server, as far as the list is known: one that is
+   * given by hand at once, another once it has been fetched.
    *
    * @returns A frozen snapshot.
    */
   endpoints(): readonly EndpointSnapshot[] {
+    this.#fleet.followList();
     const nowMs = this.#context.turnClock.now();
     return Object.freeze(this.#fleet.endpoints.map((endpoint) =>
       Object.freeze({

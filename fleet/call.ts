@@ -118,7 +118,6 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { context, options } = this;
     const { signal, timeoutMs = Infinity } = options;
     if (signal?.aborted || !(timeoutMs > 0)) {
-      update?.catch(() => {}); // the call does not wait for it
       return this.settler.reject(signal?.aborted ? signal.reason : this.#timeoutPassed(timeoutMs));
     }
     if (context.fleet.closed) return this.close(); // before anything is set that `close` ends

@@ -107,12 +107,22 @@ export class Fleet implements EndpointHost {
     if (this.#isClosed) return undefined;
     try {
       const { current } = this.#source;
-      if (current === undefined) return this.#ask();
+      if (current === undefined) return handled(this.#ask());
       if (current !== this.#servers) this.#reconcile(current);
     } catch (error) {
-      return Promise.reject(error);
+      return handled(Promise.reject(error));
     }
     return undefined;
+  }
+
+  /** The same as far as the source shows its list without being asked; a wrong list is no news. */
+  followList(): void {
+    try {
+      const { current } = this.#source;
+      if (current !== undefined && current !== this.#servers) this.#reconcile(current);
+    } catch {
+      // The next call fails with it.
+    }
   }
 
   /**
@@ -311,6 +321,12 @@ export class Fleet implements EndpointHost {
     }
     this.#isWatched = false;
   }
+}
+
+/** A promise whose failure is no unhandled rejection, even if its call throws before it waits. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 function areSame(some: readonly Endpoint[], others: readonly Endpoint[]): boolean {
