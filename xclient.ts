@@ -1,13 +1,13 @@
 /**
  * One client for a whole fleet: it picks a server for each call, keeps one
  * connection to each, sends a call elsewhere when a server is slow or dies, and
- * can ask all of them at once.
+ * can ask all of them at once. This file is one class, with the documentation
+ * that its users read.
  *
  * @module
  */
 
-import type { CloseOptions } from "./client.ts";
-import { checkClientOptions } from "./connection/client_options.ts";
+import { checkClientOptions, type CloseOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
 import { Deadlines } from "./internal/deadlines.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
