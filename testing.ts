@@ -1,11 +1,52 @@
 /**
  * What tests of programs that use this library want: a network in memory, a
  * clock that only moves when it is told to, chance that comes out the same
- * each time, and a fleet whose servers fail on demand.
+ * each time, a fleet whose servers fail on demand, and an explorer that runs
+ * services through schedules that nobody would think of.
  *
  * @module
  */
 
+export {
+  explore,
+  ExploreError,
+  type ExploreOptions,
+  type ExploreReport,
+  KNOWN_FAULTS,
+  runPlan,
+} from "./testing/explorer/explore.ts";
+export type { History, HistoryEvent } from "./testing/explorer/history.ts";
+export {
+  type ArgumentKind,
+  type CallStep,
+  type ClientPlan,
+  type DiscoveryStyle,
+  type FaultStep,
+  type Feature,
+  FEATURES,
+  type OtherStep,
+  type Plan,
+  type PlanProtocol,
+  type ServerPlan,
+  type ServerStep,
+  type Step,
+} from "./testing/explorer/plan.ts";
+export type {
+  CallRecord,
+  ClientRecord,
+  CloseRecord,
+  EventRecord,
+  Outcome,
+  ReceiptRecord,
+  RunResult,
+  Violation,
+} from "./testing/explorer/run.ts";
+export type { ExploredServices, RunRecord } from "./testing/explorer/server.ts";
+export type {
+  ExploredClient,
+  ExploredClientOptions,
+  ExploredMethod,
+} from "./testing/explorer/subject.ts";
 export { FakeClock } from "./testing/fake_clock.ts";
 export {
   type FakeFaults,
