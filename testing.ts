@@ -15,7 +15,7 @@ export {
   KNOWN_FAULTS,
   runPlan,
 } from "./testing/explorer/explore.ts";
-export type { History, HistoryEvent } from "./testing/explorer/history.ts";
+export type { HistoryEvent } from "./testing/explorer/history.ts";
 export {
   type ArgumentKind,
   type CallStep,
@@ -33,8 +33,6 @@ export {
 } from "./testing/explorer/plan.ts";
 export type {
   CallRecord,
-  ClientRecord,
-  CloseRecord,
   EventRecord,
   Outcome,
   ReceiptRecord,

@@ -19,9 +19,12 @@ export class ExplorerList {
   #servers: readonly string[];
   readonly #watchers = new Set<() => void>();
 
-  /** @param servers The addresses at first. */
-  constructor(servers: readonly string[]) {
-    this.#servers = Object.freeze([...servers]);
+  /**
+   * @param servers The addresses at first.
+   * @param always What every list has beside them.
+   */
+  constructor(servers: readonly string[], readonly always: readonly string[]) {
+    this.#servers = Object.freeze([...servers, ...always]);
   }
 
   /** What the source says when it answers: an array that stays the same until it changes. */
@@ -31,7 +34,7 @@ export class ExplorerList {
 
   /** Puts a list in place. */
   take(servers: readonly string[]): void {
-    this.#servers = Object.freeze([...servers]);
+    this.#servers = Object.freeze([...servers, ...this.always]);
     this.changed();
   }
 

@@ -60,6 +60,8 @@ class Dice {
 const MODES: readonly string[] = Object.values(SelectMode);
 const FAIL_MODES = ["failover", "failover", "failbackup", "failfast", "failtry"];
 const ERRORS = ["rejected", "internal", "unavailable", "not_found"] as const;
+/** Longer than everything is given to end. */
+const HANGS_MS = 150_000;
 const STRANGE: readonly ArgumentKind[] = ["aborts", "throws", "calls", "closes"];
 
 /**
@@ -118,7 +120,10 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
     steps,
   };
   if (dice.chance(0.15)) plan.chunkBytes = dice.one([100, 700, 1500]);
-  return has("silent_gob") ? plan : withoutSilentGob(plan);
+  if (has("bad_entries") && dice.chance(0.1)) {
+    plan.badEntry = dice.one(["memory@bad?protocol=grpc", "tcp@127.0.0.1:1"]);
+  }
+  return plan;
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -144,8 +149,12 @@ function drawClient(dice: Dice, name: string, has: (feature: Feature) => boolean
   if (client.mode === SelectMode.ConsistentHash && dice.chance(0.5)) client.boundedLoad = 1.25;
   if (dice.chance(0.1)) client.maxInFlight = dice.whole(1, 3);
   if (dice.chance(0.2)) client.connectTimeoutMs = dice.one([50, 700, 2000]);
-  if (has("close_in_event") && dice.chance(0.05)) {
-    client.closeOnEvent = dice.one(["left", "connected", "disconnected", "ejected", "stalled"]);
+  if (dice.chance(0.2)) {
+    const [silenceMs, pongMs] = [dice.one([50, 400]), dice.one([20, 300])];
+    client.liveness = { silenceMs, pongMs, deadMs: silenceMs + pongMs + dice.one([100, 3000]) };
+  }
+  if (has("close_in_event") && dice.chance(0.15)) {
+    client.closeOnEvent = dice.one(["left", "left", "connected", "disconnected", "ejected"]);
   }
   return client;
 }
@@ -176,7 +185,11 @@ function drawCall(
   if (dice.chance(0.1)) call.stubborn = true;
   if (client.mode === SelectMode.ConsistentHash) call.key = `key ${dice.whole(1, 5)}`;
   const isFanOut = kind !== "call";
-  if (dice.chance(0.5) && (!isFanOut || !without.has("fan_out_timeout"))) {
+  if (!isFanOut && !without.has("hung_handlers") && dice.chance(0.15)) {
+    call.workMs = HANGS_MS;
+    delete call.stubborn;
+    call.timeoutMs = dice.one([10, 100, 600]);
+  } else if (dice.chance(0.5) && (!isFanOut || !without.has("fan_out_timeout"))) {
     call.timeoutMs = dice.one([1, 10, 100, 600, 2000, 1500.5]);
   }
   if (dice.chance(0.15)) call.abortAfterMs = dice.one([0, 0, 1, 5, 50, 400, 700]);
@@ -236,7 +249,10 @@ function drawTrouble(
       return [{ atMs, do: "stall", server, forMs }];
     case 4:
       if (dice.chance(0.6)) return [{ atMs, do: "cut", server }];
-      return [{ atMs, do: "forget", server, ...has("forgotten") ? { forGood: true } : {} }];
+      const { protocol } = servers.find(({ name }) => name === server)!;
+      return has("forgotten") && (protocol !== "geerpc/gob" || has("silent_gob"))
+        ? [{ atMs, do: "forget", server, forGood: true }]
+        : [{ atMs, do: "forget", server }];
     case 5:
       return [{ atMs, do: "crash", server, forMs }];
     case 6:
@@ -265,14 +281,4 @@ function drawTrouble(
     default:
       return has("jumps") ? [{ atMs, do: "jump", forMs: Math.min(forMs, 3000) }] : [];
   }
-}
-
-/** Without bytes that vanish where nobody can be asked for a sign of life. */
-function withoutSilentGob(plan: Plan): Plan {
-  const gob = plan.servers.filter(({ protocol }) => protocol === "geerpc/gob")
-    .map(({ name }) => name);
-  const steps = plan.steps.filter((step) =>
-    !(step.do === "forget" || step.do === "fault" && step.silent) || !gob.includes(step.server)
-  );
-  return { ...plan, steps };
 }

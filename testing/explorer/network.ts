@@ -55,6 +55,11 @@ export class ExplorerNetwork implements Network {
     }
   }
 
+  /** How many connections are open at this end. */
+  get open(): number {
+    return this.#open.size;
+  }
+
   listen: Network["listen"] = (endpoint, accept, options) =>
     this.inner.listen(endpoint, accept, options);
 

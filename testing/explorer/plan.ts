@@ -43,6 +43,12 @@ export interface ClientPlan {
   readonly hedgeBudget?: { readonly ratio: number; readonly perSecond: number };
   /** When a server is left out. */
   readonly health?: { readonly failuresInARow: number; readonly ejectionMs: number };
+  /** When a silent server is doubted, and given up. */
+  readonly liveness?: {
+    readonly silenceMs: number;
+    readonly pongMs: number;
+    readonly deadMs: number;
+  };
   /** For consistent hashing. */
   readonly boundedLoad?: number;
   /** The most calls in flight on a connection. */
@@ -116,8 +122,11 @@ export interface CallStep {
 
 /** What is wrong with a server from now on, in place of what was; nothing heals it. */
 export interface FaultStep {
+  /** When. */
   readonly atMs: number;
+  /** What. */
   readonly do: "fault";
+  /** Where. */
   readonly server: string;
   /** Bytes travel so long. */
   readonly delayMs?: number;
@@ -195,6 +204,8 @@ export interface Plan {
   readonly maxMessageBytes: number;
   /** The servers. */
   readonly servers: readonly ServerPlan[];
+  /** What every list has beside the servers: an address that nobody can dial. */
+  readonly badEntry?: string;
   /** The clients. */
   readonly clients: readonly ClientPlan[];
   /** What happens, in order of time. */
@@ -214,10 +225,14 @@ export const FEATURES = [
   "hurried_close",
   /** Connections that stay forgotten when all is well. */
   "forgotten",
-  /** Bytes that vanish on `geerpc/gob`, where nobody can be asked for a sign of life. */
+  /** The same on `geerpc/gob`, where nobody can be asked for a sign of life. */
   "silent_gob",
   /** That the error of a call to many that names no server says what is certain about all. */
   "fan_out_execution",
+  /** Lists with an entry that nobody can dial. */
+  "bad_entries",
+  /** Handlers that never end by themselves, whose callers give up. */
+  "hung_handlers",
   /** Arguments that abort, throw, call or close while they are encoded. */
   "strange_arguments",
   /** Messages as long as they may be. */

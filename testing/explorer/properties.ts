@@ -120,6 +120,10 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
     return;
   }
   if (!(error instanceof RpcError)) return wrong(errorLine(error));
+  const isOddArgument = step.argument === "throws" || step.argument === "calls";
+  if (error.code === "invalid_argument" && step.kind === "call" && !isOddArgument) {
+    wrong(`nothing is wrong with its argument: ${errorLine(error)}`);
+  }
   const { closes } = run.clients.find(({ plan }) => plan.name === step.client)!;
   if (error.code === "canceled" && closes.length === 0) {
     wrong(`nobody has cancelled it: ${errorLine(error)}`);

@@ -10,7 +10,7 @@ import { MemoryNetwork } from "../memory_network.ts";
 import { seededRandom } from "../seeded_random.ts";
 import { ExplorerClock, settle } from "./clock.ts";
 import { ExplorerDiscovery, ExplorerList } from "./discovery.ts";
-import { History } from "./history.ts";
+import { History, type HistoryEvent } from "./history.ts";
 import { ExplorerNetwork } from "./network.ts";
 import type { CallStep, ClientPlan, FaultStep, Feature, Plan, ServerStep, Step } from "./plan.ts";
 import { ExplorerServer, type RunRecord } from "./server.ts";
@@ -32,30 +32,41 @@ export type Outcome =
 
 /** What became of a call at one server, as `inform` tells it. */
 export interface ReceiptRecord {
+  /** The server. */
   readonly address: string;
+  /** Whether it succeeded. */
   readonly ok: boolean;
+  /** What it replied, if it did. */
   readonly reply?: unknown;
+  /** Why it failed, if it did. */
   readonly error?: unknown;
 }
 
 /** One call, and what became of it. */
 export interface CallRecord {
+  /** What the plan says of it. */
   readonly step: CallStep;
   /** When it was made, in milliseconds. */
   readonly atMs: number;
+  /** Its argument, before a getter is put into it. */
   readonly args: unknown;
   /** What handlers did for it. */
   readonly runs: RunRecord[];
   /** How often its promise has settled. */
   settlements: number;
+  /** When it settled. */
   settledAtMs?: number;
+  /** How it ended; absent if it has not. */
   outcome?: Outcome;
+  /** For `inform`: the receipts, as they came. */
   readonly receipts: ReceiptRecord[];
-  /** When it was aborted, and what with. */
+  /** When it was aborted. */
   abortedAtMs?: number;
+  /** What it is aborted with. */
   readonly reason: Error;
   /** How many servers there were to ask, for calls to many. */
   readonly servers: number;
+  /** For `inform`: whether the caller stopped listening. */
   brokenOff?: boolean;
 }
 
@@ -71,9 +82,13 @@ export interface CloseRecord {
 
 /** Something that a client told of a server. */
 export interface EventRecord {
+  /** The client. */
   readonly client: string;
+  /** When, in milliseconds. */
   readonly atMs: number;
+  /** What, as in `XClientEvent`. */
   readonly type: string;
+  /** The server. */
   readonly address: string;
 }
 
@@ -91,12 +106,18 @@ export interface ClientRecord {
 
 /** What a run has brought. */
 export interface RunResult {
+  /** The plan that was run. */
   readonly plan: Plan;
-  readonly history: History;
+  /** What did not hold; empty if everything did. */
   readonly violations: readonly Violation[];
+  /** Every call, in the order in which they were made. */
   readonly calls: readonly CallRecord[];
-  readonly clients: readonly ClientRecord[];
-  readonly servers: readonly ExplorerServer[];
+  /** What the clients told of their servers, in order of time for each client. */
+  readonly events: readonly EventRecord[];
+  /** What has happened, in order. */
+  readonly history: readonly HistoryEvent[];
+  /** The same as text, and a hash of all bytes on the wire: equal for equal runs. */
+  readonly text: string;
 }
 
 /** For how long everything is given to end once all faults are healed, in milliseconds. */
@@ -146,6 +167,7 @@ export class Run {
   readonly #controllers: CountedController[] = [this.#shared];
   readonly #network: MemoryNetwork;
 
+  /** Sets the world up; nothing listens yet. */
   constructor(plan: Plan, subject: Subject, without: ReadonlySet<Feature> = new Set()) {
     this.plan = plan;
     this.subject = subject;
@@ -166,15 +188,17 @@ export class Run {
         begin: (name, args, context) => this.#begin(name, args, context),
       })
     );
+    const { badEntry } = plan;
     this.list = new ExplorerList(
       this.servers.filter((_, place) => plan.servers[place].listed !== false)
         .map(({ listing }) => listing),
+      badEntry === undefined ? [] : [badEntry],
     );
     this.clients = plan.clients.map((client, place) => this.#client(client, place));
   }
 
   /** Runs the plan. */
-  async run(): Promise<RunResult> {
+  async run(): Promise<void> {
     const unhandled = (what: string) => (error: unknown) =>
       this.violate("nothing is left behind", `${what}: ${errorLine(error)}`);
     const stop = watchErrors(unhandled("an unhandled rejection"), unhandled("an uncaught error"));
@@ -194,8 +218,19 @@ export class Run {
     } finally {
       stop();
     }
-    const { plan, history, violations, clients, servers } = this;
-    return { plan, history, violations, calls: [...this.calls.values()], clients, servers };
+  }
+
+  /** What it has brought. */
+  get result(): RunResult {
+    const { plan, violations, clients, history } = this;
+    return {
+      plan,
+      violations,
+      calls: [...this.calls.values()],
+      events: clients.flatMap(({ events }) => events),
+      history: history.events,
+      text: history.text,
+    };
   }
 
   /** A property does not hold. */
@@ -281,6 +316,7 @@ export class Run {
         boundedLoad,
         maxInFlight,
         health: plan.health,
+        liveness: plan.liveness,
         connectTimeoutMs: plan.connectTimeoutMs,
         maxMessageBytes: this.plan.maxMessageBytes,
         network: this.subject.network(network),
@@ -449,7 +485,9 @@ export class Run {
       let inFlight = 0;
       for (const endpoint of endpoints) {
         const { address, health, oldestAgeMs, latencyMs, successes, failures } = endpoint;
-        if (!this.servers.some((server) => server.address === address)) {
+        const isKnown = this.servers.some((server) => server.address === address) ||
+          this.plan.badEntry?.startsWith(address);
+        if (!isKnown) {
           wrong(`${name} has ${address}, which was never listed`);
         }
         if (!["healthy", "ejected", "trial"].includes(health)) wrong(`${address} is ${health}`);
@@ -461,7 +499,7 @@ export class Run {
       if (closes.length > 0) continue;
       let most = nested.filter(({ settlements }) => settlements === 0).length * maxAttempts;
       for (const { step } of this.#open(name)) {
-        most += step.kind === "call" ? step.maxAttempts ?? maxAttempts : this.servers.length;
+        most += step.kind === "call" ? step.maxAttempts ?? maxAttempts : this.servers.length + 1;
       }
       if (inFlight > most) wrong(`${name} has ${inFlight} calls in flight, at most ${most} can be`);
     }
@@ -474,7 +512,7 @@ export class Run {
     this.list.set("fine");
     await this.clock.advanceTo(this.clock.now() + HEALED_MS);
     for (const { step, settlements } of this.calls.values()) {
-      if (settlements === 0) {
+      if (settlements === 0 && step.workMs < HEALED_MS) {
         this.violate("a call ends once all is well", `call ${step.id} has not ended`);
       }
     }
@@ -490,12 +528,26 @@ export class Run {
           this.violate("figures are consistent", `${inFlight} calls in flight at ${address}`);
         }
       }
-      await this.#probe(record);
+      if (this.plan.badEntry === undefined) await this.#probe(record);
+    }
+    this.#checkHandlers();
+  }
+
+  /** Where callers can say that they wait no more, nobody works for nobody. */
+  #checkHandlers(): void {
+    for (const { step, runs, settlements } of this.calls.values()) {
+      if (settlements === 0 || step.stubborn) continue;
+      for (const { outcome, server } of runs) {
+        const { protocol } = this.plan.servers.find(({ name }) => name === server)!;
+        if (outcome !== "running" || protocol !== "geerpc/json") continue;
+        const message = `call ${step.id} was given up and still runs at ${server}`;
+        this.violate("nobody works for nobody", message);
+      }
     }
   }
 
   /** Nothing is wrong: a call has to succeed. */
-  async #probe({ plan: { name } }: ClientRecord): Promise<void> {
+  async #probe({ plan: { name }, closes }: ClientRecord): Promise<void> {
     const id = 1_000_000 + this.calls.size;
     const atMs = this.clock.now();
     const what = {
@@ -510,7 +562,7 @@ export class Run {
     this.#call({ ...what, key: "probe", timeoutMs: PROBE_MS });
     await this.clock.advanceTo(atMs + PROBE_MS);
     const { outcome } = this.calls.get(id)!;
-    if (outcome?.ok !== false) return;
+    if (outcome?.ok !== false || closes.length > 0) return;
     const message = `${kindOf(outcome.error)}: ${errorLine(outcome.error)}`;
     this.violate("a call succeeds once all is well", message);
   }
@@ -526,6 +578,10 @@ export class Run {
     for (const { client, endedAtMs } of quiet) {
       if (endedAtMs !== undefined) continue;
       this.violate("nothing is left behind", `${client} waits for calls although none is open`);
+    }
+    for (const { plan: { name }, network: { open }, closes } of this.clients) {
+      if (open === 0 || closes.some(({ endedAtMs }) => endedAtMs === undefined)) continue;
+      this.violate("nothing is left behind", `${open} connections of ${name}`);
     }
     for (const server of this.servers) server.end();
     await this.clock.advanceTo(this.clock.now() + HEALED_MS);
