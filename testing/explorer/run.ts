@@ -16,6 +16,7 @@ import type { CallStep, ClientPlan, FaultStep, Feature, Plan, ServerStep, Step }
 import { ExplorerServer, type RunRecord } from "./server.ts";
 import { argumentOf, CALL_KEY, type ExploredClient, type Subject } from "./subject.ts";
 import { errorLine, kindOf } from "./outcome.ts";
+import { watchErrors } from "./unhandled.ts";
 
 /** What a property found wrong. */
 export interface Violation {
@@ -622,39 +623,4 @@ function isObject(value: unknown): value is Record<string, unknown> {
 // deno-lint-ignore no-explicit-any
 function definedOf(object: Record<string, unknown>): any {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
-}
-
-/** Hears of errors that nobody handles, in this whole process. */
-function watchErrors(
-  onRejection: (error: unknown) => void,
-  onError: (error: unknown) => void,
-): () => void {
-  const world = globalThis as unknown as Partial<EventTarget> & {
-    process?: {
-      on(type: string, listener: (error: unknown) => void): void;
-      off(type: string, listener: (error: unknown) => void): void;
-    };
-  };
-  if (typeof world.addEventListener !== "function") {
-    world.process?.on("unhandledRejection", onRejection);
-    world.process?.on("uncaughtException", onError);
-    return () => {
-      world.process?.off("unhandledRejection", onRejection);
-      world.process?.off("uncaughtException", onError);
-    };
-  }
-  const rejected = (event: Event) => {
-    event.preventDefault();
-    onRejection((event as Event & { reason: unknown }).reason);
-  };
-  const thrown = (event: Event) => {
-    event.preventDefault();
-    onError((event as Event & { error: unknown }).error);
-  };
-  world.addEventListener("unhandledrejection", rejected);
-  world.addEventListener("error", thrown);
-  return () => {
-    world.removeEventListener!("unhandledrejection", rejected);
-    world.removeEventListener!("error", thrown);
-  };
 }
