@@ -98,6 +98,41 @@ export class ExplorerClock implements Clock {
   }
 }
 
+/** The run's clock as one client has it: it knows which timers are that client's. */
+export class CountedClock implements Clock {
+  /** How many of its timers are set. */
+  timers = 0;
+  readonly #clock: Clock;
+
+  /** @param clock The run's clock. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    let isSet = true;
+    const end = () => {
+      if (isSet) this.timers--;
+      isSet = false;
+    };
+    this.timers++;
+    const timer = this.#clock.setTimer(delayMs, () => {
+      end();
+      callback();
+    });
+    return {
+      cancel: () => {
+        end();
+        timer.cancel();
+      },
+    };
+  }
+}
+
 const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
 const nextTurn: (callback: () => void) => unknown = setImmediate ??
   ((callback) => setTimeout(callback, 0));

@@ -97,6 +97,15 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
     if (!dice.chance(0.4)) burstAtMs = dice.whole(0, lengthMs);
     steps.push(drawCall(dice, id, burstAtMs, { ...options, servers, clients, maxMessageBytes }));
   }
+  if (has("floods") && dice.chance(0.1)) {
+    // Large calls that wait behind one that hangs, until all are given up.
+    const [client, atMs] = [dice.one(clients).name, dice.whole(0, lengthMs)];
+    const flood = { argument: "at_limit", length: maxMessageBytes - 600, key: "flood" } as const;
+    for (let id = calls + 1; id <= calls + 10; id++) {
+      const what = { atMs, do: "call", id, client, kind: "call", method: 0 } as const;
+      steps.push({ ...what, ...flood, workMs: HANGS_MS, abortAfterMs: 50 });
+    }
+  }
   const troubles = dice.whole(0, 8);
   for (let count = 0; count < troubles; count++) {
     steps.push(...drawTrouble(dice, lengthMs, servers, has));
@@ -148,6 +157,7 @@ function drawClient(dice: Dice, name: string, has: (feature: Feature) => boolean
   }
   if (client.mode === SelectMode.ConsistentHash && dice.chance(0.5)) client.boundedLoad = 1.25;
   if (dice.chance(0.1)) client.maxInFlight = dice.whole(1, 3);
+  if (dice.chance(0.1)) client.handleTimeoutMs = dice.one([20, 500]);
   if (dice.chance(0.2)) client.connectTimeoutMs = dice.one([50, 700, 2000]);
   if (dice.chance(0.2)) {
     const [silenceMs, pongMs] = [dice.one([50, 400]), dice.one([20, 300])];

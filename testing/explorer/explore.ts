@@ -134,6 +134,7 @@ export const KNOWN_FAULTS: readonly Feature[] = [
   "fan_out_execution",
   "bad_entries",
   "hung_handlers",
+  "floods",
 ];
 
 /**

@@ -53,6 +53,8 @@ export interface ClientPlan {
   readonly boundedLoad?: number;
   /** The most calls in flight on a connection. */
   readonly maxInFlight?: number;
+  /** What a server that speaks GeeRPC gives each call. */
+  readonly handleTimeoutMs?: number;
   /** How long connecting may take. */
   readonly connectTimeoutMs?: number;
   /** It closes itself from within its own `onEvent` when an event of this type comes. */
@@ -233,6 +235,8 @@ export const FEATURES = [
   "bad_entries",
   /** Handlers that never end by themselves, whose callers give up. */
   "hung_handlers",
+  /** More large calls than a server may run and hold. */
+  "floods",
   /** Arguments that abort, throw, call or close while they are encoded. */
   "strange_arguments",
   /** Messages as long as they may be. */

@@ -8,7 +8,7 @@
 import { type CallContext } from "../../server.ts";
 import { MemoryNetwork } from "../memory_network.ts";
 import { seededRandom } from "../seeded_random.ts";
-import { ExplorerClock, settle } from "./clock.ts";
+import { CountedClock, ExplorerClock, settle } from "./clock.ts";
 import { ExplorerDiscovery, ExplorerList } from "./discovery.ts";
 import { History, type HistoryEvent } from "./history.ts";
 import { ExplorerNetwork } from "./network.ts";
@@ -97,6 +97,7 @@ export interface EventRecord {
 export interface ClientRecord {
   readonly plan: ClientPlan;
   readonly client: ExploredClient;
+  readonly clock: CountedClock;
   readonly discovery: ExplorerDiscovery;
   readonly network: ExplorerNetwork;
   readonly events: EventRecord[];
@@ -302,9 +303,9 @@ export class Run {
   }
 
   #client(plan: ClientPlan, place: number): ClientRecord {
-    const { clock } = this;
-    const network = new ExplorerNetwork(plan.name, this.#network, this.history, clock);
-    const discovery = new ExplorerDiscovery(this.list, plan.discovery, clock);
+    const clock = new CountedClock(this.clock);
+    const network = new ExplorerNetwork(plan.name, this.#network, this.history, this.clock);
+    const discovery = new ExplorerDiscovery(this.list, plan.discovery, this.clock);
     const { maxAttempts, retryBudget, hedgeBudget, boundedLoad, maxInFlight } = plan;
     const client = this.subject.client(
       discovery,
@@ -318,6 +319,7 @@ export class Run {
         maxInFlight,
         health: plan.health,
         liveness: plan.liveness,
+        handleTimeoutMs: plan.handleTimeoutMs,
         connectTimeoutMs: plan.connectTimeoutMs,
         maxMessageBytes: this.plan.maxMessageBytes,
         network: this.subject.network(network),
@@ -326,7 +328,7 @@ export class Run {
         onEvent: (event: { type: string; address: string }) => this.#onEvent(record, event),
       }),
     );
-    const record = { plan, client, discovery, network, events: [], closes: [], nested: [] };
+    const record = { plan, client, clock, discovery, network, events: [], closes: [], nested: [] };
     return record;
   }
 
@@ -580,9 +582,12 @@ export class Run {
       if (endedAtMs !== undefined) continue;
       this.violate("nothing is left behind", `${client} waits for calls although none is open`);
     }
-    for (const { plan: { name }, network: { open }, closes } of this.clients) {
-      if (open === 0 || closes.some(({ endedAtMs }) => endedAtMs === undefined)) continue;
-      this.violate("nothing is left behind", `${open} connections of ${name}`);
+    for (const { plan: { name }, network: { open }, clock: { timers }, closes } of this.clients) {
+      if (closes.some(({ endedAtMs }) => endedAtMs === undefined)) continue;
+      const left = (what: string) =>
+        this.violate("nothing is left behind", `${name} has closed, and has ${what}`);
+      if (open > 0) left(`${open} connections`);
+      if (timers > 0) left(`${timers} timers`);
     }
     for (const server of this.servers) server.end();
     await this.clock.advanceTo(this.clock.now() + HEALED_MS);

@@ -27,6 +27,9 @@ const NEEDED: ReadonlySet<string> = new Set([
   "discovery",
 ]);
 
+/** No handler takes so long that is to end by itself. */
+const HANGS_MS = 60_000;
+
 /**
  * Looks for the smallest plan that still fails.
  *
@@ -100,7 +103,7 @@ const simplifications: readonly ((plan: Plan) => Change[])[] = [
   (plan) =>
     (["clients", "servers", "steps"] as const).flatMap((key) =>
       plan[key].flatMap((part, place) =>
-        Object.keys(part).filter((name) => !NEEDED.has(name)).map((name): Change => (now) => ({
+        Object.keys(part).filter((name) => !isNeeded(part, name)).map((name): Change => (now) => ({
           ...now,
           [key]: (now[key] as readonly object[]).map((other, at) =>
             at === place ? without(other, name) : other
@@ -141,6 +144,12 @@ const simplifications: readonly ((plan: Plan) => Change[])[] = [
       )
     ),
 ];
+
+/** A handler that hangs is given up by its caller, or nothing would be wrong with that. */
+function isNeeded(part: object, name: string): boolean {
+  const hangs = "workMs" in part && Number(part.workMs) > HANGS_MS;
+  return NEEDED.has(name) || hangs && (name === "timeoutMs" || name === "abortAfterMs");
+}
 
 function without(object: object, name: string): object {
   return Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));
