@@ -135,6 +135,7 @@ export const KNOWN_FAULTS: readonly Feature[] = [
   "bad_entries",
   "hung_handlers",
   "floods",
+  "lossless_drains",
 ];
 
 /**

@@ -237,6 +237,8 @@ export const FEATURES = [
   "hung_handlers",
   /** More large calls than a server may run and hold. */
   "floods",
+  /** That no call is lost by a drain with ample grace, on `geerpc/json`. */
+  "lossless_drains",
   /** Arguments that abort, throw, call or close while they are encoded. */
   "strange_arguments",
   /** Messages as long as they may be. */

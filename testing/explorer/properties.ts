@@ -124,10 +124,40 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
   if (error.code === "invalid_argument" && step.kind === "call" && !isOddArgument) {
     wrong(`nothing is wrong with its argument: ${errorLine(error)}`);
   }
+  const isLost = error.code === "unavailable" && error.execution === "unknown";
+  if (isLost && !run.without.has("lossless_drains") && isOnlyDrained(run, error)) {
+    run.violate("a drain loses no call", `call ${step.id}: ${errorLine(error)}`);
+  }
   const { closes } = run.clients.find(({ plan }) => plan.name === step.client)!;
   if (error.code === "canceled" && closes.length === 0) {
     wrong(`nobody has cancelled it: ${errorLine(error)}`);
   }
+}
+
+/** A drain's grace that is enough for every handler, in milliseconds. */
+const AMPLE_GRACE_MS = 5000;
+
+/** Whether nothing happened to the server that an error names but drains with ample grace. */
+function isOnlyDrained({ plan }: Run, { address }: RpcError): boolean {
+  const server = plan.servers.find(({ name }) => `memory@${name}` === address);
+  // Other protocols can't say that they drain.
+  if (server?.protocol !== "geerpc/json") return false;
+  return plan.steps.every((step) => {
+    switch (step.do) {
+      case "call":
+        return step.workMs < AMPLE_GRACE_MS;
+      case "drain":
+        return step.server !== server.name || step.graceMs >= AMPLE_GRACE_MS;
+      case "jump":
+        return false;
+      case "list":
+      case "discovery":
+      case "close":
+        return true;
+      default:
+        return step.server !== server.name;
+    }
+  });
 }
 
 /** A server has one receipt, and each has one unless the listening ended early. */
