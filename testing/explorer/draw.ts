@@ -257,12 +257,13 @@ function drawTrouble(
     }
     case 3:
       return [{ atMs, do: "stall", server, forMs }];
-    case 4:
+    case 4: {
       if (dice.chance(0.6)) return [{ atMs, do: "cut", server }];
       const { protocol } = servers.find(({ name }) => name === server)!;
       return has("forgotten") && (protocol !== "geerpc/gob" || has("silent_gob"))
         ? [{ atMs, do: "forget", server, forGood: true }]
         : [{ atMs, do: "forget", server }];
+    }
     case 5:
       return [{ atMs, do: "crash", server, forMs }];
     case 6:

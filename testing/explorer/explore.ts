@@ -10,7 +10,7 @@ import { MemoryNetwork } from "../memory_network.ts";
 import { Coverage } from "./coverage.ts";
 import { drawPlan } from "./draw.ts";
 import { diagramOf, mermaidOf } from "./history.ts";
-import type { Feature, Plan, PlanProtocol } from "./plan.ts";
+import type { Feature, Plan } from "./plan.ts";
 import { checkProperties } from "./properties.ts";
 import { Run, type RunResult, type Violation } from "./run.ts";
 import type { ExploredServices } from "./server.ts";

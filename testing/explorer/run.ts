@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type CallContext } from "../../server.ts";
+import type { CallContext } from "../../server.ts";
 import { MemoryNetwork } from "../memory_network.ts";
 import { seededRandom } from "../seeded_random.ts";
 import { CountedClock, ExplorerClock, settle } from "./clock.ts";
