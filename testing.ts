@@ -38,7 +38,7 @@ export type {
   ReceiptRecord,
   RunResult,
   Violation,
-} from "./testing/explorer/run.ts";
+} from "./testing/explorer/records.ts";
 export type { ExploredServices, RunRecord } from "./testing/explorer/server.ts";
 export type {
   ExploredClient,

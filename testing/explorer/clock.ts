@@ -5,84 +5,32 @@
  */
 
 import type { Clock, Timer } from "../../clock.ts";
-import { DueQueue } from "../../internal/due_queue.ts";
+import { FakeClock } from "../fake_clock.ts";
 
-class ExplorerTimer implements Timer {
-  waiting = false;
-
-  constructor(
-    readonly queue: DueQueue<ExplorerTimer>,
-    readonly dueAt: number,
-    readonly order: number,
-    readonly callback: () => void,
-  ) {}
-
-  cancel(): void {
-    this.queue.remove(this);
-  }
-}
-
-function isBefore(one: ExplorerTimer, other: ExplorerTimer): boolean {
-  return one.dueAt < other.dueAt || one.dueAt === other.dueAt && one.order < other.order;
-}
-
-/** More timers than this in one step of a plan: something sets timers in a circle. */
+/** More timers than this within one step of a plan: something sets them in a circle. */
 const MOST_TIMERS = 100_000;
 
-/** A clock for one run of a plan. */
-export class ExplorerClock implements Clock {
-  readonly #timers = new DueQueue(isBefore);
-  #nowMs = 0;
-  #order = 0;
+/** The clock of one run: a fake one that knows when it stood still. */
+export class ExplorerClock extends FakeClock {
   /** Each jump: what was due within it can't have happened on time. */
   readonly #jumps: { readonly fromMs: number; readonly toMs: number }[] = [];
+  #set = 0;
 
-  /** How many timers are set. */
-  get timers(): number {
-    return this.#timers.size;
+  override setTimer(delayMs: number, callback: () => void): Timer {
+    if (++this.#set > MOST_TIMERS) throw new Error(`${MOST_TIMERS} timers until ${this.now()} ms`);
+    return super.setTimer(delayMs, callback);
   }
 
-  now(): number {
-    return this.#nowMs;
+  /** Moves on to a time, unless it is over; what is on its way ends in any case. */
+  advanceTo(untilMs: number): Promise<void> {
+    this.#set = 0;
+    return this.advance(Math.max(0, untilMs - this.now()));
   }
 
-  setTimer(delayMs: number, callback: () => void): Timer {
-    const dueAt = this.#nowMs + Math.max(0, delayMs);
-    const timer = new ExplorerTimer(this.#timers, dueAt, this.#order++, callback);
-    this.#timers.add(timer);
-    return timer;
-  }
-
-  /**
-   * Moves on to a time. Timers are called one after the other, each at its
-   * time; what is on its way ends before, between and after them.
-   *
-   * @param untilMs Until when; the present for what is on its way only.
-   */
-  async advanceTo(untilMs: number): Promise<void> {
-    const endMs = Math.max(untilMs, this.#nowMs);
-    await settle();
-    for (let count = 0;; count++) {
-      const due = this.#timers.takeDue(endMs);
-      if (due === undefined) break;
-      if (count >= MOST_TIMERS) throw new Error(`${MOST_TIMERS} timers until ${endMs} ms`);
-      this.#nowMs = Math.max(this.#nowMs, due.dueAt);
-      due.callback();
-      await settle();
-    }
-    this.#nowMs = endMs;
-  }
-
-  /**
-   * Goes on without calling timers, as for a process that stands still. Those
-   * that have become due are called at the next `advanceTo`, all at the new time.
-   *
-   * @param ms How far.
-   */
-  jump(ms: number): void {
-    const fromMs = this.#nowMs;
-    this.#nowMs += ms;
-    this.#jumps.push({ fromMs, toMs: this.#nowMs });
+  override jump(ms: number): void {
+    const fromMs = this.now();
+    super.jump(ms);
+    this.#jumps.push({ fromMs, toMs: this.now() });
   }
 
   /**
@@ -131,13 +79,4 @@ export class CountedClock implements Clock {
       },
     };
   }
-}
-
-const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
-const nextTurn: (callback: () => void) => unknown = setImmediate ??
-  ((callback) => setTimeout(callback, 0));
-
-/** All microtasks end before the next turn of the loop, which costs two microseconds. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => void nextTurn(resolve));
 }

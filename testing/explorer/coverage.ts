@@ -6,7 +6,8 @@
 
 import { RpcError, TimeoutError } from "../../errors.ts";
 import { executionOf, kindOf } from "./outcome.ts";
-import type { CallRecord, ClientRecord, Run } from "./run.ts";
+import type { CallRecord, ClientRecord } from "./records.ts";
+import type { Run } from "./run.ts";
 
 /** The paths that a long run must have come through at least once. */
 export const RARE_PATHS = [

@@ -12,7 +12,8 @@ import { drawPlan } from "./draw.ts";
 import { diagramOf, mermaidOf } from "./history.ts";
 import type { Feature, Plan } from "./plan.ts";
 import { checkProperties } from "./properties.ts";
-import { Run, type RunResult, type Violation } from "./run.ts";
+import type { RunResult, Violation } from "./records.ts";
+import { Run } from "./run.ts";
 import type { ExploredServices } from "./server.ts";
 import { shrink } from "./shrink.ts";
 import {

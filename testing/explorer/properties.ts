@@ -6,7 +6,8 @@
 
 import { RpcError, TimeoutError } from "../../errors.ts";
 import { errorLine, executionOf } from "./outcome.ts";
-import type { CallRecord, ClientRecord, Run } from "./run.ts";
+import type { CallRecord, ClientRecord } from "./records.ts";
+import type { Run } from "./run.ts";
 
 /** Times are sums of fractions. */
 const ROUNDING_MS = 1e-6;

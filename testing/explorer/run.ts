@@ -1,6 +1,6 @@
 /**
- * One run of a plan: the world that it needs is set up, what it says happens,
- * everything heals, everything is closed. What is found is taken down.
+ * This file is one class: one run of a plan. The world that it needs is set up,
+ * what it says happens, everything heals, everything is closed.
  *
  * @module
  */
@@ -8,119 +8,17 @@
 import type { CallContext } from "../../server.ts";
 import { MemoryNetwork } from "../memory_network.ts";
 import { seededRandom } from "../seeded_random.ts";
-import { CountedClock, ExplorerClock, settle } from "./clock.ts";
+import { Caller, definedOf } from "./caller.ts";
+import { CountedClock, ExplorerClock } from "./clock.ts";
 import { ExplorerDiscovery, ExplorerList } from "./discovery.ts";
-import { History, type HistoryEvent } from "./history.ts";
+import { History } from "./history.ts";
 import { ExplorerNetwork } from "./network.ts";
-import type { CallStep, ClientPlan, FaultStep, Feature, Plan, ServerStep, Step } from "./plan.ts";
-import { ExplorerServer, type RunRecord } from "./server.ts";
-import { argumentOf, CALL_KEY, type ExploredClient, type Subject } from "./subject.ts";
 import { errorLine, kindOf } from "./outcome.ts";
+import type { ClientPlan, FaultStep, Feature, Plan, ServerStep, Step } from "./plan.ts";
+import type { CallRecord, ClientRecord, CloseRecord, RunResult, Violation } from "./records.ts";
+import { ExplorerServer } from "./server.ts";
+import type { Subject } from "./subject.ts";
 import { watchErrors } from "./unhandled.ts";
-
-/** What a property found wrong. */
-export interface Violation {
-  /** The property, as in the list of the documentation. */
-  readonly property: string;
-  /** What was seen. */
-  readonly message: string;
-}
-
-/** How a call, or the listening to its receipts, ended. */
-export type Outcome =
-  | { readonly ok: true; readonly reply: unknown }
-  | { readonly ok: false; readonly error: unknown };
-
-/** What became of a call at one server, as `inform` tells it. */
-export interface ReceiptRecord {
-  /** The server. */
-  readonly address: string;
-  /** Whether it succeeded. */
-  readonly ok: boolean;
-  /** What it replied, if it did. */
-  readonly reply?: unknown;
-  /** Why it failed, if it did. */
-  readonly error?: unknown;
-}
-
-/** One call, and what became of it. */
-export interface CallRecord {
-  /** What the plan says of it. */
-  readonly step: CallStep;
-  /** When it was made, in milliseconds. */
-  readonly atMs: number;
-  /** Its argument, before a getter is put into it. */
-  readonly args: unknown;
-  /** What handlers did for it. */
-  readonly runs: RunRecord[];
-  /** How often its promise has settled. */
-  settlements: number;
-  /** When it settled. */
-  settledAtMs?: number;
-  /** How it ended; absent if it has not. */
-  outcome?: Outcome;
-  /** For `inform`: the receipts, as they came. */
-  readonly receipts: ReceiptRecord[];
-  /** When it was aborted. */
-  abortedAtMs?: number;
-  /** What it is aborted with. */
-  readonly reason: Error;
-  /** How many servers there were to ask, for calls to many. */
-  readonly servers: number;
-  /** For `inform`: whether the caller stopped listening. */
-  brokenOff?: boolean;
-}
-
-/** A close that was asked for. */
-export interface CloseRecord {
-  readonly client: string;
-  readonly atMs: number;
-  readonly graceMs: number;
-  /** How many calls of the client had not ended. */
-  readonly open: number;
-  endedAtMs?: number;
-}
-
-/** Something that a client told of a server. */
-export interface EventRecord {
-  /** The client. */
-  readonly client: string;
-  /** When, in milliseconds. */
-  readonly atMs: number;
-  /** What, as in `XClientEvent`. */
-  readonly type: string;
-  /** The server. */
-  readonly address: string;
-}
-
-/** One client, and what is known of it. */
-export interface ClientRecord {
-  readonly plan: ClientPlan;
-  readonly client: ExploredClient;
-  readonly clock: CountedClock;
-  readonly discovery: ExplorerDiscovery;
-  readonly network: ExplorerNetwork;
-  readonly events: EventRecord[];
-  readonly closes: CloseRecord[];
-  /** Calls whose argument made them, by a getter of its own: how often they have settled. */
-  readonly nested: { settlements: number }[];
-}
-
-/** What a run has brought. */
-export interface RunResult {
-  /** The plan that was run. */
-  readonly plan: Plan;
-  /** What did not hold; empty if everything did. */
-  readonly violations: readonly Violation[];
-  /** Every call, in the order in which they were made. */
-  readonly calls: readonly CallRecord[];
-  /** What the clients told of their servers, in order of time for each client. */
-  readonly events: readonly EventRecord[];
-  /** What has happened, in order. */
-  readonly history: readonly HistoryEvent[];
-  /** The same as text, and a hash of all bytes on the wire: equal for equal runs. */
-  readonly text: string;
-}
 
 /** For how long everything is given to end once all faults are healed, in milliseconds. */
 const HEALED_MS = 60_000;
@@ -128,28 +26,6 @@ const HEALED_MS = 60_000;
 const PROBE_MS = 10_000;
 /** The grace of the last close: it is not needed. */
 const LAST_GRACE_MS = 5000;
-
-/** A signal that knows how many listen to it. */
-class CountedController extends AbortController {
-  listeners = 0;
-
-  constructor() {
-    super();
-    const { signal } = this;
-    const [add, remove] = [signal.addEventListener, signal.removeEventListener];
-    const known = new Set<unknown>();
-    signal.addEventListener = (...args: Parameters<typeof add>) => {
-      known.add(args[1]);
-      this.listeners = known.size;
-      add.apply(signal, args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-      known.delete(args[1]);
-      this.listeners = known.size;
-      remove.apply(signal, args);
-    };
-  }
-}
 
 /** One run of a plan. */
 export class Run {
@@ -160,13 +36,10 @@ export class Run {
   readonly clock = new ExplorerClock();
   readonly history = new History(() => this.clock.now());
   readonly violations: Violation[] = [];
-  readonly calls = new Map<number, CallRecord>();
+  readonly caller: Caller;
   readonly servers: ExplorerServer[];
   readonly clients: ClientRecord[];
   readonly list: ExplorerList;
-  /** What every call listens to that is not aborted by itself. */
-  readonly #shared = new CountedController();
-  readonly #controllers: CountedController[] = [this.#shared];
   readonly #network: MemoryNetwork;
 
   /** Sets the world up; nothing listens yet. */
@@ -197,6 +70,14 @@ export class Run {
       badEntry === undefined ? [] : [badEntry],
     );
     this.clients = plan.clients.map((client, place) => this.#client(client, place));
+    this.caller = new Caller({
+      plan,
+      subject,
+      clock,
+      history,
+      violate: (property, message) => this.violate(property, message),
+      close: (record, graceMs) => void this.#closeClient(record, graceMs),
+    });
   }
 
   /** Runs the plan. */
@@ -211,7 +92,7 @@ export class Run {
         this.#do(step);
         this.#look();
       }
-      await settle();
+      await this.clock.advance(0);
       this.#look();
       await this.#heal();
       await this.#close();
@@ -222,13 +103,18 @@ export class Run {
     }
   }
 
+  /** Every call, by its number. */
+  get calls(): ReadonlyMap<number, CallRecord> {
+    return this.caller.calls;
+  }
+
   /** What it has brought. */
   get result(): RunResult {
     const { plan, violations, clients, history } = this;
     return {
       plan,
       violations,
-      calls: [...this.calls.values()],
+      calls: [...this.caller.calls.values()],
       events: clients.flatMap(({ events }) => events),
       history: history.events,
       text: history.text,
@@ -245,10 +131,11 @@ export class Run {
   #do(step: Step): void {
     switch (step.do) {
       case "call":
-        return this.#call(step);
       case "close": {
         const client = this.clients.find(({ plan }) => plan.name === step.client);
-        if (client !== undefined) this.#closeClient(client, step.graceMs);
+        if (client === undefined) return;
+        if (step.do === "call") this.caller.call(step, client);
+        else this.#closeClient(client, step.graceMs);
         return;
       }
       case "list": {
@@ -295,7 +182,7 @@ export class Run {
     try {
       id = this.subject.idOf(args, context);
     } catch { /* an argument that is not even an object */ }
-    const call = this.calls.get(id);
+    const call = this.caller.calls.get(id);
     if (call === undefined) {
       this.violate("a call is its caller's", `${server} runs a call that nobody has made`);
     }
@@ -348,121 +235,13 @@ export class Run {
     if (type === plan.closeOnEvent && record.closes.length === 0) this.#closeClient(record, 0);
   }
 
-  #call(step: CallStep): void {
-    const record = this.clients.find(({ plan }) => plan.name === step.client);
-    if (record === undefined || this.calls.has(step.id)) return;
-    const { clock, history } = this;
-    const method = this.subject.methods[step.method % this.subject.methods.length];
-    const controller = step.abortAfterMs !== undefined || step.argument === "aborts"
-      ? new CountedController()
-      : step.id % 2 === 0
-      ? this.#shared
-      : undefined;
-    if (controller !== undefined && controller !== this.#shared) this.#controllers.push(controller);
-    const args = argumentOf(method, this.plan.seed, step.id);
-    if (step.argument === "at_limit" && isObject(args) && typeof args.Text === "string") {
-      args.Text = "x".repeat(step.length ?? 0);
-    }
-    const call: CallRecord = {
-      step,
-      atMs: clock.now(),
-      args,
-      runs: [],
-      settlements: 0,
-      receipts: [],
-      reason: new Error(`call ${step.id} is aborted`),
-      servers: record.client.endpoints().length,
-    };
-    this.calls.set(step.id, call);
-    const abort = () => {
-      if (controller === undefined || controller.signal.aborted) return;
-      call.abortedAtMs = clock.now();
-      if (call.settlements === 0) history.note(step.client, `call ${step.id} is aborted`);
-      controller.abort(call.reason);
-    };
-    history.note(step.client, `call ${step.id} begins: ${method.serviceMethod} ${describe(step)}`);
-    const settled = (outcome: Outcome) => {
-      if (++call.settlements > 1) {
-        return this.violate("a call settles once", `call ${step.id} settled again`);
-      }
-      call.settledAtMs = clock.now();
-      call.outcome = outcome;
-      const how = outcome.ok ? "succeeds" : `fails: ${errorLine(outcome.error)}`;
-      history.note(step.client, `call ${step.id} ${how}`);
-    };
-    const { kind, breakAfter } = step;
-    const options = definedOf({
-      signal: controller?.signal,
-      timeoutMs: step.timeoutMs,
-      meta: { [CALL_KEY]: `${step.id}` },
-      idempotent: step.idempotent,
-      key: step.key,
-      failMode: step.failMode,
-      maxAttempts: step.maxAttempts,
-      hedgeAfterMs: step.hedgeAfterMs,
-      quorum: step.quorum,
-      concurrency: step.concurrency,
-      serverTimeoutMs: step.serverTimeoutMs,
-    });
-    const sent = this.#strange(call, record, method.serviceMethod, abort);
-    const inform = async () => {
-      for await (const receipt of record.client.inform(method.serviceMethod, sent, options)) {
-        call.receipts.push(receipt);
-        const how = receipt.ok ? "succeeded" : `failed: ${errorLine(receipt.error)}`;
-        history.note(step.client, `call ${step.id} at ${receipt.address} ${how}`);
-        if (call.receipts.length === breakAfter) {
-          call.brokenOff = true;
-          break;
-        }
-      }
-    };
-    const promise = kind === "inform"
-      ? inform()
-      : record.client[kind](method.serviceMethod, sent, options);
-    promise.then(
-      (reply) => settled({ ok: true, reply }),
-      (error) => settled({ ok: false, error }),
-    );
-    if (step.abortAfterMs === 0) abort();
-    else if (step.abortAfterMs !== undefined) clock.setTimer(step.abortAfterMs, abort);
-  }
-
-  /** The argument, with a getter that does what the plan says. */
-  #strange(
-    { step, args }: CallRecord,
-    record: ClientRecord,
-    serviceMethod: string,
-    abort: () => void,
-  ): unknown {
-    const { argument = "plain" } = step;
-    if (argument === "plain" || argument === "at_limit" || !isObject(args)) return args;
-    const name = Object.keys(args).at(-1);
-    if (name === undefined) return args;
-    const value = args[name];
-    return Object.defineProperty({ ...args }, name, {
-      enumerable: true,
-      get: () => {
-        if (argument === "aborts") abort();
-        else if (argument === "closes") this.#closeClient(record, 0);
-        else if (argument === "throws") throw new Error("the argument throws");
-        else if (record.nested.length < 3) {
-          const nested = { settlements: 0 };
-          record.nested.push(nested);
-          const settled = () => void nested.settlements++;
-          record.client.call(`${serviceMethod}Not`, null, { key: "" }).then(settled, settled);
-        }
-        return value;
-      },
-    });
-  }
-
   #closeClient(record: ClientRecord, graceMs: number): CloseRecord {
     const { plan: { name }, client } = record;
     const close: CloseRecord = {
       client: name,
       atMs: this.clock.now(),
       graceMs,
-      open: this.#open(name).length,
+      open: this.caller.open(name).length,
     };
     record.closes.push(close);
     this.history.note(name, `closes with ${graceMs} ms of grace`);
@@ -471,13 +250,6 @@ export class Run {
       this.history.note(name, "has closed");
     }, (error) => this.violate("a close ends", errorLine(error)));
     return close;
-  }
-
-  /** The calls of a client that have not ended. */
-  #open(client: string): CallRecord[] {
-    return [...this.calls.values()].filter(({ step, settlements }) =>
-      step.client === client && settlements === 0
-    );
   }
 
   /** Looks at the figures that clients show, whatever the moment. */
@@ -501,7 +273,7 @@ export class Run {
       }
       if (closes.length > 0) continue;
       let most = nested.filter(({ settlements }) => settlements === 0).length * maxAttempts;
-      for (const { step } of this.#open(name)) {
+      for (const { step } of this.caller.open(name)) {
         most += step.kind === "call" ? step.maxAttempts ?? maxAttempts : this.servers.length + 1;
       }
       if (inFlight > most) wrong(`${name} has ${inFlight} calls in flight, at most ${most} can be`);
@@ -514,7 +286,7 @@ export class Run {
     for (const { network } of this.clients) network.heal();
     this.list.set("fine");
     await this.clock.advanceTo(this.clock.now() + HEALED_MS);
-    for (const { step, settlements } of this.calls.values()) {
+    for (const { step, settlements } of this.caller.calls.values()) {
       if (settlements === 0 && step.workMs < HEALED_MS) {
         this.violate("a call ends once all is well", `call ${step.id} has not ended`);
       }
@@ -525,7 +297,7 @@ export class Run {
       if (nested.some(({ settlements }) => settlements !== 1)) {
         this.violate("a call settles once", `a call that an argument of ${name} made did not`);
       }
-      if (closes.length > 0 || this.#open(name).length > 0) continue;
+      if (closes.length > 0 || this.caller.open(name).length > 0) continue;
       for (const { address, inFlight } of client.endpoints()) {
         if (inFlight > 0) {
           this.violate("figures are consistent", `${inFlight} calls in flight at ${address}`);
@@ -538,7 +310,7 @@ export class Run {
 
   /** Where callers can say that they wait no more, nobody works for nobody. */
   #checkHandlers(): void {
-    for (const { step, runs, settlements } of this.calls.values()) {
+    for (const { step, runs, settlements } of this.caller.calls.values()) {
       if (settlements === 0 || step.stubborn) continue;
       for (const { outcome, server } of runs) {
         const { protocol } = this.plan.servers.find(({ name }) => name === server)!;
@@ -550,8 +322,9 @@ export class Run {
   }
 
   /** Nothing is wrong: a call has to succeed. */
-  async #probe({ plan: { name }, closes }: ClientRecord): Promise<void> {
-    const id = 1_000_000 + this.calls.size;
+  async #probe(record: ClientRecord): Promise<void> {
+    const { plan: { name }, closes } = record;
+    const id = 1_000_000 + this.caller.calls.size;
     const atMs = this.clock.now();
     const what = {
       atMs,
@@ -562,9 +335,9 @@ export class Run {
       method: 0,
       workMs: 0,
     } as const;
-    this.#call({ ...what, key: "probe", timeoutMs: PROBE_MS });
+    this.caller.call({ ...what, key: "probe", timeoutMs: PROBE_MS }, record);
     await this.clock.advanceTo(atMs + PROBE_MS);
-    const { outcome } = this.calls.get(id)!;
+    const { outcome } = this.caller.calls.get(id)!;
     if (outcome?.ok !== false || closes.length > 0) return;
     const message = `${kindOf(outcome.error)}: ${errorLine(outcome.error)}`;
     this.violate("a call succeeds once all is well", message);
@@ -599,9 +372,8 @@ export class Run {
     const { timers } = this.clock;
     if (timers > 0) left(`${timers} timers`);
     if (this.list.watchers > 0) left(`${this.list.watchers} watchers of the list`);
-    for (const { signal, listeners } of this.#controllers) {
-      if (!signal.aborted && listeners > 0) left(`${listeners} listeners on a caller's signal`);
-    }
+    const { listeners } = this.caller;
+    if (listeners > 0) left(`${listeners} listeners on callers' signals`);
     for (const { name, address, running, connections } of this.servers) {
       if (running > 0) left(`${running} handlers of ${name}`);
       if (connections > 0) left(`${connections} connections at ${name}`);
@@ -613,19 +385,4 @@ export class Run {
       if (client.endpoints().length > 0) left(`${name} still has servers`);
     }
   }
-}
-
-function describe(step: CallStep): string {
-  const { atMs: _at, do: _do, id: _id, client: _client, method: _method, ...rest } = step;
-  return Object.entries(rest).map(([name, value]) => `${name} ${value}`).join(", ");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** An object without what is undefined; its type is the caller's to know. */
-// deno-lint-ignore no-explicit-any
-function definedOf(object: Record<string, unknown>): any {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }
