@@ -183,9 +183,9 @@ const USUAL = { ratio: 0.2, perSecond: 10 };
  * Tries beyond the first are paid for. What is seen of them is less than there
  * may have been: handlers that began, and the attempts of calls that failed.
  */
-function checkBudget(run: Run, { plan }: ClientRecord): void {
+function checkBudget(run: Run, { plan, nested }: ClientRecord): void {
   const { ratio, perSecond } = plan.retryBudget ?? USUAL;
-  let calls = 0;
+  let calls = nested.length;
   let extra = 0;
   for (const call of run.calls.values()) {
     if (call.step.client !== plan.name) continue;
