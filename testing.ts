@@ -35,15 +35,17 @@ export type {
   CallRecord,
   EventRecord,
   Outcome,
-  ReceiptRecord,
   RunResult,
   Violation,
 } from "./testing/explorer/records.ts";
 export type { ExploredServices, RunRecord } from "./testing/explorer/server.ts";
 export type {
+  ExploredCall,
+  ExploredCallOptions,
   ExploredClient,
   ExploredClientOptions,
   ExploredMethod,
+  ReceiptRecord,
 } from "./testing/explorer/subject.ts";
 export { FakeClock } from "./testing/fake_clock.ts";
 export {

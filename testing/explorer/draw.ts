@@ -86,7 +86,7 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
   });
   const clients = Array.from(
     { length: dice.one([1, 1, 2, 3]) },
-    (_, place) => drawClient(dice, `c${place + 1}`, has),
+    (_, place) => drawClient(dice, `c${place + 1}`, servers, has),
   );
   const lengthMs = dice.one([50, 500, 3000, 15_000]);
   const steps: Step[] = [];
@@ -137,19 +137,25 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-function drawClient(dice: Dice, name: string, has: (feature: Feature) => boolean): ClientPlan {
+function drawClient(
+  dice: Dice,
+  name: string,
+  servers: readonly ServerPlan[],
+  has: (feature: Feature) => boolean,
+): ClientPlan {
   const client: Writable<ClientPlan> = {
     name,
     mode: dice.one(MODES),
     failMode: dice.one(FAIL_MODES),
     discovery: dice.one(["current", "watch", "watch", "ask"] as const),
   };
+  if (dice.chance(0.12)) client.direct = dice.one(servers).name;
   if (dice.chance(0.3)) client.maxAttempts = dice.one([1, 2, 5]);
   if (dice.chance(0.35)) {
     client.retryBudget = { ratio: dice.one([0, 0.1, 0.5]), perSecond: dice.one([0, 1, 3]) };
   }
   if (dice.chance(0.5)) {
-    client.hedgeBudget = { ratio: dice.one([0, 0.5, 1]), perSecond: dice.one([0, 1, 10]) };
+    client.hedgeBudget = { ratio: dice.one([0, 0.1, 1]), perSecond: dice.one([0, 0, 1, 10]) };
   }
   if (dice.chance(0.6)) {
     const [failuresInARow, ejectionMs] = [dice.whole(1, 3), dice.one([100, 500, 2000])];
@@ -180,7 +186,9 @@ function drawCall(
   },
 ): CallStep {
   const client = dice.one(clients);
-  const kind = dice.chance(0.75) ? "call" : dice.one(["broadcast", "fork", "inform"] as const);
+  const kind = client.direct !== undefined || dice.chance(0.75)
+    ? "call"
+    : dice.one(["broadcast", "fork", "inform"] as const);
   const call: Writable<CallStep> = {
     atMs,
     do: "call",

@@ -29,6 +29,8 @@ export type DiscoveryStyle = "current" | "watch" | "ask";
 export interface ClientPlan {
   /** What the steps call it. */
   readonly name: string;
+  /** It is a plain `Client` of this server, and most of what follows says nothing to it. */
+  readonly direct?: string;
   /** Its balancing policy. */
   readonly mode: string;
   /** What becomes of a call whose try fails. */

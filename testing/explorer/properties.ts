@@ -179,21 +179,28 @@ function checkReceipts(run: Run, { step, receipts, outcome, reason }: CallRecord
 
 const USUAL = { ratio: 0.2, perSecond: 10 };
 
+/** What a budget has earned: a share of the calls, and some each second. */
+function earned({ ratio, perSecond }: typeof USUAL, calls: number, untilMs: number): number {
+  const reserve = perSecond === 0 ? 0 : Math.max(perSecond, 1) + perSecond * untilMs / 1000;
+  return Math.floor(ratio * calls + reserve + ROUNDING_MS);
+}
+
 /**
  * Tries beyond the first are paid for. What is seen of them is less than there
  * may have been: handlers that began, and the attempts of calls that failed.
  */
 function checkBudget(run: Run, { plan, nested }: ClientRecord): void {
-  const { ratio, perSecond } = plan.retryBudget ?? USUAL;
   let calls = nested.length;
   let extra = 0;
+  let lastMs = 0;
   for (const call of run.calls.values()) {
     if (call.step.client !== plan.name) continue;
-    calls += call.step.kind === "call" ? 1 : run.servers.length;
-    if (call.step.kind === "call") extra += triesSeen(call) - 1;
+    calls += call.step.kind === "call" ? 1 : run.servers.length + 1;
+    const beyond = call.step.kind === "call" ? triesSeen(call) - 1 : 0;
+    extra += beyond;
+    if (beyond > 0) lastMs = Math.max(lastMs, call.settledAtMs ?? run.clock.now());
   }
-  const reserve = perSecond === 0 ? 0 : Math.max(perSecond, 1) + perSecond * run.clock.now() / 1000;
-  const most = Math.floor(ratio * calls + reserve + ROUNDING_MS);
+  const most = earned(plan.retryBudget ?? USUAL, calls, lastMs);
   if (extra > most) {
     const message = `${plan.name} made ${extra} tries beyond the first, at most ${most} may be`;
     run.violate("budgets hold", message);
@@ -209,19 +216,30 @@ function triesSeen({ runs, outcome }: CallRecord): number {
   return Math.max(1, runs.length, attempts);
 }
 
-/** Without a budget for them there are no hedges: what overlaps is a copy of a call. */
-function checkHedges(run: Run, { plan, events }: ClientRecord): void {
-  const { ratio, perSecond } = plan.hedgeBudget ?? USUAL;
-  if (ratio > 0 || perSecond > 0) return;
-  // A stalled server's calls are copied, a lost connection's repeated while they may still run.
-  if (events.some(({ type }) => ["stalled", "disconnected", "left"].includes(type))) return;
-  for (const { step, runs } of run.calls.values()) {
+/** Hedges are paid for, too: what overlaps is a copy of a call. */
+function checkHedges(run: Run, { plan, events, nested }: ClientRecord): void {
+  let calls = nested.length;
+  let hedges = 0;
+  let lastMs = 0;
+  for (const { step, runs, atMs, settledAtMs = Infinity } of run.calls.values()) {
     if (step.client !== plan.name || step.kind !== "call") continue;
-    const isCopied = runs.some((one, place) =>
-      runs.slice(place + 1).some(({ atMs }) => atMs < (one.endedAtMs ?? Infinity))
+    calls++;
+    // A stalled server's calls are copied, a lost connection's repeated while they may still run.
+    const isExplained = events.some((event) =>
+      ["stalled", "disconnected", "left"].includes(event.type) && event.atMs >= atMs &&
+      event.atMs <= settledAtMs
     );
-    if (isCopied) run.violate("budgets hold", `call ${step.id} was hedged without a budget`);
+    if (isExplained) continue;
+    const copy = runs.find((one, place) =>
+      runs.slice(0, place).some(({ endedAtMs = Infinity }) => one.atMs < endedAtMs)
+    );
+    if (copy === undefined) continue;
+    hedges++;
+    lastMs = Math.max(lastMs, copy.atMs);
   }
+  const most = earned(plan.hedgeBudget ?? { ratio: 0.05, perSecond: 1 }, calls, lastMs);
+  if (hedges <= most) return;
+  run.violate("budgets hold", `${plan.name} hedged ${hedges} calls, at most ${most} may be`);
 }
 
 /** A close ends within its grace, and with it every call. */

@@ -10,7 +10,7 @@ import type { HistoryEvent } from "./history.ts";
 import type { ExplorerNetwork } from "./network.ts";
 import type { CallStep, ClientPlan, Plan } from "./plan.ts";
 import type { RunRecord } from "./server.ts";
-import type { ExploredClient } from "./subject.ts";
+import type { ExploredClient, ReceiptRecord } from "./subject.ts";
 
 /** What a property found wrong. */
 export interface Violation {
@@ -24,18 +24,6 @@ export interface Violation {
 export type Outcome =
   | { readonly ok: true; readonly reply: unknown }
   | { readonly ok: false; readonly error: unknown };
-
-/** What became of a call at one server, as `inform` tells it. */
-export interface ReceiptRecord {
-  /** The server. */
-  readonly address: string;
-  /** Whether it succeeded. */
-  readonly ok: boolean;
-  /** What it replied, if it did. */
-  readonly reply?: unknown;
-  /** Why it failed, if it did. */
-  readonly error?: unknown;
-}
 
 /** One call, and what became of it. */
 export interface CallRecord {

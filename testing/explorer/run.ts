@@ -10,6 +10,7 @@ import { MemoryNetwork } from "../memory_network.ts";
 import { seededRandom } from "../seeded_random.ts";
 import { Caller, definedOf } from "./caller.ts";
 import { CountedClock, ExplorerClock } from "./clock.ts";
+import { DirectClient } from "./direct.ts";
 import { ExplorerDiscovery, ExplorerList } from "./discovery.ts";
 import { History } from "./history.ts";
 import { ExplorerNetwork } from "./network.ts";
@@ -87,6 +88,7 @@ export class Run {
     const stop = watchErrors(unhandled("an unhandled rejection"), unhandled("an uncaught error"));
     try {
       for (const server of this.servers) await server.start();
+      await this.#dial();
       for (const step of this.plan.steps) {
         await this.clock.advanceTo(step.atMs);
         this.#do(step);
@@ -101,6 +103,17 @@ export class Run {
     } finally {
       stop();
     }
+  }
+
+  /** Plain clients are connected before anything happens. */
+  async #dial(): Promise<void> {
+    const dials: Promise<void>[] = [];
+    for (const { client } of this.clients) {
+      if (client instanceof DirectClient) dials.push(client.connect());
+    }
+    if (dials.length === 0) return;
+    await this.clock.advance(this.plan.delayMs);
+    await Promise.all(dials);
   }
 
   /** Every call, by its number. */
@@ -194,28 +207,38 @@ export class Run {
     const network = new ExplorerNetwork(plan.name, this.#network, this.history, this.clock);
     const discovery = new ExplorerDiscovery(this.list, plan.discovery, this.clock);
     const { maxAttempts, retryBudget, hedgeBudget, boundedLoad, maxInFlight } = plan;
-    const client = this.subject.client(
+    const server = this.servers.find(({ name }) => name === plan.direct);
+    const options = definedOf({
+      mode: plan.mode,
+      failMode: plan.failMode,
+      maxAttempts,
+      retryBudget,
+      hedgeBudget,
+      boundedLoad,
+      maxInFlight,
+      health: plan.health,
+      liveness: plan.liveness,
+      handleTimeoutMs: plan.handleTimeoutMs,
+      connectTimeoutMs: plan.connectTimeoutMs,
+      maxMessageBytes: this.plan.maxMessageBytes,
+      network: this.subject.network(network),
+      clock,
+      random: seededRandom(Math.imul(this.plan.seed, 7) + place),
+      onEvent: (event: { type: string; address: string }) => this.#onEvent(record, event),
+    });
+    const client = server === undefined
+      ? this.subject.client(discovery, options)
+      : new DirectClient(server.listing, options);
+    const record: ClientRecord = {
+      plan,
+      client,
+      clock,
       discovery,
-      definedOf({
-        mode: plan.mode,
-        failMode: plan.failMode,
-        maxAttempts,
-        retryBudget,
-        hedgeBudget,
-        boundedLoad,
-        maxInFlight,
-        health: plan.health,
-        liveness: plan.liveness,
-        handleTimeoutMs: plan.handleTimeoutMs,
-        connectTimeoutMs: plan.connectTimeoutMs,
-        maxMessageBytes: this.plan.maxMessageBytes,
-        network: this.subject.network(network),
-        clock,
-        random: seededRandom(Math.imul(this.plan.seed, 7) + place),
-        onEvent: (event: { type: string; address: string }) => this.#onEvent(record, event),
-      }),
-    );
-    const record = { plan, client, clock, discovery, network, events: [], closes: [], nested: [] };
+      network,
+      events: [],
+      closes: [],
+      nested: [],
+    };
     return record;
   }
 
@@ -303,7 +326,8 @@ export class Run {
           this.violate("figures are consistent", `${inFlight} calls in flight at ${address}`);
         }
       }
-      if (this.plan.badEntry === undefined) await this.#probe(record);
+      const isOver = client instanceof DirectClient && !client.available;
+      if (this.plan.badEntry === undefined && !isOver) await this.#probe(record);
     }
     this.#checkHandlers();
   }

@@ -37,11 +37,45 @@ export interface ExploredMethod {
 /** The options of an `XClient`. */
 export type ExploredClientOptions = NonNullable<ConstructorParameters<typeof XClient>[1]>;
 
+/** What became of a call at one server, as `inform` tells it. */
+export interface ReceiptRecord {
+  /** The server. */
+  readonly address: string;
+  /** Whether it succeeded. */
+  readonly ok: boolean;
+  /** What it replied, if it did. */
+  readonly reply?: unknown;
+  /** Why it failed, if it did. */
+  readonly error?: unknown;
+}
+
+/** What is said along with a call, to one server or to many. */
+export type ExploredCallOptions =
+  & NonNullable<Parameters<XClient["call"]>[2]>
+  & NonNullable<Parameters<XClient["broadcast"]>[2]>;
+
+/** A call of an `XClient`. */
+export type ExploredCall<Reply> = (
+  serviceMethod: string,
+  args?: unknown,
+  options?: ExploredCallOptions,
+) => Reply;
+
 /** What the explorer uses of an `XClient`. */
-export type ExploredClient = Pick<
-  XClient,
-  "call" | "broadcast" | "fork" | "inform" | "endpoints" | "close"
->;
+export interface ExploredClient {
+  /** Calls one server. */
+  readonly call: ExploredCall<Promise<unknown>>;
+  /** Calls all, which must succeed. */
+  readonly broadcast: ExploredCall<Promise<unknown>>;
+  /** Calls all, of which one must succeed. */
+  readonly fork: ExploredCall<Promise<unknown>>;
+  /** Calls all, and tells of each. */
+  readonly inform: ExploredCall<AsyncIterable<ReceiptRecord>>;
+  /** Its servers, and how they fare. */
+  endpoints(): ReturnType<XClient["endpoints"]>;
+  /** Closes it. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
 
 /** What is explored. */
 export interface Subject {

@@ -31,7 +31,7 @@ function wrong(
       endpoints: () => xclient.endpoints(),
       close: (options) => xclient.close(options),
       ...replace(xclient, options),
-    } as ExploredClient;
+    };
   };
 }
 
@@ -49,8 +49,7 @@ async function found(property: string, options: ExploreOptions): Promise<Explore
 }
 
 /** What an explored call promises. */
-// deno-lint-ignore no-explicit-any
-type Replied = Promise<any>;
+type Replied = Promise<unknown>;
 
 Deno.test("everything holds in some hundred plans, and rare paths are among them", async () => {
   const report = await explore({ seeds: 400 });
@@ -128,7 +127,7 @@ Deno.test("planted: a receipt that comes twice", async () => {
         if (!receipt.ok) yield receipt;
       }
     };
-    return { inform: inform as ExploredClient["inform"] };
+    return { inform };
   });
   await found("a call settles once", { client });
 });
