@@ -202,11 +202,14 @@ export async function explore(options: ExploreOptions = {}): Promise<ExploreRepo
       throw new ExploreError(seed, run.result, report(seed - from + 1));
     }
     if (property === undefined) continue;
+    let smallest = run; // the last that failed: each of them is a smaller one
     const fails = async (plan: Plan) => {
-      const { violations } = await ran(plan, subject, options);
-      return violations.some((other) => other.property === property);
+      const other = await ran(plan, subject, options);
+      if (!other.violations.some((violation) => violation.property === property)) return false;
+      smallest = other;
+      return true;
     };
-    const smallest = await ran(await shrink(run.plan, fails, shrinkRuns), subject, options);
+    await shrink(run.plan, fails, shrinkRuns);
     throw new ExploreError(seed, smallest.result, report(seed - from + 1));
   }
   return report(seeds);

@@ -20,6 +20,7 @@ export function checkProperties(run: Run): void {
     checkRuns(run, call);
     checkAnswer(run, call);
     checkError(run, call);
+    checkHandlers(run, call);
     if (call.step.kind === "inform") checkReceipts(run, call);
   }
   for (const client of run.clients) {
@@ -159,6 +160,24 @@ function isOnlyDrained({ plan }: Run, { address }: RpcError): boolean {
         return step.server !== server.name;
     }
   });
+}
+
+/** How long a server may take to hear that nobody waits any more, in milliseconds. */
+const HEARD_MS = 1000;
+
+/** A handler does not work on for a caller who has aborted, where nothing keeps it from hearing. */
+function checkHandlers(run: Run, call: CallRecord): void {
+  const { plan } = run;
+  const { step, runs, abortedAtMs = Infinity } = call;
+  for (const { server, outcome, endedAtMs = 0 } of runs) {
+    if (step.stubborn || outcome !== "replied" || endedAtMs < abortedAtMs + HEARD_MS) continue;
+    const isTroubled = plan.steps.some((other) =>
+      other.do === "jump" || "server" in other && other.server === server
+    );
+    const { protocol } = plan.servers.find(({ name }) => name === server)!;
+    if (isTroubled || protocol !== "geerpc/json") continue;
+    run.violate("nobody works for nobody", `call ${step.id} was aborted and ran on at ${server}`);
+  }
 }
 
 /** A server has one receipt, and each has one unless the listening ended early. */

@@ -271,6 +271,10 @@ export class Run {
     client.close({ graceMs }).then(() => {
       close.endedAtMs = this.clock.now();
       this.history.note(name, "has closed");
+      const { timers } = record.clock;
+      if (timers > 0) {
+        this.violate("nothing is left behind", `${name} has closed, and has ${timers} timers`);
+      }
     }, (error) => this.violate("a close ends", errorLine(error)));
     return close;
   }
@@ -379,12 +383,10 @@ export class Run {
       if (endedAtMs !== undefined) continue;
       this.violate("nothing is left behind", `${client} waits for calls although none is open`);
     }
-    for (const { plan: { name }, network: { open }, clock: { timers }, closes } of this.clients) {
+    for (const { plan: { name }, network: { open }, closes } of this.clients) {
       if (closes.some(({ endedAtMs }) => endedAtMs === undefined)) continue;
-      const left = (what: string) =>
-        this.violate("nothing is left behind", `${name} has closed, and has ${what}`);
-      if (open > 0) left(`${open} connections`);
-      if (timers > 0) left(`${timers} timers`);
+      if (open === 0) continue;
+      this.violate("nothing is left behind", `${name} has closed, and has ${open} connections`);
     }
     for (const server of this.servers) server.end();
     await this.clock.advanceTo(this.clock.now() + HEALED_MS);

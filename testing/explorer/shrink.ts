@@ -36,7 +36,7 @@ const HANGS_MS = 60_000;
  * @param plan One that fails.
  * @param fails Whether a plan fails in the same way.
  * @param mostRuns How many plans may be tried.
- * @returns The smallest that was found.
+ * @returns The smallest that was found: the last that failed.
  */
 export async function shrink(
   plan: Plan,
