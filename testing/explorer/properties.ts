@@ -266,14 +266,14 @@ function checkCloses(run: Run, { plan, closes }: ClientRecord): void {
   let dueAtMs = Infinity;
   for (const { atMs, graceMs } of closes) dueAtMs = Math.min(dueAtMs, atMs + graceMs);
   if (dueAtMs === Infinity) return;
-  dueAtMs = run.clock.reachable(dueAtMs) + ROUNDING_MS;
+  dueAtMs = run.clock.reachable(dueAtMs);
   for (const { endedAtMs = Infinity, atMs } of closes) {
-    if (endedAtMs <= Math.max(dueAtMs, atMs)) continue;
+    if (endedAtMs <= Math.max(dueAtMs, atMs) + ROUNDING_MS) continue;
     run.violate("a close ends", `${plan.name} closed at ${endedAtMs} ms, due at ${dueAtMs} ms`);
   }
   for (const { step, atMs, settledAtMs } of run.calls.values()) {
     if (step.client !== plan.name || settledAtMs === undefined) continue;
-    if (settledAtMs > Math.max(dueAtMs, atMs)) {
+    if (settledAtMs > Math.max(dueAtMs, atMs) + ROUNDING_MS) {
       run.violate("a close ends", `call ${step.id} ended at ${settledAtMs} ms, behind the close`);
     }
   }
