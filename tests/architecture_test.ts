@@ -22,7 +22,7 @@ const RULE: Readonly<Record<string, readonly string[]>> = {
   discovery: ["balance"],
   registry: ["balance", "discovery"],
   fleet: ["balance", "discovery", "connection", "protocol"],
-  testing: ["balance", "discovery", "server", "connection"],
+  testing: ["balance", "discovery", "client", "server", "connection", "fleet"],
 };
 
 /** The public modules that belong to a part with another name. */
