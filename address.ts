@@ -38,8 +38,12 @@ const MAX_WEIGHT = 1e6;
 const FORMS =
   "an address looks like tcp@10.0.0.1:9001, tcp@[::1]:9001, tls@host:9001, http@host:9001 or unix@/run/a.sock, with metadata as ?weight=3&zone=a";
 
+/** How much of a wrong address its error quotes, in characters: it may come from anywhere. */
+const LONGEST_QUOTE = 200;
+
 function invalid(address: unknown, what: string): RpcError {
-  const text = typeof address === "string" ? JSON.stringify(address) : String(address);
+  const shown = String(address).slice(0, LONGEST_QUOTE);
+  const text = typeof address === "string" ? JSON.stringify(shown) : shown;
   return new RpcError(
     "invalid_argument",
     `invalid address ${text}: ${what}; ${FORMS}`,

@@ -11,6 +11,9 @@ import { Deadlines, type Expiring } from "../internal/deadlines.ts";
 /** What happens to a server in a registry. */
 export type RegistryEventType = "joined" | "changed" | "left" | "expired";
 
+/** Called after each change of the list, with the lease that has begun, changed or ended. */
+export type OnLeaseEvent = (type: RegistryEventType, lease: Lease) => void;
+
 /** A server and its lease. */
 export class Lease implements Expiring {
   readonly dueAt: number;
@@ -47,7 +50,7 @@ export class Lease implements Expiring {
 export class Leases {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
-  readonly #emit: (type: RegistryEventType, server: string) => void;
+  readonly #emit: OnLeaseEvent;
   readonly #leases = new Map<string, Lease>();
   #sorted: readonly Lease[] | undefined;
   #bytes = 0;
@@ -56,7 +59,7 @@ export class Leases {
    * @param clock The clock by which leases expire.
    * @param emit Called after each change of the list.
    */
-  constructor(clock: Clock, emit: (type: RegistryEventType, server: string) => void) {
+  constructor(clock: Clock, emit: OnLeaseEvent) {
     this.#clock = clock;
     this.#deadlines = new Deadlines(clock);
     this.#emit = emit;
@@ -105,8 +108,8 @@ export class Leases {
     this.#sorted = undefined;
     if (leaseMs !== Infinity) this.#deadlines.add(lease);
     this.#bytes += server.length - (before?.server.length ?? -1);
-    if (before === undefined) this.#emit("joined", server);
-    else if (before.server !== server || before.leaseMs !== leaseMs) this.#emit("changed", server);
+    if (before === undefined) this.#emit("joined", lease);
+    else if (before.server !== server || before.leaseMs !== leaseMs) this.#emit("changed", lease);
   }
 
   /**
@@ -132,6 +135,6 @@ export class Leases {
     this.#leases.delete(lease.endpoint.address);
     this.#sorted = undefined;
     this.#bytes -= lease.server.length + 1;
-    this.#emit(type, lease.server);
+    this.#emit(type, lease);
   }
 }

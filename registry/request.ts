@@ -5,9 +5,11 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { joined, LineSplitter, TooLongError } from "../discovery/bounded_text.ts";
 import { type Fetch, fetchErrorText } from "../discovery/http.ts";
 import { RpcError } from "../errors.ts";
 import { TimeLimit } from "../internal/time.ts";
+import { LONGEST_ANSWER } from "./protocol.ts";
 
 /** How requests to a registry are made. */
 export interface RequestSettings {
@@ -21,8 +23,6 @@ export interface RequestSettings {
   readonly signal?: AbortSignal;
 }
 
-/** In characters. A longer answer does not come from a registry. */
-const LONGEST_ANSWER = 4 * 1024 * 1024;
 /** How much of a refusal's text goes into an error, in characters. */
 const LONGEST_REFUSAL = 200;
 
@@ -91,12 +91,11 @@ export class RegistryRequest {
    * @throws {RpcError} `unavailable` if it does not come whole, or is too long.
    */
   async text(): Promise<string> {
-    let text = "";
-    for await (const chunk of this.#chunks()) {
-      text += chunk;
-      if (text.length > LONGEST_ANSWER) throw this.#failure("the answer is too long");
+    try {
+      return await joined(this.#chunks(), LONGEST_ANSWER);
+    } catch (error) {
+      throw error instanceof TooLongError ? this.#failure(error) : error;
     }
-    return text;
   }
 
   /**
@@ -104,20 +103,25 @@ export class RegistryRequest {
    *
    * @returns The data of each event; `undefined` for a comment, which only shows
    * that the connection is alive. It has no end but an error.
+   * @throws {RpcError} `unavailable` if the stream ends, or an event is too long.
    */
   async *events(): AsyncGenerator<string | undefined> {
-    let rest = "";
+    const splitter = new LineSplitter(LONGEST_ANSWER);
     let data: string[] = [];
+    let length = 0;
     for await (const chunk of this.#chunks()) {
       let isEvent = false;
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop()!;
-      if (rest.length > LONGEST_ANSWER) throw this.#failure("a line is too long");
-      for (const line of lines.map((line) => line.replace(/\r$/, ""))) {
-        if (line.startsWith("data:")) data.push(line.slice(5).trimStart());
-        else if (line === "" && data.length > 0) {
+      for (const line of this.#split(splitter, chunk)) {
+        if (line.startsWith("data:")) {
+          data.push(line.slice(5).trimStart());
+          length += line.length;
+          if (length > LONGEST_ANSWER) {
+            throw this.#failure(new TooLongError("an event", LONGEST_ANSWER));
+          }
+        } else if (line === "" && data.length > 0) {
           yield data.join("\n");
           data = [];
+          length = 0;
           isEvent = true;
         }
       }
@@ -153,6 +157,14 @@ export class RegistryRequest {
       if (signal.aborted) throw this.#failure(signal.reason);
       if (chunk === undefined || chunk.done) break;
       yield decoder.decode(chunk.value, { stream: true });
+    }
+  }
+
+  #split(splitter: LineSplitter, chunk: string): string[] {
+    try {
+      return splitter.push(chunk);
+    } catch (error) {
+      throw this.#failure(error);
     }
   }
 

@@ -8,16 +8,18 @@ import { type Clock, systemClock } from "../clock.ts";
 import { errorText } from "../errors.ts";
 import { aboveZero } from "../internal/validate.ts";
 import { LONGEST_TIMER_MS } from "../internal/time.ts";
-import { Leases, type RegistryEventType } from "./leases.ts";
+import { type Lease, Leases, type RegistryEventType } from "./leases.ts";
 import { answerNode, type NodeRequest, type NodeResponse } from "./node_http.ts";
 import { pageHeaders, renderPage } from "./page.ts";
 import {
   checkServer,
   LEASE_HEADER,
   LEASE_MS,
+  type ListedServer,
   REGISTRY_PATH,
   SERVER_HEADER,
   SERVERS_HEADER,
+  STREAM_HEADER,
 } from "./protocol.ts";
 import { RegistryStreams } from "./streams.ts";
 
@@ -135,12 +137,18 @@ export class Registry implements AsyncDisposable {
     };
     const { clock, beatMs } = this.#options;
     this.#startedAtMs = clock.now();
-    this.#leases = new Leases(clock, (type, server) => {
+    this.#leases = new Leases(clock, (type, lease) => {
       this.#version++;
-      this.#streams.changed();
+      const { server, endpoint: { address } } = lease;
+      const isListed = type === "joined" || type === "changed";
+      this.#streams.changed(address, isListed ? { ...asListed(lease), address } : undefined);
       if (onEvent !== undefined) queueMicrotask(() => onEvent({ type, server }));
     });
-    this.#streams = new RegistryStreams(clock, beatMs, () => this.#listing());
+    this.#streams = new RegistryStreams(clock, beatMs, {
+      size: () => this.#leases.size,
+      version: () => this.#version,
+      listing: () => this.#listing(),
+    });
     this.fetch = (request) => this.#answer(request);
     this.nodeHandler = (request, response) => void answerNode(this.fetch, request, response);
   }
@@ -178,7 +186,7 @@ export class Registry implements AsyncDisposable {
     const { pathname } = new URL(request.url);
     const { method } = request;
     if (pathname === this.#options.path) {
-      if (method === "GET") return this.#list(request.headers.get("accept") ?? "");
+      if (method === "GET") return this.#list(request.headers);
       if (method === "POST") return this.#register(request.headers);
       if (method === "DELETE") return this.#deregister(request.headers);
       return refuse(405, `${method} is not for a registry`, { allow: "GET, POST, DELETE" });
@@ -188,10 +196,12 @@ export class Registry implements AsyncDisposable {
     return this.#page();
   }
 
-  #list(accept: string): Response {
+  #list(requested: Headers): Response {
+    const accept = requested.get("accept") ?? "";
     if (accept.includes("text/event-stream") && this.#streams.size < this.#options.maxStreams) {
       const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
-      return new Response(this.#streams.open(), { headers });
+      const kind = requested.get(STREAM_HEADER) === "changes" ? "changes" : "whole";
+      return new Response(this.#streams.open(kind), { headers });
     }
     if (accept.includes("application/json")) {
       const headers = { "content-type": "application/json", "cache-control": "no-store" };
@@ -246,10 +256,7 @@ export class Registry implements AsyncDisposable {
       instance: this.#instance,
       version: this.#version,
       beatMs: this.#options.beatMs,
-      servers: this.#leases.all.map(({ server, leaseMs }) => ({
-        server,
-        leaseMs: Number(headerText(leaseMs)),
-      })),
+      servers: this.#leases.all.map(asListed),
     });
   }
 
@@ -266,6 +273,10 @@ export class Registry implements AsyncDisposable {
     });
     return new Response(html, { headers: pageHeaders(nonce) });
   }
+}
+
+function asListed({ server, leaseMs }: Lease): ListedServer {
+  return { server, leaseMs: Math.min(leaseMs, LONGEST_TIMER_MS) };
 }
 
 function headerText(leaseMs: number): string {

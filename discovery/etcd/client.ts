@@ -11,8 +11,9 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { aboveZero } from "../../internal/validate.ts";
 import { TimeLimit } from "../../internal/time.ts";
+import { joined, piecesOf } from "../bounded_text.ts";
 import { type Fetch, fetchErrorText, httpUrl, platformFetch } from "../http.ts";
-import { type JsonObject, objectIn } from "./encoding.ts";
+import { type JsonObject, LONGEST_ANSWER, objectIn } from "./encoding.ts";
 import { etcdError, isTokenRefused, unavailable } from "./errors.ts";
 import type { EtcdOptions } from "./options.ts";
 import { EtcdStream } from "./stream.ts";
@@ -87,7 +88,7 @@ export class EtcdClient {
   call(path: string, body: JsonObject, options: EtcdRequestOptions): Promise<JsonObject> {
     return this.#inTurn(path, options, async (endpoint, signal) => {
       const response = await this.#post({ endpoint, path, body, signal });
-      const answer = JSON.parse(await response.text()) as JsonObject;
+      const answer = JSON.parse(await textOf(response)) as JsonObject;
       if (answer.error !== undefined) throw etcdError(endpoint, answer);
       return objectIn(answer, "result") ?? answer;
     });
@@ -193,7 +194,7 @@ export class EtcdClient {
       const body = { name, password };
       const request = { endpoint, path: "/v3/auth/authenticate", body, signal };
       const response = await this.#send(request, "");
-      return String((JSON.parse(await response.text()) as JsonObject).token);
+      return String((JSON.parse(await textOf(response)) as JsonObject).token);
     } catch (error) {
       if (errorText(error).includes("authentication is not enabled")) return "";
       throw error;
@@ -216,7 +217,7 @@ export class EtcdClient {
       signal,
     });
     if (response.ok) return response;
-    const text = await response.text();
+    const text = await textOf(response);
     let answer: JsonObject;
     try {
       answer = JSON.parse(text);
@@ -225,6 +226,10 @@ export class EtcdClient {
     }
     throw etcdError(endpoint, answer);
   }
+}
+
+function textOf(response: Response): Promise<string> {
+  return joined(piecesOf(response.body), LONGEST_ANSWER);
 }
 
 function parseEndpoint(endpoint: string): string {

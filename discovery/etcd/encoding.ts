@@ -5,6 +5,9 @@
  * @module
  */
 
+/** The longest answer that is read from etcd, and the longest line of a watch, in characters. */
+export const LONGEST_ANSWER = 16 * 1024 * 1024;
+
 /** A JSON object from etcd. */
 export type JsonObject = Record<string, unknown>;
 
@@ -70,7 +73,10 @@ export function toBase64(text: string): string {
  */
 export function fromBase64(base64: unknown): string {
   if (typeof base64 !== "string") return "";
-  return new TextDecoder().decode(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
+  return new TextDecoder().decode(bytes);
 }
 
 /**

@@ -4,8 +4,11 @@
  * @module
  */
 
-import { type RpcCode, RpcError } from "../../errors.ts";
+import { errorText, type RpcCode, RpcError } from "../../errors.ts";
 import { type JsonObject, objectIn } from "./encoding.ts";
+
+/** How much of etcd's own text goes into an error, in characters. */
+const LONGEST_TEXT = 1000;
 
 /** gRPC's codes that every other endpoint of etcd would answer with too. */
 const FINAL: Readonly<Record<number, RpcCode>> = {
@@ -45,6 +48,18 @@ export function unavailable(endpoint: string, what: string, cause?: unknown): Rp
 }
 
 /**
+ * The error of an answer that is not as etcd's are.
+ *
+ * @param endpoint The endpoint.
+ * @param error What reading it has thrown.
+ * @returns `unavailable`; an error that already says what is wrong stays as it is.
+ */
+export function notUnderstood(endpoint: string, error: unknown): unknown {
+  if (error instanceof RpcError) return error;
+  return unavailable(endpoint, `this is no answer of etcd's: ${errorText(error)}`, error);
+}
+
+/**
  * Whether etcd does not know the lease or key that it was asked about.
  *
  * @param error Any error.
@@ -63,7 +78,7 @@ export function isTokenRefused(error: unknown): boolean {
 }
 
 function failure(code: RpcCode, endpoint: string, what: string, cause?: unknown): RpcError {
-  return new RpcError(code, `etcd at ${endpoint}: ${what}`, {
+  return new RpcError(code, `etcd at ${endpoint}: ${what.slice(0, LONGEST_TEXT)}`, {
     address: endpoint,
     execution: "unknown",
     cause,
