@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { HttpEndpoint } from "../discovery/http.ts";
 import { errorText, RpcError } from "../errors.ts";
 import { ListedServers } from "./listed_servers.ts";
 import {
@@ -42,7 +43,7 @@ export interface FeedOptions {
 /**
  * Asks a registry for its servers.
  *
- * @param url The registry.
+ * @param endpoint The registry.
  * @param settings How requests are made.
  * @param options Time limit, and whether a stream is wanted.
  * @returns The answer. Whoever gets it calls `end`.
@@ -50,11 +51,12 @@ export interface FeedOptions {
  * its answer can't be understood.
  */
 export async function openFeed(
-  url: string,
+  endpoint: HttpEndpoint,
   settings: RequestSettings,
   options: FeedOptions,
 ): Promise<Feed> {
-  const request = new RegistryRequest(url, settings);
+  const { url } = endpoint;
+  const request = new RegistryRequest(endpoint, settings);
   let isStream = false;
   try {
     request.limit(options.timeoutMs, "no list of servers came");
@@ -82,7 +84,7 @@ export async function openFeed(
     request.end();
     if (!isStream || settings.signal?.aborted) throw error;
     // A proxy may hold streams back: a plain list can be had nevertheless.
-    return openFeed(url, settings, { ...options, stream: false });
+    return openFeed(endpoint, settings, { ...options, stream: false });
   }
 }
 

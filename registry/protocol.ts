@@ -6,7 +6,7 @@
  */
 
 import { parseAddress, type ParsedAddress } from "../address.ts";
-import { httpUrl } from "../discovery/http.ts";
+import { type HttpEndpoint, httpUrl, quotedUrl } from "../discovery/http.ts";
 import { RpcError } from "../errors.ts";
 import { LONGEST_TIMER_MS } from "../internal/time.ts";
 
@@ -27,6 +27,10 @@ export const LONGEST_ANSWER = 4 * 1024 * 1024;
 const LEAST_BEAT_MS = 100;
 /** GeeRPC's lease, in milliseconds. */
 export const LEASE_MS = 300_000;
+/** Not GeeRPC: whose lease it is. Only who sends the same renews or ends it. */
+export const OWNER_HEADER = "X-Geerpc-Owner";
+/** How long an owner's secret may be, in characters. */
+export const LONGEST_OWNER = 256;
 /** Not GeeRPC: a GET for a stream that says `changes` gets what has changed, not whole lists. */
 export const STREAM_HEADER = "X-Geerpc-Stream";
 /** The longest first pause after a request that has failed, in milliseconds. */
@@ -90,6 +94,16 @@ export function checkServer(server: string): ParsedAddress {
 }
 
 /**
+ * Whether a text can be an owner's secret.
+ *
+ * @param owner The text.
+ * @returns `true` for 1 to 256 characters of visible ASCII.
+ */
+export function isOwner(owner: unknown): owner is string {
+  return typeof owner === "string" && /^[!-~]+$/.test(owner) && owner.length <= LONGEST_OWNER;
+}
+
+/**
  * Checks that an address can be registered for other machines to use.
  *
  * @param server The address that is to be registered.
@@ -113,28 +127,30 @@ function refused(server: string, what: string): RpcError {
 }
 
 /**
- * The URLs of registries.
+ * Where registries are.
  *
- * @param registry One, or several; a URL without a path gets GeeRPC's.
- * @returns Each URL once.
+ * @param registry The URL of one, or of several; one without a path gets GeeRPC's,
+ * and one with a user and a password is sent them as basic authorization.
+ * @returns Each registry once.
  * @throws {TypeError} If there is none, or one is no http or https URL.
  */
-export function registryUrls(registry: string | readonly string[]): string[] {
-  const urls = new Set((typeof registry === "string" ? [registry] : registry).map(registryUrl));
-  if (urls.size === 0) throw new TypeError("no registry: expected a URL, or several");
-  return [...urls];
+export function registryEndpoints(registry: string | readonly string[]): HttpEndpoint[] {
+  const all = (typeof registry === "string" ? [registry] : registry).map(registryEndpoint);
+  if (all.length === 0) throw new TypeError("no registry: expected a URL, or several");
+  return [...new Map(all.map((endpoint) => [endpoint.url, endpoint])).values()];
 }
 
-function registryUrl(registry: string): string {
-  const url = httpUrl(registry);
-  if (url === undefined) {
+function registryEndpoint(registry: string): HttpEndpoint {
+  const parsed = httpUrl(registry);
+  if (parsed === undefined) {
     throw new TypeError(
-      `invalid registry ${JSON.stringify(registry)}: expected http://host:port, with ` +
+      `invalid registry ${quotedUrl(registry)}: expected http://host:port, with ` +
         `${REGISTRY_PATH} or another path behind it`,
     );
   }
+  const { url, authorization } = parsed;
   if (url.pathname === "/") url.pathname = REGISTRY_PATH;
-  return url.href;
+  return { url: url.href, authorization };
 }
 
 /**

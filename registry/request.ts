@@ -6,8 +6,8 @@
 
 import type { Clock } from "../clock.ts";
 import { joined, LineSplitter, TooLongError } from "../discovery/bounded_text.ts";
-import { type Fetch, fetchErrorText } from "../discovery/http.ts";
-import { RpcError } from "../errors.ts";
+import { type Fetch, fetchErrorText, headersFor, type HttpEndpoint } from "../discovery/http.ts";
+import { type RpcCode, RpcError } from "../errors.ts";
 import { TimeLimit } from "../internal/time.ts";
 import { LONGEST_ANSWER } from "./protocol.ts";
 
@@ -23,22 +23,28 @@ export interface RequestSettings {
   readonly signal?: AbortSignal;
 }
 
+/** What the status of a refusal means; any other may heal by itself. */
+const REFUSALS: Readonly<Record<number, RpcCode>> = {
+  400: "invalid_argument",
+  401: "unauthenticated",
+  403: "permission_denied",
+};
 /** How much of a refusal's text goes into an error, in characters. */
 const LONGEST_REFUSAL = 200;
 
 /** One request and its answer. Whoever makes it calls `end`, whatever came of it. */
 export class RegistryRequest {
-  readonly #url: string;
+  readonly #endpoint: HttpEndpoint;
   readonly #settings: RequestSettings;
   readonly #limit: TimeLimit;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
   /**
-   * @param url The registry.
+   * @param endpoint The registry.
    * @param settings How the request is made.
    */
-  constructor(url: string, settings: RequestSettings) {
-    this.#url = url;
+  constructor(endpoint: HttpEndpoint, settings: RequestSettings) {
+    this.#endpoint = endpoint;
     this.#settings = settings;
     this.#limit = new TimeLimit(settings);
     // The abort alone does not always end a pending read (Deno 2.9).
@@ -64,8 +70,9 @@ export class RegistryRequest {
    * @param headers Headers besides those of the settings.
    * @returns An answer that is no refusal.
    * @throws {RpcError} `invalid_argument` if the registry refuses the request as
-   * wrong; `unavailable` if it refuses it otherwise or does not answer. The
-   * message names the registry and quotes its refusal.
+   * wrong, `unauthenticated` or `permission_denied` if it wants to know who asks, or
+   * refuses who asks; `unavailable` if it refuses it otherwise or does not answer.
+   * The message names the registry and quotes its refusal.
    */
   async send(method: string, headers: Record<string, string>): Promise<Response> {
     let response;
@@ -78,7 +85,7 @@ export class RegistryRequest {
     const text = await this.text().catch(() => "");
     const refusal = text.trim().slice(0, LONGEST_REFUSAL) || response.statusText;
     throw new RpcError(
-      response.status === 400 ? "invalid_argument" : "unavailable",
+      REFUSALS[response.status] ?? "unavailable",
       `${this.#url}: the registry answers ${response.status}: ${refusal}`,
       { address: this.#url, execution: "not_sent" },
     );
@@ -137,7 +144,8 @@ export class RegistryRequest {
 
   async #fetch(method: string, headers: Record<string, string>): Promise<Response> {
     const { signal } = this.#limit;
-    const init = { method, headers: { ...this.#settings.headers, ...headers }, signal };
+    const all = headersFor(this.#endpoint, { ...this.#settings.headers, ...headers });
+    const init = { method, headers: all, signal };
     const response = await this.#settings.fetch(this.#url, init);
     this.#reader = response.body?.getReader();
     if (signal.aborted) this.#cancelRead(); // too late: nobody reads the answer
@@ -158,6 +166,10 @@ export class RegistryRequest {
       if (chunk === undefined || chunk.done) break;
       yield decoder.decode(chunk.value, { stream: true });
     }
+  }
+
+  get #url(): string {
+    return this.#endpoint.url;
   }
 
   #split(splitter: LineSplitter, chunk: string): string[] {

@@ -18,8 +18,14 @@ const FINAL: Readonly<Record<number, RpcCode>> = {
   9: "invalid_argument",
   11: "data_loss",
   12: "unimplemented",
-  16: "permission_denied",
+  16: "unauthenticated",
 };
+/**
+ * How etcd says that a request lacks a token, or has one that is no longer good. Not
+ * all of these have gRPC's code for it.
+ */
+const NO_TOKEN =
+  /user name is empty|invalid auth token|revision (?:of auth store|in header) is old|auth store is old/;
 
 /**
  * The error that an endpoint has answered with.
@@ -32,7 +38,8 @@ export function etcdError(endpoint: string, answer: JsonObject): RpcError {
   const inner = objectIn(answer, "error") ?? answer; // in a stream it is an object
   const code = Number(inner.grpc_code ?? inner.code);
   const text = String(inner.message ?? inner.error ?? "an error without a text");
-  return failure(FINAL[code] ?? "unavailable", endpoint, text);
+  const isTokenWanted = NO_TOKEN.test(text);
+  return failure(isTokenWanted ? "unauthenticated" : FINAL[code] ?? "unavailable", endpoint, text);
 }
 
 /**
@@ -69,12 +76,27 @@ export function isNotFound(error: unknown): boolean {
 }
 
 /**
- * Whether etcd has refused the token of a request.
+ * Whether etcd wants a request to be made with another token.
  *
  * @param error Any error.
  */
-export function isTokenRefused(error: unknown): boolean {
-  return error instanceof RpcError && /invalid auth token|auth store is old/.test(error.message);
+export function isTokenWanted(error: unknown): boolean {
+  return error instanceof RpcError && error.code === "unauthenticated";
+}
+
+/**
+ * The error of an etcd that has users, where none was given.
+ *
+ * @param endpoint The endpoint.
+ * @param error What it has answered.
+ * @returns The same, with what to do.
+ */
+export function noUser(endpoint: string, error: unknown): RpcError {
+  return new RpcError(
+    "unauthenticated",
+    `${errorText(error)} (it has users: hand one in with the options username and password)`,
+    { address: endpoint, execution: "unknown", cause: error },
+  );
 }
 
 function failure(code: RpcCode, endpoint: string, what: string, cause?: unknown): RpcError {

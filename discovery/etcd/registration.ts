@@ -66,7 +66,12 @@ const JITTER = { least: 0.8, range: 0.2 };
 export class EtcdRegistration implements AsyncDisposable {
   /** The registered address, with its metadata. */
   readonly address: string;
-  /** Resolves once the server is registered; rejects with `canceled` if it is closed before. */
+  /**
+   * Resolves once the server is registered. Rejects with `canceled` if it is closed
+   * before, and with an error that does not heal by itself: a user, a password or a
+   * permission is refused, or a certificate is not trusted. It is tried again all the
+   * same, until it is closed.
+   */
   readonly ready: Promise<void>;
   readonly #loop: RegistrationLoop;
 
