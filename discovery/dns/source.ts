@@ -87,7 +87,7 @@ export class DnsSource implements Source {
   async read(_list: SourceList, signal: AbortSignal): Promise<SourceAnswer> {
     let answer: DnsAnswer;
     try {
-      answer = await this.#ask(await this.#loadResolver(), signal);
+      answer = this.#ownAnswer() ?? await this.#ask(await this.#loadResolver(), signal);
     } catch (error) {
       signal.throwIfAborted();
       throw this.#failure(`can't be resolved: ${errorText(error)}`, error);
@@ -99,6 +99,13 @@ export class DnsSource implements Source {
       throw this.#failure(`there are no ${type} records, or no such name`);
     }
     return { entries, follow: (signal) => sleep(this.#clock, waitMs, signal) };
+  }
+
+  /** An IP address is its own answer, which does not change. */
+  #ownAnswer(): DnsAnswer | undefined {
+    const { isIp, name, port } = this.#address;
+    if (!isIp) return undefined;
+    return { hosts: [{ host: formatHost(name, port!), weight: 1 }], records: [{ ttl: Infinity }] };
   }
 
   async #ask(resolver: DnsResolver, signal: AbortSignal): Promise<DnsAnswer> {
