@@ -5,7 +5,7 @@
  */
 
 import { errorText } from "../errors.ts";
-import { LONGEST_TIMER_MS } from "../internal/time.ts";
+import { LONGEST_TIMER_MS, unrefClock } from "../internal/time.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { type Lease, Leases, type RegistryEventType } from "./leases.ts";
 import { answerNode, type NodeRequest, type NodeResponse } from "./node_http.ts";
@@ -95,7 +95,9 @@ export class Registry implements AsyncDisposable {
     const { onEvent } = options;
     this.#options = registrySettings(options);
     this.#hosts = new AllowedHosts(options.allowedHosts);
-    const { clock, beatMs } = this.#options;
+    const { beatMs } = this.#options;
+    // An HTTP server in front of it keeps the program running, not a lease that will expire.
+    const clock = unrefClock(this.#options.clock);
     this.#startedAtMs = clock.now();
     this.#leases = new Leases(clock, (type, lease) => {
       this.#version++;
