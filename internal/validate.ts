@@ -51,12 +51,12 @@ export function count(name: string, value: number, least = 1): number {
  *
  * @param name The option's name, for the message.
  * @param value The option's value.
- * @param names What it may be.
+ * @param names What it may be; `undefined` among them if it may be left out.
  * @returns The value, unchanged.
  * @throws {RangeError} If it is none of the names.
  */
 export function oneOf<T>(name: string, value: T, names: readonly T[]): T {
   if (names.includes(value)) return value;
-  const all = names.map((one) => JSON.stringify(one)).join(", ");
-  throw new RangeError(`${name} must be one of ${all}, got ${JSON.stringify(value)}`);
+  const all = names.filter((one) => one !== undefined).map((one) => JSON.stringify(one));
+  throw new RangeError(`${name} must be one of ${all.join(", ")}, got ${JSON.stringify(value)}`);
 }

@@ -1,6 +1,6 @@
 /** Addresses of DNS and of name servers. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { parseDnsAddress, parseNameServer } from "../../../discovery/dns/address.ts";
 import { DnsDiscovery } from "../../../dns.ts";
 import { assertFails, failure } from "../../support/helpers.ts";
@@ -58,6 +58,15 @@ Deno.test("dns: invalid addresses are refused, naming them and the expected form
       Promise.resolve().then(() => new DnsDiscovery("dns@a:1", { nameServer })),
     );
     await assertFails(Promise.reject(error), { code: "invalid_argument", message: "name server" });
+  }
+});
+
+Deno.test("dns: a scheme or a family that is unknown is refused", () => {
+  for (
+    const [name, value] of [["scheme", "unix"], ["scheme", "udp"], ["family", 5], ["family", "4"]]
+  ) {
+    const make = () => new DnsDiscovery("dns@a:1", { [String(name)]: value });
+    assertThrows(make, RangeError, `${name} must be one of`);
   }
 });
 

@@ -158,6 +158,7 @@ Deno.test("registration: invalid arguments are refused", () => {
     new EtcdRegistration("arith/", address, { endpoints: "http://one", ttlMs });
   assertThrows(make("nonsense"), RpcError, "invalid address");
   assertThrows(make(ADDRESS, 0), RangeError, "ttlMs");
+  assertThrows(make(ADDRESS, Infinity), RangeError, "ttlMs must be from 1000 to 9000000000000");
 });
 
 for (const TTL of ["0", "-1", "nonsense", undefined]) {
