@@ -237,6 +237,19 @@ export class GobCursor {
     return value;
   }
 
+  /**
+   * Reads how many fields further the next one of a struct is. The end of the message ends a struct
+   * as a 0 does, as in Go, which sends nothing at all for a nil pointer at the top.
+   */
+  delta(): number {
+    return this.#position < this.#end ? this.count() : 0;
+  }
+
+  /** Whether the message has no more bytes. */
+  get isAtEnd(): boolean {
+    return this.#position === this.#end;
+  }
+
   /** Reads the count of the elements of a slice, an array or a map. */
   elements(bytesEach: number): number {
     const count = this.count();

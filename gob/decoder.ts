@@ -137,7 +137,8 @@ export class GobDecoder {
    * Without a schema a value becomes what the type definitions say: a struct an object, a slice or
    * an array an array, a map a `Map`, an integer a number, or a bigint beyond the safe range, a
    * `time.Time` a `Date`, a `big.Int` a bigint, and any other type that encodes itself a
-   * `Uint8Array`. A nil pointer to a struct or an array is null. In arrays and maps, Go sends no
+   * `Uint8Array`. A nil pointer to a struct or an array is null, except for a struct at the top:
+   * Go takes that for a zero struct. In arrays and maps, Go sends no
    * name for `time.Time` and `big.Int`: without a schema they are a `Uint8Array`, too.
    *
    * @param schema Its type. Default: as the definitions say.
@@ -153,8 +154,9 @@ export class GobDecoder {
     if (!finder.hasFound) throw new TypeError("No value is ready to be taken: ask ready() first");
     const type = finder.open();
     try {
-      const read = this.#readerOf(type, schema);
-      if (type.kind !== "struct") readSingle(cursor);
+      const isNil = cursor.isAtEnd;
+      if (!isNil && type.kind !== "struct") readSingle(cursor);
+      const read = isNil ? this.#plans.absentReaderOf(type, schema) : this.#readerOf(type, schema);
       const value = read(cursor);
       if (cursor.position !== finder.start) throw malformed("bytes behind a value");
       return value as T;

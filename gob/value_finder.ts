@@ -139,7 +139,7 @@ export class ValueFinder {
       this.#bodyStart = cursor.position;
       this.#bodyEnd = cursor.end;
       this.#valueEnd = cursor.end;
-      if (!type.holdsInterface) {
+      if (!type.holdsInterface || cursor.isAtEnd) {
         cursor.seek(cursor.position, cursor.end, false);
         this.#type = type;
         return true;
