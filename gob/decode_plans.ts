@@ -7,7 +7,7 @@
  */
 
 import { BASIC_TYPES } from "./basic_types.ts";
-import type { GobCursor } from "./cursor.ts";
+import { type GobCursor, HEAVY_PARTS } from "./cursor.ts";
 import { fittedScalar, plainScalar } from "./decode_scalars.ts";
 import { type AnyGobSchema, type Shape, type ShapeOf, shapeOf, targetOf } from "./schema.ts";
 import { GobNamed } from "./values.ts";
@@ -306,6 +306,7 @@ export class DecodePlans {
     let readValue: Read | undefined;
     return (cursor) => {
       const count = cursor.elements(2);
+      cursor.fill(HEAVY_PARTS);
       cursor.enter();
       const map = new Map<unknown, unknown>();
       const object: Record<string, unknown> = {};

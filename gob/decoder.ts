@@ -11,16 +11,23 @@ import { DecodePlans } from "./decode_plans.ts";
 import type { AnyGobSchema, GobSchema } from "./schema.ts";
 import { ValueFinder } from "./value_finder.ts";
 import { readSingle } from "./walk.ts";
-import { DEFAULT_MAX_DEPTH, DEFAULT_MAX_MESSAGE_BYTES, malformed } from "./wire.ts";
+import {
+  DEFAULT_MAX_DEPTH,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  malformed,
+  mostDefinitionBytes,
+} from "./wire.ts";
 import { type WireType, WireTypes } from "./wire_types.ts";
 import type { Read } from "./zero.ts";
 
 /** Options of {@linkcode GobDecoder}. */
 export interface GobDecoderOptions {
   /**
-   * The longest message in bytes. It is also the limit for a value that is spread over messages,
-   * and for all type definitions of the stream together. One value may leave out 4,096 zero fields
-   * and 32 more for each of its bytes, up to a quarter of this limit.
+   * The longest message in bytes. It is also the limit for a value that is spread over messages.
+   * All type definitions of the stream together may take a quarter of it, or 64 KiB if that is
+   * more. One value may have 4,096 parts and 33 more for each of its bytes, up to a quarter of this
+   * limit: zero fields that are left out, structs, lists, and, counting fourfold, maps, bytes and
+   * times.
    * @default {4194304}
    */
   maxMessageBytes?: number;
@@ -68,7 +75,7 @@ export class GobDecoder {
   constructor(options: GobDecoderOptions = {}) {
     const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, maxDepth = DEFAULT_MAX_DEPTH } = options;
     const { time = "date", maps = "map" } = options;
-    const types = new WireTypes(maxMessageBytes);
+    const types = new WireTypes(mostDefinitionBytes(maxMessageBytes));
     this.#cursor = new GobCursor(maxDepth, maxMessageBytes);
     this.#finder = new ValueFinder(this.#cursor, types);
     this.#plans = new DecodePlans(types, { time, maps });

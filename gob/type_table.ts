@@ -178,7 +178,7 @@ export class TypeTable {
     this.#bytes += writer.length - start;
     const most = isEmptyStruct(shape) ? this.#maxBytes : this.#maxBytes - EMPTY_STRUCT_BYTES;
     if (this.#bytes > most) {
-      throw this.#tooMuch(`type definitions of more than maxMessageBytes, ${this.#maxBytes},`);
+      throw this.#tooMuch(`type definitions of more than ${this.#maxBytes} bytes`);
     }
     writer.end(start);
   }

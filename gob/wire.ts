@@ -29,6 +29,20 @@ export const MAX_TYPES = 10_000;
  */
 export const MAX_FIELDS = 4096;
 
+/** The definitions of a stream may take so many bytes, whatever the limit of a message is. */
+const DEFINITIONS_BYTES = 64 * 1024;
+
+/**
+ * How many bytes the type definitions of one stream may take. They are kept for as long as it
+ * lasts, and what is compiled from them takes some 25 times as much memory.
+ *
+ * @param maxMessageBytes The longest message.
+ * @returns A quarter of it: 1 MiB by default. Up to 64 KiB all of it.
+ */
+export function mostDefinitionBytes(maxMessageBytes: number): number {
+  return Math.min(maxMessageBytes, Math.max(DEFINITIONS_BYTES, Math.floor(maxMessageBytes / 4)));
+}
+
 const IDENTIFIER = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
 
 /** Writes the path to a part of a value, as in `$.a.b[3]`. */

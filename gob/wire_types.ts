@@ -194,7 +194,8 @@ export class WireTypes {
     this.#defined++;
     if (this.#bytes > this.#maxBytes || this.#defined > MAX_TYPES) {
       throw tooMuch(
-        `the stream defines more than ${MAX_TYPES} types, or ${this.#maxBytes} bytes of them`,
+        `the stream defines more than ${MAX_TYPES} types, or ${this.#maxBytes} bytes of them ` +
+          "(a quarter of maxMessageBytes)",
       );
     }
     this.#types.set(id, type);

@@ -145,7 +145,7 @@ Deno.test("type definitions over the limit cost only the call that needs them", 
         }
         await assertFails(Promise.reject(error), {
           code: protocol === "geerpc/gob" ? "resource_exhausted" : "unknown",
-          message: "type definitions of more than maxMessageBytes, 2000",
+          message: "type definitions of more than 2000 bytes",
         });
         error = undefined;
         for (let calls = 0; error === undefined && calls < 100; calls++) {
@@ -154,7 +154,7 @@ Deno.test("type definitions over the limit cost only the call that needs them", 
         await assertFails(Promise.reject(error), {
           code: "resource_exhausted",
           execution: "not_sent",
-          message: "type definitions of more than maxMessageBytes, 2000",
+          message: "type definitions of more than 2000 bytes",
         });
         assertEquals(await client.call("Plain.Void", shape(0)), {});
         await assertFails(client.call("Plain.Fail"), { code: "unknown", message: /^no ☃$/ });
