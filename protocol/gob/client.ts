@@ -32,7 +32,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
    * limit.
    */
   constructor(family: GobFamily, limits: Limits, handleTimeoutMs: number) {
-    super(limits, "reply");
+    super(`${family}/gob`, limits, "reply");
     this.#writer = new PairWriter(limits, HEADERS[family].request);
     this.#replyHeader = HEADERS[family].response;
     if (family === "netrpc") {

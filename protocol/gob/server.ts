@@ -42,7 +42,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
    * @param limits The largest message and the deepest nesting.
    */
   constructor(family: GobFamily, limits: Limits) {
-    super(limits, "request");
+    super(`${family}/gob`, limits, "request");
     this.#writer = new PairWriter(limits, HEADERS[family].response);
     this.#requestHeader = HEADERS[family].request;
     this.#isNetRpc = family === "netrpc";

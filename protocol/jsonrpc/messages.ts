@@ -5,8 +5,8 @@
  * @module
  */
 
-import { excerpt } from "../../internal/excerpt.ts";
 import { RpcError } from "../../errors.ts";
+import { foreign } from "../foreign.ts";
 
 /** A request as Go writes it: `{"method":"S.M","params":[…],"id":1}`. */
 export const REQUEST = { start: '{"method":"', params: '","params":[', id: '],"id":' } as const;
@@ -23,7 +23,7 @@ export function parseObject(text: string, what: string): Record<string, unknown>
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw broken(`expected a ${what} of netrpc/json, got ${excerpt(text)}`, cause);
+    throw broken(`expected a ${what} of netrpc/json, got ${foreign(text, "netrpc/json")}`, cause);
   }
 }
 

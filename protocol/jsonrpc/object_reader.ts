@@ -5,7 +5,6 @@
  * @module
  */
 
-import { excerpt } from "../../internal/excerpt.ts";
 import { RpcError } from "../../errors.ts";
 import {
   BACKSLASH,
@@ -19,6 +18,7 @@ import {
   SPACE,
   TAB,
 } from "../ascii.ts";
+import { foreign } from "../foreign.ts";
 import { isLongerThan } from "../json.ts";
 
 /** How many characters of the two ends of an object over the limit are kept, for its id. */
@@ -95,7 +95,8 @@ export class ObjectReader {
           continue;
         }
         if (code !== OPEN_BRACE) {
-          throw new RpcError("data_loss", `expected a JSON object, got ${excerpt(text.slice(at))}`);
+          const what = foreign(text.slice(at), "netrpc/json");
+          throw new RpcError("data_loss", `expected a JSON object, got ${what}`);
         }
         if (newline < at) {
           newline = text.indexOf("\n", at);

@@ -254,7 +254,7 @@ Deno.test("a reply whose end never comes fails its call", async () => {
   const client = await dial("memory@a", { network, protocol: PROTOCOL });
   const call = client.call("S.M", { A: 1 });
   const peer = await server.accept();
-  await peer.until(({ text }) => text === '{"method":"S.M","params":[{"A":1}],"id":1}\n');
+  await peer.until(({ text }) => text === '  {"method":"S.M","params":[{"A":1}],"id":1}\n');
   await peer.write('{"id":1,"result":[1,');
   peer.close();
   await assertFails(call, { code: "data_loss", execution: "unknown", message: "in the middle" });
