@@ -173,6 +173,18 @@ export class GobDecoder {
     }
   }
 
+  /**
+   * Whether the next value, which has arrived, is of a struct type of this name without fields.
+   *
+   * @internal
+   * @param name The name that its definition gives it.
+   * @returns `false` for any other value.
+   */
+  isEmptyStruct(name: string): boolean {
+    const type = this.#finder.type;
+    return type?.kind === "struct" && type.fields.length === 0 && type.name === name;
+  }
+
   #readerOf(type: WireType, schema: AnyGobSchema | undefined): Read {
     const last = this.#readers.get(type);
     if (last !== undefined && last.schema === schema) return last.read;

@@ -21,8 +21,13 @@ export const INT64_MAX = 2n ** 63n - 1n;
 
 /** The longest name of a type in an interface, as in Go. */
 export const MAX_NAME = 1024;
-/** The most types that one stream defines. */
-export const MAX_TYPES = 10_000;
+/** The most types that one stream defines, beside the reserved ones. */
+export const MAX_TYPES = 9_999;
+/**
+ * How many structs without fields may be defined beyond that: `struct{}`, the body of errors, and the
+ * one that stands for an absent value.
+ */
+export const RESERVED_TYPES = 2;
 /**
  * The most fields of one struct. Once a type is defined, each of its values may leave out all its
  * fields, which takes no bytes: with a wide type a few bytes could fill the memory.

@@ -7,8 +7,9 @@
 
 import type { Limits, Protocol } from "../codec.ts";
 import { errorText, type RpcCode, RpcError } from "../../errors.ts";
-import { GobDecoder } from "../../gob.ts";
+import { type AnyGobSchema, GobDecoder } from "../../gob.ts";
 import { answerIn, beginningOf, foreign } from "../foreign.ts";
+import { ABSENT_NAME } from "./headers.ts";
 
 /** How much of the beginning of the stream is kept for error messages. */
 const KEPT_BYTES = 2048;
@@ -59,6 +60,18 @@ export abstract class PairReader {
       this.#inBody = false;
       this.readBody();
     }
+  }
+
+  /**
+   * Takes the body, which has arrived.
+   *
+   * @param schema Its type, if it is known.
+   * @returns `undefined` if the peer, which is one of ours, has sent no value.
+   */
+  protected takeBody(schema: AnyGobSchema | undefined): unknown {
+    if (!this.decoder.isEmptyStruct(ABSENT_NAME)) return this.decoder.take(schema);
+    this.decoder.skip();
+    return undefined;
   }
 
   /** Takes the header, which has arrived. */

@@ -98,7 +98,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
     }
     let args: unknown;
     try {
-      args = this.decoder.take(schema as AnyGobSchema | undefined);
+      args = this.takeBody(schema as AnyGobSchema | undefined);
     } catch (error) {
       if (breaksStream(error)) throw error;
       const code = codeOfValue(error, "invalid_argument");

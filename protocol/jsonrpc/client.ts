@@ -102,7 +102,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
   }
 
   object(text: string): void {
-    const { id, result, error, Error: refusal } = parseObject(text, "reply");
+    const { id, result, error, Error: refusal, void: isVoid } = parseObject(text, "reply");
     const failed = error !== undefined && error !== null;
     const message = typeof error === "string"
       ? error || "unspecified error"
@@ -128,7 +128,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     } catch (refusal) {
       return this.#failDecode(seq, refusal);
     }
-    this.#sink.take(seq)?.resolve(result ?? null);
+    this.#sink.take(seq)?.resolve(isVoid === true ? null : result ?? null);
   }
 
   tooLong(head: string, tail: string): void {

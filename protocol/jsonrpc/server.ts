@@ -109,10 +109,9 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   }
 
   reply(seq: number, _serviceMethod: string, value: unknown): void {
-    const body = stringify(value, this.#limits);
-    // Go's client takes a reply with two nulls for a broken connection.
-    const result = body === "null" ? "{}" : body;
-    this.#writer.append(REPLY.start + this.#idOf(seq) + REPLY.result + result + REPLY.end + "\n");
+    const result = stringify(value, this.#limits);
+    const end = result === "null" ? REPLY.noResult : REPLY.result + result + REPLY.end;
+    this.#writer.append(REPLY.start + this.#idOf(seq) + end + "\n");
   }
 
   fail(seq: number, serviceMethod: string, failure: Failure): void {

@@ -197,7 +197,7 @@ Deno.test("the server reads requests in every form, and answers with their ids",
 
 Deno.test("the server never answers null, which Go's client can't read", () => {
   const [, answer] = requests('{"method":"S.M","params":[null],"id":7}\n');
-  assertEquals(answer, '{"id":7,"result":{},"error":null}\n');
+  assertEquals(answer, '{"id":7,"result":{},"error":null,"void":true}\n');
 });
 
 Deno.test("the server refuses what is lost, and no more", () => {
