@@ -36,7 +36,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   constructor(limits: Limits, handleTimeoutMs: number) {
     this.#limits = limits;
     this.#lines = new LineReader(limits.maxMessageBytes);
-    this.#writer = new MessageWriter(limits);
+    this.#writer = new MessageWriter(limits, "args");
     this.#writer.append(encodeOption("application/json", handleTimeoutMs));
   }
 
@@ -47,7 +47,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     }
     let more = "";
     if (timeoutMs !== Infinity) more += `,"Timeout":${Math.ceil(timeoutMs)}`;
-    if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits)}`;
+    if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits, "meta")}`;
     this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
   }
 

@@ -43,7 +43,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
   }
 
   request(seq: number, serviceMethod: string, args: unknown): void {
-    const body = stringify(args, this.#limits);
+    const body = stringify(args, this.#limits, "args");
     this.#writer.append(this.#starts.get(serviceMethod) + body + REQUEST.id + seq + "}\n");
   }
 

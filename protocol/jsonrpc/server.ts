@@ -109,7 +109,7 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   }
 
   reply(seq: number, _serviceMethod: string, value: unknown): void {
-    const result = stringify(value, this.#limits);
+    const result = stringify(value, this.#limits, "reply");
     const end = result === "null" ? REPLY.noResult : REPLY.result + result + REPLY.end;
     this.#writer.append(REPLY.start + this.#idOf(seq) + end + "\n");
   }
