@@ -1,19 +1,18 @@
 /**
  * One client for a whole fleet: it picks a server for each call, keeps one
  * connection to each, sends a call elsewhere when a server is slow or dies, and
- * can ask all of them at once.
+ * can ask all of them at once. This file is one class, with the documentation
+ * that its users read.
  *
  * @module
  */
 
-import type { CloseOptions } from "./client.ts";
-import { checkClientOptions } from "./connection/client_options.ts";
+import { checkClientOptions, type CloseOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
 import { Deadlines } from "./internal/deadlines.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
 import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
-import { noServers } from "./discovery/endpoint_list.ts";
 import { RpcError } from "./errors.ts";
 import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
 import type { FleetCallOptions } from "./fleet/call_options.ts";
@@ -351,7 +350,9 @@ export class XClient implements AsyncDisposable {
     options.signal?.throwIfAborted(); // it may have, in the turn in which the list came
     const { endpoints, closed } = this.#fleet;
     if (closed) throw new RpcError("canceled", "the client is closed", { execution: "not_sent" });
-    if (endpoints.length === 0) throw noServers();
+    if (endpoints.length === 0) {
+      throw new RpcError("unavailable", this.#fleet.emptyText, { execution: "not_sent" });
+    }
     return new FanOut<T>(endpoints, context, serviceMethod, args, options, startedAtMs);
   }
 }
