@@ -14,7 +14,7 @@ import { mayBeAnother } from "../protocol/foreign.ts";
 import type { Transport } from "../transport.ts";
 import { type BatchSource, BatchWriter } from "./batch_writer.ts";
 import { type ClientOptions, type CloseOptions, MAX_IN_FLIGHT } from "./client_options.ts";
-import { PendingCall, PendingCalls, type Settler } from "./pending_calls.ts";
+import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
 
 /**
  * - `open`: calls are taken.
@@ -113,6 +113,11 @@ export class ClientConnection {
     return this.#heard;
   }
 
+  /** Whether the server owes something: a reply, also to a call that was given up, or a sign of life. */
+  get isOwed(): boolean {
+    return this.#calls.isOwed || this.givenUp > 0;
+  }
+
   /** How many calls were given up, timed out or aborted, since bytes last came from the server. */
   get givenUp(): number {
     return this.#heardAtGiveUp === this.#heard ? this.#givenUp : 0;
@@ -171,7 +176,7 @@ export class ClientConnection {
     if (this.#isOver || this.#isEncoding || this.#codec.ping === undefined) return false;
     const seq = this.#calls.nextSeq;
     this.#codec.ping(seq);
-    this.#calls.add(new PendingCall(this.#calls, seq, "ping", settler));
+    this.#calls.addPing(new PendingPing(this.#calls, seq, "ping", settler));
     this.#writeSoon();
     return true;
   }

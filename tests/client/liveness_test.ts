@@ -83,3 +83,17 @@ Deno.test("geerpc/gob: a call without a deadline does not wait for ever", () =>
     assertFailure(call.error, { code: "unavailable", message: "no sign of life for 60" });
     world.network.cut(address);
   }));
+
+Deno.test("a question for a sign of life is no call: inFlight and close do not count it", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const client = await world.dial(address);
+    await client.call("Gate.Echo", 0);
+    world.network.setFaults(address, { held: true });
+    await world.clock.advance(30_500);
+    assertEquals([client.inFlight, client.available], [0, true]);
+    const closed = watch(client.close({ graceMs: 5000 }));
+    await settled();
+    assertEquals(closed.state, "resolved");
+    world.network.setFaults(address);
+  }));
