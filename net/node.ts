@@ -198,6 +198,8 @@ function handshakesOf(server: Server): Map<string, Socket> {
       if (handshakes.get(peer) === socket) handshakes.delete(peer);
     });
   });
+  // A handshake that fails or takes too long is Node's to tell, and ours to end.
+  server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
   server.on("secureConnection", (socket: Socket) => handshakes.delete(peerOf(socket)));
   return handshakes;
 }
