@@ -162,6 +162,8 @@ export interface ServerCodec {
   drain?(): void;
   /** Adds why the connection is closed. Absent where the protocol has no word for it. */
   giveUp?(message: string, code: RpcCode): void;
+  /** Adds something that every client drops: it finds out whether the client is gone. */
+  probe(): void;
   /** How many bytes {@linkcode take} would return. */
   readonly bufferedBytes: number;
   /**

@@ -119,6 +119,10 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     this.#writer.append(`${REPLY.start}${this.#idOf(seq)},"result":null,"error":${error}}\n`);
   }
 
+  probe(): void {
+    this.#writer.append("\n");
+  }
+
   get bufferedBytes(): number {
     return this.#writer.length;
   }
