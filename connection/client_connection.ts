@@ -95,7 +95,7 @@ export class ClientConnection {
     });
     this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
     this.#handshake = new PhaseTimer(this.#clock);
-    if (codec.bufferedBytes > 0) this.#handshake.set(HANDSHAKE_AFTER_MS, () => this.#writer.add());
+    if (codec.hasHandshake) this.#handshake.set(HANDSHAKE_AFTER_MS, () => this.#writer.add());
     transport.start({
       data: (chunk) => this.#receive(chunk),
       end: (error) => this.#ended(error),

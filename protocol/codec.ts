@@ -90,6 +90,8 @@ export interface ReplySink {
 
 /** The client's half of a protocol, for one connection. */
 export interface ClientCodec {
+  /** Whether what a new codec has buffered is a handshake, for which the server waits. */
+  readonly hasHandshake?: boolean;
   /**
    * Adds a call to the bytes that {@linkcode take} returns. What throws adds nothing.
    *
