@@ -39,6 +39,13 @@ export interface AdmissionOptions {
 /** Admits the calls of one connection. */
 export class Admission {
   readonly #options: AdmissionOptions;
+  // Those that every call needs.
+  readonly #services: Services;
+  readonly #load: ServerLoad;
+  readonly #running: RunningCalls;
+  readonly #replies: Replies;
+  readonly #maxInFlight: number;
+  readonly #maxRunning: number;
   /** Calls that are too many to run yet, or whose replies would be too much to hold. */
   readonly #queue: RequestQueue;
   readonly #gate: ReadGate;
@@ -50,6 +57,12 @@ export class Admission {
   constructor(options: AdmissionOptions) {
     const { clock, limits, load } = options;
     this.#options = options;
+    this.#services = options.services;
+    this.#load = load;
+    this.#running = options.running;
+    this.#replies = options.replies;
+    this.#maxInFlight = limits.maxInFlight;
+    this.#maxRunning = limits.maxRunning;
     this.#queue = new RequestQueue({
       clock,
       load,
@@ -70,7 +83,7 @@ export class Admission {
   /** Runs a call, lets it wait, or turns it away. */
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
     if (this.#queue.isEmpty && this.#mayRun()) this.#run(seq, serviceMethod, args, extras);
-    else if (this.#queue.has(seq)) this.#options.replies.rejectDuplicate(seq, serviceMethod);
+    else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
     else if (this.#gate.isRefusing) {
       const { maxMessageBytes } = this.#options.limits;
       const why = `calls that wait take ${maxMessageBytes} bytes already (maxMessageBytes)`;
@@ -101,7 +114,7 @@ export class Admission {
 
   /** Answers calls that have ended, and runs as many waiting ones as may run. */
   release(): void {
-    this.#options.running.answerHeld();
+    this.#running.answerHeld();
     while (!this.#queue.isEmpty && this.#mayRun()) {
       const request = this.#queue.take()!;
       const extras = request.extrasAt(this.#options.clock.now());
@@ -128,45 +141,43 @@ export class Admission {
    * no handler. None is answered while the client reads too few replies.
    */
   #mayRun(): boolean {
-    const { running, limits, replies } = this.#options;
-    return (running.handlers < limits.maxInFlight || this.#isDraining) && !replies.isFull;
+    return (this.#running.handlers < this.#maxInFlight || this.#isDraining) &&
+      !this.#replies.isFull;
   }
 
   #run(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    const { services, limits, load, replies, running } = this.#options;
-    const method = services.find(serviceMethod);
+    const method = this.#services.find(serviceMethod);
     if (method === undefined) {
-      const message = services.explainMissing(serviceMethod);
-      return replies.reject(seq, serviceMethod, "unimplemented", message);
+      const message = this.#services.explainMissing(serviceMethod);
+      return this.#replies.reject(seq, serviceMethod, "unimplemented", message);
     }
-    if (this.#isDraining) return replies.reject(seq, serviceMethod, "unavailable", DRAINING);
-    if (load.running >= limits.maxRunning) {
-      const why = `${limits.maxRunning} calls run on this server already (maxRunning)`;
+    if (this.#isDraining) return this.#replies.reject(seq, serviceMethod, "unavailable", DRAINING);
+    if (this.#load.running >= this.#maxRunning) {
+      const why = `${this.#maxRunning} calls run on this server already (maxRunning)`;
       return this.#turnAway(seq, serviceMethod, why);
     }
-    running.run(seq, method, args, extras);
+    this.#running.run(seq, method, args, extras);
   }
 
   #waitedTooLong({ seq, serviceMethod, dueAt, cameAtMs }: QueuedRequest): void {
-    const { limits, replies } = this.#options;
-    const why = replies.isFull
+    const why = this.#replies.isFull
       ? "while its client read too few replies"
-      : `for one of ${limits.maxInFlight} others on its connection to end (maxInFlight)`;
+      : `for one of ${this.#maxInFlight} others on its connection to end (maxInFlight)`;
     this.#turnAway(seq, serviceMethod, `it waited ${Math.round(dueAt - cameAtMs)} ms ${why}`);
     this.#gate.update();
   }
 
   /** Tells that calls run again, if they do. */
   #recover(): void {
-    const { limits, load, onOverload } = this.#options;
-    if (!this.#queue.isEmpty || !this.#mayRun() || load.running >= limits.maxRunning) return;
+    const isFree = this.#mayRun() && this.#load.running < this.#maxRunning;
+    if (!isFree || !this.#queue.isEmpty) return;
     this.#isOverloaded = false;
-    onOverload("recovered", "calls run without waiting again");
+    this.#options.onOverload("recovered", "calls run without waiting again");
   }
 
   /** Rejects a call because there are too many, so that its caller goes elsewhere. */
   #turnAway(seq: number, serviceMethod: string, why: string): void {
-    this.#options.replies.reject(seq, serviceMethod, "resource_exhausted", NOT_RUN + why);
+    this.#replies.reject(seq, serviceMethod, "resource_exhausted", NOT_RUN + why);
     if (this.#isOverloaded) return;
     this.#isOverloaded = true;
     this.#options.onOverload("overloaded", `${serviceMethod} did not run: ${why}`);
