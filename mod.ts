@@ -39,12 +39,14 @@ export {
 } from "./selector.ts";
 export {
   type CallContext,
+  type FailedCall,
   type Listener,
   type RegisterOptions,
   type RejectOptions,
   type ServeOptions,
   Server,
   type ServerCloseOptions,
+  type ServerEvent,
   type ServerOptions,
 } from "./server.ts";
 export type {

@@ -1,6 +1,6 @@
 /**
- * A client's side of one connection: calls in, replies out, and what happens
- * to the calls in flight when it ends. This file is that one class.
+ * A client's side of one connection. This file is one class: calls in, replies
+ * out, and what happens to the calls in flight when the connection ends.
  *
  * @module
  */
@@ -14,6 +14,7 @@ import { mayBeAnother } from "../protocol/foreign.ts";
 import type { Transport } from "../transport.ts";
 import { type BatchSource, BatchWriter } from "./batch_writer.ts";
 import { type ClientOptions, type CloseOptions, MAX_IN_FLIGHT } from "./client_options.ts";
+import { PhaseTimer } from "./phase_timer.ts";
 import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
 
 /**
@@ -31,6 +32,8 @@ type Phase = "open" | "draining" | "closing" | "lost" | "closed";
  * so many, and takes along all the calls that one read has set off.
  */
 const BATCH_MICROTASKS = 4;
+/** The handshake leaves with the first call, or so many milliseconds after the dial without one. */
+const HANDSHAKE_AFTER_MS = 5000;
 /** No other call is in flight whose reply could set one off. */
 const ALONE_MICROTASKS = 1;
 
@@ -62,6 +65,8 @@ export class ClientConnection {
   /** How many calls were given up, and what `heard` was when the last of them was. */
   #givenUp = 0;
   #heardAtGiveUp = -1;
+  /** Sends the handshake if no call does: a server gives it some time only. */
+  readonly #handshake: PhaseTimer;
   #resolveClosed!: () => void;
 
   /**
@@ -92,6 +97,8 @@ export class ClientConnection {
       emptied: () => this.#emptied(),
     });
     this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
+    this.#handshake = new PhaseTimer(this.#clock);
+    if (codec.hasHandshake) this.#handshake.set(HANDSHAKE_AFTER_MS, () => this.#writer.add());
     transport.start({
       data: (chunk) => this.#receive(chunk),
       end: (error) => this.#ended(error),
@@ -271,6 +278,7 @@ export class ClientConnection {
     return {
       bufferedBytes: () => this.#codec.bufferedBytes,
       take: () => {
+        if (this.#handshake.isSet) this.#handshake.cancel();
         this.#calls.handOver();
         return this.#codec.take();
       },
@@ -322,6 +330,7 @@ export class ClientConnection {
   #over(code: RpcCode, message: string, cause?: unknown): void {
     if (this.#isOver) return;
     this.#phase = this.#phase === "closing" ? "closed" : "lost";
+    this.#handshake.cancel();
     this.#writer.close();
     this.#transport.close();
     this.#calls.failAll(code, message, cause);
