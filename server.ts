@@ -7,6 +7,7 @@
 import { parseAddress } from "./address.ts";
 import { systemClock } from "./clock.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
+import type { RejectOptions } from "./connection/rejection.ts";
 import { ServerLoad } from "./connection/server_load.ts";
 import {
   type FailedCall,
@@ -23,7 +24,7 @@ import { checkProtocol } from "./protocol/protocols.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
 
-export type { CallContext, FailedCall, ServerEvent, ServerOptions };
+export type { CallContext, FailedCall, RejectOptions, ServerEvent, ServerOptions };
 
 /** How a server listens at one address. */
 export interface ServeOptions {

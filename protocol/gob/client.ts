@@ -8,7 +8,7 @@
 import type { ClientCodec, Limits, ReplySink, RequestExtras } from "../codec.ts";
 import { errorText } from "../../errors.ts";
 import type { AnyGobSchema } from "../../gob.ts";
-import { verdictIn } from "../go_errors.ts";
+import { retryAfterIn, verdictIn } from "../go_errors.ts";
 import { encodeOption } from "../handshake.ts";
 import { leavesArgumentUnread, PING_METHOD, STREAM_LOST } from "../unknown_method.ts";
 import { type GobFamily, HEADERS, type Headers, type ResponseHeader } from "./headers.ts";
@@ -35,8 +35,8 @@ export class GobClientCodec extends PairReader implements ClientCodec {
   constructor(family: GobFamily, limits: Limits, handleTimeoutMs: number) {
     super(`${family}/gob`, limits, "reply");
     this.#writer = new PairWriter(limits, HEADERS[family].request);
-    this.#replyHeader = HEADERS[family].response;
     this.hasHandshake = family === "geerpc";
+    this.#replyHeader = HEADERS[family].fullResponse;
     if (family === "netrpc") {
       this.ping = (seq) => this.#writer.addEmpty(this.#header(seq, PING_METHOD));
     } else {
@@ -80,7 +80,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
       this.decoder.skip();
       const verdict = verdictIn(header, call.serviceMethod);
       if (leavesArgumentUnread(header, verdict)) this.#sink.drain(STREAM_LOST);
-      return call.fail(verdict.code, header.Error, verdict.execution);
+      return call.fail(verdict.code, header.Error, verdict.execution, retryAfterIn(header));
     }
     let value: unknown;
     try {
