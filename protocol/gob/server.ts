@@ -32,14 +32,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
   readonly #writer: PairWriter<ResponseHeader>;
   readonly #requestHeader: Headers["request"];
   readonly #isNetRpc: boolean;
-  readonly #response = {
-    ServiceMethod: "",
-    Seq: 0,
-    Error: "",
-    Code: "",
-    Rejected: false,
-    RetryAfter: 0,
-  };
+  readonly #response = { ServiceMethod: "", Seq: 0, Error: "", Code: "", Rejected: false };
   #request!: RequestHeader;
   #sink!: RequestSink;
   #begun = false;

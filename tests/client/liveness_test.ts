@@ -1,14 +1,15 @@
 /** A plain client finds out that its connection is dead, on every protocol. */
 
 import { assertEquals } from "@std/assert";
+import type { ServerOptions } from "../../server.ts";
 import type { Protocol } from "../../protocol/codec.ts";
 import { watch } from "../support/fleet.ts";
 import { assertFailure, inWorld, settled, type World } from "../support/helpers.ts";
 
 const ASKING: readonly Protocol[] = ["geerpc/json", "netrpc/gob", "netrpc/json"];
 
-async function serve(world: World, protocol: Protocol) {
-  const { server, gate } = await world.serve("a");
+async function serve(world: World, protocol: Protocol, options: ServerOptions = {}) {
+  const { server, gate } = await world.serve("a", options);
   const { address } = await server.listen("memory@b", { network: world.network, protocol });
   return { address, gate };
 }
@@ -52,6 +53,27 @@ for (const protocol of ASKING) {
       await world.clock.advance(60_000);
       assertEquals(client.available, false);
       world.network.cut(address);
+    }));
+}
+
+for (const protocol of ASKING) {
+  Deno.test(`${protocol}: a server whose calls all hang lives, and is not given up`, () =>
+    inWorld(async (world) => {
+      const { address, gate } = await serve(world, protocol, {
+        maxInFlight: 1,
+        maxWaitMs: Infinity,
+      });
+      const client = await world.dial(address, { protocol });
+      await client.call("Gate.Echo", 0);
+      const calls = [1, 2].map((n) => watch(client.call("Gate.Wait", n)));
+      await world.clock.advance(100_000);
+      assertEquals(calls.map(({ state }) => state), ["pending", "pending"]);
+      gate.begun[0].end.resolve(1);
+      await gate.untilBegun(2);
+      gate.begun[1].end.resolve(2);
+      await settled();
+      assertEquals(calls.map(({ value }) => value), [1, 2]);
+      await client.close();
     }));
 }
 
