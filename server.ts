@@ -11,6 +11,7 @@ import { type CallContext, Services } from "./connection/services.ts";
 import { atLeast } from "./internal/validate.ts";
 import { systemNetwork } from "./net/network.ts";
 import { limitsOf, type Protocol } from "./protocol/codec.ts";
+import { checkConnectPath } from "./protocol/connect_paths.ts";
 import { checkProtocol } from "./protocol/protocols.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
@@ -28,6 +29,12 @@ export interface ServerOptions {
    * end. A cancelled call counts until its handler ends. Default 1,024.
    */
   maxInFlight?: number;
+  /**
+   * Further paths of HTTP CONNECT, with the protocol that each leads to, as
+   * `{ "/orders": "netrpc/gob" }` for Go's `DialHTTPPath`. Default: none beside
+   * those that the protocols have, `/_geeprc_`, `/_geerpc_`, `/_goRPC_` and `/_goRPC_json_`.
+   */
+  connectPaths?: Readonly<Record<string, Protocol>>;
   /** Where deadlines take the time from. Default: the system's clock. */
   clock?: Clock;
 }
@@ -112,6 +119,7 @@ export class Server implements AsyncDisposable {
    *
    * @param options Limits and clock.
    * @throws {RangeError} If a limit is less than 1.
+   * @throws {RpcError} `invalid_argument` for a wrong path or protocol of `connectPaths`.
    */
   constructor(options: ServerOptions = {}) {
     const { maxInFlight = MAX_IN_FLIGHT, clock = systemClock } = options;
@@ -120,6 +128,7 @@ export class Server implements AsyncDisposable {
       limits: limitsOf(options),
       maxInFlight: atLeast(1, "maxInFlight", maxInFlight),
       clock,
+      connectPaths: checkConnectPaths(options.connectPaths),
     };
   }
 
@@ -229,4 +238,12 @@ export class Server implements AsyncDisposable {
     this.#connections.add(connection);
     connection.closed.then(() => this.#connections.delete(connection));
   }
+}
+
+function checkConnectPaths(
+  paths: Readonly<Record<string, Protocol>> = {},
+): Readonly<Record<string, Protocol>> {
+  const checked = Object.entries(paths)
+    .map(([path, protocol]) => [checkConnectPath(path), checkProtocol(protocol)] as const);
+  return Object.fromEntries(checked);
 }

@@ -35,6 +35,8 @@ export interface ServerContext {
   readonly maxInFlight: number;
   /** Where deadlines take the time from. */
   readonly clock: Clock;
+  /** Further paths of HTTP CONNECT, with the protocol that each leads to. */
+  readonly connectPaths: Readonly<Record<string, Protocol>>;
 }
 
 /**
@@ -88,7 +90,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner {
     this.remote = transport.remote;
     this.#writer = new BatchWriter(transport, this.#batchSource());
     const answer = (bytes: Uint8Array) => this.#writer.send(bytes);
-    this.#handshake = new Handshake(protocol, context.limits, answer);
+    this.#handshake = new Handshake(protocol, context, answer);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     transport.start({
       data: (chunk) => this.#receive(chunk),
@@ -219,7 +221,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner {
     // Even if the handshake has failed, the client may be able to read a line of JSON.
     const codec = isOpening ? new JsonServerCodec(this.#context.limits) : this.#codec;
     const message = `rpc server: ${errorText(error).replace(/^rpc server: /, "")}`;
-    codec.giveUp?.(message, error instanceof RpcError ? error.code : "internal");
+    if (!this.#handshake.isRefused) {
+      codec.giveUp?.(message, error instanceof RpcError ? error.code : "internal");
+    }
     await this.#writer.finish(codec.take());
     this.close();
   }
