@@ -35,6 +35,8 @@ export interface ServerContext {
   readonly listeners: ServerListeners;
   /** Where deadlines and limits take the time from. */
   readonly clock: Clock;
+  /** Further paths of HTTP CONNECT, with the protocol that each leads to. */
+  readonly connectPaths: Readonly<Record<string, Protocol>>;
 }
 
 /**
@@ -95,7 +97,8 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.remote = transport.remote;
     const stall = { clock, timeoutMs: limits.writeTimeoutMs };
     this.#writer = new BatchWriter(transport, this.#batchSource(), { stall });
-    this.#handshake = new Handshake(protocol, limits, (bytes) => this.#writer.send(bytes));
+    const answer = (bytes: Uint8Array) => this.#writer.send(bytes);
+    this.#handshake = new Handshake(protocol, context, answer);
     this.#timer = new PhaseTimer(clock);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     if (protocol.startsWith("geerpc/")) this.#limitHandshake();
@@ -273,7 +276,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     // Even if the handshake has failed, the client may be able to read a line of JSON.
     const codec = isOpening ? new JsonServerCodec(this.#context.limits) : this.#codec;
     const message = `rpc server: ${errorText(error).replace(/^rpc server: /, "")}`;
-    codec.giveUp?.(message, error instanceof RpcError ? error.code : "internal");
+    if (!this.#handshake.isRefused) {
+      codec.giveUp?.(message, error instanceof RpcError ? error.code : "internal");
+    }
     this.#end(codec.take());
   }
 

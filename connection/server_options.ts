@@ -6,7 +6,7 @@
 
 import type { Clock } from "../clock.ts";
 import { aboveZero, atLeast } from "../internal/validate.ts";
-import { type Limits, limitsOf } from "../protocol/codec.ts";
+import { type Limits, limitsOf, type Protocol } from "../protocol/codec.ts";
 
 /** What a server allows its clients, and whom it tells of trouble. */
 export interface ServerOptions {
@@ -14,6 +14,12 @@ export interface ServerOptions {
   maxMessageBytes?: number;
   /** How deep arrays and objects of an argument may be nested. Default 100. */
   maxDepth?: number;
+  /**
+   * Further paths of HTTP CONNECT, with the protocol that each leads to, as
+   * `{ "/orders": "netrpc/gob" }` for Go's `DialHTTPPath`. Default: none beside
+   * those that the protocols have, `/_geeprc_`, `/_geerpc_`, `/_goRPC_` and `/_goRPC_json_`.
+   */
+  connectPaths?: Readonly<Record<string, Protocol>>;
   /**
    * The most calls running for one connection; more of them wait until some
    * end. A cancelled call counts until its handler ends. Default 1,024.

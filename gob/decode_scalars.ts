@@ -58,6 +58,8 @@ export function fittedScalar(shape: Shape): Read | undefined {
       return fittedInteger(shape);
     case "float32":
       return fittedFloat32;
+    case "complex64":
+      return (cursor) => ({ real: fittedFloat32(cursor), imaginary: fittedFloat32(cursor) });
     case "opaque":
       return fittedOpaque(shape);
   }
