@@ -58,7 +58,7 @@ const LARGEST_WAITING_BYTES = 64 * 1024;
 /** A write of so many bytes is watched from its start, a smaller one when more is behind it. */
 const WATCHED_BYTES = 64 * 1024;
 /** What is larger than this is written in pieces, each of which is progress. */
-const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 256 * 1024;
 /** Half a batch that is smaller than this is not worth a write of its own. */
 const SMALLEST_HALF_BYTES = 4 * 1024;
 

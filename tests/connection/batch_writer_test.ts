@@ -203,12 +203,12 @@ Deno.test("BatchWriter: a large batch leaves in pieces; each is progress, and no
   const clock = new FakeClock();
   const { transport, source, writes, held, seen } = scene({ isHolding: true });
   const stall = { clock, timeoutMs: 1000 };
-  const writer = new BatchWriter(transport, { ...source, take: () => new Uint8Array(3500 * KIB) }, {
+  const writer = new BatchWriter(transport, { ...source, take: () => new Uint8Array(900 * KIB) }, {
     stall,
   });
   writer.add();
   await settled();
-  for (const length of [1024, 1024, 1024, 428]) {
+  for (const length of [256, 256, 256, 132]) {
     assertEquals(writes.at(-1), length * KIB);
     await clock.advance(999); // slow, but it reads
     held.pop()!();
