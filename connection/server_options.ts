@@ -50,6 +50,13 @@ export interface ServerOptions {
    */
   handshakeTimeoutMs?: number;
   /**
+   * How long a connection may be idle, in milliseconds: no call runs, and nothing
+   * comes. Then its client is told to make its calls elsewhere, and it is closed,
+   * up to a quarter of the time later. Default `Infinity`: for ever, since Go's
+   * clients ask for no sign of life and fail when their connection is gone.
+   */
+  idleTimeoutMs?: number;
+  /**
    * How long a client may read nothing of what is written to it, in
    * milliseconds. Then its connection is closed, up to a quarter of the time
    * later. Default 60,000; `Infinity`: for ever.
@@ -85,7 +92,7 @@ export interface FailedCall {
  *   wait; told once until it is over.
  * - `recovered`: its calls run again without waiting.
  * - `cut`: a connection is closed, because it has not said in time what it
- *   wants, or its client does not read.
+ *   wants, was idle, or its client does not read.
  * - `turned_away`: a connection is not taken, because there are too many.
  */
 export interface ServerEvent {
@@ -109,6 +116,8 @@ export interface ServerLimits extends Limits {
   readonly maxConnections: number;
   /** How long a handshake may take, in milliseconds. */
   readonly handshakeTimeoutMs: number;
+  /** How long a connection may be idle, in milliseconds. */
+  readonly idleTimeoutMs: number;
   /** How long a client may read nothing, in milliseconds. */
   readonly writeTimeoutMs: number;
 }
@@ -127,6 +136,7 @@ export function serverLimitsOf(options: ServerOptions): ServerLimits {
     maxWaitMs: aboveZero("maxWaitMs", options.maxWaitMs ?? 10_000),
     maxConnections: atLeast(1, "maxConnections", options.maxConnections ?? 10_000),
     handshakeTimeoutMs: aboveZero("handshakeTimeoutMs", options.handshakeTimeoutMs ?? 10_000),
+    idleTimeoutMs: aboveZero("idleTimeoutMs", options.idleTimeoutMs ?? Infinity),
     writeTimeoutMs: aboveZero("writeTimeoutMs", options.writeTimeoutMs ?? 60_000),
   };
 }
