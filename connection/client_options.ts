@@ -7,12 +7,19 @@
 import type { Clock } from "../clock.ts";
 import { aboveZero, atLeast } from "../internal/validate.ts";
 import { limitsOf, type Protocol } from "../protocol/codec.ts";
+import { checkConnectPath } from "../protocol/connect_paths.ts";
 import type { Network, TlsOptions } from "../transport.ts";
 
 /** How a client connects, and what it allows. */
 export interface ClientOptions {
   /** Handshake and encoding. Default: what the address says, else `geerpc/json`. */
   protocol?: Protocol;
+  /**
+   * The path of HTTP CONNECT at `http@` addresses, as `/orders` for Go's `HandleHTTP("/orders", …)`.
+   * An address with `?path=` says its own, and begins with CONNECT whatever its scheme. Default: the
+   * protocol's, `/_geeprc_`, `/_goRPC_` or `/_goRPC_json_`.
+   */
+  connectPath?: string;
   /** Certificates and names for `tls@` addresses. */
   tls?: TlsOptions;
   /** How long connecting may take, TLS and CONNECT handshakes included. Default 10,000. */
@@ -57,8 +64,8 @@ export interface LivenessOptions {
   /** An idle connection is asked for a sign of life so often. Default 30,000. */
   idleMs?: number;
   /**
-   * The same as `deadMs`, where the protocol has no way to ask (`geerpc/gob`):
-   * there a silent server may only take its time. Default 300,000. If two calls
+   * The same as `deadMs`, where there is no way to ask (`geerpc/gob`, with a
+   * server that is not ours): there a silent server may only take its time. Default 300,000. If two calls
    * or more were given up in one silence, `deadMs` holds there too.
    */
   muteMs?: number;
@@ -106,11 +113,13 @@ export const MAX_IN_FLIGHT = 10_000;
  *
  * @param options The caller's options.
  * @throws {RangeError} If one is out of range.
+ * @throws {RpcError} `invalid_argument` for a `connectPath` that is none.
  */
 export function checkClientOptions(options: ClientOptions): void {
   limitsOf(options);
   const { maxInFlight, connectTimeoutMs, handleTimeoutMs } = options;
   atLeast(1, "maxInFlight", maxInFlight ?? MAX_IN_FLIGHT);
+  if (options.connectPath !== undefined) checkConnectPath(options.connectPath);
   aboveZero("connectTimeoutMs", connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
   atLeast(0, "handleTimeoutMs", handleTimeoutMs ?? 0);
   livenessLimits(options.liveness);

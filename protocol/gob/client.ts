@@ -40,8 +40,8 @@ export class GobClientCodec extends PairReader implements ClientCodec {
   constructor(family: GobFamily, limits: Limits, handleTimeoutMs: number) {
     super(`${family}/gob`, limits, "reply");
     this.#writer = new PairWriter(limits, HEADERS[family].request);
-    this.#replyHeader = HEADERS[family].fullResponse;
     this.hasHandshake = family === "geerpc";
+    this.#replyHeader = HEADERS[family].fullResponse;
     this.#isServerKnown = family === "netrpc";
     if (family === "netrpc") this.#allowPing();
     else {
