@@ -9,6 +9,7 @@ import type { Clock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import type { Protocol, RequestExtras, RequestSink, ServerCodec } from "../protocol/codec.ts";
 import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
+import { PING_METHOD } from "../protocol/unknown_method.ts";
 import type { MethodSchema } from "../schema.ts";
 import type { Transport } from "../transport.ts";
 import { Admission } from "./admission.ts";
@@ -149,6 +150,8 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
     this.#hasMessage = true;
     if (this.#isClosed) return; // by a call that came before it in the same read
+    // A question for a sign of life is no use of the connection.
+    if (this.#idle !== undefined && serviceMethod !== PING_METHOD) this.#idle.progress();
     this.#admission.call(seq, serviceMethod, args, extras);
   }
 
@@ -189,7 +192,6 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed || this.#phase === "ending") return;
     this.#isReading = true;
     this.#hasMessage = false;
-    this.#idle?.progress();
     try {
       if (this.#phase !== "opening") this.#codec.receive(chunk, this);
       else {
@@ -267,7 +269,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       isExpected: () => this.#phase === "serving",
       onStall: () => {
         if (this.#running.size > 0 || !this.#admission.isEmpty) return this.#idle?.start();
-        this.#tell("cut", `nothing has come for ${timeoutMs} ms (idleTimeoutMs)`);
+        this.#tell("cut", `no call has come for ${timeoutMs} ms (idleTimeoutMs)`);
         this.drain();
       },
     });

@@ -50,8 +50,8 @@ export interface ServerOptions {
    */
   handshakeTimeoutMs?: number;
   /**
-   * How long a connection may be idle, in milliseconds: no call runs, and nothing
-   * comes. Then its client is told to make its calls elsewhere, and it is closed,
+   * How long a connection may be idle, in milliseconds: no call runs or comes;
+   * questions for a sign of life do not count. Then its client is told to make its calls elsewhere, and it is closed,
    * up to a quarter of the time later. Default `Infinity`: for ever, since Go's
    * clients ask for no sign of life and fail when their connection is gone.
    */

@@ -161,7 +161,7 @@ Deno.test("idleTimeoutMs: a connection that nobody uses is drained and closed, o
     }
     await idle.closed;
     await settled();
-    const reason = "nothing has come for 60000 ms (idleTimeoutMs)";
+    const reason = "no call has come for 60000 ms (idleTimeoutMs)";
     assertEquals(events, [{ type: "cut", remote: "memory@client", reason }]);
     assertEquals([server.connections, waiting.available, used.available], [2, true, true]);
     gate.begun[0].end.resolve("kept");
