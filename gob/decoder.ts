@@ -195,6 +195,17 @@ export class GobDecoder {
     return type?.kind === "struct" && type.fields.length === 0 && type.name === name;
   }
 
+  /**
+   * Whether the next value, which has arrived, is of a struct type that has a field of this name.
+   *
+   * @internal
+   * @param name The name of the field.
+   */
+  hasField(name: string): boolean {
+    const type = this.#finder.type;
+    return type?.kind === "struct" && type.fields.some((field) => field.name === name);
+  }
+
   #readerOf(type: WireType, schema: AnyGobSchema | undefined): Read {
     const last = this.#readers.get(type);
     if (last !== undefined && last.schema === schema) return last.read;
