@@ -13,7 +13,8 @@ import { tls, trust, unixPath } from "../support/transports.ts";
 /** What keeps Node alive, by kind. On Deno the test's sanitizers look for it. */
 function active(): string[] {
   if ("Deno" in globalThis) return [];
-  return process.getActiveResourcesInfo().filter((kind) => /TCP|TLS|Pipe|Timeout/.test(kind)).sort();
+  return process.getActiveResourcesInfo().filter((kind) => /TCP|TLS|Pipe|Timeout/.test(kind))
+    .sort();
 }
 
 for (
