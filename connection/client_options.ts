@@ -64,8 +64,8 @@ export interface LivenessOptions {
   /** An idle connection is asked for a sign of life so often. Default 30,000. */
   idleMs?: number;
   /**
-   * The same as `deadMs`, where the protocol has no way to ask (`geerpc/gob`):
-   * there a silent server may only take its time. Default 300,000. If two calls
+   * The same as `deadMs`, where there is no way to ask (`geerpc/gob`, with a
+   * server that is not ours): there a silent server may only take its time. Default 300,000. If two calls
    * or more were given up in one silence, `deadMs` holds there too.
    */
   muteMs?: number;
