@@ -46,10 +46,14 @@ export class ClientConnection {
   readonly #calls: PendingCalls;
   readonly #replies: ReplySink = {
     take: (seq) => this.#calls.take(seq),
-    drain: (why = "the server is draining and takes no new calls") => {
+    drain: (why) => {
       if (this.#phase !== "open") return;
       this.#phase = "draining";
-      this.#drainReason = why;
+      this.#drainReason = why ?? "the server is draining and takes no new calls";
+      if (why === undefined) {
+        this.#isDrained = true;
+        this.#onDrain?.();
+      }
       if (this.#calls.size === 0) this.#emptied();
     },
   };
@@ -58,6 +62,8 @@ export class ClientConnection {
   #phase: Phase = "open";
   /** Why the server takes no new calls, if it drains. */
   #drainReason = "";
+  #isDrained = false;
+  readonly #onDrain: (() => void) | undefined;
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
   #heard = 0;
@@ -68,15 +74,19 @@ export class ClientConnection {
    * @param transport The connection, owned from here on.
    * @param codec The protocol's half for it.
    * @param options `maxInFlight` and `clock`.
+   * @param onDrain Called when the server says that it takes no new calls, before
+   * any call learns of it.
    */
   constructor(
     address: string,
     transport: Transport,
     codec: ClientCodec,
     options: ClientOptions = {},
+    onDrain?: () => void,
   ) {
     this.address = address;
     this.#transport = transport;
+    this.#onDrain = onDrain;
     this.#codec = codec;
     this.#clock = options.clock ?? systemClock;
     this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
@@ -95,6 +105,16 @@ export class ClientConnection {
   /** Whether new calls can be made: `true` until either side ends it. */
   get available(): boolean {
     return this.#phase === "open";
+  }
+
+  /** Whether the server has said that it takes no new calls, as one does that is being restarted. */
+  get isDrained(): boolean {
+    return this.#isDrained;
+  }
+
+  /** Whether a call has run at the server, and was answered. */
+  get hasAnswered(): boolean {
+    return this.#calls.hasAnswered;
   }
 
   /** How many calls wait for a reply. */

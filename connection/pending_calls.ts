@@ -80,17 +80,18 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   }
 
   resolve(value: unknown): void {
-    this.table.release(this);
+    this.table.answer(this);
     this.settler.resolve(value);
   }
 
   fail(code: RpcCode, message: string, execution: "answered" | "rejected"): void {
-    this.table.release(this);
+    if (execution === "answered") this.table.answer(this);
+    else this.table.release(this);
     this.settler.reject(new RpcError(code, message, this.#details(execution)));
   }
 
   failDecode(code: RpcCode, what: string, cause?: unknown): void {
-    this.table.release(this);
+    this.table.answer(this);
     const details = { ...this.#details("answered"), cause };
     this.settler.reject(new RpcError(code, `${this.#place}: ${what}`, details));
   }
@@ -142,6 +143,7 @@ export class PendingCalls {
   readonly #owner: PendingCallsOwner;
   #lastSeq = 0;
   #handedOverSeq = 0;
+  #hasAnswered = false;
 
   /**
    * @param address The server's address, for messages.
@@ -158,6 +160,11 @@ export class PendingCalls {
   /** How many calls wait for a reply. */
   get size(): number {
     return this.#calls.size;
+  }
+
+  /** Whether a call has run at the server, and was answered. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
   }
 
   /** How many calls take up memory: those that were given up count until they are written. */
@@ -198,6 +205,12 @@ export class PendingCalls {
    */
   take(seq: number): PendingCall | undefined {
     return this.#calls.take(seq);
+  }
+
+  /** A call that was taken out has run, and is answered. */
+  answer(call: PendingCall): void {
+    this.#hasAnswered = true;
+    this.release(call);
   }
 
   /** Ends the deadline and the listening of a call that was taken out. */

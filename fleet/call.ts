@@ -178,8 +178,9 @@ export class FleetCall implements AttemptOwner, Abortable {
       if (this.#mayMove && this.#hasAttempts) next = this.#pickUntried();
       if (this.#isDone) return; // the policy threw
       // A dial that failed burdened no server: one that is connected gets the call for the first time.
-      const isFirst = attempt.phase === "dial" && next?.client !== undefined;
-      const hasBudget = this.#mayTry(isFirst);
+      // Nor did a server that drains: what is in flight there then, once, may be more than the budget.
+      const isFree = attempt.wasDrained || attempt.phase === "dial" && next?.client !== undefined;
+      const hasBudget = this.#mayTry(isFree);
       step = nextStep({ ...known, hasBudget, hasUntried: next !== undefined });
     }
     switch (step) {

@@ -8,9 +8,10 @@
 import type { ClientOptions } from "../client.ts";
 import type { ClientConnection } from "../connection/client_connection.ts";
 import { dialConnection } from "../connection/dial.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import type { RpcError } from "../errors.ts";
 import { type Backoff, backoffMs } from "../internal/backoff.ts";
+import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
 import type { ConnectorEvent } from "./events.ts";
 
@@ -30,8 +31,20 @@ export const REDIAL_BACKOFF: Backoff = {
 };
 
 /**
+ * How long an endpoint that drains is not dialled: it is going away, and a new
+ * connection could come to its listener just before that closes. Longer if it
+ * drains again before it has answered a call.
+ */
+export const DRAIN_BACKOFF: Backoff = {
+  firstMs: 250,
+  maxMs: 10_000,
+  jitter: { least: 0.8, range: 0.4 },
+};
+
+/**
  * - `idle`: it was never dialled.
- * - `dialling`: a dial is under way, perhaps beside a connection that drains.
+ * - `dialling`: a dial is under way, perhaps beside a connection that drains,
+ *   or begins when an endpoint that drains has had some time.
  * - `ready`: it has a connection, which takes calls unless it drains.
  * - `backing off`: the last dial failed or the last connection was lost; it is
  *   dialled again when it is due, which may be at once.
@@ -68,6 +81,12 @@ export class Connector {
   /** How many dials in a row have failed, or led to a connection that was lost in silence. */
   #dialFailures = 0;
   #redialAtMs = 0;
+  /** How many connections in a row have been drained before they had answered a call. */
+  #drains = 0;
+  /** Until when no dial begins because the endpoint drains. */
+  #drainsUntilMs = -Infinity;
+  /** When the present connection was opened. */
+  #connectedAtMs = 0;
   #wasUnreachable = false;
   #isStalled = false;
   /** Why it is closed, if it is. */
@@ -120,17 +139,19 @@ export class Connector {
    * @param nowMs The present time.
    */
   isDialDue(nowMs: number): boolean {
-    return this.client === undefined && this.#state !== "dialling" && nowMs >= this.#redialAtMs;
+    return this.client === undefined && this.#state !== "dialling" &&
+      nowMs >= this.#redialAtMs && nowMs >= this.#drainsUntilMs;
   }
 
-  /** Ends the backoff: there is reason to hope. */
+  /** Ends the backoff after failures: there is reason to hope. One that drains still has its time. */
   redialSoon(): void {
     this.#redialAtMs = 0;
   }
 
   /**
-   * Connects if there is no connection that takes calls. Calls share one dial,
-   * and none of them can end it for the others.
+   * Connects if there is no connection that takes calls; to an endpoint that
+   * drains, once it has had some time. Calls share one dial, and none of them
+   * can end it for the others.
    *
    * @returns A client that takes calls.
    * @throws {RpcError} What `dial` throws, or why the connector is closed.
@@ -187,28 +208,44 @@ export class Connector {
   async #connect(): Promise<ClientConnection> {
     const host = this.#host;
     const { signal } = this.#dialAbort = new AbortController();
+    const drainsForMs = this.#drainsUntilMs - host.clock.now();
+    if (drainsForMs > 0) await sleep(host.options.clock ?? systemClock, drainsForMs, signal);
     // A call that finds no other server dials before it is due: that is no further failure.
     const isDue = host.clock.now() >= this.#redialAtMs;
-    let client: ClientConnection;
+    let client: ClientConnection | undefined;
     try {
-      client = await dialConnection(host.dialAddress, { ...host.options, signal });
+      const options = { ...host.options, signal };
+      client = await dialConnection(host.dialAddress, options, () => this.#drained(client));
     } catch (error) {
       this.#dialFailed(isDue);
       if (!signal.aborted) host.connectionChanged("unreachable", error);
       throw error;
     }
-    this.#clients.add(client);
-    client.closed.then(() => this.#lost(client));
+    this.#add(client);
     if (signal.aborted) {
       this.#state = "backing off";
       await client.close();
       throw signal.reason;
     }
     this.#client = client;
+    this.#connectedAtMs = host.clock.now();
     this.#state = "ready";
     this.#isStalled = false;
     host.connectionChanged("connected");
     return client;
+  }
+
+  #add(client: ClientConnection): void {
+    this.#clients.add(client);
+    client.closed.then(() => this.#lost(client));
+  }
+
+  /** The server says on a connection that it takes no new calls: on the present one, or on the next. */
+  #drained(client: ClientConnection | undefined): void {
+    if (client !== undefined && client !== this.#client) return;
+    if (client?.hasAnswered) this.#drains = 0;
+    const { clock, random } = this.#host;
+    this.#drainsUntilMs = clock.now() + backoffMs(DRAIN_BACKOFF, this.#drains++, random());
   }
 
   #dialFailed(isDue: boolean): void {
@@ -223,8 +260,11 @@ export class Connector {
     this.#client = undefined;
     if (this.#state === "ready") this.#state = "backing off";
     this.#isStalled = this.#wasUnreachable = false;
-    if (client.heard > 0) this.#dialFailures = this.#redialAtMs = 0;
-    else this.#backOff();
+    const livedMs = this.#host.clock.now() - this.#connectedAtMs;
+    // Not by its first bytes alone: a peer that is no server of ours may greet, and close.
+    const hasServed = client.hasAnswered || livedMs >= REDIAL_BACKOFF.firstMs;
+    if (hasServed) this.#dialFailures = this.#redialAtMs = 0;
+    else if (!client.isDrained) this.#backOff();
     if (this.#closeReason === undefined) this.#host.connectionChanged("disconnected");
   }
 

@@ -109,6 +109,17 @@ export function verdictIn(
   return { code: receivedCode(Code, code), execution };
 }
 
+/**
+ * Whether an error says that the server drains: on protocols without a message
+ * for that, it is how a client learns of it.
+ *
+ * @param text The error of a reply.
+ * @param verdict What it means.
+ */
+export function isDrain(text: string, { execution }: Verdict): boolean {
+  return text === DRAINING && execution === "rejected";
+}
+
 function soundsRejected(text: string, serviceMethod: string): boolean {
   return verdictOf(text, serviceMethod).execution === "rejected";
 }
