@@ -5,7 +5,14 @@
  */
 
 export { parseAddress, type ParsedAddress, type Scheme } from "./address.ts";
-export { Client, type ClientOptions, type CloseOptions, dial, type DialOptions } from "./client.ts";
+export {
+  Client,
+  type ClientOptions,
+  type CloseOptions,
+  dial,
+  type DialOptions,
+  type LivenessOptions,
+} from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
 export type { Protocol } from "./protocol/codec.ts";
 export {
@@ -52,7 +59,6 @@ export type {
 export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
 export type { FleetCallOptions } from "./fleet/call_options.ts";
 export type { HealthOptions, HealthState } from "./fleet/health.ts";
-export type { LivenessOptions } from "./fleet/liveness.ts";
 export type { EndpointEvent } from "./fleet/events.ts";
 export { FailMode } from "./fleet/fail_mode.ts";
 export type { RetryBudgetOptions } from "./fleet/retry_budget.ts";

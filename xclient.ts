@@ -11,6 +11,7 @@ import { checkClientOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
 import { Deadlines } from "./internal/deadlines.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
+import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { noServers } from "./discovery/endpoint_list.ts";
 import { RpcError } from "./errors.ts";
@@ -21,7 +22,6 @@ import { checkFanOutOptions, FanOut, type FanOutOptions, type Receipt } from "./
 import { untilListed } from "./fleet/until_listed.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { healthOptions } from "./fleet/health.ts";
-import { Liveness } from "./fleet/liveness.ts";
 import { type EndpointSnapshot, isServersFault, type XClientOptions } from "./fleet/options.ts";
 import { OwnSelector } from "./fleet/own_selector.ts";
 import { Quantile } from "./fleet/quantile.ts";
@@ -85,6 +85,7 @@ export class XClient implements AsyncDisposable {
     } = options;
     checkClientOptions(options);
     const turnClock = new TurnClock(clock);
+    const liveness = new Liveness(clock, options.liveness);
     const fleet = this.#fleet = new Fleet({
       source: toServerSource(servers),
       selector: typeof mode === "string" ? createSelector(mode, options) : new OwnSelector(mode),
@@ -92,6 +93,7 @@ export class XClient implements AsyncDisposable {
       health: healthOptions(options.health),
       random,
       clock: turnClock,
+      liveness,
       onEvent: ({ address }, type, cause) => {
         if (onEvent === undefined) return;
         const event = Object.freeze({ type, address, cause });
@@ -100,7 +102,7 @@ export class XClient implements AsyncDisposable {
     });
     this.#context = {
       fleet,
-      liveness: new Liveness(fleet, clock, options.liveness ?? {}),
+      liveness,
       clock,
       turnClock,
       random,

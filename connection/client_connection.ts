@@ -1,6 +1,6 @@
 /**
- * A client's side of one connection: calls in, replies out, and what happens
- * to the calls in flight when it ends.
+ * This file is one class: a client's side of one connection, calls in, replies
+ * out, and what happens to the calls in flight when it ends.
  *
  * @module
  */
@@ -17,7 +17,8 @@ import { PendingCall, PendingCalls, type Settler } from "./pending_calls.ts";
 
 /**
  * - `open`: calls are taken.
- * - `draining`: the server takes no new calls; those in flight go on.
+ * - `draining`: no new calls are taken, because the server drains or another
+ *   connection has taken its place; those in flight go on.
  * - `closing`: we take no new calls; those in flight have some time to end.
  * - `lost`: the connection is over, and we did not ask for it.
  * - `closed`: the connection is over, as we asked.
@@ -47,26 +48,27 @@ export class ClientConnection {
   readonly #replies: ReplySink = {
     take: (seq) => this.#calls.take(seq),
     drain: (why) => {
-      if (this.#phase !== "open") return;
-      this.#phase = "draining";
-      this.#drainReason = why ?? "the server is draining and takes no new calls";
-      if (why === undefined) {
+      if (why !== undefined) return this.retire(why);
+      if (this.#phase === "open") {
         this.#isDrained = true;
         this.#onDrain?.();
       }
-      if (this.#calls.size === 0) this.#emptied();
+      this.retire("the server is draining and takes no new calls");
     },
   };
   /** Aborts when no call is left in flight, for a close that waits for it. */
   #idle: AbortController | undefined;
   #phase: Phase = "open";
-  /** Why the server takes no new calls, if it drains. */
+  /** Why no new calls are taken, if it drains. */
   #drainReason = "";
   #isDrained = false;
   readonly #onDrain: (() => void) | undefined;
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
   #heard = 0;
+  /** How many calls were given up, and what `heard` was when the last of them was. */
+  #givenUp = 0;
+  #heardAtGiveUp = -1;
   #resolveClosed!: () => void;
 
   /**
@@ -92,7 +94,11 @@ export class ClientConnection {
     this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     this.#calls = new PendingCalls(address, this.#clock, {
-      abandoned: (seq) => this.#cancel(seq),
+      abandoned: (seq) => {
+        this.#givenUp = this.givenUp + 1;
+        this.#heardAtGiveUp = this.#heard;
+        this.#cancel(seq);
+      },
       emptied: () => this.#emptied(),
     });
     this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
@@ -125,6 +131,16 @@ export class ClientConnection {
   /** How many times bytes have come from the server: if it stays the same, the server is silent. */
   get heard(): number {
     return this.#heard;
+  }
+
+  /** How many calls were given up, timed out or aborted, since bytes last came from the server. */
+  get givenUp(): number {
+    return this.#heardAtGiveUp === this.#heard ? this.#givenUp : 0;
+  }
+
+  /** Whether the protocol has a way to ask the server for a sign of life. */
+  get canPing(): boolean {
+    return this.#codec.ping !== undefined;
   }
 
   /**
@@ -178,6 +194,19 @@ export class ClientConnection {
     this.#calls.add(new PendingCall(this.#calls, seq, "ping", settler));
     this.#writeSoon();
     return true;
+  }
+
+  /**
+   * Takes no new calls from now on, and ends the connection when the last call
+   * in flight has ended. Does nothing if that is so already.
+   *
+   * @param why For the messages of further calls.
+   */
+  retire(why: string): void {
+    if (this.#phase !== "open") return;
+    this.#phase = "draining";
+    this.#drainReason = why;
+    if (this.#calls.size === 0) this.#emptied();
   }
 
   /**

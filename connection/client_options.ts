@@ -25,10 +25,63 @@ export interface ClientOptions {
   maxDepth?: number;
   /** The most calls in flight; one more fails as `resource_exhausted`. Default 10,000. */
   maxInFlight?: number;
+  /** When a silent connection is doubted, and when it is given up. */
+  liveness?: LivenessOptions;
   /** What makes connections. Default: the machine's network. */
   network?: Network;
   /** Where timeouts take the time from. Default: the system's clock. */
   clock?: Clock;
+}
+
+/**
+ * When a silent connection is doubted, and when it is given up. All in
+ * milliseconds, above 0; `Infinity` for never.
+ */
+export interface LivenessOptions {
+  /**
+   * A server that owes a reply and has sent nothing for so long is asked for a
+   * sign of life. Default 1,000; `Infinity` switches all of this off.
+   */
+  silenceMs?: number;
+  /**
+   * If it gives none within so long, its connection is stalled: an `XClient`
+   * sends it no further calls, connects anew beside it, and sends the idempotent
+   * calls in flight elsewhere as well. Default 500.
+   */
+  pongMs?: number;
+  /**
+   * After so long a silence the connection is closed, and its calls fail as
+   * `unavailable`. Default 10,000.
+   */
+  deadMs?: number;
+  /** An idle connection is asked for a sign of life so often. Default 30,000. */
+  idleMs?: number;
+  /**
+   * The same as `deadMs`, where the protocol has no way to ask (`geerpc/gob`):
+   * there a silent server may only take its time. Default 300,000. If two calls
+   * or more were given up in one silence, `deadMs` holds there too.
+   */
+  muteMs?: number;
+}
+
+/** All of {@linkcode LivenessOptions}. */
+export type LivenessLimits = Readonly<Required<LivenessOptions>>;
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @param options What the caller gave.
+ * @returns All of them.
+ * @throws {RangeError} If one is not above 0.
+ */
+export function livenessLimits(options: LivenessOptions = {}): LivenessLimits {
+  return {
+    silenceMs: aboveZero("liveness.silenceMs", options.silenceMs ?? 1000),
+    pongMs: aboveZero("liveness.pongMs", options.pongMs ?? 500),
+    deadMs: aboveZero("liveness.deadMs", options.deadMs ?? 10_000),
+    idleMs: aboveZero("liveness.idleMs", options.idleMs ?? 30_000),
+    muteMs: aboveZero("liveness.muteMs", options.muteMs ?? 300_000),
+  };
 }
 
 /** How {@linkcode dial} connects. */
@@ -60,4 +113,5 @@ export function checkClientOptions(options: ClientOptions): void {
   atLeast(1, "maxInFlight", maxInFlight ?? MAX_IN_FLIGHT);
   aboveZero("connectTimeoutMs", connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
   atLeast(0, "handleTimeoutMs", handleTimeoutMs ?? 0);
+  livenessLimits(options.liveness);
 }

@@ -17,7 +17,7 @@ import {
   type AttemptOwner,
   CallAttempt,
 } from "./attempt.ts";
-import { executionAfter, isOurs, withAttempts } from "./call_error.ts";
+import { executionAfter, isOurs, isTimeout, withAttempts } from "./call_error.ts";
 import { checkCallOptions, type FleetCallOptions } from "./call_options.ts";
 import { CallTimer } from "./call_timer.ts";
 import { SLOW_DIAL_MS } from "./connector.ts";
@@ -129,6 +129,7 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   abort(reason: unknown): void {
     if (this.#state === "done") return;
+    if (isTimeout(reason)) this.#blameForSignal(reason);
     this.#end(reason);
     this.settler.reject(reason); // unchanged
   }
@@ -223,13 +224,12 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   /** An endpoint gives no sign of life: a copy goes elsewhere, if the call may run twice. */
   #attemptStalled(attempt: CallAttempt): void {
-    if (attempt.isOver || !this.#mayMove || !this.#idempotent) return;
+    if (attempt.isOver || !isStalled(attempt) || !this.#mayMove || !this.#idempotent) return;
     if (this.#state === "backing off") return; // the next attempt is to come
     if (this.#attempts.some((other) => !other.isOver && !isStalled(other))) return;
-    const next = this.#pickUntried();
-    if (next !== undefined && !next.connector.isStalled && this.#mayTry()) {
-      this.#try(next, "stalled");
-    }
+    // Where there is no other: the same endpoint, if it has a connection that lives.
+    const next = this.#pickUntried() ?? attempt.endpoint;
+    if (!next.connector.isStalled && this.#mayTry()) this.#try(next, "stalled");
   }
 
   get #isDone(): boolean {
@@ -354,6 +354,22 @@ export class FleetCall implements AttemptOwner, Abortable {
     this.#settle(undefined, error);
   }
 
+  /**
+   * The signal was a deadline, as `AbortSignal.timeout` makes one. It may be that
+   * of many calls, of which some have only just begun: an endpoint is to blame if
+   * its attempt has taken longer than 95 % of calls do.
+   */
+  #blameForSignal(reason: unknown): void {
+    const { context } = this;
+    if (!context.isFailure(reason)) return;
+    const nowMs = context.turnClock.now();
+    const [first] = this.#attempts;
+    for (const attempt of this.#attempts) {
+      const fairMs = context.p95.valueMs ?? (nowMs - first.startedAtMs) * FAIR_SHARE;
+      if (nowMs - attempt.startedAtMs >= fairMs) attempt.giveUp("failure", reason);
+    }
+  }
+
   #timeoutPassed(timeoutMs: number): unknown {
     if (Number.isNaN(timeoutMs)) return new RangeError("timeoutMs is not a number");
     const { serviceMethod, only } = this;
@@ -412,6 +428,6 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 }
 
-function isStalled({ endpoint }: CallAttempt): boolean {
-  return endpoint.connector.isStalled;
+function isStalled({ endpoint, client }: CallAttempt): boolean {
+  return endpoint.connector.isSilent(client);
 }

@@ -21,6 +21,17 @@ export function isOurs(error: unknown): error is RpcError | TimeoutError {
 }
 
 /**
+ * Whether an error is a deadline that has passed: ours, or the platform's, as
+ * `AbortSignal.timeout` aborts with.
+ *
+ * @param error Anything.
+ */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof TimeoutError ||
+    error instanceof DOMException && error.name === "TimeoutError";
+}
+
+/**
  * What is certain about a call that failed.
  *
  * @param error What it failed with.

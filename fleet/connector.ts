@@ -1,6 +1,7 @@
 /**
- * The connection to one endpoint: dialled when it is needed, once for all
- * calls that need it, and after failures not before a backoff has passed.
+ * This file is one class: the connection to one endpoint, dialled when it is
+ * needed, once for all calls that need it, after failures not before a backoff
+ * has passed, and anew beside a connection that gives no sign of life.
  *
  * @module
  */
@@ -61,9 +62,22 @@ export interface ConnectorHost {
   readonly random: Random;
   /** Where the time comes from. */
   readonly clock: Pick<Clock, "now">;
+  /** A connection has been opened: it is to be watched for silence. */
+  connectionOpened(client: ClientConnection): void;
   /** Something has happened to the connection. Called when the state is up to date. */
   connectionChanged(event: ConnectorEvent, cause?: unknown): void;
+  /** A new connection has taken the place of a silent one, whose calls are still in flight. */
+  connectionReplaced(): void;
 }
+
+/** A dial beside a silent connection. */
+interface Beside {
+  readonly abort: AbortController;
+  /** The connection, once there is one. */
+  client: ClientConnection | undefined;
+}
+
+const NOT_NEEDED = "this connection is not needed";
 
 /** Dials, and owns the present connection and those before it that still drain. */
 export class Connector {
@@ -71,8 +85,8 @@ export class Connector {
   #state: ConnectorState = "idle";
   /** The present connection; it may drain. */
   #client: ClientConnection | undefined;
-  /** The present connection, and those before it whose last calls have not ended. */
-  readonly #clients = new Set<ClientConnection>();
+  /** The present connection, and those before it whose last calls have not ended: when each opened. */
+  readonly #clients = new Map<ClientConnection, number>();
   #dial: Promise<ClientConnection> | undefined;
   /** When the first dial of all began; `-Infinity` for every other. */
   #firstDialAtMs = -Infinity;
@@ -85,10 +99,15 @@ export class Connector {
   #drains = 0;
   /** Until when no dial begins because the endpoint drains. */
   #drainsUntilMs = -Infinity;
-  /** When the present connection was opened. */
-  #connectedAtMs = 0;
   #wasUnreachable = false;
   #isStalled = false;
+  /** Those of `#clients` that were silent when another one took their place. */
+  readonly #replaced = new Set<ClientConnection>();
+  /** The dial beside a silent connection, and what it has led to while that is not proven to live. */
+  #beside: Beside | undefined;
+  /** How many of these there were since a present connection was heard, and when the next may be. */
+  #besideCount = 0;
+  #besideAtMs = 0;
   /** Why it is closed, if it is. */
   #closeReason: RpcError | undefined;
 
@@ -109,7 +128,7 @@ export class Connector {
 
   /** The present connection and those before it whose last calls have not ended. */
   get clients(): Iterable<ClientConnection> {
-    return this.#clients;
+    return this.#clients.keys();
   }
 
   /** Whether the present connection was asked for a sign of life and gave none. */
@@ -186,9 +205,43 @@ export class Connector {
    * @param client The connection.
    */
   resume(client: ClientConnection): void {
-    if (client !== this.client || !this.#isStalled) return;
+    this.#replaced.delete(client);
+    if (client !== this.client) return;
+    if (client.heard > 0) this.#besideCount = 0;
+    if (!this.#isStalled) return;
     this.#isStalled = false;
+    this.#giveUpBeside();
     this.#host.connectionChanged("resumed");
+  }
+
+  /**
+   * Whether calls on a connection are not expected to be answered.
+   *
+   * @param client The connection; `undefined` for the one that is dialled.
+   */
+  isSilent(client: ClientConnection | undefined): boolean {
+    if (client !== undefined && client !== this.#client) return this.#replaced.has(client);
+    return this.#isStalled;
+  }
+
+  /**
+   * A connection is silent: another one is dialled beside it. It takes the
+   * place of the silent one once it is proven to live, or is there, if the
+   * protocol has no way to ask. Called again as long as the silence lasts.
+   *
+   * @param client The silent connection.
+   * @param isSlow Whether it may only be slow, so that one other connection is enough.
+   */
+  replace(client: ClientConnection, isSlow: boolean): void {
+    const beside = this.#beside;
+    if (client === beside?.client) return this.#giveUpBeside(); // it is silent, too: the server stands still
+    if (client !== this.client || beside !== undefined || this.#closeReason !== undefined) return;
+    if (isSlow && this.#clients.size > 1) return;
+    const { clock, random } = this.#host;
+    const nowMs = clock.now();
+    if (nowMs < this.#besideAtMs) return;
+    this.#besideAtMs = nowMs + backoffMs(REDIAL_BACKOFF, this.#besideCount++, random());
+    this.#dialBeside(client);
   }
 
   /**
@@ -201,7 +254,8 @@ export class Connector {
   async close(reason: RpcError, graceMs: number): Promise<void> {
     this.#closeReason ??= reason;
     this.#dialAbort?.abort(this.#closeReason);
-    await Promise.all([...this.#clients].map((client) => client.close({ graceMs })));
+    this.#giveUpBeside();
+    await Promise.all([...this.#clients.keys()].map((client) => client.close({ graceMs })));
     await this.#dial?.catch(() => {});
   }
 
@@ -212,10 +266,9 @@ export class Connector {
     if (drainsForMs > 0) await sleep(host.options.clock ?? systemClock, drainsForMs, signal);
     // A call that finds no other server dials before it is due: that is no further failure.
     const isDue = host.clock.now() >= this.#redialAtMs;
-    let client: ClientConnection | undefined;
+    let client: ClientConnection;
     try {
-      const options = { ...host.options, signal };
-      client = await dialConnection(host.dialAddress, options, () => this.#drained(client));
+      client = await this.#open(signal);
     } catch (error) {
       this.#dialFailed(isDue);
       if (!signal.aborted) host.connectionChanged("unreachable", error);
@@ -228,21 +281,73 @@ export class Connector {
       throw signal.reason;
     }
     this.#client = client;
-    this.#connectedAtMs = host.clock.now();
     this.#state = "ready";
     this.#isStalled = false;
     host.connectionChanged("connected");
     return client;
   }
 
-  #add(client: ClientConnection): void {
-    this.#clients.add(client);
-    client.closed.then(() => this.#lost(client));
+  async #dialBeside(silent: ClientConnection): Promise<void> {
+    const abort = new AbortController();
+    const beside: Beside = this.#beside = { abort, client: undefined };
+    let client: ClientConnection;
+    try {
+      client = await this.#open(abort.signal);
+    } catch {
+      if (this.#beside === beside) this.#beside = undefined;
+      return; // the silent connection is still there
+    }
+    this.#add(client);
+    if (this.#beside !== beside) return client.retire(NOT_NEEDED);
+    beside.client = client;
+    const heard = () => {
+      if (this.#beside !== beside) return;
+      this.#beside = undefined;
+      if (client.available) this.#takePlace(client, silent);
+    };
+    if (!client.ping({ resolve: heard, reject: heard })) heard();
   }
 
-  /** The server says on a connection that it takes no new calls: on the present one, or on the next. */
+  #takePlace(client: ClientConnection, silent: ClientConnection): void {
+    if (this.client !== undefined && this.#client !== silent || this.#state === "dialling") {
+      return client.retire(NOT_NEEDED); // another dial was quicker
+    }
+    const isReplaced = this.#client === silent;
+    const wasStalled = this.#isStalled;
+    this.#client = client;
+    this.#state = "ready";
+    this.#isStalled = false;
+    if (!isReplaced) return this.#host.connectionChanged("connected");
+    this.#replaced.add(silent);
+    silent.retire("another connection has taken the place of this one, which is silent");
+    if (wasStalled) this.#host.connectionChanged("resumed");
+    this.#host.connectionReplaced();
+  }
+
+  #giveUpBeside(): void {
+    const beside = this.#beside;
+    this.#beside = undefined;
+    beside?.abort.abort(new Error(NOT_NEEDED));
+    beside?.client?.giveUp(NOT_NEEDED);
+  }
+
+  #add(client: ClientConnection): void {
+    this.#clients.set(client, this.#host.clock.now());
+    client.closed.then(() => this.#lost(client));
+    this.#host.connectionOpened(client);
+  }
+
+  /** Connects, with an ear for the news that the server drains. */
+  async #open(signal: AbortSignal): Promise<ClientConnection> {
+    const { dialAddress, options } = this.#host;
+    let client: ClientConnection | undefined;
+    const onDrain = () => this.#drained(client);
+    return client = await dialConnection(dialAddress, { ...options, signal }, onDrain);
+  }
+
+  /** The server says that it takes no new calls: on the newest connection, or while that is made. */
   #drained(client: ClientConnection | undefined): void {
-    if (client !== undefined && client !== this.#client) return;
+    if (client !== undefined && client !== this.#client && client !== this.#beside?.client) return;
     if (client?.hasAnswered) this.#drains = 0;
     const { clock, random } = this.#host;
     this.#drainsUntilMs = clock.now() + backoffMs(DRAIN_BACKOFF, this.#drains++, random());
@@ -255,12 +360,13 @@ export class Connector {
   }
 
   #lost(client: ClientConnection): void {
+    const livedMs = this.#host.clock.now() - this.#clients.get(client)!;
     this.#clients.delete(client);
+    this.#replaced.delete(client);
     if (this.#client !== client) return;
     this.#client = undefined;
     if (this.#state === "ready") this.#state = "backing off";
     this.#isStalled = this.#wasUnreachable = false;
-    const livedMs = this.#host.clock.now() - this.#connectedAtMs;
     // Not by its first bytes alone: a peer that is no server of ours may greet, and close.
     const hasServed = client.hasAnswered || livedMs >= REDIAL_BACKOFF.firstMs;
     if (hasServed) this.#dialFailures = this.#redialAtMs = 0;

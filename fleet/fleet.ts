@@ -9,6 +9,7 @@
 import { parseAddress } from "../address.ts";
 import type { ClientOptions } from "../client.ts";
 import type { Clock } from "../clock.ts";
+import type { Liveness } from "../connection/liveness.ts";
 import { isSame } from "../discovery/endpoint_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
 import { Endpoint, type EndpointHost } from "./endpoint.ts";
@@ -37,6 +38,8 @@ export interface FleetOptions {
   readonly random: Random;
   /** Where the time comes from. */
   readonly clock: Pick<Clock, "now">;
+  /** Watches connections for silence. */
+  readonly liveness: Pick<Liveness, "watch">;
   /** Something has happened to an endpoint. Called once all is up to date; it must not throw. */
   onEvent(endpoint: Endpoint, event: EndpointEvent, cause?: unknown): void;
 }
@@ -47,6 +50,7 @@ export class Fleet implements EndpointHost {
   readonly health: Required<HealthOptions>;
   readonly random: Random;
   readonly clock: Pick<Clock, "now">;
+  readonly liveness: Pick<Liveness, "watch">;
   readonly #source: ServerSource;
   readonly #selector: Selector;
   readonly #onEvent: FleetOptions["onEvent"];
@@ -78,6 +82,7 @@ export class Fleet implements EndpointHost {
     this.health = options.health;
     this.random = options.random;
     this.clock = options.clock;
+    this.liveness = options.liveness;
     this.#source = options.source;
     this.#selector = options.selector;
     this.#onEvent = options.onEvent;
@@ -91,12 +96,6 @@ export class Fleet implements EndpointHost {
   /** Whether it has been closed. */
   get closed(): boolean {
     return this.#isClosed;
-  }
-
-  /** All that may have a connection: also those that are listed no more, but not over. */
-  *all(): Generator<Endpoint> {
-    yield* this.#endpoints;
-    yield* this.#leaving;
   }
 
   /**
@@ -222,7 +221,7 @@ export class Fleet implements EndpointHost {
   async close(graceMs: number): Promise<void> {
     this.#isClosed = true;
     this.#watchAbort.abort();
-    const endpoints = [...this.all()];
+    const endpoints = [...this.#endpoints, ...this.#leaving];
     this.#endpoints = this.#candidates = this.#best = [];
     this.#onTrial = undefined;
     await Promise.all(endpoints.map((endpoint) => endpoint.close(graceMs)));

@@ -121,7 +121,12 @@ const DRAIN = '{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n';
 async function dialsOfDraining(world: World, isServing: boolean): Promise<number[]> {
   const raw = await RawServer.listen(world.network, "memory@raw");
   const dials = dialsOf(world);
-  const xclient = new XClient([raw.address], { ...world, maxAttempts: 1, random: () => 0.5 });
+  const xclient = new XClient([raw.address], {
+    ...world,
+    maxAttempts: 1,
+    random: () => 0.5,
+    liveness: { silenceMs: Infinity },
+  });
   for (let n = 0; n < 6; n++) {
     const call = xclient.call("S.Do", n).catch(() => {});
     await world.clock.advance(5000);

@@ -1,0 +1,85 @@
+/** A plain client finds out that its connection is dead, on every protocol. */
+
+import { assertEquals } from "@std/assert";
+import type { Protocol } from "../../protocol/codec.ts";
+import { watch } from "../support/fleet.ts";
+import { assertFailure, inWorld, settled, type World } from "../support/helpers.ts";
+
+const ASKING: readonly Protocol[] = ["geerpc/json", "netrpc/gob", "netrpc/json"];
+
+async function serve(world: World, protocol: Protocol) {
+  const { server, gate } = await world.serve("a");
+  const { address } = await server.listen("memory@b", { network: world.network, protocol });
+  return { address, gate };
+}
+
+for (const protocol of ASKING) {
+  Deno.test(`${protocol}: a call that waits in silence is given up as unavailable`, () =>
+    inWorld(async (world) => {
+      const { address, gate } = await serve(world, protocol);
+      const client = await world.dial(address, { protocol });
+      await client.call("Gate.Echo", 0); // the server loads its codec
+      const slow = watch(client.call("Gate.Wait", "slow"));
+      await world.clock.advance(60_000);
+      assertEquals(slow.state, "pending"); // the server lives, and takes its time
+      gate.begun[0].end.resolve("done");
+      await settled();
+      assertEquals(slow.value, "done");
+      world.network.forget(address);
+      const lost = watch(client.call("Gate.Echo", 1));
+      await world.clock.advance(9_900);
+      assertEquals(lost.state, "pending");
+      await world.clock.advance(1100);
+      assertFailure(lost.error, {
+        code: "unavailable",
+        execution: "unknown",
+        address,
+        serviceMethod: "Gate.Echo",
+        message: `Gate.Echo at ${address}: no sign of life for 10`,
+      });
+      assertEquals(client.available, false);
+      world.network.cut(address);
+    }));
+
+  Deno.test(`${protocol}: an idle connection that is dead is found out`, () =>
+    inWorld(async (world) => {
+      const { address } = await serve(world, protocol);
+      const client = await world.dial(address, { protocol });
+      await client.call("Gate.Echo", 0); // the server loads its codec
+      await world.clock.advance(100_000);
+      assertEquals(client.available, true);
+      world.network.forget(address);
+      await world.clock.advance(60_000);
+      assertEquals(client.available, false);
+      world.network.cut(address);
+    }));
+}
+
+Deno.test("geerpc/gob: repeated timeouts in silence end the connection", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const client = await world.dial(address, { protocol: "geerpc/gob" });
+    assertEquals(await client.call("Gate.Echo", 1), 1);
+    world.network.forget(address);
+    const patient = watch(client.call("Gate.Echo", 2));
+    for (const n of [3, 4]) watch(client.call("Gate.Echo", n, { timeoutMs: 100 }));
+    await world.clock.advance(11_000);
+    assertFailure(patient.error, { code: "unavailable", message: "no sign of life for 10" });
+    world.network.cut(address);
+  }));
+
+Deno.test("geerpc/gob: a call without a deadline does not wait for ever", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const client = await world.dial(address, {
+      protocol: "geerpc/gob",
+      liveness: { muteMs: 60_000 },
+    });
+    world.network.forget(address);
+    const call = watch(client.call("Gate.Echo", 1));
+    await world.clock.advance(60_000);
+    assertEquals(call.state, "pending");
+    await world.clock.advance(1000);
+    assertFailure(call.error, { code: "unavailable", message: "no sign of life for 60" });
+    world.network.cut(address);
+  }));
