@@ -21,11 +21,12 @@ import { XClient } from "../../xclient.ts";
 export interface RestartPlan {
   readonly protocol: Protocol;
   readonly mode: SelectMode;
-  /** `same`: each process comes back at its address. `new`: at another one, which is then listed. */
-  readonly port: "same" | "new";
   /** `list`: kept by hand. `registry`: the servers register themselves. */
   readonly source: "list" | "registry";
-  /** How often each server is restarted. */
+  /**
+   * How often each server is restarted: in the first round each process comes
+   * back at its address, in the second at another one, and so on in turn.
+   */
   readonly rounds: number;
 }
 
@@ -118,7 +119,7 @@ class ServerProcess {
 
 /** Starts the fleet and the load, restarts it, and leaves nothing behind. */
 export async function runRestarts(plan: RestartPlan): Promise<RestartReport> {
-  const { protocol, mode, port, source, rounds } = plan;
+  const { protocol, mode, source, rounds } = plan;
   const registry = source === "registry" ? await serveRegistry() : undefined;
   const args = registry === undefined ? [protocol] : [protocol, registry.url];
   const processes = new Set<ServerProcess>();
@@ -130,9 +131,7 @@ export async function runRestarts(plan: RestartPlan): Promise<RestartReport> {
   const list = new MultiServerDiscovery();
   const discovery = registry === undefined ? list : new RegistryDiscovery(registry.url);
   const events: string[] = [];
-  const note = (what: string) =>
-    (process.env.LIVE && console.log(performance.now().toFixed(1), what), 0) ||
-    events.push(`${performance.now().toFixed(1)} ${what}`);
+  const note = (what: string) => events.push(`${performance.now().toFixed(1)} ${what}`);
   const xclient = new XClient(discovery, {
     protocol,
     mode,
@@ -155,7 +154,7 @@ export async function runRestarts(plan: RestartPlan): Promise<RestartReport> {
       const [next, old] = [standby, server.process];
       standby = start();
       note(`SIGTERM ${server.address}`);
-      if (port === "new") {
+      if (n / SERVERS % 2 >= 1) {
         const before = server.address;
         server.address = await next.listen("tcp@127.0.0.1:0");
         await list.update([...fleet.map(({ address }) => address), before]);
