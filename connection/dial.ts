@@ -34,7 +34,7 @@ export async function dialConnection(
   onDrain?: () => void,
 ): Promise<ClientConnection> {
   const parsed = parseAddress(address);
-  const protocol = checkProtocol(options.protocol ?? parsed.metadata.protocol ?? "geerpc/json");
+  const protocol = checkProtocol(parsed.metadata.protocol ?? options.protocol ?? "geerpc/json");
   checkClientOptions(options);
   const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
   const transport = await connect(parsed, protocol, options);

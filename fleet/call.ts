@@ -24,7 +24,7 @@ import { SLOW_DIAL_MS } from "./connector.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { FailMode } from "./fail_mode.ts";
 import type { Fleet } from "./fleet.ts";
-import { mayRepeatAfter, nextStep } from "./next_step.ts";
+import { isLasting, mayDialElsewhere, mayRepeatAfter, nextStep } from "./next_step.ts";
 import type { Quantile } from "./quantile.ts";
 import type { RetryBudget } from "./retry_budget.ts";
 
@@ -167,7 +167,10 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { failMode = this.context.failMode } = this.options;
     const others = this.#attempts.filter(({ isOver }) => !isOver);
     const known = {
-      mayRepeat: mayRepeatAfter(error, this.#idempotent),
+      mayRepeat: attempt.phase === "dial"
+        ? mayDialElsewhere(error)
+        : mayRepeatAfter(error, this.#idempotent),
+      isLasting: this.#attempts.every(({ phase, error }) => phase === "dial" && isLasting(error)),
       failMode,
       isBackingOff: this.#state === "backing off",
       others: others.length === 0 ? "none" : others.every(isStalled) ? "stalled" : "alive",
