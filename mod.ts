@@ -39,6 +39,7 @@ export {
 } from "./selector.ts";
 export {
   type CallContext,
+  type RejectOptions,
   type Listener,
   type RegisterOptions,
   type ServeOptions,

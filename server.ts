@@ -7,6 +7,7 @@
 import { parseAddress } from "./address.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
+import type { RejectOptions } from "./connection/rejection.ts";
 import { type CallContext, Services } from "./connection/services.ts";
 import { atLeast } from "./internal/validate.ts";
 import { systemNetwork } from "./net/network.ts";
@@ -15,7 +16,7 @@ import { checkProtocol } from "./protocol/protocols.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
 
-export type { CallContext };
+export type { CallContext, RejectOptions };
 
 /** What a server allows each of its connections. */
 export interface ServerOptions {

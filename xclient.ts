@@ -32,7 +32,6 @@ import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
 import { type Service, serviceView, type WithReply } from "./service.ts";
 
-const MAX_ATTEMPTS = 3;
 const DISPOSE_GRACE_MS = 10_000;
 const HEDGE_BUDGET: RetryBudgetOptions = { ratio: 0.05, perSecond: 1 };
 
@@ -81,6 +80,7 @@ export class XClient implements AsyncDisposable {
       clock = systemClock,
       idempotent = [],
       isFailure = isServersFault,
+      maxAttempts,
       onEvent,
     } = options;
     checkClientOptions(options);
@@ -113,7 +113,7 @@ export class XClient implements AsyncDisposable {
       p95: new Quantile(0.95),
       policy: typeof mode === "string" ? mode : "selector",
       failMode: checkFailMode(options.failMode ?? FailMode.Failover),
-      maxAttempts: atLeast(1, "maxAttempts", options.maxAttempts ?? MAX_ATTEMPTS),
+      maxAttempts: maxAttempts === undefined ? undefined : atLeast(1, "maxAttempts", maxAttempts),
       idempotent: typeof idempotent === "function"
         ? idempotent
         : (serviceMethod) => idempotent.includes(serviceMethod),

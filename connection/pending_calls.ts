@@ -84,10 +84,16 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     this.settler.resolve(value);
   }
 
-  fail(code: RpcCode, message: string, execution: "answered" | "rejected"): void {
+  fail(
+    code: RpcCode,
+    message: string,
+    execution: "answered" | "rejected",
+    retryAfterMs?: number,
+  ): void {
     if (execution === "answered") this.table.answer(this);
     else this.table.release(this);
-    this.settler.reject(new RpcError(code, message, this.#details(execution)));
+    const details = { ...this.#details(execution), retryAfterMs };
+    this.settler.reject(new RpcError(code, message, details));
   }
 
   failDecode(code: RpcCode, what: string, cause?: unknown): void {

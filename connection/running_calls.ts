@@ -10,6 +10,7 @@ import { Deadlines, type Expiring } from "../internal/deadlines.ts";
 import { codeOf, errorText, type RpcCode, RpcError } from "../errors.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { goDuration } from "../protocol/go_duration.ts";
+import { rejection, type RejectOptions } from "./rejection.ts";
 import type { Replies } from "./replies.ts";
 import { SeqTable } from "./seq_table.ts";
 import type { CallContext, Method } from "./services.ts";
@@ -51,13 +52,13 @@ class RunningCall implements CallContext, Expiring {
     return this.#controller.signal;
   }
 
-  reject(message: string, code: RpcCode = "unavailable"): RpcError {
-    this.#rejection = new RpcError(code, message, { execution: "rejected" });
+  reject(message: string, how?: RpcCode | RejectOptions): RpcError {
+    this.#rejection = rejection(message, how);
     return this.#rejection;
   }
 
   /** Whether an error was made by {@linkcode reject} of this call, not of another. */
-  hasRejectedWith(error: unknown): boolean {
+  hasRejectedWith(error: unknown): error is RpcError {
     return error !== undefined && error === this.#rejection;
   }
 
@@ -255,7 +256,8 @@ export class RunningCalls {
   #fail(call: RunningCall, error: unknown): void {
     const { seq, serviceMethod } = call;
     if (call.hasRejectedWith(error)) {
-      this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error));
+      const { retryAfterMs } = error;
+      this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error), retryAfterMs);
     } else {
       this.#replies.fail(seq, serviceMethod, codeOf(error), errorText(error));
     }

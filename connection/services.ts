@@ -6,6 +6,7 @@
 
 import type { RpcCode, RpcError } from "../errors.ts";
 import type { MethodSchema, ServiceSchema } from "../schema.ts";
+import type { RejectOptions } from "./rejection.ts";
 
 /** What a handler may know of the call that it answers. */
 export interface CallContext {
@@ -27,10 +28,12 @@ export interface CallContext {
    * nothing: if the handler throws it, the caller may go to another server.
    *
    * @param message Why.
-   * @param code Default `unavailable`.
+   * @param how The code, by default `unavailable`; or `{ code, retryAfterMs }`,
+   * where `retryAfterMs` says after how many milliseconds there may be room.
    * @returns The error to throw.
+   * @throws {RangeError} If `retryAfterMs` is negative or not a number.
    */
-  reject(message: string, code?: RpcCode): RpcError;
+  reject(message: string, how?: RpcCode | RejectOptions): RpcError;
 }
 
 /** One method of a service. */

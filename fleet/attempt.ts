@@ -92,6 +92,11 @@ export class CallAttempt extends InFlight implements Settler, EndedCall {
     return client !== undefined && client.isDrained && didNotRun(error);
   }
 
+  /** When it failed, on the clock's scale. */
+  get endedAtMs(): number {
+    return (this.#dialledAtMs ?? this.startedAtMs) + (this.tookMs ?? 0);
+  }
+
   /** Sends the call, once there is a connection. */
   start(): void {
     const { endpoint, call: { context: { turnClock } } } = this;

@@ -24,8 +24,15 @@ import { SLOW_DIAL_MS } from "./connector.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { FailMode } from "./fail_mode.ts";
 import type { Fleet } from "./fleet.ts";
-import { isLasting, mayDialElsewhere, mayRepeatAfter, nextStep } from "./next_step.ts";
+import {
+  isLasting,
+  isTurnedAway,
+  mayDialElsewhere,
+  mayRepeatAfter,
+  nextStep,
+} from "./next_step.ts";
 import type { Quantile } from "./quantile.ts";
+import { LONGEST_WAIT_MS, roomInMs, withoutRoom } from "./room.ts";
 import type { RetryBudget } from "./retry_budget.ts";
 
 /** What all calls of one `XClient` share. */
@@ -46,8 +53,8 @@ export interface FleetCallContext extends AttemptContext {
   readonly policy: string;
   /** What happens after a failed attempt. The call's own options override it. */
   readonly failMode: FailMode;
-  /** The most attempts. The call's own options override it. */
-  readonly maxAttempts: number;
+  /** The most attempts; `undefined` for the default. The call's own options override it. */
+  readonly maxAttempts: number | undefined;
   /** Whether a method may run twice. The call's own options override it. */
   idempotent(serviceMethod: string): boolean;
 }
@@ -59,6 +66,7 @@ export const RETRY_BACKOFF: Backoff = {
   jitter: { least: 0, range: 1 },
 };
 
+const MAX_ATTEMPTS = 3;
 /** When a hedge is sent while no reply times are known, in milliseconds. */
 const HEDGE_BLIND_MS = 1000;
 /** An endpoint that had less than this share of the time is not to blame for the deadline. */
@@ -184,7 +192,8 @@ export class FleetCall implements AttemptOwner, Abortable {
       // A dial that failed burdened no server: one that is connected gets the call for the first time.
       // Nor did a server that drains: what is in flight there then, once, may be more than the budget.
       const isFree = attempt.wasDrained || attempt.phase === "dial" && next?.client !== undefined;
-      const hasBudget = this.#mayTry(isFree);
+      const mayTry = this.#hasAttempts || this.#mayWaitForRoom(error);
+      const hasBudget = mayTry && this.#isPaid(isFree);
       step = nextStep({ ...known, hasBudget, hasUntried: next !== undefined });
     }
     switch (step) {
@@ -195,10 +204,9 @@ export class FleetCall implements AttemptOwner, Abortable {
       case "try elsewhere":
         return this.#try(next!, FailMode.Failover);
       case "try the same later":
-        return this.#tryLater(failMode, attempt.endpoint);
+        return this.#tryLater(failMode, error, attempt.endpoint);
       case "try later":
-        this.#roundStart = this.#attempts.length;
-        return this.#tryLater(FailMode.Failover);
+        return this.#tryLater(FailMode.Failover, error);
     }
   }
 
@@ -283,13 +291,25 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   /** Whether there may be one more attempt; the budget pays for it unless it is free. */
   #mayTry(isFree = false): boolean {
+    return this.#hasAttempts && this.#isPaid(isFree);
+  }
+
+  #isPaid(isFree: boolean): boolean {
     const { turnClock, budget } = this.context;
-    return this.#hasAttempts && (isFree || budget.withdraw(turnClock.now()));
+    return isFree || budget.withdraw(turnClock.now());
   }
 
   get #hasAttempts(): boolean {
-    const { maxAttempts = this.context.maxAttempts } = this.options;
+    const { maxAttempts = this.context.maxAttempts ?? MAX_ATTEMPTS } = this.options;
     return !this.context.fleet.closed && this.#attempts.length < maxAttempts;
+  }
+
+  /** Whether a call that was turned away waits until there is room: its deadline is what ends it. */
+  #mayWaitForRoom(error: unknown): boolean {
+    const { context, options } = this;
+    const isLimited = (options.maxAttempts ?? context.maxAttempts) !== undefined;
+    return !isLimited && this.#deadlineMs !== undefined && !context.fleet.closed &&
+      isTurnedAway(error);
   }
 
   #try(endpoint: Endpoint, why: string): void {
@@ -299,12 +319,21 @@ export class FleetCall implements AttemptOwner, Abortable {
     attempt.start();
   }
 
-  #tryLater(why: string, endpoint?: Endpoint): void {
-    const last = this.#attempts.at(-1)!.endpoint;
+  #tryLater(why: string, error: unknown, endpoint?: Endpoint): void {
+    const { clock, turnClock, random } = this.context;
+    const roomMs = roomInMs(this.#attempts.slice(endpoint === undefined ? this.#roundStart : -1));
+    const leftMs = this.#deadlineMs === undefined
+      ? LONGEST_WAIT_MS
+      : this.#deadlineMs - clock.now();
+    if (roomMs >= leftMs) return this.#settle(undefined, error); // there will be none in time
+    this.#roundStart = this.#attempts.length;
     this.#wait("backing off");
-    this.#setTimer(backoffMs(RETRY_BACKOFF, this.#backoffs++, this.context.random()), () => {
+    this.#setTimer(roomMs + backoffMs(RETRY_BACKOFF, this.#backoffs++, random()), () => {
       this.#resume();
-      const next = endpoint ?? this.#pick(new Set([last])) ?? this.#pick();
+      const tried = endpoint === undefined
+        ? withoutRoom(this.#attempts, turnClock.now())
+        : undefined;
+      const next = endpoint ?? this.#pick(tried) ?? this.#pick();
       if (next === undefined) return this.#settle(undefined, this.#noServers());
       this.#try(next, why);
     });
@@ -341,7 +370,11 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { context, serviceMethod } = this;
     const last = this.#attempts.findLast(({ isOver }) => !isOver) ?? this.#attempts.at(-1);
     const where = last === undefined ? "" : ` at ${last.endpoint.address}`;
-    const what = last?.phase === "dial" ? "no connection" : "no reply";
+    const what = this.#state === "backing off" && isTurnedAway(last?.error)
+      ? `turned away (${last.error.message}), no room`
+      : last?.phase === "dial"
+      ? "no connection"
+      : "no reply";
     const message = `${serviceMethod}${where}: ${what} within ${timeoutMs} ms`;
     const { address } = last?.endpoint ?? {};
     const error = new TimeoutError(message, { address, serviceMethod, execution: this.execution });

@@ -80,6 +80,15 @@ export function isLasting(error: unknown): boolean {
   return !(error instanceof RpcError) || error.code === "invalid_argument";
 }
 
+/**
+ * Whether a server has turned a call away, which may have room for it later.
+ *
+ * @param error What an attempt failed with.
+ */
+export function isTurnedAway(error: unknown): error is RpcError {
+  return error instanceof RpcError && error.execution === "rejected" && mayRepeat(error, false);
+}
+
 /** What is known of a call when one of its attempts has failed. */
 export interface Situation {
   /** Whether the failed attempt may be repeated; see {@linkcode mayRepeat}. */
@@ -92,7 +101,10 @@ export interface Situation {
   readonly isBackingOff: boolean;
   /** The call's other attempts in flight: some may yet be answered, or all servers are stalled. */
   readonly others: "none" | "stalled" | "alive";
-  /** Whether `maxAttempts`, the retry budget and the client admit one more attempt. */
+  /**
+   * Whether `maxAttempts`, or the deadline of a call that waits for room, the
+   * retry budget and the client admit one more attempt.
+   */
   readonly hasBudget: boolean;
   /** Whether there is a server that has not been tried in this round. */
   readonly hasUntried: boolean;

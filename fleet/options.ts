@@ -27,7 +27,11 @@ export interface XClientOptions extends ClientOptions {
 
   /** What happens to a call after a failed attempt. Default `FailMode.Failover`. */
   failMode?: FailMode;
-  /** The most attempts of a call, the first included; at least 1. Default 3. */
+  /**
+   * The most attempts of a call, the first included; at least 1. Default 3, and
+   * further ones, each after a backoff, for a call with `timeoutMs` that servers
+   * turn away: it waits for room.
+   */
   maxAttempts?: number;
   /** Which methods may run twice: their names (`Service.Method`), or a test. Default: none. */
   idempotent?: readonly string[] | ((serviceMethod: string) => boolean);

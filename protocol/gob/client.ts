@@ -8,7 +8,7 @@
 import type { ClientCodec, Limits, ReplySink, RequestExtras } from "../codec.ts";
 import { errorText } from "../../errors.ts";
 import type { AnyGobSchema } from "../../gob.ts";
-import { isDrain, verdictIn } from "../go_errors.ts";
+import { isDrain, retryAfterIn, verdictIn } from "../go_errors.ts";
 import { encodeOption } from "../handshake.ts";
 import { leavesArgumentUnread, PING_METHOD, STREAM_LOST } from "../unknown_method.ts";
 import { type GobFamily, HEADERS, type Headers, type ResponseHeader } from "./headers.ts";
@@ -34,7 +34,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
   constructor(family: GobFamily, limits: Limits, handleTimeoutMs: number) {
     super(limits, "reply");
     this.#writer = new PairWriter(limits, HEADERS[family].request);
-    this.#replyHeader = HEADERS[family].response;
+    this.#replyHeader = HEADERS[family].fullResponse;
     if (family === "netrpc") {
       this.ping = (seq) => this.#writer.addEmpty(this.#header(seq, PING_METHOD));
     } else {
@@ -79,7 +79,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
       if (isDrain(header.Error, verdict)) this.#sink.drain();
       if (call === undefined) return;
       if (leavesArgumentUnread(header, verdict)) this.#sink.drain(STREAM_LOST);
-      return call.fail(verdict.code, header.Error, verdict.execution);
+      return call.fail(verdict.code, header.Error, verdict.execution, retryAfterIn(header));
     }
     if (call === undefined) return void this.decoder.skip();
     let value: unknown;

@@ -60,9 +60,14 @@ export class PairWriter<Header> {
     this.#encoder.encodePairTo(this.#writer, header, this.#headerSchema, body, bodySchema);
   }
 
-  /** Adds a header and Go's `struct{}`. */
-  addEmpty(header: NoInfer<Header>): void {
-    this.#encoder.encodePairTo(this.#writer, header, this.#headerSchema, EMPTY_VALUE, EMPTY);
+  /**
+   * Adds a header and Go's `struct{}`.
+   *
+   * @param header The header.
+   * @param schema Its type. Default: that of all headers.
+   */
+  addEmpty(header: NoInfer<Header>, schema = this.#headerSchema): void {
+    this.#encoder.encodePairTo(this.#writer, header, schema, EMPTY_VALUE, EMPTY);
   }
 
   /** Takes all that was added since the last time. It is valid until the next call. */
