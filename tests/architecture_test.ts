@@ -162,7 +162,7 @@ Deno.test("imports from elsewhere: one function of std, and node: in the modules
     !(to === "@std/async/deadline" && from === "fleet/fan_out.ts")
   );
   assertEquals(wrong, []);
-  assertEquals(elsewhere.length, 4);
+  assertEquals(elsewhere.length, 5);
 });
 
 Deno.test("only the modules for Deno use it", () => {
