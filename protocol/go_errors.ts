@@ -19,6 +19,13 @@ export interface Verdict {
 /** How our own server refuses a call while it drains. */
 export const DRAINING = "rpc server: the server is draining and takes no new calls";
 
+/**
+ * The number of a reply that answers no call: clients of ours, of `net/rpc` and
+ * of GeeRPC drop it. With {@linkcode DRAINING} it tells all of a client that the
+ * server drains, where the protocol has no message of its own for that.
+ */
+export const NO_CALL = Number.MAX_SAFE_INTEGER;
+
 const REFUSED: Verdict = { code: "unimplemented", execution: "rejected" };
 const DRAINS: Verdict = { code: "unavailable", execution: "rejected" };
 const TIMED_OUT: Verdict = { code: "deadline_exceeded", execution: "answered" };

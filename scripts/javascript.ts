@@ -31,10 +31,14 @@ export function list(folder: string, deep = true): string[] {
   });
 }
 
-/** Writes all modules, scripts and tests as JavaScript below `out`, with their import map resolved. */
+/** Writes all modules, examples, scripts and tests as JavaScript below `out`, with their import map resolved. */
 export function emitAll(out: string): readonly string[] {
   Deno.writeTextFileSync(`${out}/package.json`, '{ "type": "module" }');
-  const files = [...sources(), ...list("scripts/"), ...list("tests/"), "deno.json"];
+  const files = [
+    ...sources(),
+    ...["examples/", "scripts/", "tests/"].flatMap((folder) => list(folder)),
+    "deno.json",
+  ];
   for (const file of files) emit(file, out);
   return files;
 }

@@ -16,7 +16,7 @@ import { errorText, type RpcCode } from "../../errors.ts";
 import { type AnyGobSchema, GobSchema } from "../../gob.ts";
 import type { AnySchema } from "../../schema.ts";
 import { NEWLINE } from "../ascii.ts";
-import { needsCode, netRpcText, retryAfterOf } from "../go_errors.ts";
+import { DRAINING, needsCode, netRpcText, NO_CALL, retryAfterOf } from "../go_errors.ts";
 import {
   type GobFamily,
   HEADERS,
@@ -86,6 +86,10 @@ export class GobServerCodec extends PairReader implements ServerCodec {
       header.Code = "";
       header.Rejected = false;
     }
+  }
+
+  drain(): void {
+    this.fail(NO_CALL, "", { code: "unavailable", message: DRAINING, rejected: true });
   }
 
   get bufferedBytes(): number {

@@ -13,7 +13,7 @@ import {
 } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { CLOSE_BRACE, MAX_DIGITS, NINE, ZERO } from "../ascii.ts";
-import { netRpcText } from "../go_errors.ts";
+import { DRAINING, netRpcText, NO_CALL } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { TextWriter } from "../text_writer.ts";
 import { idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
@@ -114,6 +114,10 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   fail(seq: number, serviceMethod: string, failure: Failure): void {
     const error = JSON.stringify(netRpcText(failure, serviceMethod));
     this.#writer.append(`${REPLY.start}${this.#idOf(seq)},"result":null,"error":${error}}\n`);
+  }
+
+  drain(): void {
+    this.fail(NO_CALL, "", { code: "unavailable", message: DRAINING, rejected: true });
   }
 
   get bufferedBytes(): number {

@@ -115,6 +115,19 @@ for (const protocol of PROTOCOLS) {
     }));
 }
 
+for (const protocol of PROTOCOLS) {
+  Deno.test(`${protocol}: an idle client learns at once that its server drains, and closes`, () =>
+    inWorld(async (world) => {
+      const a = await start(world, protocol, "a");
+      const client = await world.dial(a.address, { protocol });
+      assertEquals(await client.call("Work.Do"), "a");
+      const closing = a.close();
+      await client.closed;
+      await closing; // no time has passed
+      assertEquals(world.clock.now(), 0);
+    }));
+}
+
 const DRAIN = '{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n';
 
 /** When a lone endpoint is dialled that drains each connection, and is called all the time. */

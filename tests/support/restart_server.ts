@@ -1,17 +1,19 @@
 /**
  * A server of the restart test: `restart_server PROTOCOL [REGISTRY]`. It is
  * started ahead of time and listens when a line of its standard input says
- * where. On SIGTERM it ends as the recipe in docs/restarts.md says.
+ * where. On SIGTERM it ends as docs/restarts.md says.
  */
 
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { shutDownOnSignal } from "../../examples/graceful_shutdown.ts";
 import type { Protocol } from "../../protocol/codec.ts";
-import { Heartbeat, register } from "../../registry.ts";
+import { type Heartbeat, register } from "../../registry.ts";
 import { Server } from "../../server.ts";
 
 const [protocol, registry] = process.argv.slice(2);
 let ran = 0;
+let heartbeat: Heartbeat | undefined;
 const server = new Server();
 server.register("Work", {
   Do(id: number): number | Promise<number> {
@@ -20,14 +22,13 @@ server.register("Work", {
     return new Promise((resolve) => setTimeout(() => resolve(id), 2));
   },
 });
-
-let heartbeat: Heartbeat | undefined;
-process.on("SIGTERM", async () => {
-  await heartbeat?.close(); // no client is told of this server any more
-  await server.close();
-  console.log(`ran ${ran}`);
-  process.exit(0);
+// No time for notice: clients that have not heard of the list yet are the harder case.
+shutDownOnSignal(server, {
+  deregister: () => heartbeat?.close(),
+  noticeMs: 0,
+  graceMs: 5000,
 });
+process.on("exit", () => console.log(`ran ${ran}`));
 
 console.log("loaded");
 for await (const line of createInterface({ input: process.stdin })) {
