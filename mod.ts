@@ -39,9 +39,9 @@ export {
 } from "./selector.ts";
 export {
   type CallContext,
-  type RejectOptions,
   type Listener,
   type RegisterOptions,
+  type RejectOptions,
   type ServeOptions,
   Server,
   type ServerCloseOptions,
