@@ -55,6 +55,11 @@ export class ClientConnection {
       }
       this.retire("the server is draining and takes no new calls");
     },
+    ended: () => {
+      this.#replies.drain();
+      this.#calls.rejectAll("the server has ended, and did not run it");
+      this.#over("unavailable", this.#drainReason);
+    },
   };
   /** Aborts when no call is left in flight, for a close that waits for it. */
   #idle: AbortController | undefined;

@@ -102,6 +102,14 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     this.settler.reject(new RpcError(code, `${this.#place}: ${what}`, details));
   }
 
+  /** Fails the call because the server has ended without running it. */
+  refuse(what: string): void {
+    this.table.release(this);
+    this.settler.reject(
+      new RpcError("unavailable", `${this.#place}: ${what}`, this.#details("rejected")),
+    );
+  }
+
   /** Fails the call because the connection is over. */
   lose(code: RpcCode, what: string, cause: unknown): void {
     this.table.release(this);
@@ -237,6 +245,15 @@ export class PendingCalls {
     this.#owner.abandoned(call.seq);
     this.release(call);
     return true;
+  }
+
+  /**
+   * Fails every call: none of them has run, nor will.
+   *
+   * @param what Why; each error puts method and address before it.
+   */
+  rejectAll(what: string): void {
+    for (const call of this.#calls.clear()) call.refuse(what);
   }
 
   /**

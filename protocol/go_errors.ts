@@ -6,7 +6,7 @@
  */
 
 import { receivedCode, type RpcCode } from "../errors.ts";
-import type { Failure } from "./codec.ts";
+import type { Failure, ReplySink } from "./codec.ts";
 
 /** What the error of a reply means. */
 export interface Verdict {
@@ -18,6 +18,9 @@ export interface Verdict {
 
 /** How our own server refuses a call while it drains. */
 export const DRAINING = "rpc server: the server is draining and takes no new calls";
+
+/** Its last word on a connection, behind the replies to all that has run, where it has only texts. */
+export const ENDED = "rpc server: the server has ended; a call without a reply has not run";
 
 /**
  * The number of a reply that answers no call: clients of ours, of `net/rpc` and
@@ -92,7 +95,7 @@ export function refusesSomeMethod(text: string): boolean {
  */
 export function verdictOf(text: string, serviceMethod: string): Verdict {
   if (!text.startsWith("rpc")) return HANDLERS_ERROR;
-  if (text === DRAINING) return DRAINS;
+  if (text === DRAINING || text === ENDED) return DRAINS;
   if (text.startsWith(TIMEOUT)) return TIMED_OUT;
   return refuses(text, serviceMethod) ? REFUSED : HANDLERS_ERROR;
 }
@@ -117,14 +120,17 @@ export function verdictIn(
 }
 
 /**
- * Whether an error says that the server drains: on protocols without a message
- * for that, it is how a client learns of it.
+ * Passes on what an error says of the server: that it drains, or has ended. On
+ * protocols without a message for that, it is how a client learns of it.
  *
  * @param text The error of a reply.
  * @param verdict What it means.
+ * @param sink Whom to tell.
  */
-export function isDrain(text: string, { execution }: Verdict): boolean {
-  return text === DRAINING && execution === "rejected";
+export function tellOfDrain(text: string, { execution }: Verdict, sink: ReplySink): void {
+  if (execution !== "rejected") return;
+  if (text === DRAINING) sink.drain();
+  else if (text === ENDED) sink.ended();
 }
 
 function soundsRejected(text: string, serviceMethod: string): boolean {

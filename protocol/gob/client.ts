@@ -8,7 +8,7 @@
 import type { ClientCodec, Limits, ReplySink, RequestExtras } from "../codec.ts";
 import { errorText } from "../../errors.ts";
 import type { AnyGobSchema } from "../../gob.ts";
-import { isDrain, retryAfterIn, verdictIn } from "../go_errors.ts";
+import { retryAfterIn, tellOfDrain, verdictIn } from "../go_errors.ts";
 import { encodeOption } from "../handshake.ts";
 import { leavesArgumentUnread, PING_METHOD, STREAM_LOST } from "../unknown_method.ts";
 import { type GobFamily, HEADERS, type Headers, type ResponseHeader } from "./headers.ts";
@@ -76,7 +76,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
     if (header.Error !== "") {
       this.decoder.skip();
       const verdict = verdictIn(header, call?.serviceMethod ?? "");
-      if (isDrain(header.Error, verdict)) this.#sink.drain();
+      tellOfDrain(header.Error, verdict, this.#sink);
       if (call === undefined) return;
       if (leavesArgumentUnread(header, verdict)) this.#sink.drain(STREAM_LOST);
       return call.fail(verdict.code, header.Error, verdict.execution, retryAfterIn(header));

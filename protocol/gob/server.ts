@@ -16,7 +16,7 @@ import { errorText, type RpcCode } from "../../errors.ts";
 import { type AnyGobSchema, GobSchema } from "../../gob.ts";
 import type { AnySchema } from "../../schema.ts";
 import { NEWLINE } from "../ascii.ts";
-import { DRAINING, needsCode, netRpcText, NO_CALL, retryAfterOf } from "../go_errors.ts";
+import { DRAINING, ENDED, needsCode, netRpcText, NO_CALL, retryAfterOf } from "../go_errors.ts";
 import {
   type GobFamily,
   HEADERS,
@@ -90,6 +90,10 @@ export class GobServerCodec extends PairReader implements ServerCodec {
 
   drain(): void {
     this.fail(NO_CALL, "", { code: "unavailable", message: DRAINING, rejected: true });
+  }
+
+  end(): void {
+    this.fail(NO_CALL, "", { code: "unavailable", message: ENDED, rejected: true });
   }
 
   get bufferedBytes(): number {

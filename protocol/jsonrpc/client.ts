@@ -8,7 +8,7 @@ import type { ClientCodec, Limits, ReplySink } from "../codec.ts";
 import { excerpt } from "../../internal/excerpt.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { MAX_DIGITS, NINE, ZERO } from "../ascii.ts";
-import { isDrain, verdictOf } from "../go_errors.ts";
+import { tellOfDrain, verdictOf } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { MethodCache } from "../method_cache.ts";
 import { TextWriter } from "../text_writer.ts";
@@ -105,7 +105,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     if (failed) {
       const call = this.#sink.take(seq);
       const verdict = verdictOf(message, call?.serviceMethod ?? "");
-      if (isDrain(message, verdict)) this.#sink.drain();
+      tellOfDrain(message, verdict, this.#sink);
       return call?.fail(verdict.code, message, verdict.execution);
     }
     try {

@@ -13,7 +13,7 @@ import {
 } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { CLOSE_BRACE, MAX_DIGITS, NINE, ZERO } from "../ascii.ts";
-import { DRAINING, netRpcText, NO_CALL } from "../go_errors.ts";
+import { DRAINING, ENDED, netRpcText, NO_CALL } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { TextWriter } from "../text_writer.ts";
 import { idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
@@ -118,6 +118,10 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
 
   drain(): void {
     this.fail(NO_CALL, "", { code: "unavailable", message: DRAINING, rejected: true });
+  }
+
+  end(): void {
+    this.fail(NO_CALL, "", { code: "unavailable", message: ENDED, rejected: true });
   }
 
   get bufferedBytes(): number {

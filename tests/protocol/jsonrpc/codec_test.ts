@@ -40,7 +40,11 @@ function replies(
       }
       : undefined;
   try {
-    codec.receive(encoder.encode(text), { take, drain: () => events.push(["drain"]) });
+    codec.receive(encoder.encode(text), {
+      take,
+      drain: () => events.push(["drain"]),
+      ended: () => events.push(["ended"]),
+    });
     codec.end();
   } catch (error) {
     assert(error instanceof RpcError, String(error));
