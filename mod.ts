@@ -39,12 +39,14 @@ export {
 } from "./selector.ts";
 export {
   type CallContext,
+  type FailedCall,
   type Listener,
   type RegisterOptions,
   type RejectOptions,
   type ServeOptions,
   Server,
   type ServerCloseOptions,
+  type ServerEvent,
   type ServerOptions,
 } from "./server.ts";
 export type {
@@ -64,6 +66,7 @@ export type { EndpointEvent } from "./fleet/events.ts";
 export { FailMode } from "./fleet/fail_mode.ts";
 export type { RetryBudgetOptions } from "./fleet/retry_budget.ts";
 export type { ServerSource } from "./fleet/server_source.ts";
+export type { ReadyOptions } from "./fleet/until_ready.ts";
 export type { CallOptions, Service, WithReply } from "./service.ts";
 export type {
   ConnectOptions,

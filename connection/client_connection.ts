@@ -1,6 +1,6 @@
 /**
- * This file is one class: a client's side of one connection, calls in, replies
- * out, and what happens to the calls in flight when it ends.
+ * A client's side of one connection. This file is one class: calls in, replies
+ * out, and what happens to the calls in flight when the connection ends.
  *
  * @module
  */
@@ -9,11 +9,13 @@ import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { atLeast } from "../internal/validate.ts";
 import { sleep } from "../internal/time.ts";
-import type { ClientCodec, ReplySink, RequestExtras } from "../protocol/codec.ts";
+import type { ClientCodec, Protocol, ReplySink, RequestExtras } from "../protocol/codec.ts";
+import { mayBeAnother } from "../protocol/foreign.ts";
 import type { Transport } from "../transport.ts";
 import { type BatchSource, BatchWriter } from "./batch_writer.ts";
 import { type ClientOptions, type CloseOptions, MAX_IN_FLIGHT } from "./client_options.ts";
-import { PendingCall, PendingCalls, type Settler } from "./pending_calls.ts";
+import { PhaseTimer } from "./phase_timer.ts";
+import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
 
 /**
  * - `open`: calls are taken.
@@ -30,6 +32,8 @@ type Phase = "open" | "draining" | "closing" | "lost" | "closed";
  * so many, and takes along all the calls that one read has set off.
  */
 const BATCH_MICROTASKS = 4;
+/** The handshake leaves with the first call, or so many milliseconds after the dial without one. */
+const HANDSHAKE_AFTER_MS = 5000;
 /** No other call is in flight whose reply could set one off. */
 const ALONE_MICROTASKS = 1;
 
@@ -41,6 +45,7 @@ export class ClientConnection {
   readonly closed: Promise<void>;
   readonly #transport: Transport;
   readonly #codec: ClientCodec;
+  readonly #protocol: Protocol;
   readonly #clock: Clock;
   readonly #maxInFlight: number;
   readonly #writer: BatchWriter;
@@ -74,13 +79,15 @@ export class ClientConnection {
   /** How many calls were given up, and what `heard` was when the last of them was. */
   #givenUp = 0;
   #heardAtGiveUp = -1;
+  /** Sends the handshake if no call does: a server gives it some time only. */
+  readonly #handshake: PhaseTimer;
   #resolveClosed!: () => void;
 
   /**
    * @param address The server's address, for messages.
    * @param transport The connection, owned from here on.
    * @param codec The protocol's half for it.
-   * @param options `maxInFlight` and `clock`.
+   * @param options `protocol`, `maxInFlight` and `clock`.
    * @param onDrain Called when the server says that it takes no new calls, before
    * any call learns of it.
    */
@@ -95,6 +102,7 @@ export class ClientConnection {
     this.#transport = transport;
     this.#onDrain = onDrain;
     this.#codec = codec;
+    this.#protocol = options.protocol ?? "geerpc/json";
     this.#clock = options.clock ?? systemClock;
     this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
@@ -107,6 +115,8 @@ export class ClientConnection {
       emptied: () => this.#emptied(),
     });
     this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
+    this.#handshake = new PhaseTimer(this.#clock);
+    if (codec.hasHandshake) this.#handshake.set(HANDSHAKE_AFTER_MS, () => this.#writer.add());
     transport.start({
       data: (chunk) => this.#receive(chunk),
       end: (error) => this.#ended(error),
@@ -136,6 +146,11 @@ export class ClientConnection {
   /** How many times bytes have come from the server: if it stays the same, the server is silent. */
   get heard(): number {
     return this.#heard;
+  }
+
+  /** Whether the server owes something: a reply, also to a call that was given up, or a sign of life. */
+  get isOwed(): boolean {
+    return this.#calls.isOwed || this.givenUp > 0;
   }
 
   /** How many calls were given up, timed out or aborted, since bytes last came from the server. */
@@ -196,7 +211,7 @@ export class ClientConnection {
     if (this.#isOver || this.#isEncoding || this.#codec.ping === undefined) return false;
     const seq = this.#calls.nextSeq;
     this.#codec.ping(seq);
-    this.#calls.add(new PendingCall(this.#calls, seq, "ping", settler));
+    this.#calls.addPing(new PendingPing(this.#calls, seq, "ping", settler));
     this.#writeSoon();
     return true;
   }
@@ -291,6 +306,7 @@ export class ClientConnection {
     return {
       bufferedBytes: () => this.#codec.bufferedBytes,
       take: () => {
+        if (this.#handshake.isSet) this.#handshake.cancel();
         this.#calls.handOver();
         return this.#codec.take();
       },
@@ -322,11 +338,16 @@ export class ClientConnection {
     } catch (broken) {
       return this.#broken(broken);
     }
-    this.#over("unavailable", "the server closed the connection");
+    this.#over("unavailable", `the server closed the connection${this.#hint}`);
   }
 
   #lost(error: unknown): void {
-    this.#over("unavailable", `the connection was lost: ${errorText(error)}`, error);
+    this.#over("unavailable", `the connection was lost: ${errorText(error)}${this.#hint}`, error);
+  }
+
+  /** What may be wrong, if the server has answered nothing. */
+  get #hint(): string {
+    return this.#heard === 0 && this.#calls.size > 0 ? mayBeAnother(this.#protocol) : "";
   }
 
   #broken(error: unknown): void {
@@ -337,6 +358,7 @@ export class ClientConnection {
   #over(code: RpcCode, message: string, cause?: unknown): void {
     if (this.#isOver) return;
     this.#phase = this.#phase === "closing" ? "closed" : "lost";
+    this.#handshake.cancel();
     this.#writer.close();
     this.#transport.close();
     this.#calls.failAll(code, message, cause);

@@ -38,7 +38,13 @@ export async function dialConnection(
   checkClientOptions(options);
   const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
   const transport = await connect(parsed, protocol, options);
-  return new ClientConnection(parsed.address, transport, codec, options, onDrain);
+  return new ClientConnection(
+    parsed.address,
+    transport,
+    codec,
+    { ...options, protocol },
+    onDrain,
+  );
 }
 
 async function connect(

@@ -137,6 +137,14 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   }
 }
 
+/** A question for a sign of life, which is no call to anyone but the server. */
+export class PendingPing extends PendingCall {
+  override release(): void {
+    super.release();
+    this.table.pingEnded();
+  }
+}
+
 /** What a table of calls needs of its connection. */
 export interface PendingCallsOwner {
   /** A call was given up before its reply has come: the server may stop it. */
@@ -158,6 +166,8 @@ export class PendingCalls {
   #lastSeq = 0;
   #handedOverSeq = 0;
   #hasAnswered = false;
+  /** How many of the calls are pings. */
+  #pings = 0;
 
   /**
    * @param address The server's address, for messages.
@@ -171,9 +181,14 @@ export class PendingCalls {
     this.#owner = owner;
   }
 
-  /** How many calls wait for a reply. */
+  /** How many calls wait for a reply, without pings. */
   get size(): number {
-    return this.#calls.size;
+    return this.#calls.size - this.#pings;
+  }
+
+  /** Whether the server owes something: a reply, or a sign of life. */
+  get isOwed(): boolean {
+    return this.#calls.size > 0;
   }
 
   /** Whether a call has run at the server, and was answered. */
@@ -199,6 +214,21 @@ export class PendingCalls {
   add(call: PendingCall): void {
     this.#lastSeq = call.seq;
     this.#calls.set(call);
+  }
+
+  /**
+   * Adds a ping.
+   *
+   * @param ping Its number is {@linkcode nextSeq}.
+   */
+  addPing(ping: PendingPing): void {
+    this.#pings++;
+    this.add(ping);
+  }
+
+  /** A ping has ended. */
+  pingEnded(): void {
+    if (this.#pings > 0) this.#pings--;
   }
 
   /** All calls so far are handed to the transport: from here on they may run. */
@@ -230,7 +260,7 @@ export class PendingCalls {
   /** Ends the deadline and the listening of a call that was taken out. */
   release(call: PendingCall): void {
     call.release();
-    if (this.#calls.size === 0) this.#owner.emptied();
+    if (this.#calls.size === this.#pings) this.#owner.emptied();
   }
 
   /**
@@ -253,7 +283,9 @@ export class PendingCalls {
    * @param what Why; each error puts method and address before it.
    */
   rejectAll(what: string): void {
-    for (const call of this.#calls.clear()) call.refuse(what);
+    const calls = this.#calls.clear();
+    this.#pings = 0;
+    for (const call of calls) call.refuse(what);
   }
 
   /**
@@ -265,6 +297,7 @@ export class PendingCalls {
    */
   failAll(code: RpcCode, message: string, cause: unknown): void {
     const calls = this.#calls.clear();
+    this.#pings = 0;
     for (const call of calls) call.lose(code, message, cause);
     this.deadlines.clear();
   }

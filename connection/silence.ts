@@ -67,7 +67,7 @@ export class Silence {
    */
   look(nowMs: number, limits: LivenessLimits): Verdict {
     const connection = this.#connection;
-    const owes = connection.inFlight > 0 || connection.givenUp > 0;
+    const owes = connection.isOwed;
     if (connection.heard !== this.#heard || owes !== this.#owes) {
       this.#heard = connection.heard;
       this.#owes = owes;

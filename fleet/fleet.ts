@@ -7,10 +7,10 @@
  */
 
 import { parseAddress } from "../address.ts";
-import type { ClientOptions } from "../client.ts";
+import type { ClientOptions } from "../connection/client_options.ts";
 import type { Clock } from "../clock.ts";
 import type { Liveness } from "../connection/liveness.ts";
-import { isSame } from "../discovery/endpoint_list.ts";
+import { isSame, noServersText } from "../discovery/endpoint_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
 import { Endpoint, type EndpointHost } from "./endpoint.ts";
 import type { EndpointEvent } from "./events.ts";
@@ -97,6 +97,11 @@ export class Fleet implements EndpointHost {
     return this.#endpoints;
   }
 
+  /** What is said of a list without endpoints; it names the source. */
+  get emptyText(): string {
+    return noServersText(this.#source.name);
+  }
+
   /** Whether it has been closed. */
   get closed(): boolean {
     return this.#isClosed;
@@ -111,12 +116,22 @@ export class Fleet implements EndpointHost {
     if (this.#isClosed) return undefined;
     try {
       const { current } = this.#source;
-      if (current === undefined) return this.#ask();
+      if (current === undefined) return handled(this.#ask());
       if (current !== this.#servers) this.#reconcile(current);
     } catch (error) {
-      return Promise.reject(error);
+      return handled(Promise.reject(error));
     }
     return undefined;
+  }
+
+  /** The same as far as the source shows its list without being asked; a wrong list is no news. */
+  followList(): void {
+    try {
+      const { current } = this.#source;
+      if (current !== undefined && current !== this.#servers) this.#reconcile(current);
+    } catch {
+      // The next call fails with it.
+    }
   }
 
   /**
@@ -330,6 +345,12 @@ export class Fleet implements EndpointHost {
     }
     this.#isWatched = false;
   }
+}
+
+/** A promise whose failure is no unhandled rejection, even if its call throws before it waits. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 function areSame(some: readonly Endpoint[], others: readonly Endpoint[]): boolean {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ClientOptions } from "../client.ts";
+import type { ClientOptions } from "../connection/client_options.ts";
 import { type RpcCode, RpcError } from "../errors.ts";
 import type { Random, SelectMode, Selector } from "../selector.ts";
 import { isTimeout } from "./call_error.ts";

@@ -16,6 +16,7 @@ import type {
 } from "../transport.ts";
 import { AcceptLoop } from "./accept_loop.ts";
 import { HANDSHAKE_TIMEOUT_MS } from "./limits.ts";
+import { closeAt, listenAt, type SocketFiles } from "./unix_socket.ts";
 
 /** The read buffer of a connection at first, so that idle ones take little memory. */
 const MIN_READ_BYTES = 2 * 1024;
@@ -169,19 +170,20 @@ export async function connect(
  * @returns The listener.
  * @throws The runtime's own error if it can't listen.
  */
-export function listen(
+export async function listen(
   endpoint: ParsedAddress,
   accept: (transport: Transport) => void,
   options: ListenOptions = {},
-): TransportListener {
+): Promise<TransportListener> {
   const { scheme, hostname, port, path } = endpoint;
   const { cert = "", key = "" } = options.tls ?? {};
   const listener: Deno.Listener = scheme === "unix"
-    ? Deno.listen({ transport: "unix", path })
+    ? await listenAt(path, socketFiles, () => Deno.listen({ transport: "unix", path }))
     : scheme === "tls"
     ? Deno.listenTls({ hostname, port, cert, key })
     : Deno.listen({ hostname, port });
   const { handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
+  const socketId = scheme === "unix" ? socketFiles.idOf(path) : undefined;
   const loop = new AcceptLoop(listener, (conn) => {
     if (scheme !== "unix" && scheme !== "tls") tune(conn as Deno.TcpConn);
     const limit = scheme === "tls" ? handshakeTimeoutMs : undefined;
@@ -190,8 +192,12 @@ export function listen(
   let closing: Promise<void> | undefined;
   const close = async () => {
     await loop.stop();
+    if (scheme === "unix") {
+      const file = closeAt(path, socketFiles, socketId, () => listener.close());
+      await loop.ended; // until then Deno holds the listener
+      return file.finish();
+    }
     listener.close();
-    if (scheme === "unix") await Deno.remove(path).catch(() => {});
     await loop.ended;
   };
   return {
@@ -201,6 +207,35 @@ export function listen(
     close: () => closing ??= close(),
   };
 }
+
+const socketFiles: SocketFiles = {
+  idOf(path) {
+    try {
+      const { isSocket, dev, ino, mtime } = Deno.lstatSync(path);
+      return isSocket ? `${dev} ${ino} ${mtime?.getTime()}` : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  async answers(path) {
+    try {
+      closeQuietly(await Deno.connect({ transport: "unix", path }));
+      return true;
+    } catch (error) {
+      const { ConnectionRefused, NotFound } = Deno.errors;
+      return !(error instanceof ConnectionRefused || error instanceof NotFound);
+    }
+  },
+  link: Deno.linkSync,
+  rename: Deno.renameSync,
+  remove(path) {
+    try {
+      Deno.removeSync(path);
+    } catch {
+      // It is gone already, or may not be removed.
+    }
+  },
+};
 
 function remoteOf(conn: Deno.Conn, endpoint: ParsedAddress): string {
   const addr = conn.remoteAddr;

@@ -29,6 +29,13 @@ export const ENDED = "rpc server: the server has ended; a call without a reply h
  */
 export const NO_CALL = Number.MAX_SAFE_INTEGER;
 
+/**
+ * How our own server begins to say that it has not run a call because it has too much to do. On
+ * protocols that carry no more than a text, this is what tells it from an error of the handler's.
+ */
+export const NOT_RUN = "rpc server: the call did not run: ";
+
+const TURNED_AWAY: Verdict = { code: "resource_exhausted", execution: "rejected" };
 const REFUSED: Verdict = { code: "unimplemented", execution: "rejected" };
 const DRAINS: Verdict = { code: "unavailable", execution: "rejected" };
 const TIMED_OUT: Verdict = { code: "deadline_exceeded", execution: "answered" };
@@ -97,6 +104,7 @@ export function verdictOf(text: string, serviceMethod: string): Verdict {
   if (!text.startsWith("rpc")) return HANDLERS_ERROR;
   if (text === DRAINING || text === ENDED) return DRAINS;
   if (text.startsWith(TIMEOUT)) return TIMED_OUT;
+  if (text.startsWith(NOT_RUN)) return TURNED_AWAY;
   return refuses(text, serviceMethod) ? REFUSED : HANDLERS_ERROR;
 }
 
@@ -130,7 +138,7 @@ export function verdictIn(
 export function tellOfDrain(text: string, { execution }: Verdict, sink: ReplySink): void {
   if (execution !== "rejected") return;
   if (text === DRAINING) sink.drain();
-  else if (text === ENDED) sink.ended();
+  else if (text === ENDED) sink.ended?.();
 }
 
 function soundsRejected(text: string, serviceMethod: string): boolean {

@@ -22,6 +22,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
   readonly #writer: PairWriter<ResponseHeader>;
   readonly #replyHeader: Headers["response"];
   readonly #request: ResponseHeader = { ServiceMethod: "", Seq: 0, Error: "" };
+  readonly hasHandshake: boolean;
   #reply!: ResponseHeader;
   #sink!: ReplySink;
 
@@ -32,9 +33,10 @@ export class GobClientCodec extends PairReader implements ClientCodec {
    * limit.
    */
   constructor(family: GobFamily, limits: Limits, handleTimeoutMs: number) {
-    super(limits, "reply");
+    super(`${family}/gob`, limits, "reply");
     this.#writer = new PairWriter(limits, HEADERS[family].request);
     this.#replyHeader = HEADERS[family].fullResponse;
+    this.hasHandshake = family === "geerpc";
     if (family === "netrpc") {
       this.ping = (seq) => this.#writer.addEmpty(this.#header(seq, PING_METHOD));
     } else {
@@ -84,7 +86,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
     if (call === undefined) return void this.decoder.skip();
     let value: unknown;
     try {
-      value = this.decoder.take(call.schema?.reply as AnyGobSchema | undefined);
+      value = this.takeBody(call.schema?.reply as AnyGobSchema | undefined) ?? null;
     } catch (error) {
       const what = `the reply can't be decoded: ${errorText(error)}`;
       call.failDecode(codeOfValue(error, "data_loss"), what, error);

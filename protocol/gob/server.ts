@@ -32,14 +32,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
   readonly #writer: PairWriter<ResponseHeader>;
   readonly #requestHeader: Headers["request"];
   readonly #isNetRpc: boolean;
-  readonly #response = {
-    ServiceMethod: "",
-    Seq: 0,
-    Error: "",
-    Code: "",
-    Rejected: false,
-    RetryAfter: 0,
-  };
+  readonly #response = { ServiceMethod: "", Seq: 0, Error: "", Code: "", Rejected: false };
   #request!: RequestHeader;
   #sink!: RequestSink;
   #begun = false;
@@ -49,7 +42,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
    * @param limits The largest message and the deepest nesting.
    */
   constructor(family: GobFamily, limits: Limits) {
-    super(limits, "request");
+    super(`${family}/gob`, limits, "request");
     this.#writer = new PairWriter(limits, HEADERS[family].response);
     this.#requestHeader = HEADERS[family].request;
     this.#isNetRpc = family === "netrpc";
@@ -96,6 +89,11 @@ export class GobServerCodec extends PairReader implements ServerCodec {
     this.fail(NO_CALL, "", { code: "unavailable", message: ENDED, rejected: true });
   }
 
+  /** A reply to nobody: gob has no blank, and clients drop the reply to a call that they don't know. */
+  probe(): void {
+    this.#writer.addEmpty(this.#header(NO_CALL, "", ""));
+  }
+
   get bufferedBytes(): number {
     return this.#writer.length;
   }
@@ -117,7 +115,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
     }
     let args: unknown;
     try {
-      args = this.decoder.take(schema as AnyGobSchema | undefined);
+      args = this.takeBody(schema as AnyGobSchema | undefined);
     } catch (error) {
       if (breaksStream(error)) throw error;
       const code = codeOfValue(error, "invalid_argument");

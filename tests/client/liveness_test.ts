@@ -1,14 +1,15 @@
 /** A plain client finds out that its connection is dead, on every protocol. */
 
 import { assertEquals } from "@std/assert";
+import type { ServerOptions } from "../../server.ts";
 import type { Protocol } from "../../protocol/codec.ts";
 import { watch } from "../support/fleet.ts";
 import { assertFailure, inWorld, settled, type World } from "../support/helpers.ts";
 
 const ASKING: readonly Protocol[] = ["geerpc/json", "netrpc/gob", "netrpc/json"];
 
-async function serve(world: World, protocol: Protocol) {
-  const { server, gate } = await world.serve("a");
+async function serve(world: World, protocol: Protocol, options: ServerOptions = {}) {
+  const { server, gate } = await world.serve("a", options);
   const { address } = await server.listen("memory@b", { network: world.network, protocol });
   return { address, gate };
 }
@@ -55,6 +56,27 @@ for (const protocol of ASKING) {
     }));
 }
 
+for (const protocol of ASKING) {
+  Deno.test(`${protocol}: a server whose calls all hang lives, and is not given up`, () =>
+    inWorld(async (world) => {
+      const { address, gate } = await serve(world, protocol, {
+        maxInFlight: 1,
+        maxWaitMs: Infinity,
+      });
+      const client = await world.dial(address, { protocol });
+      await client.call("Gate.Echo", 0);
+      const calls = [1, 2].map((n) => watch(client.call("Gate.Wait", n)));
+      await world.clock.advance(100_000);
+      assertEquals(calls.map(({ state }) => state), ["pending", "pending"]);
+      gate.begun[0].end.resolve(1);
+      await gate.untilBegun(2);
+      gate.begun[1].end.resolve(2);
+      await settled();
+      assertEquals(calls.map(({ value }) => value), [1, 2]);
+      await client.close();
+    }));
+}
+
 Deno.test("geerpc/gob: repeated timeouts in silence end the connection", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a");
@@ -82,4 +104,18 @@ Deno.test("geerpc/gob: a call without a deadline does not wait for ever", () =>
     await world.clock.advance(1000);
     assertFailure(call.error, { code: "unavailable", message: "no sign of life for 60" });
     world.network.cut(address);
+  }));
+
+Deno.test("a question for a sign of life is no call: inFlight and close do not count it", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const client = await world.dial(address);
+    await client.call("Gate.Echo", 0);
+    world.network.setFaults(address, { held: true });
+    await world.clock.advance(30_500);
+    assertEquals([client.inFlight, client.available], [0, true]);
+    const closed = watch(client.close({ graceMs: 5000 }));
+    await settled();
+    assertEquals(closed.state, "resolved");
+    world.network.setFaults(address);
   }));

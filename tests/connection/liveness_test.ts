@@ -18,6 +18,9 @@ function played({ canPing = true, options = {} as LivenessOptions } = {}) {
     heard: 0,
     pings: 0,
     canPing,
+    get isOwed() {
+      return this.inFlight > 0 || this.givenUp > 0;
+    },
     closed: closed.promise,
     ping() {
       if (!canPing) return false;
