@@ -11,6 +11,8 @@ import {
   assertFailure,
   failure,
   inWorld,
+  option,
+  rawClient,
   RawServer,
   settled,
   type World,
@@ -127,6 +129,62 @@ for (const protocol of PROTOCOLS) {
       assertEquals(world.clock.now(), 0);
     }));
 }
+
+for (const protocol of PROTOCOLS) {
+  Deno.test(`${protocol}: a client that stands still longer than its server waits loses no call`, () =>
+    inWorld(async (world) => {
+      const [a, b] = await Promise.all(["a", "b"].map((name) => start(world, protocol, name)));
+      const { network, clock } = world;
+      const first: Selector = { pick: ([first]) => first };
+      const options = { network, clock, protocol, mode: first, random: () => 0.5 };
+      const xclient = new XClient([a.address, b.address], options);
+      await xclient.broadcast("Work.Do");
+      assertEquals(await xclient.call("Work.Do"), "a");
+      network.setFaults(a.address, { held: true }); // what both write arrives later
+      const closing = a.close();
+      await clock.advance(300); // the server has ended its side
+      const calls = Array.from({ length: 20 }, (_, n) => xclient.call<string>("Work.Do", n));
+      await settled();
+      network.setFaults(a.address);
+      assertEquals(new Set(await Promise.all(calls)), new Set(["b"]));
+      assertEquals([a.ran(), b.ran()], [2, 21]);
+      await closing;
+      assertEquals(xclient.endpoints().map(({ failures }) => failures), [0, 0]);
+      await xclient.close();
+      await b.close();
+    }));
+}
+
+Deno.test("a call that may have run is not taken for one that did not, whatever the last word", () =>
+  inWorld(async (world) => {
+    const { address, server, gate } = await world.serve("a");
+    const peer = await rawClient(world.network, address);
+    await peer.write(option().padStart(512));
+    await peer.write('{"ServiceMethod":"Gate.Wait","Seq":1,"Timeout":100}\nnull\n');
+    await gate.untilBegun(1);
+    await world.clock.advance(100); // its deadline: it has run, and is not answered
+    const closing = server.close();
+    await world.clock.advance(1500);
+    await closing;
+    assertEquals(peer.text, DRAIN);
+  }));
+
+Deno.test("the last word of a server whose calls are all answered, or cancelled", () =>
+  inWorld(async (world) => {
+    const { address, server, gate } = await world.serve("a");
+    const peer = await rawClient(world.network, address);
+    await peer.write(option().padStart(512));
+    await peer.write('{"ServiceMethod":"Gate.Wait","Seq":1,"Timeout":100}\nnull\n');
+    await gate.untilBegun(1);
+    await world.clock.advance(100);
+    await peer.write('{"ServiceMethod":"","Seq":1,"Cancel":true}\nnull\n');
+    await settled();
+    const closing = server.close();
+    await world.clock.advance(1500);
+    await closing;
+    const last = '{"ServiceMethod":"","Seq":0,"Drain":true,"Ended":true}\nnull\n';
+    assertEquals(peer.text, DRAIN + last);
+  }));
 
 const DRAIN = '{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n';
 
