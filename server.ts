@@ -20,6 +20,7 @@ import { type CallContext, Services } from "./connection/services.ts";
 import { atLeast } from "./internal/validate.ts";
 import { systemNetwork } from "./net/network.ts";
 import type { Protocol } from "./protocol/codec.ts";
+import { checkConnectPath } from "./protocol/connect_paths.ts";
 import { checkProtocol } from "./protocol/protocols.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
@@ -117,6 +118,7 @@ export class Server implements AsyncDisposable {
    *
    * @param options Limits, callbacks and clock.
    * @throws {RangeError} If a number of things is less than 1, or a time not above 0.
+   * @throws {RpcError} `invalid_argument` for a wrong path or protocol of `connectPaths`.
    */
   constructor(options: ServerOptions = {}) {
     this.#context = {
@@ -125,6 +127,7 @@ export class Server implements AsyncDisposable {
       load: new ServerLoad(),
       listeners: new ServerListeners(options),
       clock: options.clock ?? systemClock,
+      connectPaths: checkConnectPaths(options.connectPaths),
     };
   }
 
@@ -277,4 +280,12 @@ export class Server implements AsyncDisposable {
     if (this.#isOver) connection.close();
     else if (isTooMany || this.#closing) connection.drain();
   }
+}
+
+function checkConnectPaths(
+  paths: Readonly<Record<string, Protocol>> = {},
+): Readonly<Record<string, Protocol>> {
+  const checked = Object.entries(paths)
+    .map(([path, protocol]) => [checkConnectPath(path), checkProtocol(protocol)] as const);
+  return Object.fromEntries(checked);
 }

@@ -76,11 +76,11 @@ export class ClientConnection {
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
   #heard = 0;
+  /** Sends the handshake if no call does: a server gives it some time only. */
+  readonly #handshake: PhaseTimer;
   /** How many calls were given up, and what `heard` was when the last of them was. */
   #givenUp = 0;
   #heardAtGiveUp = -1;
-  /** Sends the handshake if no call does: a server gives it some time only. */
-  readonly #handshake: PhaseTimer;
   #resolveClosed!: () => void;
 
   /**

@@ -7,6 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { aboveZero, atLeast } from "../internal/validate.ts";
 import { limitsOf, type Protocol } from "../protocol/codec.ts";
+import { checkConnectPath } from "../protocol/connect_paths.ts";
 import type { Network, TlsOptions } from "../transport.ts";
 
 /** How a client connects, and what it allows. */
@@ -16,6 +17,12 @@ export interface ClientOptions {
    * `?protocol=netrpc/gob` does. Default `geerpc/json`.
    */
   protocol?: Protocol;
+  /**
+   * The path of HTTP CONNECT at `http@` addresses, as `/orders` for Go's `HandleHTTP("/orders", …)`.
+   * An address with `?path=` says its own, and begins with CONNECT whatever its scheme. Default: the
+   * protocol's, `/_geeprc_`, `/_goRPC_` or `/_goRPC_json_`.
+   */
+  connectPath?: string;
   /** Certificates and names for `tls@` addresses. */
   tls?: TlsOptions;
   /** How long connecting may take, TLS and CONNECT handshakes included. Default 10,000. */
@@ -109,11 +116,13 @@ export const MAX_IN_FLIGHT = 10_000;
  *
  * @param options The caller's options.
  * @throws {RangeError} If one is out of range.
+ * @throws {RpcError} `invalid_argument` for a `connectPath` that is none.
  */
 export function checkClientOptions(options: ClientOptions): void {
   limitsOf(options);
   const { maxInFlight, connectTimeoutMs, handleTimeoutMs } = options;
   atLeast(1, "maxInFlight", maxInFlight ?? MAX_IN_FLIGHT);
+  if (options.connectPath !== undefined) checkConnectPath(options.connectPath);
   aboveZero("connectTimeoutMs", connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
   atLeast(0, "handleTimeoutMs", handleTimeoutMs ?? 0);
   livenessLimits(options.liveness);

@@ -198,7 +198,7 @@ export class PendingCalls {
 
   /** How many calls take up memory: those that were given up count until they are written. */
   get held(): number {
-    return Math.max(this.#calls.size, this.#lastSeq - this.#handedOverSeq);
+    return Math.max(this.#calls.size, this.#lastSeq - this.#handedOverSeq) - this.#pings;
   }
 
   /** The sequence number of the next call. */

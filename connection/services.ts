@@ -95,6 +95,16 @@ export class Services {
     return this.#methods.get(serviceMethod);
   }
 
+  /** The names of all methods, by the service that has them. */
+  names(): Map<string, string[]> {
+    const found = new Map([...this.#names].map((name) => [name, [] as string[]]));
+    for (const serviceMethod of this.#methods.keys()) {
+      const dot = serviceMethod.lastIndexOf(".");
+      found.get(serviceMethod.slice(0, dot))?.push(serviceMethod.slice(dot + 1));
+    }
+    return found;
+  }
+
   /**
    * Says why {@linkcode find} has found nothing, in the words of Go's GeeRPC.
    *

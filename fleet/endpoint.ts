@@ -81,9 +81,10 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
   }
 
   get dialAddress(): string {
-    const { protocol } = this.#parsed.metadata;
-    if (protocol === undefined) return this.address;
-    return `${this.address}?${new URLSearchParams({ protocol })}`;
+    const { protocol, path } = this.#parsed.metadata;
+    if (protocol === undefined && path === undefined) return this.address;
+    const how = Object.entries({ protocol, path }).filter(([, value]) => value !== undefined);
+    return `${this.address}?${new URLSearchParams(how as [string, string][])}`;
   }
 
   get options(): ClientOptions {

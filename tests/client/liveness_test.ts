@@ -6,7 +6,7 @@ import type { Protocol } from "../../protocol/codec.ts";
 import { watch } from "../support/fleet.ts";
 import { assertFailure, inWorld, settled, type World } from "../support/helpers.ts";
 
-const ASKING: readonly Protocol[] = ["geerpc/json", "netrpc/gob", "netrpc/json"];
+const ASKING: readonly Protocol[] = ["geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"];
 
 async function serve(world: World, protocol: Protocol, options: ServerOptions = {}) {
   const { server, gate } = await world.serve("a", options);
@@ -19,7 +19,7 @@ for (const protocol of ASKING) {
     inWorld(async (world) => {
       const { address, gate } = await serve(world, protocol);
       const client = await world.dial(address, { protocol });
-      await client.call("Gate.Echo", 0); // the server loads its codec
+      await client.call("Gate.Echo", 0); // the server loads its codec, and shows that it is ours
       const slow = watch(client.call("Gate.Wait", "slow"));
       await world.clock.advance(60_000);
       assertEquals(slow.state, "pending"); // the server lives, and takes its time
@@ -46,7 +46,7 @@ for (const protocol of ASKING) {
     inWorld(async (world) => {
       const { address } = await serve(world, protocol);
       const client = await world.dial(address, { protocol });
-      await client.call("Gate.Echo", 0); // the server loads its codec
+      await client.call("Gate.Echo", 0); // the server loads its codec, and shows that it is ours
       await world.clock.advance(100_000);
       assertEquals(client.available, true);
       world.network.forget(address);
@@ -77,13 +77,13 @@ for (const protocol of ASKING) {
     }));
 }
 
-Deno.test("geerpc/gob: repeated timeouts in silence end the connection", () =>
+Deno.test("geerpc/gob, not known to be ours: repeated timeouts in silence end the connection", () =>
   inWorld(async (world) => {
-    const { address } = await world.serve("a");
+    const { address, gate } = await world.serve("a");
     const client = await world.dial(address, { protocol: "geerpc/gob" });
-    assertEquals(await client.call("Gate.Echo", 1), 1);
+    const patient = watch(client.call("Gate.Wait", 2)); // nothing is ever heard
+    await gate.untilBegun(1);
     world.network.forget(address);
-    const patient = watch(client.call("Gate.Echo", 2));
     for (const n of [3, 4]) watch(client.call("Gate.Echo", n, { timeoutMs: 100 }));
     await world.clock.advance(11_000);
     assertFailure(patient.error, { code: "unavailable", message: "no sign of life for 10" });
@@ -109,11 +109,19 @@ Deno.test("geerpc/gob: a call without a deadline does not wait for ever", () =>
 Deno.test("a question for a sign of life is no call: inFlight and close do not count it", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a");
-    const client = await world.dial(address);
+    const client = await world.dial(address, { maxInFlight: 1 });
     await client.call("Gate.Echo", 0);
     world.network.setFaults(address, { held: true });
     await world.clock.advance(30_500);
     assertEquals([client.inFlight, client.available], [0, true]);
+    const call = watch(client.call("Gate.Echo", 1));
+    await settled();
+    assertEquals(call.state, "pending"); // it is not one too many
+    world.network.setFaults(address);
+    await settled();
+    assertEquals(call.value, 1);
+    world.network.setFaults(address, { held: true });
+    await world.clock.advance(31_000);
     const closed = watch(client.close({ graceMs: 5000 }));
     await settled();
     assertEquals(closed.state, "resolved");

@@ -310,9 +310,11 @@ Deno.test("the silent connection is lost while another is dialled: that one take
 
 Deno.test("a protocol without pings: repeated timeouts in silence lead to a second connection", () =>
   withNodes(1, async ({ xclient, world, nodes: [a], pass, events }) => {
-    await xclient.call("Work.Do", 0);
-    world.network.forget(a.address);
+    a.behaviour = "hold";
     const patient = watch(xclient.call("Work.Do", "patient"));
+    while (a.came < 1) await settled(); // nothing has been heard: whose server it is is not known
+    world.network.forget(a.address);
+    a.behaviour = "echo";
     const short = [1, 2].map((n) => watch(xclient.call("Work.Do", n, { timeoutMs: 100 })));
     await pass(2000);
     assertEquals(short.map(({ state }) => state), ["rejected", "rejected"]);
