@@ -12,7 +12,10 @@ import type { Network, TlsOptions } from "../transport.ts";
 
 /** How a client connects, and what it allows. */
 export interface ClientOptions {
-  /** Handshake and encoding. Default: what the address says, else `geerpc/json`. */
+  /**
+   * Handshake and encoding of the servers whose address does not say it, as
+   * `?protocol=netrpc/gob` does. Default `geerpc/json`.
+   */
   protocol?: Protocol;
   /**
    * The path of HTTP CONNECT at `http@` addresses, as `/orders` for Go's `HandleHTTP("/orders", …)`.

@@ -22,6 +22,7 @@ import { checkClientOptions, CONNECT_TIMEOUT_MS, type DialOptions } from "./clie
  *
  * @param address `tcp@host:port`, `tls@host:port`, `http@host:port` or `unix@/path`.
  * @param options Protocol, limits and timeouts.
+ * @param onDrain Called when the server says that it takes no new calls.
  * @returns The connection, ready for calls.
  * @throws {RpcError} `invalid_argument` for a wrong address or protocol;
  * `unavailable` if the server can't be reached in time.
@@ -31,13 +32,20 @@ import { checkClientOptions, CONNECT_TIMEOUT_MS, type DialOptions } from "./clie
 export async function dialConnection(
   address: string,
   options: DialOptions = {},
+  onDrain?: () => void,
 ): Promise<ClientConnection> {
   const parsed = parseAddress(address);
-  const protocol = checkProtocol(options.protocol ?? parsed.metadata.protocol ?? "geerpc/json");
+  const protocol = checkProtocol(parsed.metadata.protocol ?? options.protocol ?? "geerpc/json");
   checkClientOptions(options);
   const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
   const transport = await connect(parsed, protocol, options);
-  return new ClientConnection(parsed.address, transport, codec, { ...options, protocol });
+  return new ClientConnection(
+    parsed.address,
+    transport,
+    codec,
+    { ...options, protocol },
+    onDrain,
+  );
 }
 
 async function connect(
