@@ -19,6 +19,10 @@ import { TextWriter } from "../text_writer.ts";
 import { idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
 import { ObjectReader, type ObjectSink } from "./object_reader.ts";
 
+/** What a string of JSON may not have as it is, and where it ends or is escaped. */
+// deno-lint-ignore no-control-regex
+const NOT_PLAIN = /["\\\u0000-\u001f]/;
+
 /** Reads calls and writes replies. */
 export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   readonly #limits: Limits;
@@ -60,9 +64,10 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     const start = nameTo + REQUEST.params.length;
     const end = at + 1 - REQUEST.id.length;
     if (place === 1 || place > 10 ** MAX_DIGITS) return false;
+    if (place > 10 && text.charCodeAt(at + 1) === ZERO) return false; // 007 is no number of JSON
     if (end <= start || !text.startsWith(REQUEST.id, end)) return false;
     const name = text.slice(nameFrom, nameTo);
-    if (name.includes('"') || name.includes("\\")) return false;
+    if (NOT_PLAIN.test(name)) return false;
     let args: unknown;
     try {
       args = parse(text.slice(start, end), this.#limits);
