@@ -178,9 +178,9 @@ function take(target: Target, said: Said): void {
   total.read += said.read;
   total.workPerByte = Math.max(total.workPerByte, said.workPerByte);
   total.heldBytes = Math.max(total.heldBytes, said.heldBytes ?? 0);
-  if (total.heldBytes > MOST_HELD_BYTES) {
+  if ((said.heldBytes ?? 0) > MOST_HELD_BYTES) {
     total.failed++;
-    console.log(`${name}, seed ${seed}: a connection holds ${total.heldBytes} bytes`);
+    console.log(`${name}, seed ${seed}: a connection holds ${said.heldBytes} bytes`);
   }
 }
 
