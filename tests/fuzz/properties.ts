@@ -131,7 +131,7 @@ function textOf({ events, error }: Outcome): { text: string; nodes: number } {
   const texts = events.map((event) => {
     const shown = show(event);
     nodes += shown.nodes;
-    return `${shown.text.replaceAll(/"/g, "'")},`;
+    return `${shown.text},`;
   });
   if (error instanceof RpcError) texts.push(`error ${error.code}`);
   return { text: texts.join(""), nodes };

@@ -6,18 +6,27 @@
 let count = 0;
 
 type Method = (this: { readonly length: number }, ...args: unknown[]) => unknown;
-type Cost = (self: { readonly length: number }, args: unknown[], result: unknown) => number;
+type Cost = (
+  self: { readonly length: number },
+  one: unknown,
+  two: unknown,
+  result: unknown,
+) => number;
 
 const lengthOf = (value: unknown): number =>
   (value as { length?: number } | undefined | null)?.length ?? 0;
 
 /** From the beginning, or the place that is given, to what was found. */
-const searched: Cost = (self, [, from = 0], result) =>
+const searched: Cost = (self, _, from = 0, result) =>
   Math.max(0, ((result as number) < 0 ? self.length : result as number) - (from as number));
-const searchedBackwards: Cost = (self, _, result) => self.length - Math.max(0, result as number);
+const searchedBackwards: Cost = (self, _one, _two, result) =>
+  self.length - Math.max(0, result as number);
 const whole: Cost = ({ length }) => length;
-const given: Cost = (_self, [value]) => lengthOf(value);
-const made: Cost = (_self, _args, result) => lengthOf(result);
+const given: Cost = (_self, value) => lengthOf(value);
+const made: Cost = (_self, _one, _two, result) => lengthOf(result);
+
+/** Those for which an argument that is undefined is not one that is left out. */
+const COUNTS_ARGUMENTS = ["lastIndexOf", "splice", "decode"];
 
 /**
  * Counts from here on: methods of the engine are replaced.
@@ -52,11 +61,17 @@ export function countWork(): () => void {
 function replace(owner: object, name: string, cost: Cost): () => void {
   const methods = owner as Record<string, Method>;
   const original = methods[name];
-  methods[name] = function (...args) {
-    const result = original.apply(this, args);
-    count += 1 + cost(this, args, result);
-    return result;
-  };
+  methods[name] = COUNTS_ARGUMENTS.includes(name)
+    ? function (...args) {
+      const result = original.apply(this, args);
+      count += 1 + cost(this, args[0], args[1], result);
+      return result;
+    }
+    : function (one, two, three) {
+      const result = original.call(this, one, two, three);
+      count += 1 + cost(this, one, two, result);
+      return result;
+    };
   return () => {
     methods[name] = original;
   };
