@@ -1,27 +1,27 @@
 /**
  * One client for a whole fleet: it picks a server for each call, keeps one
  * connection to each, sends a call elsewhere when a server is slow or dies, and
- * can ask all of them at once.
+ * can ask all of them at once. This file is one class, with the documentation
+ * that its users read.
  *
  * @module
  */
 
-import type { CloseOptions } from "./client.ts";
-import { checkClientOptions } from "./connection/client_options.ts";
+import { checkClientOptions, type CloseOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
 import { Deadlines } from "./internal/deadlines.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
+import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
-import { noServers } from "./discovery/endpoint_list.ts";
 import { RpcError } from "./errors.ts";
 import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
 import type { FleetCallOptions } from "./fleet/call_options.ts";
 import { checkFailMode, FailMode } from "./fleet/fail_mode.ts";
 import { checkFanOutOptions, FanOut, type FanOutOptions, type Receipt } from "./fleet/fan_out.ts";
 import { untilListed } from "./fleet/until_listed.ts";
+import { type ReadyOptions, untilReady } from "./fleet/until_ready.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { healthOptions } from "./fleet/health.ts";
-import { Liveness } from "./fleet/liveness.ts";
 import { type EndpointSnapshot, isServersFault, type XClientOptions } from "./fleet/options.ts";
 import { OwnSelector } from "./fleet/own_selector.ts";
 import { Quantile } from "./fleet/quantile.ts";
@@ -32,7 +32,6 @@ import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
 import { type Service, serviceView, type WithReply } from "./service.ts";
 
-const MAX_ATTEMPTS = 3;
 const DISPOSE_GRACE_MS = 10_000;
 const HEDGE_BUDGET: RetryBudgetOptions = { ratio: 0.05, perSecond: 1 };
 
@@ -81,10 +80,12 @@ export class XClient implements AsyncDisposable {
       clock = systemClock,
       idempotent = [],
       isFailure = isServersFault,
+      maxAttempts,
       onEvent,
     } = options;
     checkClientOptions(options);
     const turnClock = new TurnClock(clock);
+    const liveness = new Liveness(clock, options.liveness);
     const fleet = this.#fleet = new Fleet({
       source: toServerSource(servers),
       selector: typeof mode === "string" ? createSelector(mode, options) : new OwnSelector(mode),
@@ -92,6 +93,7 @@ export class XClient implements AsyncDisposable {
       health: healthOptions(options.health),
       random,
       clock: turnClock,
+      liveness,
       onEvent: ({ address }, type, cause) => {
         if (onEvent === undefined) return;
         const event = Object.freeze({ type, address, cause });
@@ -100,7 +102,7 @@ export class XClient implements AsyncDisposable {
     });
     this.#context = {
       fleet,
-      liveness: new Liveness(fleet, clock, options.liveness ?? {}),
+      liveness,
       clock,
       turnClock,
       random,
@@ -111,7 +113,7 @@ export class XClient implements AsyncDisposable {
       p95: new Quantile(0.95),
       policy: typeof mode === "string" ? mode : "selector",
       failMode: checkFailMode(options.failMode ?? FailMode.Failover),
-      maxAttempts: atLeast(1, "maxAttempts", options.maxAttempts ?? MAX_ATTEMPTS),
+      maxAttempts: maxAttempts === undefined ? undefined : atLeast(1, "maxAttempts", maxAttempts),
       idempotent: typeof idempotent === "function"
         ? idempotent
         : (serviceMethod) => idempotent.includes(serviceMethod),
@@ -264,11 +266,34 @@ export class XClient implements AsyncDisposable {
   }
 
   /**
-   * The live figures of every server.
+   * Waits until calls can be made: the list of servers is known, and at least
+   * one of them is connected. All are dialled at once. Not needed before a call,
+   * which waits by itself; for a health check, or so that the first calls are fast.
+   *
+   * @param options Signal and timeout. Without them it waits as long as it takes.
+   * @throws {TimeoutError} If that is not so within `timeoutMs`; it says why.
+   * @throws {RpcError} `canceled` if the client is closed.
+   * @throws {RangeError} If `timeoutMs` is not a number.
+   * @throws The signal's reason, if it aborts.
+   *
+   * @example
+   * ```ts ignore
+   * await xclient.ready({ timeoutMs: 5000 });
+   * ```
+   */
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    if (Number.isNaN(options.timeoutMs)) throw new RangeError("timeoutMs is not a number");
+    await untilReady(this.#context, options);
+  }
+
+  /**
+   * The live figures of every server, as far as the list is known: one that is
+   * given by hand at once, another once it has been fetched.
    *
    * @returns A frozen snapshot.
    */
   endpoints(): readonly EndpointSnapshot[] {
+    this.#fleet.followList();
     const nowMs = this.#context.turnClock.now();
     return Object.freeze(this.#fleet.endpoints.map((endpoint) =>
       Object.freeze({
@@ -325,7 +350,9 @@ export class XClient implements AsyncDisposable {
     options.signal?.throwIfAborted(); // it may have, in the turn in which the list came
     const { endpoints, closed } = this.#fleet;
     if (closed) throw new RpcError("canceled", "the client is closed", { execution: "not_sent" });
-    if (endpoints.length === 0) throw noServers();
+    if (endpoints.length === 0) {
+      throw new RpcError("unavailable", this.#fleet.emptyText, { execution: "not_sent" });
+    }
     return new FanOut<T>(endpoints, context, serviceMethod, args, options, startedAtMs);
   }
 }

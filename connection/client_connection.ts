@@ -1,6 +1,6 @@
 /**
- * A client's side of one connection: calls in, replies out, and what happens
- * to the calls in flight when it ends.
+ * A client's side of one connection. This file is one class: calls in, replies
+ * out, and what happens to the calls in flight when the connection ends.
  *
  * @module
  */
@@ -9,15 +9,18 @@ import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { atLeast } from "../internal/validate.ts";
 import { sleep } from "../internal/time.ts";
-import type { ClientCodec, ReplySink, RequestExtras } from "../protocol/codec.ts";
+import type { ClientCodec, Protocol, ReplySink, RequestExtras } from "../protocol/codec.ts";
+import { mayBeAnother } from "../protocol/foreign.ts";
 import type { Transport } from "../transport.ts";
 import { type BatchSource, BatchWriter } from "./batch_writer.ts";
 import { type ClientOptions, type CloseOptions, MAX_IN_FLIGHT } from "./client_options.ts";
-import { PendingCall, PendingCalls, type Settler } from "./pending_calls.ts";
+import { PhaseTimer } from "./phase_timer.ts";
+import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
 
 /**
  * - `open`: calls are taken.
- * - `draining`: the server takes no new calls; those in flight go on.
+ * - `draining`: no new calls are taken, because the server drains or another
+ *   connection has taken its place; those in flight go on.
  * - `closing`: we take no new calls; those in flight have some time to end.
  * - `lost`: the connection is over, and we did not ask for it.
  * - `closed`: the connection is over, as we asked.
@@ -29,6 +32,8 @@ type Phase = "open" | "draining" | "closing" | "lost" | "closed";
  * so many, and takes along all the calls that one read has set off.
  */
 const BATCH_MICROTASKS = 4;
+/** The handshake leaves with the first call, or so many milliseconds after the dial without one. */
+const HANDSHAKE_AFTER_MS = 5000;
 /** No other call is in flight whose reply could set one off. */
 const ALONE_MICROTASKS = 1;
 
@@ -40,34 +45,35 @@ export class ClientConnection {
   readonly closed: Promise<void>;
   readonly #transport: Transport;
   readonly #codec: ClientCodec;
+  readonly #protocol: Protocol;
   readonly #clock: Clock;
   readonly #maxInFlight: number;
   readonly #writer: BatchWriter;
   readonly #calls: PendingCalls;
   readonly #replies: ReplySink = {
     take: (seq) => this.#calls.take(seq),
-    drain: (why = "the server is draining and takes no new calls") => {
-      if (this.#phase !== "open") return;
-      this.#phase = "draining";
-      this.#drainReason = why;
-      if (this.#calls.size === 0) this.#emptied();
-    },
+    drain: (why = "the server is draining and takes no new calls") => this.retire(why),
   };
   /** Aborts when no call is left in flight, for a close that waits for it. */
   #idle: AbortController | undefined;
   #phase: Phase = "open";
-  /** Why the server takes no new calls, if it drains. */
+  /** Why no new calls are taken, if it drains. */
   #drainReason = "";
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
   #heard = 0;
+  /** Sends the handshake if no call does: a server gives it some time only. */
+  readonly #handshake: PhaseTimer;
+  /** How many calls were given up, and what `heard` was when the last of them was. */
+  #givenUp = 0;
+  #heardAtGiveUp = -1;
   #resolveClosed!: () => void;
 
   /**
    * @param address The server's address, for messages.
    * @param transport The connection, owned from here on.
    * @param codec The protocol's half for it.
-   * @param options `maxInFlight` and `clock`.
+   * @param options `protocol`, `maxInFlight` and `clock`.
    */
   constructor(
     address: string,
@@ -78,14 +84,21 @@ export class ClientConnection {
     this.address = address;
     this.#transport = transport;
     this.#codec = codec;
+    this.#protocol = options.protocol ?? "geerpc/json";
     this.#clock = options.clock ?? systemClock;
     this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     this.#calls = new PendingCalls(address, this.#clock, {
-      abandoned: (seq) => this.#cancel(seq),
+      abandoned: (seq) => {
+        this.#givenUp = this.givenUp + 1;
+        this.#heardAtGiveUp = this.#heard;
+        this.#cancel(seq);
+      },
       emptied: () => this.#emptied(),
     });
     this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
+    this.#handshake = new PhaseTimer(this.#clock);
+    if (codec.hasHandshake) this.#handshake.set(HANDSHAKE_AFTER_MS, () => this.#writer.add());
     transport.start({
       data: (chunk) => this.#receive(chunk),
       end: (error) => this.#ended(error),
@@ -105,6 +118,21 @@ export class ClientConnection {
   /** How many times bytes have come from the server: if it stays the same, the server is silent. */
   get heard(): number {
     return this.#heard;
+  }
+
+  /** Whether the server owes something: a reply, also to a call that was given up, or a sign of life. */
+  get isOwed(): boolean {
+    return this.#calls.isOwed || this.givenUp > 0;
+  }
+
+  /** How many calls were given up, timed out or aborted, since bytes last came from the server. */
+  get givenUp(): number {
+    return this.#heardAtGiveUp === this.#heard ? this.#givenUp : 0;
+  }
+
+  /** Whether the protocol has a way to ask the server for a sign of life. */
+  get canPing(): boolean {
+    return this.#codec.ping !== undefined;
   }
 
   /**
@@ -155,9 +183,22 @@ export class ClientConnection {
     if (this.#isOver || this.#isEncoding || this.#codec.ping === undefined) return false;
     const seq = this.#calls.nextSeq;
     this.#codec.ping(seq);
-    this.#calls.add(new PendingCall(this.#calls, seq, "ping", settler));
+    this.#calls.addPing(new PendingPing(this.#calls, seq, "ping", settler));
     this.#writeSoon();
     return true;
+  }
+
+  /**
+   * Takes no new calls from now on, and ends the connection when the last call
+   * in flight has ended. Does nothing if that is so already.
+   *
+   * @param why For the messages of further calls.
+   */
+  retire(why: string): void {
+    if (this.#phase !== "open") return;
+    this.#phase = "draining";
+    this.#drainReason = why;
+    if (this.#calls.size === 0) this.#emptied();
   }
 
   /**
@@ -237,6 +278,7 @@ export class ClientConnection {
     return {
       bufferedBytes: () => this.#codec.bufferedBytes,
       take: () => {
+        if (this.#handshake.isSet) this.#handshake.cancel();
         this.#calls.handOver();
         return this.#codec.take();
       },
@@ -268,11 +310,16 @@ export class ClientConnection {
     } catch (broken) {
       return this.#broken(broken);
     }
-    this.#over("unavailable", "the server closed the connection");
+    this.#over("unavailable", `the server closed the connection${this.#hint}`);
   }
 
   #lost(error: unknown): void {
-    this.#over("unavailable", `the connection was lost: ${errorText(error)}`, error);
+    this.#over("unavailable", `the connection was lost: ${errorText(error)}${this.#hint}`, error);
+  }
+
+  /** What may be wrong, if the server has answered nothing. */
+  get #hint(): string {
+    return this.#heard === 0 && this.#calls.size > 0 ? mayBeAnother(this.#protocol) : "";
   }
 
   #broken(error: unknown): void {
@@ -283,6 +330,7 @@ export class ClientConnection {
   #over(code: RpcCode, message: string, cause?: unknown): void {
     if (this.#isOver) return;
     this.#phase = this.#phase === "closing" ? "closed" : "lost";
+    this.#handshake.cancel();
     this.#writer.close();
     this.#transport.close();
     this.#calls.failAll(code, message, cause);

@@ -5,7 +5,7 @@
  */
 
 import { codeOf, errorText, type RpcCode } from "../errors.ts";
-import type { ServerCodec } from "../protocol/codec.ts";
+import type { Failure, ServerCodec } from "../protocol/codec.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 import type { Method } from "./services.ts";
 
@@ -14,29 +14,44 @@ const LONGEST_ERROR = 65_536;
 /** It may be shorter where messages are small, but not below this. */
 const SHORTEST_LIMIT = 1024;
 
+/** What answers need of their connection. */
+export interface RepliesOwner {
+  /** Ends the connection. */
+  close(): void;
+  /** A handler has returned what can't be encoded. */
+  replyRefused(serviceMethod: string, error: unknown): void;
+}
+
 /** Encodes answers, and has them written. */
 export class Replies {
   readonly #codec: ServerCodec;
   readonly #writer: BatchWriter;
-  readonly #connection: { close(): void };
+  readonly #connection: RepliesOwner;
+  readonly #maxBufferedBytes: number;
   readonly #longestError: number;
 
   /**
    * @param codec The protocol's half for the connection.
    * @param writer Writes what the codec has buffered.
    * @param connection Closed if not even an error fits into the limit.
-   * @param maxMessageBytes The limit.
+   * @param maxMessageBytes The limit of a message, and of what is buffered before it is full.
    */
   constructor(
     codec: ServerCodec,
     writer: BatchWriter,
-    connection: { close(): void },
+    connection: RepliesOwner,
     maxMessageBytes: number,
   ) {
     this.#codec = codec;
     this.#writer = writer;
     this.#connection = connection;
+    this.#maxBufferedBytes = maxMessageBytes;
     this.#longestError = Math.min(LONGEST_ERROR, Math.max(maxMessageBytes / 8, SHORTEST_LIMIT));
+  }
+
+  /** Whether so much is buffered that no more is to be encoded until the client has read some. */
+  get isFull(): boolean {
+    return this.#codec.bufferedBytes > this.#maxBufferedBytes;
   }
 
   /**
@@ -49,6 +64,7 @@ export class Replies {
     } catch (error) {
       const code = codeOf(error) === "resource_exhausted" ? "resource_exhausted" : "internal";
       const message = `rpc server: the reply is refused: ${errorText(error)}`;
+      this.#connection.replyRefused(method.serviceMethod, error);
       return this.fail(seq, method.serviceMethod, code, message);
     }
     this.#writer.add();
@@ -56,12 +72,18 @@ export class Replies {
 
   /** Answers a call with an error: it has run, perhaps in part. */
   fail(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
-    this.#error(seq, serviceMethod, code, message, false);
+    this.#error(seq, serviceMethod, { code, message, rejected: false });
   }
 
-  /** Answers a call with an error that says that it did not run. */
-  reject(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
-    this.#error(seq, serviceMethod, code, message, true);
+  /** Answers a call with an error that says that it did not run, and perhaps when there is room. */
+  reject(
+    seq: number,
+    serviceMethod: string,
+    code: RpcCode,
+    message: string,
+    retryAfterMs?: number,
+  ): void {
+    this.#error(seq, serviceMethod, { code, message, rejected: true, retryAfterMs });
   }
 
   /** Answers a call whose sequence number another call has that is not answered yet. */
@@ -70,19 +92,14 @@ export class Replies {
     this.reject(seq, serviceMethod, "invalid_argument", message);
   }
 
-  #error(
-    seq: number,
-    serviceMethod: string,
-    code: RpcCode,
-    message: string,
-    rejected: boolean,
-  ): void {
+  #error(seq: number, serviceMethod: string, failure: Failure): void {
+    const { message } = failure;
     const longest = this.#longestError;
     const text = message.length > longest ? `${message.slice(0, longest)}…` : message;
     // Clients go by the sequence number, and no method has a name of that length.
     const name = serviceMethod.length > longest ? "" : serviceMethod;
     try {
-      this.#codec.fail(seq, name, { code, message: text, rejected });
+      this.#codec.fail(seq, name, { ...failure, message: text });
     } catch {
       return this.#connection.close(); // not even the error fits into the limit
     }

@@ -50,6 +50,8 @@ export type {
  * ```
  */
 export class SourceDiscovery implements Discovery, AsyncDisposable {
+  /** The source's name, as errors have it. */
+  readonly name: string;
   readonly #loop: SourceLoop;
 
   /**
@@ -59,6 +61,7 @@ export class SourceDiscovery implements Discovery, AsyncDisposable {
    * @param options Signal, events, clock and randomness.
    */
   constructor(source: Source, options: SourceOptions = {}) {
+    this.name = source.name;
     this.#loop = new SourceLoop(source, options);
   }
 

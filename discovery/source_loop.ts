@@ -17,6 +17,12 @@ import type { Random } from "../selector.ts";
 import { LastGoodList } from "./last_good_list.ts";
 import type { Source, SourceAnswer, SourceEvent, SourceList, SourceOptions } from "./source.ts";
 
+/**
+ * A source that is lost sooner than so many milliseconds after its answer has failed once
+ * more, whatever it has confirmed meanwhile: it is not to be asked anew without a backoff.
+ */
+const STEADY_MS = 1000;
+
 /** Asks one source, from its first use until it is closed. */
 export class SourceLoop {
   /** The last good list. */
@@ -40,8 +46,10 @@ export class SourceLoop {
   #refreshing: Promise<void> | undefined;
   /** The last failure; `undefined` once the source has answered since. */
   #failure: unknown;
-  /** Failures in a row. An answer alone does not end the row; its confirmation or its end does. */
+  /** Failures in a row. An answer alone does not end the row; its end does, or a watch that holds. */
   #failures = 0;
+  /** Whether the answer that is being followed was confirmed. */
+  #isConfirmed = false;
   /** Whether "failed" was the last that was reported, so that "recovered" is to follow. */
   #isLost = false;
 
@@ -58,13 +66,14 @@ export class SourceLoop {
     this.#clock = clock;
     this.#random = random ?? Math.random;
     this.#backoff = { firstMs: source.firstRetryMs, maxMs: source.longestRetryMs };
-    const list = new LastGoodList({ clock, random, emit: (event) => this.#emit(event) });
+    const emit = (event: SourceEvent) => this.#emit(event);
+    const list = new LastGoodList({ clock, random, source: source.name, emit });
     this.list = list;
     this.#sourceList = {
       take: (listing) => list.take(listing),
       put: (servers) => list.put(servers),
       confirm: () => {
-        this.#failures = 0;
+        this.#isConfirmed = true;
         list.confirm();
       },
     };
@@ -172,13 +181,16 @@ export class SourceLoop {
   }
 
   async #follow(answer: SourceAnswer, signal: AbortSignal): Promise<void> {
+    const startedAtMs = this.#clock.now();
     this.#followed = answer;
+    this.#isConfirmed = false;
     if (this.#source.isLive) this.list.beginWatch();
     try {
       await answer.follow(signal);
     } finally {
       this.#followed = undefined;
       this.list.endWatch();
+      if (this.#isConfirmed && this.#clock.now() - startedAtMs >= STEADY_MS) this.#failures = 0;
     }
   }
 

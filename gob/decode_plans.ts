@@ -7,7 +7,7 @@
  */
 
 import { BASIC_TYPES } from "./basic_types.ts";
-import type { GobCursor } from "./cursor.ts";
+import { type GobCursor, HEAVY_PARTS } from "./cursor.ts";
 import { fittedScalar, plainScalar } from "./decode_scalars.ts";
 import { type AnyGobSchema, type Shape, type ShapeOf, shapeOf, targetOf } from "./schema.ts";
 import { GobNamed } from "./values.ts";
@@ -32,6 +32,7 @@ interface FieldPlan {
 
 function wireKindOf(shape: Shape): WireKind {
   if (shape.kind === "float32") return "float";
+  if (shape.kind === "complex64") return "complex";
   return shape.kind === "opaque" ? shape.wire : shape.kind as WireKind;
 }
 
@@ -50,6 +51,14 @@ function misfitting(problem: string, field?: string): Read {
     }
     throw misfit(`${cursor.where()}: ${problem}`);
   };
+}
+
+/** The error for a map of which JavaScript can't keep every entry. */
+function doubleKeys(cursor: GobCursor): Error {
+  return misfit(
+    `${cursor.where()}: a map with keys that are one in JavaScript, as all NaN are, and strings that ` +
+      "differ only in what is not UTF-8",
+  );
 }
 
 /** Why a type can't be read as a schema says, if so. Their parts are compared later. */
@@ -103,6 +112,15 @@ export class DecodePlans {
     return read;
   }
 
+  /** The reader for what stands as no bytes at all: the nil pointer that Go sends at the top. */
+  absentReaderOf(type: WireType, schema: AnyGobSchema | undefined): Read {
+    if (schema === undefined) {
+      return type.kind === "struct" ? this.#zeroStruct(type) : plainZero(type, this.#choices);
+    }
+    const problem = mismatch(type, schema);
+    return problem === undefined ? zeroOf(schema, []) : misfitting(problem);
+  }
+
   #compilePlain(type: WireType): Read {
     switch (type.kind) {
       case "slice":
@@ -138,7 +156,20 @@ export class DecodePlans {
   }
 
   #plainStruct(type: WireType): Read {
-    const fields = type.fields.map((field): FieldPlan => ({
+    return this.#struct(type, this.#plainFields(type), []);
+  }
+
+  #zeroStruct(type: WireType): Read {
+    const fields = this.#plainFields(type);
+    return (cursor) => {
+      const result: Record<string, unknown> = {};
+      this.#fill(result, fields, 0, fields.length, cursor);
+      return result;
+    };
+  }
+
+  #plainFields(type: WireType): FieldPlan[] {
+    return type.fields.map((field): FieldPlan => ({
       name: field.name,
       type: field.type,
       // No field in Go has this name, and it would set the prototype of the result.
@@ -147,7 +178,6 @@ export class DecodePlans {
       read: undefined,
       zero: plainZero(this.#types.get(field.type), this.#choices),
     }));
-    return this.#struct(type, fields, []);
   }
 
   #fittedStruct(
@@ -201,7 +231,7 @@ export class DecodePlans {
       const result: Record<string, unknown> = {};
       let next = 0;
       for (;;) {
-        const delta = cursor.count();
+        const delta = cursor.delta();
         if (delta === 0) break;
         const index = next + delta - 1;
         if (index >= fields.length) {
@@ -287,9 +317,11 @@ export class DecodePlans {
     let readValue: Read | undefined;
     return (cursor) => {
       const count = cursor.elements(2);
+      cursor.fill(HEAVY_PARTS);
       cursor.enter();
       const map = new Map<unknown, unknown>();
       const object: Record<string, unknown> = {};
+      let hasDouble = false;
       for (let index = 0; index < count; index++) {
         cursor.step(index);
         readKey ??= this.readerOf(keyType, keySchema);
@@ -297,11 +329,13 @@ export class DecodePlans {
         if (typeof key === "string") cursor.step(key);
         readValue ??= this.readerOf(valueType, valueSchema);
         const value = readValue(cursor);
+        if (asObject && Object.hasOwn(object, key as string)) hasDouble = true;
         if (!asObject) map.set(key, value);
         else if (key !== "__proto__") object[key as string] = value;
         else throw misfit(`${cursor.where()}: an object can't have this key; a Map can`);
       }
       cursor.leave();
+      if (hasDouble || !asObject && map.size < count) throw doubleKeys(cursor);
       return asObject ? object : map;
     };
   }
@@ -326,7 +360,7 @@ export class DecodePlans {
         () => cursor.nextMessage(),
       );
       if (id === 0) throw malformed("a value ends in the middle");
-      cursor.uint(); // the length of the value, which reading it finds out
+      const isNil = cursor.uint() === 0; // else the length of the value, which reading it finds out
       const type = this.#types.get(id);
       const known = registry !== undefined && Object.hasOwn(registry, name);
       if (registry !== undefined && !known && !BASIC_TYPES.has(name)) {
@@ -334,8 +368,9 @@ export class DecodePlans {
           `${cursor.where()}: the registry of the interface has no "${name}"`,
         );
       }
-      const read = this.readerOf(type, known ? registry[name] : undefined);
-      if (type.kind !== "struct") readSingle(cursor);
+      const schema = known ? registry[name] : undefined;
+      if (!isNil && type.kind !== "struct") readSingle(cursor);
+      const read = isNil ? this.absentReaderOf(type, schema) : this.readerOf(type, schema);
       const value = read(cursor);
       cursor.leave();
       return as === "named" ? new GobNamed(name, value) : value;

@@ -7,7 +7,7 @@
 
 /** The content of a schema, for the encoder and the decoder. */
 export type Shape =
-  | { kind: "bool" | "float" | "float32" | "complex" | "string" | "bytes" }
+  | { kind: "bool" | "float" | "float32" | "complex" | "complex64" | "string" | "bytes" }
   | { kind: "int" | "uint"; bits: number; always: "number" | "either" }
   | { kind: "slice"; element: AnyGobSchema }
   | { kind: "array"; length: number; element: AnyGobSchema }
@@ -90,6 +90,11 @@ export function targetOf(schema: AnyGobSchema): AnyGobSchema {
     else return current;
   }
   throw new TypeError("gob: a lazy schema that leads only to itself");
+}
+
+/** Whether a schema lets a value be null. */
+export function isOptional(schema: AnyGobSchema): boolean {
+  return shapeOf(schema).kind === "optional";
 }
 
 /** The concrete types that an interface may hold, by the names they are registered under in Go. */

@@ -4,9 +4,12 @@
  * @module
  */
 
+import { linkSync, lstatSync, renameSync, rmSync } from "node:fs";
+import { setImmediate } from "node:timers";
 import { connect as connectTcp, createServer, isIP, type Server, type Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer, rootCertificates } from "node:tls";
 import { formatHost, type ParsedAddress } from "../address.ts";
+import { LONGEST_TIMER_MS } from "../clock.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type {
   ConnectOptions,
@@ -15,6 +18,9 @@ import type {
   Transport,
   TransportListener,
 } from "../transport.ts";
+import { closeAt, listenAt, type SocketFiles } from "./unix_socket.ts";
+import { untilQuiet } from "./accept_loop.ts";
+import { HANDSHAKE_TIMEOUT_MS, MAX_HANDSHAKES } from "./limits.ts";
 
 const TUNING = { noDelay: true, keepAlive: true, allowHalfOpen: true } as const;
 
@@ -52,6 +58,10 @@ class NodeTransport implements Transport {
     return new Promise((resolve, reject) => {
       this.#socket.write(bytes, (error) => error ? reject(error) : resolve());
     });
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve) => this.#socket.end(resolve));
   }
 
   close(): void {
@@ -138,27 +148,87 @@ export function listen(
       accept(new NodeTransport(socket, remote));
     };
     const server: Server = scheme === "tls"
-      ? createTlsServer({ ...TUNING, cert: options.tls?.cert, key: options.tls?.key }, onSocket)
+      ? createTlsServer({
+        ...TUNING,
+        cert: options.tls?.cert,
+        key: options.tls?.key,
+        handshakeTimeout: Math.min(
+          options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+          LONGEST_TIMER_MS,
+        ),
+      }, onSocket)
       : createServer(TUNING, onSocket);
+    let connections = 0;
+    server.on("connection", () => connections++);
+    let socketId: string | undefined;
+    let closing: Promise<void> | undefined;
+    const close = async () => {
+      await untilQuiet(() => connections, nextTurn);
+      // The port is free at once; connections that were accepted are their owners' to close.
+      const stop = () => void server.close(() => {});
+      if (scheme === "unix") closeAt(path, socketFiles, socketId, stop).finish();
+      else stop();
+      for (const socket of handshakes?.values() ?? []) socket.destroy();
+    };
     const handshakes = scheme === "tls" ? handshakesOf(server) : undefined;
-    server.once("error", reject);
-    server.listen(scheme === "unix" ? { path } : { host: hostname, port }, () => {
-      server.removeListener("error", reject);
+    const bind = () =>
+      new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(scheme === "unix" ? { path } : { host: hostname, port }, () => {
+          server.removeListener("error", reject);
+          resolve();
+        });
+      });
+    const binding = scheme === "unix" ? listenAt(path, socketFiles, bind) : bind();
+    binding.then(() => {
       server.on("error", () => {}); // a connection failed; the listener goes on
+      if (scheme === "unix") socketId = socketFiles.idOf(path);
       const bound = server.address();
       resolve({
         address: bound === null || typeof bound === "string"
           ? endpoint.address
           : `${scheme}@${formatHost(hostname, bound.port)}`,
-        close: (): Promise<void> => {
-          // The port is free at once; connections that were accepted are their owners' to close.
-          server.close(() => {});
-          for (const socket of handshakes?.values() ?? []) socket.destroy();
-          return Promise.resolve();
-        },
+        close: () => closing ??= close(),
+      });
+    }, reject);
+  });
+}
+
+const socketFiles: SocketFiles = {
+  idOf(path) {
+    try {
+      const stat = lstatSync(path);
+      return stat.isSocket() ? `${stat.dev} ${stat.ino} ${stat.mtimeMs}` : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  answers(path) {
+    return new Promise((resolve) => {
+      const socket = connectTcp({ path });
+      socket.once("connect", () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once("error", ({ code }: NodeJS.ErrnoException) => {
+        resolve(code !== "ECONNREFUSED" && code !== "ENOENT");
       });
     });
-  });
+  },
+  link: linkSync,
+  rename: renameSync,
+  remove(path) {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // It may not be removed.
+    }
+  },
+};
+
+/** Waits until sockets have been looked at once more. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** The sockets that are still in their TLS handshake, by peer: they have no other owner yet. */
@@ -167,11 +237,14 @@ function handshakesOf(server: Server): Map<string, Socket> {
   const peerOf = (socket: Socket) => `${socket.remoteAddress} ${socket.remotePort}`;
   server.on("connection", (socket) => {
     const peer = peerOf(socket);
+    if (handshakes.size >= MAX_HANDSHAKES) return void socket.destroy();
     handshakes.set(peer, socket);
     socket.once("close", () => {
       if (handshakes.get(peer) === socket) handshakes.delete(peer);
     });
   });
+  // A handshake that fails or takes too long is Node's to tell, and ours to end.
+  server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
   server.on("secureConnection", (socket: Socket) => handshakes.delete(peerOf(socket)));
   return handshakes;
 }

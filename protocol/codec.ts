@@ -56,6 +56,8 @@ export interface Failure {
   readonly message: string;
   /** Whether the call did not run. */
   readonly rejected: boolean;
+  /** After how many milliseconds there may be room for it, if the server knows. */
+  readonly retryAfterMs?: number;
 }
 
 /** A call in flight, as its codec sees it. Exactly one of its three methods is called, once. */
@@ -67,7 +69,12 @@ export interface PendingReply {
   /** Ends the call with its reply. */
   resolve(value: unknown): void;
   /** Fails the call with the server's error. */
-  fail(code: RpcCode, message: string, execution: "answered" | "rejected"): void;
+  fail(
+    code: RpcCode,
+    message: string,
+    execution: "answered" | "rejected",
+    retryAfterMs?: number,
+  ): void;
   /** Fails the call because its reply has arrived and can't be decoded. */
   failDecode(code: RpcCode, what: string, cause?: unknown): void;
 }
@@ -90,6 +97,8 @@ export interface ReplySink {
 
 /** The client's half of a protocol, for one connection. */
 export interface ClientCodec {
+  /** Whether what a new codec has buffered is a handshake, for which the server waits. */
+  readonly hasHandshake?: boolean;
   /**
    * Adds a call to the bytes that {@linkcode take} returns. What throws adds nothing.
    *
@@ -162,6 +171,8 @@ export interface ServerCodec {
   drain?(): void;
   /** Adds why the connection is closed. Absent where the protocol has no word for it. */
   giveUp?(message: string, code: RpcCode): void;
+  /** Adds something that every client drops: it finds out whether the client is gone. */
+  probe(): void;
   /** How many bytes {@linkcode take} would return. */
   readonly bufferedBytes: number;
   /**

@@ -47,9 +47,19 @@ export function createResolver(nameServer?: NameServer): DnsResolver {
     return alias === undefined ? [] : srv(alias, signal, aliases - 1);
   };
   return {
+    // SERVFAIL and REFUSED are `NotFound`, with the same message, and ENOTFOUND in `node:dns`.
+    hidesFailures: true,
     srv: (name, signal) => srv(name, signal),
     async addresses(name, family, signal): Promise<readonly AddressAnswer[]> {
-      if (await mayAskNode(nameServer)) return withTtl.addresses(name, family, signal);
+      if (await mayAskNode(nameServer)) {
+        try {
+          return await withTtl.addresses(name, family, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          // Such as a permission that is missing, which Deno's own resolver names.
+          if ((error as { code?: unknown }).code !== "UNKNOWN") throw error;
+        }
+      }
       const type = family === 4 ? "A" : "AAAA";
       const addresses = await ask(signal, (options) => Deno.resolveDns(name, type, options));
       return addresses.map((address) => ({ address }));

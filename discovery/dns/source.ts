@@ -8,7 +8,7 @@
 import { formatHost, type Scheme } from "../../address.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { aboveZero } from "../../internal/validate.ts";
+import { aboveZero, oneOf } from "../../internal/validate.ts";
 import { sleep, TimeLimit } from "../../internal/time.ts";
 import type { Random } from "../../selector.ts";
 import type { Source, SourceAnswer, SourceList } from "../source.ts";
@@ -23,6 +23,9 @@ import { HostLookup } from "./lookup.ts";
 import type { DnsDiscoveryOptions } from "./options.ts";
 import type { DnsResolver } from "./resolver.ts";
 import { TtlBounds } from "./ttl.ts";
+
+const SCHEMES = ["tcp", "tls", "http"] as const;
+const FAMILIES = [undefined, 4, 6, "both"] as const;
 
 /** What DNS has answered. */
 interface DnsAnswer {
@@ -52,7 +55,7 @@ export class DnsSource implements Source {
    * @param address `dns@name` or `dns@name:port`.
    * @param options Name server, times, and which servers the answers become.
    * @throws {RpcError} `invalid_argument` if the address or the name server is invalid.
-   * @throws {RangeError} If a duration is not above 0.
+   * @throws {RangeError} If a duration is not above 0, or scheme or family is unknown.
    */
   constructor(address: string, options: DnsDiscoveryOptions) {
     this.name = address;
@@ -64,10 +67,10 @@ export class DnsSource implements Source {
     this.#requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
     this.firstRetryMs = Math.min(1000, this.#ttl.minMs);
     this.longestRetryMs = 4 * this.#ttl.minMs;
-    this.#scheme = options.scheme ?? "tcp";
+    this.#scheme = oneOf("scheme", options.scheme ?? "tcp", SCHEMES);
     this.#resolveTargets = options.resolveTargets ?? nameServer !== undefined;
     this.#asked = options.nameServer ?? "the system's name servers";
-    this.#lookup = new HostLookup(options.family);
+    this.#lookup = new HostLookup(oneOf("family", options.family, FAMILIES));
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     const { resolver } = options;
@@ -87,7 +90,7 @@ export class DnsSource implements Source {
   async read(_list: SourceList, signal: AbortSignal): Promise<SourceAnswer> {
     let answer: DnsAnswer;
     try {
-      answer = await this.#ask(await this.#loadResolver(), signal);
+      answer = this.#ownAnswer() ?? await this.#ask(await this.#loadResolver(), signal);
     } catch (error) {
       signal.throwIfAborted();
       throw this.#failure(`can't be resolved: ${errorText(error)}`, error);
@@ -96,9 +99,18 @@ export class DnsSource implements Source {
     const entries = serversOf(this.#scheme, answer.hosts, this.#address.metadata);
     if (entries.length === 0) {
       const type = this.#address.port === undefined ? "SRV" : "A or AAAA";
-      throw this.#failure(`there are no ${type} records, or no such name`);
+      const { hidesFailures } = await this.#loadResolver();
+      const may = hidesFailures ? "the name server can't answer (Deno does not tell), " : "";
+      throw this.#failure(`${may}there are no ${type} records, or no such name`);
     }
     return { entries, follow: (signal) => sleep(this.#clock, waitMs, signal) };
+  }
+
+  /** An IP address is its own answer, which does not change. */
+  #ownAnswer(): DnsAnswer | undefined {
+    const { isIp, name, port } = this.#address;
+    if (!isIp) return undefined;
+    return { hosts: [{ host: formatHost(name, port!), weight: 1 }], records: [{ ttl: Infinity }] };
   }
 
   async #ask(resolver: DnsResolver, signal: AbortSignal): Promise<DnsAnswer> {

@@ -13,10 +13,17 @@ import type { SourceOptions } from "../source.ts";
 export interface EtcdOptions {
   /** etcd's client URLs, as `http://10.0.0.1:2379`; several are tried in turn. */
   endpoints: string | readonly string[];
-  /** The user, if etcd has authentication enabled. Default: none. */
+  /**
+   * The user, if etcd has authentication enabled, or is to have it later. Default:
+   * none. A user in the URL is not etcd's: it is sent as basic authorization, for a
+   * proxy before etcd.
+   */
   username?: string;
-  /** The user's password. */
-  password?: string;
+  /**
+   * The user's password, or a function that returns it, which is called for each new
+   * token: a password that is changed while the program runs is then the new one.
+   */
+  password?: string | (() => string | Promise<string>);
   /** How long one endpoint may take to answer, in milliseconds. Default 5,000. */
   requestTimeoutMs?: number;
   /**

@@ -8,7 +8,6 @@
 import { parseAddress } from "../../address.ts";
 import { systemClock } from "../../clock.ts";
 import { RpcError } from "../../errors.ts";
-import { atLeast } from "../../internal/validate.ts";
 import { RegistrationLoop } from "../registration_loop.ts";
 import { EtcdClient } from "./client.ts";
 import { EtcdLease } from "./lease.ts";
@@ -37,6 +36,8 @@ export interface EtcdRegistrationOptions extends EtcdOptions {
   onEvent?: (event: EtcdRegistrationEvent) => void;
 }
 
+/** The longest lease that etcd grants: 9,000,000,000 s. */
+const LONGEST_TTL_MS = 9e12;
 /** A lease is kept alive up to this share earlier than after a third of its time. */
 const JITTER = { least: 0.8, range: 0.2 };
 
@@ -66,7 +67,12 @@ const JITTER = { least: 0.8, range: 0.2 };
 export class EtcdRegistration implements AsyncDisposable {
   /** The registered address, with its metadata. */
   readonly address: string;
-  /** Resolves once the server is registered; rejects with `canceled` if it is closed before. */
+  /**
+   * Resolves once the server is registered. Rejects with `canceled` if it is closed
+   * before, and with an error that does not heal by itself: a user, a password or a
+   * permission is refused, or a certificate is not trusted. It is tried again all the
+   * same, until it is closed.
+   */
   readonly ready: Promise<void>;
   readonly #loop: RegistrationLoop;
 
@@ -78,12 +84,14 @@ export class EtcdRegistration implements AsyncDisposable {
    * @param options Endpoints, user, lease.
    * @throws {RpcError} `invalid_argument` if the address is invalid.
    * @throws {TypeError} If the prefix is empty, or an endpoint is no URL.
-   * @throws {RangeError} If `ttlMs` is less than a second, or `requestTimeoutMs` not above 0.
+   * @throws {RangeError} If `ttlMs` is less than a second or over 285 years, or `requestTimeoutMs` not above 0.
    */
   constructor(prefix: string, address: string, options: EtcdRegistrationOptions) {
     const { ttlMs = 10_000, clock = systemClock, random = Math.random, onEvent, signal } = options;
     if (prefix === "") throw new TypeError("a registration with etcd needs a prefix");
-    atLeast(1000, "ttlMs", ttlMs);
+    if (!(ttlMs >= 1000 && ttlMs <= LONGEST_TTL_MS)) {
+      throw new RangeError(`ttlMs must be from 1000 to ${LONGEST_TTL_MS}, got ${ttlMs}`);
+    }
     const key = prefix + parseAddress(address).address;
     const message = `${key}: the registration is closed`;
     const lease = new EtcdLease(new EtcdClient(options), { key, value: address, ttlMs });

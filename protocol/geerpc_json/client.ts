@@ -5,9 +5,9 @@
  */
 
 import type { ClientCodec, Limits, PendingReply, ReplySink, RequestExtras } from "../codec.ts";
-import { excerpt } from "../../internal/excerpt.ts";
 import { errorText, receivedCode, RpcError } from "../../errors.ts";
-import { verdictIn } from "../go_errors.ts";
+import { foreign } from "../foreign.ts";
+import { retryAfterIn, verdictIn } from "../go_errors.ts";
 import { encodeOption } from "../handshake.ts";
 import { overLimit, parse, stringify } from "../json.ts";
 import { answersUnreadArgument } from "../unknown_method.ts";
@@ -25,6 +25,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   readonly #fastValue = new FastValueReader();
   #sink!: ReplySink;
   /** The header whose body comes next, unless it was read on the fast path. */
+  readonly hasHandshake = true;
   #header: Header | undefined;
   #seq = 0;
   #inBody = false;
@@ -36,7 +37,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   constructor(limits: Limits, handleTimeoutMs: number) {
     this.#limits = limits;
     this.#lines = new LineReader(limits.maxMessageBytes);
-    this.#writer = new MessageWriter(limits);
+    this.#writer = new MessageWriter(limits, "args");
     this.#writer.append(encodeOption("application/json", handleTimeoutMs));
   }
 
@@ -47,7 +48,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     }
     let more = "";
     if (timeoutMs !== Infinity) more += `,"Timeout":${Math.ceil(timeoutMs)}`;
-    if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits)}`;
+    if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits, "meta")}`;
     this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
   }
 
@@ -75,7 +76,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   end(): void {
     if (this.#lines.atBoundary && !this.#inBody) return;
     const { unfinished } = this.#lines;
-    const behind = unfinished === "" ? "" : `, behind ${excerpt(unfinished)}`;
+    const behind = unfinished === "" ? "" : `, behind ${foreign(unfinished, "geerpc/json")}`;
     throw new RpcError("data_loss", `the stream ended in the middle of a reply${behind}`);
   }
 
@@ -122,7 +123,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (header !== undefined && header.Error !== "") {
       lines.skip();
       const { code, execution } = verdictIn(header, call.serviceMethod);
-      return call.fail(code, header.Error, execution);
+      return call.fail(code, header.Error, execution, retryAfterIn(header));
     }
     if (this.#fastValue.read(lines)) return call.resolve(this.#fastValue.value);
     this.#resolve(call, lines.text());

@@ -16,7 +16,7 @@ import { errorText, type RpcCode } from "../../errors.ts";
 import { type AnyGobSchema, GobSchema } from "../../gob.ts";
 import type { AnySchema } from "../../schema.ts";
 import { NEWLINE } from "../ascii.ts";
-import { needsCode, netRpcText } from "../go_errors.ts";
+import { needsCode, netRpcText, retryAfterOf } from "../go_errors.ts";
 import {
   type GobFamily,
   HEADERS,
@@ -42,7 +42,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
    * @param limits The largest message and the deepest nesting.
    */
   constructor(family: GobFamily, limits: Limits) {
-    super(limits, "request");
+    super(`${family}/gob`, limits, "request");
     this.#writer = new PairWriter(limits, HEADERS[family].response);
     this.#requestHeader = HEADERS[family].request;
     this.#isNetRpc = family === "netrpc";
@@ -70,11 +70,20 @@ export class GobServerCodec extends PairReader implements ServerCodec {
     if (!this.#isNetRpc && needsCode(failure, serviceMethod)) header.Code = failure.code;
     header.Rejected = failure.rejected;
     try {
-      this.#writer.addEmpty(header);
+      if (this.#isNetRpc || failure.retryAfterMs === undefined) this.#writer.addEmpty(header);
+      else {
+        const full = { ...header, RetryAfter: retryAfterOf(failure.retryAfterMs) };
+        this.#writer.addEmpty(full, HEADERS.geerpc.fullResponse);
+      }
     } finally {
       header.Code = "";
       header.Rejected = false;
     }
+  }
+
+  /** A reply to nobody: gob has no blank, and clients drop the reply to a call that they don't know. */
+  probe(): void {
+    this.#writer.addEmpty(this.#header(Number.MAX_SAFE_INTEGER, "", ""));
   }
 
   get bufferedBytes(): number {
@@ -98,7 +107,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
     }
     let args: unknown;
     try {
-      args = this.decoder.take(schema as AnyGobSchema | undefined);
+      args = this.takeBody(schema as AnyGobSchema | undefined);
     } catch (error) {
       if (breaksStream(error)) throw error;
       const code = codeOfValue(error, "invalid_argument");

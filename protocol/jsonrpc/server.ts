@@ -12,23 +12,31 @@ import {
   type ServerCodec,
 } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { CLOSE_BRACE, MAX_DIGITS, NINE, ZERO } from "../ascii.ts";
+import { BACKSLASH, CLOSE_BRACE, MAX_DIGITS, NINE, QUOTE, SPACE, ZERO } from "../ascii.ts";
 import { netRpcText } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { TextWriter } from "../text_writer.ts";
 import { idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
+import { memberText } from "./member_text.ts";
 import { ObjectReader, type ObjectSink } from "./object_reader.ts";
 
-/** What a string of JSON may not have as it is, and where it ends or is escaped. */
-// deno-lint-ignore no-control-regex
-const NOT_PLAIN = /["\\\u0000-\u001f]/;
+/** Of a number whose digits are all read by the fast path. */
+const LARGEST_PLACE = 10 ** MAX_DIGITS;
+
+/** A number whose text is not to be kept: it is written again as it was read. */
+const PLAIN_ID = /^(?:0|[1-9]\d{0,14})$/;
+/** A reply is one line, whatever its id was. */
+const LINE_BREAKS = /[\r\n]+/g;
 
 /** Reads calls and writes replies. */
 export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   readonly #limits: Limits;
   readonly #objects: ObjectReader;
   readonly #writer = new TextWriter();
-  /** Ids that are not whole numbers from 0 on, by the numbers that we give them: −1, −2, … */
+  /**
+   * The texts of ids that are not plainly whole numbers from 0 on, by the numbers that we give them:
+   * −1, −2, … An id is repeated as it was written: as a value 1700000000123456789 would be another.
+   */
   readonly #otherIds = new Map<number, string>();
   #lastOther = 0;
   #sink!: RequestSink;
@@ -48,14 +56,16 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   line(text: string, from: number, to: number): boolean {
     if (!text.startsWith(REQUEST.start, from)) return false;
     const nameFrom = from + REQUEST.start.length;
-    const nameTo = text.indexOf(REQUEST.params, nameFrom);
+    const nameTo = endOfName(text, nameFrom, to);
     let at = to - 1;
-    if (nameTo < 0 || nameTo > at || text.charCodeAt(at) !== CLOSE_BRACE) return false;
+    if (!text.startsWith(REQUEST.params, nameTo) || text.charCodeAt(at) !== CLOSE_BRACE) {
+      return false;
+    }
     let seq = 0;
     let place = 1;
     for (
       let code = text.charCodeAt(--at);
-      code >= ZERO && code <= NINE;
+      code >= ZERO && code <= NINE && place <= LARGEST_PLACE;
       code = text.charCodeAt(--at)
     ) {
       seq += (code - ZERO) * place;
@@ -63,11 +73,10 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     }
     const start = nameTo + REQUEST.params.length;
     const end = at + 1 - REQUEST.id.length;
-    if (place === 1 || place > 10 ** MAX_DIGITS) return false;
+    if (place === 1 || place > LARGEST_PLACE) return false;
     if (place > 10 && text.charCodeAt(at + 1) === ZERO) return false; // 007 is no number of JSON
     if (end <= start || !text.startsWith(REQUEST.id, end)) return false;
     const name = text.slice(nameFrom, nameTo);
-    if (NOT_PLAIN.test(name)) return false;
     let args: unknown;
     try {
       args = parse(text.slice(start, end), this.#limits);
@@ -81,8 +90,8 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   }
 
   object(text: string): void {
-    const { id, method, params } = parseObject(text, "request");
-    const seq = this.#seqOf(id);
+    const { method, params } = parseObject(text, "request");
+    const seq = this.#seqOf(memberText(text, "id") ?? "null");
     if (typeof method !== "string") {
       const message = "rpc: service/method request ill-formed: no method";
       return this.#sink.refuse(seq, "", "invalid_argument", message);
@@ -106,19 +115,22 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     if (id === undefined) throw new RpcError("resource_exhausted", `a request ${what}`);
     const [, method = ""] = /"method"\s*:\s*"([^"\\]*)"/.exec(head) ?? [];
     const message = `rpc server: the arguments are ${what}`;
-    this.#sink.refuse(id, method, "resource_exhausted", message);
+    this.#sink.refuse(this.#seqOf(id), method, "resource_exhausted", message);
   }
 
   reply(seq: number, _serviceMethod: string, value: unknown): void {
-    const body = stringify(value, this.#limits);
-    // Go's client takes a reply with two nulls for a broken connection.
-    const result = body === "null" ? "{}" : body;
-    this.#writer.append(REPLY.start + this.#idOf(seq) + REPLY.result + result + REPLY.end + "\n");
+    const result = stringify(value, this.#limits, "reply");
+    const end = result === "null" ? REPLY.noResult : REPLY.result + result + REPLY.end;
+    this.#writer.append(REPLY.start + this.#idOf(seq) + end + "\n");
   }
 
   fail(seq: number, serviceMethod: string, failure: Failure): void {
     const error = JSON.stringify(netRpcText(failure, serviceMethod));
     this.#writer.append(`${REPLY.start}${this.#idOf(seq)},"result":null,"error":${error}}\n`);
+  }
+
+  probe(): void {
+    this.#writer.append("\n");
   }
 
   get bufferedBytes(): number {
@@ -135,10 +147,10 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     this.#sink.refuse(seq, serviceMethod, code, message);
   }
 
-  #seqOf(id: unknown): number {
-    if (Number.isSafeInteger(id) && (id as number) >= 0) return id as number;
+  #seqOf(id: string): number {
+    if (PLAIN_ID.test(id)) return Number(id);
     const seq = --this.#lastOther;
-    this.#otherIds.set(seq, JSON.stringify(id ?? null));
+    this.#otherIds.set(seq, id.replace(LINE_BREAKS, " "));
     return seq;
   }
 
@@ -148,4 +160,17 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     this.#otherIds.delete(seq);
     return id;
   }
+}
+
+/**
+ * Where a name ends that has no escapes in it: at a quote, at a backslash, at a control character,
+ * which JSON does not have in strings, or at `to`.
+ */
+function endOfName(text: string, from: number, to: number): number {
+  let at = from;
+  for (; at < to; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE || code === BACKSLASH || code < SPACE) break;
+  }
+  return at;
 }

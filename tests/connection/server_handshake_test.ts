@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Handshake, type Opened } from "../../connection/server_handshake.ts";
+import { Services } from "../../connection/services.ts";
 import { limitsOf, type Protocol } from "../../protocol/codec.ts";
 
 const encoder = new TextEncoder();
@@ -7,7 +8,8 @@ const encoder = new TextEncoder();
 Deno.test("an empty chunk at the beginning does not say what the first byte will be", async () => {
   for (const protocol of ["geerpc/json", "netrpc/gob", "netrpc/json"] satisfies Protocol[]) {
     const written: string[] = [];
-    const handshake = new Handshake(protocol, limitsOf(), (bytes) => {
+    const context = { limits: limitsOf(), services: new Services(), connectPaths: {} };
+    const handshake = new Handshake(protocol, context, (bytes) => {
       written.push(new TextDecoder().decode(bytes));
     });
     assertEquals(handshake.push(new Uint8Array(0)), undefined);

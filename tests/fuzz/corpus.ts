@@ -3,7 +3,8 @@
 import { type AnyGobSchema, gob, GobNamed, type GobSchema } from "../../gob.ts";
 import type { Limits, Protocol } from "../../protocol/codec.ts";
 import { encodeOption } from "../../protocol/handshake.ts";
-import { connectPath, PROTOCOLS } from "../../protocol/protocols.ts";
+import { connectPath } from "../../protocol/connect_paths.ts";
+import { PROTOCOLS } from "../../protocol/protocols.ts";
 import { seededRandom } from "../../testing.ts";
 import { between } from "../support/helpers.ts";
 import { clientCodec, serverCodec, type Target } from "./targets.ts";

@@ -7,7 +7,7 @@ import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { Cases } from "./cases.ts";
 import { again, fromText, fuzz, headline, shrunk, toText } from "./fuzzer.ts";
-import { KNOWN, knownAs } from "./known.ts";
+import { KNOWN, knownAs, MENDED } from "./known.ts";
 import type { Input } from "./outcome.ts";
 import { examine } from "./properties.ts";
 import { nameOf, TARGETS } from "./targets.ts";
@@ -43,6 +43,15 @@ for (const { what, property, input } of KNOWN) {
     }
   });
 }
+
+Deno.test("what is mended stays so", async () => {
+  const stop = countWork();
+  try {
+    for (const { what, input } of MENDED) assertEquals(await again(input), undefined, what);
+  } finally {
+    stop();
+  }
+});
 
 Deno.test("the same seed and number are the same case", () => {
   for (const target of TARGETS) {

@@ -3,6 +3,7 @@
 import { RpcError } from "../../errors.ts";
 import { connectThrough } from "../../net/http_connect.ts";
 import { Handshake } from "../../connection/server_handshake.ts";
+import { Services } from "../../connection/services.ts";
 import type {
   ClientCodec,
   Limits,
@@ -201,13 +202,21 @@ class CallsInFlight implements ReplySink {
 /** The most that the beginning of a connection may make us hold: HTTP's head, then the option. */
 const MOST_HELD_BYTES = 8192 + 4096;
 
+/** What the debug pages of the one that is tried list. */
+const services = new Services();
+services.add("S", { Plain: (args: unknown) => args });
+
 async function opened(input: Input): Promise<Outcome> {
   const { target, limits, bytes } = input;
   const outcome: Outcome = { events: [], work: 0 };
   const decoder = new TextDecoder("latin1");
-  const handshake = new Handshake(target.protocol, limits, (written) => {
-    outcome.events.push(["wrote", decoder.decode(written)]);
-  });
+  const handshake = new Handshake(
+    target.protocol,
+    { limits, services, connectPaths: {} },
+    (written) => {
+      outcome.events.push(["wrote", decoder.decode(written)]);
+    },
+  );
   outcome.held = handshake;
   let read = 0;
   const before = workSoFar();

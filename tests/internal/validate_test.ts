@@ -9,7 +9,7 @@ import { RpcError } from "../../errors.ts";
 import { Server } from "../../server.ts";
 import { MemoryNetwork } from "../../testing.ts";
 import { XClient } from "../../xclient.ts";
-import { aboveZero, atLeast } from "../../internal/validate.ts";
+import { aboveZero, atLeast, count, oneOf } from "../../internal/validate.ts";
 import { assertFails, failure, inWorld } from "../support/helpers.ts";
 
 const NO_SERVERS = new MultiServerDiscovery([]);
@@ -36,6 +36,17 @@ Deno.test("atLeast, aboveZero", () => {
   assertEquals(aboveZero("waitMs", Infinity), Infinity);
   assertThrows(() => atLeast(1, "count", 0.9), RangeError, "count must be at least 1, got 0.9");
   assertThrows(() => aboveZero("waitMs", 0), RangeError, "waitMs must be above 0, got 0");
+});
+
+Deno.test("count, oneOf", () => {
+  assertEquals([count("most", 1), count("most", Infinity), count("most", 0, 0)], [1, Infinity, 0]);
+  for (const value of [0, 2.5, NaN, -1]) {
+    const message = `most must be a whole number of at least 1, got ${value}`;
+    assertThrows(() => count("most", value), RangeError, message);
+  }
+  assertEquals(oneOf("mode", undefined, [undefined, "a", 4]), undefined);
+  const message = 'mode must be one of "a", 4, got "b"';
+  assertThrows(() => oneOf<unknown>("mode", "b", [undefined, "a", 4]), RangeError, message);
 });
 
 Deno.test("Server", () => {

@@ -2,7 +2,7 @@
 
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { devNull, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -20,10 +20,14 @@ export interface GoAddresses {
   readonly gob: string;
   readonly unix: string;
   readonly http: string;
+  /** The same over a unix socket. */
+  readonly unixHttp: string;
   /** `netrpc/json` over TCP. */
   readonly json: string;
   /** GeeRPC over TCP, in either encoding. */
   readonly gee: string;
+  /** GeeRPC over TCP as it was published, in gob alone. */
+  readonly geeGob: string;
 }
 
 /** A test that needs Go. Without Go it is skipped, and its name says so; in CI it fails. */
@@ -31,6 +35,10 @@ export function goTest(name: string, body: () => Promise<void>): void {
   if (needsGo) Deno.test(name, body);
   else Deno.test({ name: `${name} (skipped: there is no Go here)`, ignore: true, fn() {} });
 }
+
+// The first build compiles Go's own packages too: longer, on a busy machine, than a test may
+// take. If it fails, the test that builds says why.
+if (hasGo) await run("go", ["build", "-o", devNull, "."], SOURCE).catch(() => {});
 
 /** Runs a program to its end and returns its output. */
 export function run(program: string, args: string[], cwd?: string): Promise<string> {

@@ -1,0 +1,82 @@
+/**
+ * The options of a registry.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "../clock.ts";
+import { aboveZero, count } from "../internal/validate.ts";
+import type { RegistryEventType } from "./leases.ts";
+import { LEASE_MS, REGISTRY_PATH } from "./protocol.ts";
+
+/** What has happened to a server in a registry. */
+export interface RegistryEvent {
+  /** It has registered, changed metadata or lease, deregistered, or its lease has expired. */
+  readonly type: RegistryEventType;
+  /** The server's address, with its metadata. */
+  readonly server: string;
+}
+
+/** The limits of a registry, and how long servers stay listed. */
+export interface RegistryOptions {
+  /**
+   * The lease of a server that asks for none: how long it is listed without a
+   * heartbeat, in milliseconds; `Infinity` for ever. Default 300,000, as in GeeRPC.
+   */
+  timeoutMs?: number;
+  /**
+   * The hosts under which browsers and others may reach the registry beside IP
+   * addresses and `localhost`: names without a port, or `.example.com` for all
+   * below it. A request that names another is refused with 403, so that no web page
+   * can reach the registry by a name of its own (DNS rebinding). Default: any, but
+   * a browser may not change the list by a name.
+   */
+  allowedHosts?: readonly string[];
+  /** The path of the protocol. Default `/_geerpc_/registry`, as in GeeRPC. */
+  path?: string;
+  /** The most servers. One more is refused with 507. Default 4,096. */
+  maxServers?: number;
+  /** The longest address, in bytes. A longer one is refused with 400. Default 1,024. */
+  maxAddressBytes?: number;
+  /**
+   * The longest list of all addresses, in bytes: it is one header for GeeRPC's
+   * clients. A server that does not fit is refused with 507. Default 256 KiB.
+   */
+  maxListBytes?: number;
+  /** The most event streams. A client that opens one more gets a plain list. Default 1,024. */
+  maxStreams?: number;
+  /** How often a stream shows that it is alive, in milliseconds. Default 15,000. */
+  beatMs?: number;
+  /** The clock of leases and streams. Default: the system's. */
+  clock?: Clock;
+  /** Called with each event, in a microtask of its own. */
+  onEvent?: (event: RegistryEvent) => void;
+}
+
+/** The options of a registry, each with its default. */
+export type RegistrySettings = Required<Omit<RegistryOptions, "onEvent" | "allowedHosts">>;
+
+/**
+ * Reads the options of a registry.
+ *
+ * @param options The options.
+ * @returns What they come to.
+ * @throws {RangeError} If a duration is not above 0, or a limit not a whole number.
+ * @throws {TypeError} If the path does not begin with a slash.
+ */
+export function registrySettings(options: RegistryOptions): RegistrySettings {
+  const { path = REGISTRY_PATH } = options;
+  if (!/^\/[^?#]*$/.test(path)) {
+    throw new TypeError(`path must be like ${REGISTRY_PATH}, got ${JSON.stringify(path)}`);
+  }
+  return {
+    timeoutMs: aboveZero("timeoutMs", options.timeoutMs ?? LEASE_MS),
+    path,
+    maxServers: count("maxServers", options.maxServers ?? 4096, 0),
+    maxAddressBytes: count("maxAddressBytes", options.maxAddressBytes ?? 1024),
+    maxListBytes: count("maxListBytes", options.maxListBytes ?? 256 * 1024),
+    maxStreams: count("maxStreams", options.maxStreams ?? 1024, 0),
+    beatMs: aboveZero("beatMs", options.beatMs ?? 15_000),
+    clock: options.clock ?? systemClock,
+  };
+}
