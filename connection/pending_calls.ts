@@ -1,6 +1,7 @@
 /**
  * The calls that wait for a reply on one connection: by sequence number, each
- * with its deadline and its signal.
+ * with its deadline and its signal. This file is one table, and the calls and
+ * pings that stand in it.
  *
  * @module
  */

@@ -79,6 +79,7 @@ export class Handshake {
    * @throws {RpcError} If this is no handshake of ours.
    */
   push(chunk: Uint8Array): Opening | undefined {
+    if (chunk.length === 0) return undefined; // it does not tell what the first byte will be
     if (this.#option !== undefined) return this.#readOption(this.#option, chunk);
     let bytes = chunk;
     if (this.#head === undefined) {

@@ -214,7 +214,9 @@ export class DecodePlans {
       return read;
     }
     // Both have fields and none in common: for a value at the top, that is the wrong schema.
-    const refuse = misfitting(`no field of ${type.name || "the struct"} received is in the schema`);
+    const refuse = misfitting(
+      `type mismatch: no field of ${type.name || "the struct"} received is in the schema`,
+    );
     return (cursor) => cursor.depth === 0 ? refuse(cursor) : read(cursor);
   }
 

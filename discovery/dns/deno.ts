@@ -11,6 +11,9 @@
 import { createResolver as createNodeResolver } from "./node.ts";
 import type { AddressAnswer, DnsResolver, NameServer, SrvAnswer } from "./resolver.ts";
 
+/** How many names may stand for another one on the way to SRV records. */
+const MOST_ALIASES = 8;
+
 /**
  * Makes a resolver.
  *
@@ -32,11 +35,21 @@ export function createResolver(nameServer?: NameServer): DnsResolver {
       throw error;
     }
   };
+  const srv = async (
+    name: string,
+    signal: AbortSignal,
+    aliases = MOST_ALIASES,
+  ): Promise<readonly SrvAnswer[]> => {
+    const records = await ask(signal, (options) => Deno.resolveDns(name, "SRV", options));
+    if (records.length > 0 || aliases === 0) return records;
+    // Deno drops SRV records that a CNAME has led to.
+    const [alias] = await ask(signal, (options) => Deno.resolveDns(name, "CNAME", options));
+    return alias === undefined ? [] : srv(alias, signal, aliases - 1);
+  };
   return {
     // SERVFAIL and REFUSED are `NotFound`, with the same message, and ENOTFOUND in `node:dns`.
     hidesFailures: true,
-    srv: (name, signal): Promise<readonly SrvAnswer[]> =>
-      ask(signal, (options) => Deno.resolveDns(name, "SRV", options)),
+    srv: (name, signal) => srv(name, signal),
     async addresses(name, family, signal): Promise<readonly AddressAnswer[]> {
       if (await mayAskNode(nameServer)) {
         try {

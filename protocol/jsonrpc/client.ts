@@ -86,6 +86,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     if (at === digits || at - digits > MAX_DIGITS || !text.startsWith(REPLY.result, at)) {
       return false;
     }
+    if (at - digits > 1 && text.charCodeAt(digits) === ZERO) return false; // no number of JSON
     const start = at + REPLY.result.length;
     const end = to - REPLY.end.length;
     if (end <= start || !text.startsWith(REPLY.end, end)) return false;

@@ -12,7 +12,7 @@ import {
   type ServerCodec,
 } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { BACKSLASH, CLOSE_BRACE, MAX_DIGITS, NINE, QUOTE, ZERO } from "../ascii.ts";
+import { BACKSLASH, CLOSE_BRACE, MAX_DIGITS, NINE, QUOTE, SPACE, ZERO } from "../ascii.ts";
 import { DRAINING, ENDED, netRpcText, NO_CALL } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { TextWriter } from "../text_writer.ts";
@@ -74,6 +74,7 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     const start = nameTo + REQUEST.params.length;
     const end = at + 1 - REQUEST.id.length;
     if (place === 1 || place > LARGEST_PLACE) return false;
+    if (place > 10 && text.charCodeAt(at + 1) === ZERO) return false; // 007 is no number of JSON
     if (end <= start || !text.startsWith(REQUEST.id, end)) return false;
     const name = text.slice(nameFrom, nameTo);
     let args: unknown;
@@ -169,12 +170,15 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   }
 }
 
-/** Where a name ends that has no escapes in it: at a quote, at a backslash, or at `to`. */
+/**
+ * Where a name ends that has no escapes in it: at a quote, at a backslash, at a control character,
+ * which JSON does not have in strings, or at `to`.
+ */
 function endOfName(text: string, from: number, to: number): number {
   let at = from;
   for (; at < to; at++) {
     const code = text.charCodeAt(at);
-    if (code === QUOTE || code === BACKSLASH) break;
+    if (code === QUOTE || code === BACKSLASH || code < SPACE) break;
   }
   return at;
 }

@@ -128,9 +128,6 @@ const TWICE_EVERY = 50;
  * to hold yet.
  */
 export const KNOWN_FAULTS: readonly Feature[] = [
-  "close_in_event",
-  "hurried_close",
-  "bad_entries",
   "hung_handlers",
   "floods",
   "lossless_drains",

@@ -30,6 +30,13 @@ Deno.test("a value that doesn't fit fails alone", () => {
   assertEquals(decoder.buffered, 0);
 });
 
+Deno.test("two structs without a field in common are a type mismatch, as Go says it", () => {
+  const decoder = new GobDecoder();
+  decoder.push(new GobEncoder().encode({ C: 1 }));
+  // Clients in Go look for the word "type".
+  refuses("invalid_argument", "type mismatch: no field of", () => void decoder.next(point));
+});
+
 Deno.test("schemas that say the same share a definition", () => {
   const encoder = new GobEncoder();
   const make = () => gob.struct({ A: gob.slice(gob.int), P: gob.optional(point) });

@@ -11,6 +11,9 @@ import { fileURLToPath } from "node:url";
 export const SOURCE = fileURLToPath(new URL("./go/", import.meta.url));
 const hasGo = spawnSync("go", ["version"]).status === 0;
 
+/** Whether tests with Go run: where `CI` is set it has to be there, and they fail without. */
+export const needsGo: boolean = hasGo || Boolean(process.env.CI);
+
 /** The addresses of the Go servers. */
 export interface GoAddresses {
   /** `netrpc/gob` over TCP, a unix socket, and HTTP CONNECT (there for all protocols). */
@@ -29,8 +32,7 @@ export interface GoAddresses {
 
 /** A test that needs Go. Without Go it is skipped, and its name says so; in CI it fails. */
 export function goTest(name: string, body: () => Promise<void>): void {
-  const mustRun = Boolean(process.env.CI);
-  if (hasGo || mustRun) Deno.test(name, body);
+  if (needsGo) Deno.test(name, body);
   else Deno.test({ name: `${name} (skipped: there is no Go here)`, ignore: true, fn() {} });
 }
 

@@ -132,9 +132,13 @@ func (s *geeServer) serveConn(conn net.Conn) {
 	if err != nil || s.hasOnlyGob && option.CodecType != "application/gob" {
 		return
 	}
+	var running sync.WaitGroup
 	for {
 		var header Header
 		if err := codec.decode(&header); err != nil {
+			if err == io.EOF {
+				running.Wait() // as GeeRPC does, it answers what it has read before it closes
+			}
 			return
 		}
 		method, err := s.find(header.ServiceMethod)
@@ -149,7 +153,11 @@ func (s *geeServer) serveConn(conn net.Conn) {
 			codec.write(&header, struct{}{})
 			continue
 		}
-		go s.handle(codec, header, method, args, option.HandleTimeout)
+		running.Add(1)
+		go func() {
+			defer running.Done()
+			s.handle(codec, header, method, args, option.HandleTimeout)
+		}()
 	}
 }
 

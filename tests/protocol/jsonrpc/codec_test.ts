@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type Limits,
   limitsOf,
@@ -229,6 +229,24 @@ Deno.test("the server refuses what is lost, and no more", () => {
   }
   const long = `{"method":"S.M","params":["${"x".repeat(300)}"]}\n`;
   assertEquals(requests(long, SMALL)[0], [["broken", "resource_exhausted"]]);
+});
+
+Deno.test("what is no JSON is refused on the fast path too", () => {
+  const request = '{"method":"S.M","params":[1],"id":7}';
+  for (
+    const [wrong, text] of [
+      ["a number that begins with 0", request.replace("7", "07")],
+      ["a control character in a name", request.replace("S.M", "S.\x02")],
+    ]
+  ) {
+    const codec = new JsonRpcServerCodec(limitsOf());
+    const call = () => assert(false, `${wrong} was read as a call`);
+    const sink: RequestSink = { call, refuse: call, cancel: call, answered: call };
+    const error = assertThrows(() => codec.receive(encoder.encode(text + "\n"), sink), RpcError);
+    assertEquals(error.code, "data_loss", wrong);
+  }
+  const [event] = replies('{"id":01,"result":1,"error":null}\n');
+  assertEquals(event.slice(0, 2), ["broken", "data_loss"]);
 });
 
 Deno.test("netrpc/json between our client and our server, in chunks of every size", async () => {
