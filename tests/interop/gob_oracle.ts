@@ -177,6 +177,8 @@ class Schemas {
           64: gob.uint,
         }[bits!] as AnyGobSchema;
       case "slice":
+        // Pointers to bytes: a slice of uint on the wire, which gob.slice(gob.uint8) is not.
+        if (element!.bits === 8 && element!.kind === "uint") return gob.slice(gob.uint16);
         return gob.slice(this.of(element!));
       case "array":
         return gob.array(shape.length!, this.of(element!));
