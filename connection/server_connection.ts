@@ -255,7 +255,10 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     });
   }
 
-  /** Drains the connection when nobody has used it for some time. */
+  /**
+   * Ends the connection when nobody has used it for some time. It is not
+   * drained: the server goes on, and may be dialled again at once.
+   */
   #limitIdleness(): void {
     const { clock, limits: { idleTimeoutMs: timeoutMs } } = this.#context;
     if (timeoutMs === Infinity) return;
@@ -266,7 +269,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       onStall: () => {
         if (this.#running.size > 0 || !this.#admission.isEmpty) return this.#idle?.start();
         this.#tell("cut", `nothing has come for ${timeoutMs} ms (idleTimeoutMs)`);
-        this.drain();
+        this.#end(this.#lastWord());
       },
     });
     this.#idle.start();
