@@ -61,9 +61,12 @@ export class ClientConnection {
       this.retire("the server is draining and takes no new calls");
     },
     ended: () => {
-      this.#replies.drain();
-      this.#calls.rejectAll("the server has ended, and did not run it");
-      this.#over("unavailable", this.#drainReason);
+      // Without a drain before it, the server has ended this connection alone, as an idle one.
+      this.#isDrained = true;
+      const why = "the server has ended the connection";
+      this.retire(why);
+      this.#calls.rejectAll(`${why}, and did not run it`);
+      this.#over("unavailable", why);
     },
   };
   /** Aborts when no call is left in flight, for a close that waits for it. */
@@ -128,7 +131,7 @@ export class ClientConnection {
     return this.#phase === "open";
   }
 
-  /** Whether the server has said that it takes no new calls, as one does that is being restarted. */
+  /** Whether the server has said that it takes no new calls here, as one does that is being restarted. */
   get isDrained(): boolean {
     return this.#isDrained;
   }

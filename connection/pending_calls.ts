@@ -1,7 +1,6 @@
 /**
- * The calls that wait for a reply on one connection: by sequence number, each
- * with its deadline and its signal. This file is one table, and the calls and
- * pings that stand in it.
+ * This file is one table: that of the calls that wait for a reply on one
+ * connection, by sequence number, each with its deadline and its signal.
  *
  * @module
  */

@@ -257,7 +257,10 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     });
   }
 
-  /** Drains the connection when nobody has used it for some time. */
+  /**
+   * Ends the connection when nobody has used it for some time. It is not
+   * drained: the server goes on, and may be dialled again at once.
+   */
   #limitIdleness(): void {
     const { clock, limits: { idleTimeoutMs: timeoutMs } } = this.#context;
     if (timeoutMs === Infinity) return;

@@ -5,6 +5,7 @@ import { connect as connectTcp } from "node:net";
 import { parseAddress } from "../../address.ts";
 import { dial } from "../../client.ts";
 import { PROTOCOLS } from "../../protocol/protocols.ts";
+import { XClient } from "../../xclient.ts";
 import { Server, type ServerEvent } from "../../server.ts";
 import { FakeClock, MemoryNetwork } from "../../testing.ts";
 import {
@@ -149,12 +150,15 @@ Deno.test("the limits of a server are checked", () => {
   }
 });
 
-Deno.test("idleTimeoutMs: a connection that nobody uses is drained and closed, others are not", () =>
+Deno.test("idleTimeoutMs: a connection that nobody uses is ended, others are not", () =>
   inWorld(async (world) => {
     const events: ServerEvent[] = [];
     const onEvent = (event: ServerEvent) => events.push(event);
     const { address, server, gate } = await world.serve("a", { idleTimeoutMs: 60_000, onEvent });
-    const [idle, waiting, used] = await Promise.all([1, 2, 3].map(() => world.dial(address)));
+    const liveness = { idleMs: Infinity }; // they ask for no sign of life
+    const [idle, waiting, used] = await Promise.all(
+      [1, 2, 3].map(() => world.dial(address, { liveness })),
+    );
     assertEquals(await idle.call("Gate.Echo", 1), 1);
     const call = waiting.call("Gate.Wait", 2);
     for (let n = 0; n < 8; n++) {
@@ -249,3 +253,25 @@ Deno.test("onError and onEvent may close the server", async () => {
     assertEquals([server.connections, clock.timers], [0, 0]);
   }
 });
+
+Deno.test("idleTimeoutMs: the next call dials at once, since the server does not drain", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a", { idleTimeoutMs: 1000 });
+    const { network, clock } = world;
+    const xclient = new XClient([address], { network, clock, liveness: { idleMs: Infinity } });
+    assertEquals(await xclient.call("Gate.Echo", 1), 1);
+    await clock.advance(1000);
+    await settled();
+    assertEquals(xclient.endpoints()[0].connected, false);
+    assertEquals(await xclient.call("Gate.Echo", 2), 2); // no time passes
+    network.setFaults(address, { held: true });
+    await clock.advance(1000); // the server ends it while a call is on its way
+    const call = xclient.call("Gate.Echo", 3);
+    await settled();
+    network.setFaults(address);
+    await settled();
+    await clock.advance(50); // the backoff of the second attempt, at the only endpoint there is
+    assertEquals(await call, 3);
+    assertEquals(xclient.endpoints()[0].failures, 0);
+    await xclient.close();
+  }));
