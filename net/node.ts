@@ -5,7 +5,12 @@
  */
 
 import { connect as connectTcp, createServer, isIP, type Server, type Socket } from "node:net";
-import { connect as connectTls, createServer as createTlsServer, rootCertificates } from "node:tls";
+import {
+  checkServerIdentity,
+  connect as connectTls,
+  createServer as createTlsServer,
+  rootCertificates,
+} from "node:tls";
 import { formatHost, type ParsedAddress } from "../address.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type {
@@ -87,7 +92,9 @@ export function connect(
         ca: tls.caCerts && [...rootCertificates, ...tls.caCerts],
         cert: tls.cert,
         key: tls.key,
+        // TLS can ask for a name by SNI, not for an IP address; the certificate has to be for either.
         ...(isIP(serverName) ? {} : { servername: serverName }),
+        checkServerIdentity: (_host, peer) => checkServerIdentity(serverName, peer),
       })
       : connectTcp({ ...TUNING, host, port });
     const connecting = {
