@@ -12,7 +12,11 @@ function short(receipt: Receipt<unknown>): string {
   const name = receipt.address.replace("memory@", "");
   if (receipt.ok) return `${name} ${receipt.reply}`;
   const { error } = receipt;
-  return `${name} ${error instanceof RpcError ? error.code : (error as Error)?.name ?? error}`;
+  return `${name} ${
+    error instanceof RpcError && !(error instanceof TimeoutError)
+      ? error.code
+      : (error as Error)?.name ?? error
+  }`;
 }
 
 /** All receipts, or what it ends with. */

@@ -179,16 +179,16 @@ export function watch<T>(promise: Promise<T>): Watched<T> {
 
 /** The error's story: `a call failover unavailable`. */
 export function story(error: unknown): string[] {
-  if (!(error instanceof RpcError || error instanceof TimeoutError)) {
+  if (!(error instanceof RpcError)) {
     throw new Error(`no story in ${error}`);
   }
   return error.attempts.map(tell);
 }
 
 function tell({ address, phase, why, error }: Attempt): string {
-  const what = error instanceof RpcError
+  const what = error instanceof RpcError && !(error instanceof TimeoutError)
     ? `${error.code} ${error.execution}`
-    : error instanceof Error || error instanceof DOMException
+    : error instanceof Error
     ? error.name
     : String(error);
   return `${address.replace("memory@", "")} ${phase} ${why} ${what}`;
