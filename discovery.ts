@@ -5,14 +5,14 @@
  */
 
 import type { Random, SelectMode } from "./selector.ts";
-import { ServerList } from "./discovery/server_list.ts";
+import { EndpointList } from "./discovery/endpoint_list.ts";
 
-/** A source of servers. */
+/** A list of servers, wherever it comes from. */
 export interface Discovery {
   /**
-   * Asks the source anew.
+   * Asks again where the list comes from.
    *
-   * @throws {RpcError} If the source does not answer; the last good list stays.
+   * @throws {RpcError} If there is no answer; the last good list stays.
    */
   refresh(): Promise<void>;
   /** Puts a list in place by hand. */
@@ -24,24 +24,24 @@ export interface Discovery {
    * an unknown mode.
    */
   get(mode: SelectMode): Promise<string>;
-  /** All servers; the array is the caller's. */
+  /** Returns all servers, in an array of the caller's own. */
   getAll(): Promise<string[]>;
   /**
-   * Each list from now on, the present one first, until `signal` aborts.
-   * For sources that can say when their list changes.
+   * Yields each list from now on, the present one first, until `signal` aborts.
+   * Left out where changes can't be seen.
    */
   watch?(signal: AbortSignal): AsyncIterable<readonly string[]>;
   /**
    * The present list, without waiting: a new array whenever it changes,
-   * `undefined` while none is known. A source without it is asked with
-   * `getAll` for every call.
+   * `undefined` while none is known. Without this property, `getAll` is called
+   * for every call.
    */
   readonly current?: readonly string[];
 }
 
-/** How a {@linkcode MultiServerDiscovery} picks. */
+/** The options of a {@linkcode MultiServerDiscovery}. */
 export interface MultiServerDiscoveryOptions {
-  /** Where `get` takes chance from. Default `Math.random`. */
+  /** The randomness of `get`. Default `Math.random`. */
   random?: Random;
 }
 
@@ -63,19 +63,19 @@ export interface MultiServerDiscoveryOptions {
  * ```
  */
 export class MultiServerDiscovery implements Discovery {
-  readonly #list: ServerList;
+  readonly #list: EndpointList;
 
   /**
    * Makes a list.
    *
-   * @param servers Their addresses, with metadata if wanted. The same server
-   * twice counts once.
-   * @param options Randomness.
-   * @throws {RpcError} `invalid_argument` for a wrong address, naming it.
+   * @param servers Addresses, with or without metadata. The same address twice
+   * counts once.
+   * @param options The randomness of `get`.
+   * @throws {RpcError} `invalid_argument` if an address is invalid, naming it.
    */
   constructor(servers: readonly string[] = [], options: MultiServerDiscoveryOptions = {}) {
-    this.#list = new ServerList(options.random);
-    this.#list.take(servers);
+    this.#list = new EndpointList(options.random);
+    this.#list.replace(servers);
   }
 
   /** The present list: a new array whenever it changes. */
@@ -91,12 +91,13 @@ export class MultiServerDiscovery implements Discovery {
   /**
    * Puts a list in place of the present one.
    *
-   * @param servers Their addresses. The same server twice counts once.
-   * @throws {RpcError} `invalid_argument` for a wrong address; the list stays then.
+   * @param servers Addresses, with or without metadata. The same address twice
+   * counts once.
+   * @throws {RpcError} `invalid_argument` if an address is invalid; the list stays then.
    */
   // deno-lint-ignore require-await
   async update(servers: readonly string[]): Promise<void> {
-    this.#list.take(servers);
+    this.#list.replace(servers);
   }
 
   /**
@@ -113,7 +114,7 @@ export class MultiServerDiscovery implements Discovery {
   }
 
   /**
-   * All servers.
+   * Returns all servers.
    *
    * @returns A copy of the list.
    */
@@ -122,7 +123,7 @@ export class MultiServerDiscovery implements Discovery {
   }
 
   /**
-   * Each list from now on, the present one first.
+   * Yields each list from now on, the present one first.
    *
    * @param signal Ends it.
    */

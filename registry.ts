@@ -1,19 +1,20 @@
 /**
  * A registry of servers, discovery from it, and the heartbeat that keeps a
- * server in it; all three speak GeeRPC's protocol with Go's, too.
+ * server registered. All three speak GeeRPC's protocol, so each also works with
+ * GeeRPC's Go counterparts.
  *
  * @module
  */
 
-export { RegistryDiscovery, type RegistryDiscoveryOptions } from "./registry/discovery.ts";
-export * from "./discovery/source.ts";
-export {
-  Heartbeat,
-  type HeartbeatEvent,
-  type HeartbeatOptions,
-  register,
-} from "./registry/heartbeat.ts";
-export type { Fetch } from "./registry/http.ts";
+export type { Fetch } from "./discovery/http.ts";
+export * from "./discovery/source_discovery.ts";
+export { RegistryDiscovery } from "./registry/discovery.ts";
+export { Heartbeat, register } from "./registry/heartbeat.ts";
+export type {
+  HeartbeatEvent,
+  HeartbeatOptions,
+  RegistryDiscoveryOptions,
+} from "./registry/options.ts";
 export {
   type NodeRequest,
   type NodeResponse,

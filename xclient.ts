@@ -12,7 +12,7 @@ import { systemClock } from "./clock.ts";
 import { Deadlines } from "./internal/deadlines.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
 import type { Discovery } from "./discovery.ts";
-import { noServers } from "./discovery/server_list.ts";
+import { noServers } from "./discovery/endpoint_list.ts";
 import { RpcError } from "./errors.ts";
 import { FanOut, type FanOutOptions, type Receipt, untilListed } from "./fleet/fan_out.ts";
 import { Fleet } from "./fleet/fleet.ts";

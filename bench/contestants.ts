@@ -1,16 +1,16 @@
-/** Who is compared: each a client in a process of its own, with the server that it calls. */
+/** The contestants: clients in processes of their own, with the servers that they call. */
 
 import type { Program } from "./program.ts";
 import type { Launch, Stage } from "./stage.ts";
 
-/** Someone who is compared. */
+/** One client that is compared. */
 export interface Contestant {
   readonly name: string;
-  /** Starts its server, unless another uses it too, and its client. */
+  /** Starts its server, unless that runs already for another contestant, and its client. */
   start(): Promise<Program>;
 }
 
-/** Their names, for the ratios. */
+/** The contestants' names, which the ratios refer to. */
 export const NAMES = {
   rawDeno: "raw echo, Deno",
   rawNode: "raw echo, Node",
@@ -33,14 +33,14 @@ export const NAMES = {
 const JSON_PROTOCOL = "geerpc/json";
 const GOB_PROTOCOL = "netrpc/gob";
 
-/** All of them. */
+/** All contestants. */
 export function contestants(stage: Stage): Contestant[] {
   const pair = async (launch: Launch, file: string) =>
-    await launch(file, "call", (await launch(file, "serve")).said);
+    await launch(file, "call", (await launch(file, "serve")).firstLine);
 
   const server = (runtime: "deno" | "node", protocol: string, number: number) =>
     stage.once(`${runtime} ${protocol} ${number}`, async () => {
-      return (await stage[runtime]("peers/server.ts", protocol, "1")).said;
+      return (await stage[runtime]("peers/server.ts", protocol, "1")).firstLine;
     });
   const ours = async (
     runtime: "deno" | "node",
@@ -55,7 +55,7 @@ export function contestants(stage: Stage): Contestant[] {
 
   const goServers = () =>
     stage.once("net/rpc", async () => {
-      return (await stage.start(await stage.go("go"), ["serve"])).said.split(" ");
+      return (await stage.start(await stage.go("go"), ["serve"])).firstLine.split(" ");
     });
   const go = async (kind: "gob" | "json") => {
     const [inGob, inJson] = await goServers();
@@ -63,7 +63,7 @@ export function contestants(stage: Stage): Contestant[] {
   };
   const rpcx = async () => {
     const path = await stage.go("rpcx");
-    return stage.start(path, ["call", (await stage.start(path, ["serve"])).said]);
+    return stage.start(path, ["call", (await stage.start(path, ["serve"])).firstLine]);
   };
 
   return [

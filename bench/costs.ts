@@ -1,6 +1,6 @@
 /**
- * What the library costs, besides throughput: `deno task bench:costs`. Each
- * part measures in processes of its own.
+ * What the library costs beside throughput; the task `bench:costs`. Each part
+ * measures in processes of its own.
  */
 
 import { parseArgs } from "node:util";
@@ -21,15 +21,15 @@ const PARTS: readonly Part[] = [broadcast, memory, firstCall, size, picks, soak]
 const NAMES = PARTS.map(({ name }) => name);
 const USAGE = `Usage: deno task bench:costs [options]
   --only A,B      only these parts: ${NAMES.join(", ")}
-  --soak-calls N  how many calls the soak makes; 10,000,000 unless given
-  --details       what is heavy in the bundle, too
-  --out FOLDER    where the figures go; bench/results unless given`;
+  --soak-calls N  how many calls the soak test makes; default 10,000,000
+  --details       also list the largest modules of the bundle
+  --out FOLDER    where to write the figures; default bench/results`;
 
 const { parts, soakCalls, details, out } = options();
 await using stage = new Stage();
 const machine = { ...describeMachine(), node: await nodeVersion() };
-const said: string[] = [];
-say(
+const printed: string[] = [];
+print(
   `- ${machine.cpu}, ${machine.cores} cores, ${machine.os}\n` +
     `- Deno ${machine.deno}, Node ${machine.node}; load ${machine.load.toFixed(2)}`,
 );
@@ -46,22 +46,22 @@ for (const part of parts) {
     progress: (text) => progress(`${name}: ${text}`),
   });
   progress("");
-  say(figuresTable(part, figures));
+  print(figuresTable(part, figures));
   measured.push({ name, title: part.title, figures, targets: reached(name, figures) });
 }
 const targets = measured.flatMap(({ targets }) => targets);
-if (targets.length > 0) say(targetsTable(targets));
+if (targets.length > 0) print(targetsTable(targets));
 
 const result = { machine: { ...machine, loadAfter: Deno.loadavg()[0] }, parts: measured };
 Deno.mkdirSync(out, { recursive: true });
 Deno.writeTextFileSync(`${out}/costs.json`, JSON.stringify(result, undefined, 2) + "\n");
-Deno.writeTextFileSync(`${out}/costs.md`, `# What it costs\n\n${said.join("\n\n")}\n`);
+Deno.writeTextFileSync(`${out}/costs.md`, `# What it costs\n\n${printed.join("\n\n")}\n`);
 console.log(`figures: ${out}/costs.json, tables: ${out}/costs.md`);
 
-/** For the screen, and for the file. */
-function say(text: string): void {
+/** Prints a text, and keeps it for the file. */
+function print(text: string): void {
   console.log(`${text}\n`);
-  said.push(text);
+  printed.push(text);
 }
 
 async function nodeVersion(): Promise<string> {
@@ -69,7 +69,7 @@ async function nodeVersion(): Promise<string> {
     return (await run("node", ["--version"], ".")).trim().replace(/^v/, "");
   } catch (error) {
     if (!(error instanceof Missing)) throw error;
-    console.log("there is no Node here: it is left out");
+    console.log("Node is left out: it is not installed");
     return "none";
   }
 }

@@ -1,4 +1,4 @@
-// What a message costs: a small struct, and a net/rpc request with its header.
+/** The time of one message in gob: a small struct, and a net/rpc request with its header. */
 
 import { gob, GobDecoder, GobEncoder, GobWriter } from "../gob.ts";
 
@@ -9,7 +9,7 @@ const request = gob.struct({ ServiceMethod: gob.string, Seq: gob.safeUint }, {
 
 const writer = new GobWriter(1 << 16);
 
-/** Room for many messages, then the memory is used again, as it is after a write. */
+/** Reuses the buffer once it holds many messages, as a connection does after a write. */
 function makeRoom(): void {
   if (writer.length > 60_000) writer.clear();
 }
@@ -48,7 +48,7 @@ Deno.bench({
   },
 });
 
-/** A decoder that has read the definitions already, and messages to push into it. */
+/** A decoder that has read the type definitions already, and messages to push into it. */
 function prepare(count: number): { decoder: GobDecoder; messages: Uint8Array } {
   const encoder = new GobEncoder();
   const decoder = new GobDecoder();

@@ -1,13 +1,13 @@
-/** Load: callers that call again as soon as they have their reply. */
+/** Load: callers, each of which makes its next call when it has the last reply. */
 
 /**
  * Keeps a number of calls in flight.
  *
  * @param call Makes one call.
- * @param expected What every reply has to be.
+ * @param expected What every reply has to be; another one is an error.
  * @param inFlight How many callers there are.
- * @param ms How long.
- * @returns Calls a second.
+ * @param ms For how long, in milliseconds.
+ * @returns Calls per second.
  */
 export async function callsPerSecond(
   call: () => Promise<unknown>,
@@ -27,7 +27,7 @@ export async function callsPerSecond(
   const from = performance.now();
   const callers = Promise.all(Array.from({ length: inFlight }, callOn));
   const time = new Promise((resolve) => setTimeout(resolve, ms));
-  await Promise.race([time, callers]); // a caller ends early only by failing
+  await Promise.race([time, callers]); // a caller only ends early if it fails
   const rate = replies / (performance.now() - from) * 1000;
   running = false;
   await callers;

@@ -1,12 +1,12 @@
-/** What a result was measured on. */
+/** The machine on which a result was measured. */
 
-/** The machine and what runs on it. */
+/** A machine and its runtime. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly os: string;
   readonly deno: string;
-  /** Load average of the last minute, when asked. */
+  /** Load average of the last minute. */
   readonly load: number;
 }
 
@@ -21,7 +21,7 @@ export function describeMachine(): Machine {
   };
 }
 
-/** On Linux only; elsewhere there is no file to read it from. */
+/** The CPU's name, on Linux only: elsewhere there is no file to read it from. */
 function cpuName(): string {
   try {
     const info = Deno.readTextFileSync("/proc/cpuinfo");

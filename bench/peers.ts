@@ -1,6 +1,6 @@
 /**
- * Our clients beside others': `deno task bench:peers`. The same work for all,
- * client and server in processes of their own, everything once a round.
+ * Our clients beside other libraries'; the task `bench:peers`. The same work for
+ * all, client and server in processes of their own, everything once per round.
  */
 
 import { parseArgs } from "node:util";
@@ -16,65 +16,66 @@ import { reached } from "./targets.ts";
 
 const WORKS = ["add", "echo1k", "echo64k"];
 const IN_FLIGHT = [1, 64, 256];
-/** How long each program works before all: V8 takes its time with HTTP/2's layers. */
+/** How long each program warms up before all else: V8 takes long to optimise the layers of HTTP/2. */
 const FIRST_WARM_UP_MS = 2000;
 const FIRST_IN_FLIGHT = 64;
 const WARM_UP_MS = 600;
-/** What a measurement takes besides its own time. */
+/** How many times its own time a measurement takes. */
 const OVERHEAD = 1.25;
 const USAGE = `Usage: deno task bench:peers [options]
-  --seconds N     how long each measurement takes; 0.25 unless given
-  --rounds N      how many rounds; 6 unless given
-  --only A,B      only those whose name has one of these in it
-  --work A,B      only this work: add, echo1k, echo64k
-  --in-flight N,M only with so many calls in flight: 1, 64, 256
-  --out FOLDER    where the figures and the plot go; bench/results unless given
+  --seconds N     how long each measurement takes; default 0.25
+  --rounds N      how many rounds; default 6
+  --only A,B      only contestants whose names contain one of these
+  --work A,B      only these kinds of work: add, echo1k, echo64k
+  --in-flight N,M only with these numbers of calls in flight: 1, 64, 256
+  --out FOLDER    where to write the figures and the plot; default bench/results
 
 Names: ${Object.values(NAMES).join("; ")}.
-A target that is missed is said, and does not fail the command.`;
+A missed target is shown, and does not fail the command.`;
 
-/** A measurement, with the times of single calls. */
+/** What is measured: one kind of work of one contestant, with the times of single calls. */
 interface PeerSubject extends Subject {
   readonly work: string;
-  /** Of the warm-up, then of each round. */
+  /** The times of the warm-up, then of each round. */
   readonly latencies: Figures[];
 }
 
 const { seconds, rounds, only, works, inFlights, out } = options();
 await using stage = new Stage();
 const machine = { ...describeMachine(), ...await versions() };
-const { taking, skipped } = await startAll();
-if (taking.length === 0) {
-  console.log("nobody is left to be measured");
+const { started, skipped } = await startAll();
+if (started.length === 0) {
+  console.log("there is nothing to measure");
   await stage[Symbol.asyncDispose]();
   Deno.exit(1);
 }
 const byWork = works.map((work) =>
   inFlights.flatMap((inFlight) =>
-    taking.map(({ name, program }) => subject(name, program, work, inFlight))
+    started.map(({ name, program }) => subject(name, program, work, inFlight))
   )
 );
 const subjects = byWork.flat();
 const busy = subjects.length * (rounds * seconds + WARM_UP_MS / 1000) +
-  taking.length * FIRST_WARM_UP_MS / 1000;
+  started.length * FIRST_WARM_UP_MS / 1000;
 console.log(
   `${rounds} rounds of ${subjects.length} measurements of ${seconds} s, ` +
     `some ${Math.ceil(OVERHEAD * busy)} s with the warm-up`,
 );
-for (const { name, program } of taking) {
+for (const { name, program } of started) {
   progress(`warm-up: ${name}`);
   await program.ask(`measure ${works[0]} ${FIRST_IN_FLIGHT} ${FIRST_WARM_UP_MS}`);
 }
 let done = 0;
 const series: PeerSeries[] = [];
-// One kind of work after the other: large messages slow some down for a second
-// or two, and would count against them in what comes next.
+// One kind of work after the other: large messages slow some contestants down for a second or two,
+// which would count against them in other work.
 for (const subjects of byWork) {
   const measured = await measure(subjects, {
     rounds,
     ms: seconds * 1000,
     warmUpMs: WARM_UP_MS,
-    onProgress: (round, { name, inFlight }) => tell(round, subjects[0].work, name, inFlight),
+    onProgress: (round, { name, inFlight }) =>
+      showProgress(round, subjects[0].work, name, inFlight),
   });
   measured.forEach((each, place) => {
     const { work, latencies } = subjects[place];
@@ -92,29 +93,29 @@ const result: Result = {
   series,
   ratios: reached(series),
 };
-const said = report(result);
-console.log(`\n${said}`);
+const tables = report(result);
+console.log(`\n${tables}`);
 Deno.mkdirSync(out, { recursive: true });
 Deno.writeTextFileSync(`${out}/peers.json`, JSON.stringify(result, undefined, 2) + "\n");
 Deno.writeTextFileSync(`${out}/peers.svg`, plot(result));
-Deno.writeTextFileSync(`${out}/peers.md`, `# Beside others\n\n${said}\n`);
+Deno.writeTextFileSync(`${out}/peers.md`, `# Beside others\n\n${tables}\n`);
 console.log(`\nfigures: ${out}/peers.json, tables: ${out}/peers.md, plot: ${out}/peers.svg`);
 
-function tell(round: number, work: string, name: string, inFlight: number): void {
+function showProgress(round: number, work: string, name: string, inFlight: number): void {
   const percent = Math.floor(done++ / subjects.length / (rounds + 1) * 100);
   const what = round === 0 ? "warm-up" : `round ${round} of ${rounds}`;
   progress(`${percent} %  ${work}, ${what}: ${name}, ${inFlight} in flight`);
 }
 
-/** Starts those who can be started. */
+/** Starts the contestants, but for those that are not installed. */
 async function startAll() {
-  const taking: { name: string; program: Program }[] = [];
+  const started: { name: string; program: Program }[] = [];
   const skipped: Skipped[] = [];
   for (const { name, start } of contestants(stage)) {
     if (only !== undefined && !only.some((part) => name.includes(part))) continue;
     progress(`starting ${name}`);
     try {
-      taking.push({ name, program: await start() });
+      started.push({ name, program: await start() });
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       progress("");
@@ -123,7 +124,7 @@ async function startAll() {
     }
   }
   progress("");
-  return { taking, skipped };
+  return { started, skipped };
 }
 
 function subject(name: string, program: Program, work: string, inFlight: number): PeerSubject {

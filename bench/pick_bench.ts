@@ -1,4 +1,4 @@
-/** What a pick costs, by policy and number of servers: `deno bench`. */
+/** The time of a pick, by policy and number of servers; run it with `deno bench`. */
 
 import { SelectMode } from "../selector.ts";
 import { FLEET_SIZES, picker } from "./picker.ts";

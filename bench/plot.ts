@@ -1,4 +1,4 @@
-/** A run as a picture: for each kind of work and number of calls in flight a dot for everyone. */
+/** The plot of a run: a panel for each kind of work and number of calls in flight, with a dot for each contestant. */
 
 import { type Result, TITLES } from "./report.ts";
 import { median, type Series } from "./rounds.ts";
@@ -6,7 +6,7 @@ import { median, type Series } from "./rounds.ts";
 const MARGIN = 16;
 const NAMES_WIDTH = 210;
 const AXIS_WIDTH = 220;
-/** Where the figures of the right-most dots go, and the space to the next panel. */
+/** Space for the figures of the right-most dots, and between panels. */
 const FIGURE_WIDTH = 84;
 const PANEL_WIDTH = AXIS_WIDTH + FIGURE_WIDTH;
 const STEP = 18;
@@ -24,7 +24,7 @@ const LEGEND: readonly [words: string, color: string][] = [
   ["a socket alone; what is in flight is one write", RAW],
 ];
 
-/** Draws it, as SVG. The scales are logarithmic: the slowest are far behind. */
+/** Plots a run, as SVG. The scales are logarithmic: the slowest are far behind. */
 export function plot({ machine, rounds, series }: Result): string {
   const inFlights = [...new Set(series.map(({ inFlight }) => inFlight))];
   const width = 2 * MARGIN + NAMES_WIDTH + inFlights.length * PANEL_WIDTH;
@@ -80,7 +80,7 @@ export function plot({ machine, rounds, series }: Result): string {
     `<rect width="${width}" height="${height}" fill="#ffffff"/>\n${parts.join("\n")}\n</svg>\n`;
 }
 
-/** The names, the fastest first, by the panel in the middle. */
+/** The names, the fastest in the middle panel first. */
 function ranked(series: readonly Series[], inFlights: readonly number[]): string[] {
   const inFlight = inFlights[Math.floor(inFlights.length / 2)];
   return series.filter((each) => each.inFlight === inFlight)
@@ -88,7 +88,7 @@ function ranked(series: readonly Series[], inFlights: readonly number[]): string
     .map(({ name }) => name);
 }
 
-/** The powers of ten that enclose all medians; the same for panels side by side. */
+/** The powers of ten around all medians; panels side by side have the same. */
 function decadesOf(series: readonly Series[]): number[] {
   const logs = series.map(({ rates }) => Math.log10(median(rates)));
   const least = Math.floor(Math.min(...logs));

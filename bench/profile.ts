@@ -1,7 +1,6 @@
 /**
- * Where the time goes, function by function: `deno task bench:profile WORK
- * IN_FLIGHT`. Client and server run in processes of their own under V8's
- * sampling profiler.
+ * Where the time of calls goes, function by function; the task `bench:profile`.
+ * Client and server run in processes of their own under V8's sampling profiler.
  */
 
 import { parseArgs } from "node:util";
@@ -12,19 +11,19 @@ import { table } from "./table.ts";
 
 const USAGE = `Usage: deno task bench:profile WORK IN_FLIGHT [options]
   WORK         add, echo1k or echo64k
-  IN_FLIGHT    how many calls at a time
-  --servers N  an XClient over so many servers; without, a Client of one
-  --node       on Node, not on Deno`;
+  IN_FLIGHT    how many calls in flight
+  --servers N  an XClient of so many servers; default: a Client of one
+  --node       on Node instead of Deno`;
 const MS = 3000;
 const WARM_UP_MS = 2000;
-const HEAVIEST = 14;
+const SHOWN = 14;
 
 const { work, inFlight, servers, runtime } = options();
 await using stage = new Stage();
 const started = await Promise.all(
   Array.from({ length: servers ?? 1 }, () => start("server.ts", "geerpc/json", "1")),
 );
-const addresses = started.map(({ program }) => program.said);
+const addresses = started.map(({ program }) => program.firstLine);
 const kind = servers === undefined ? "client" : "xclient";
 const client = await start("client.ts", kind, "geerpc/json", ...addresses);
 
@@ -39,7 +38,7 @@ console.log(
 );
 ["client", "server"].forEach((side, place) => show(side, profiles[place]));
 
-/** Starts a program of `bench/peers/` that can be profiled. */
+/** Starts a program of `bench/peers/` with an inspector's port. */
 async function start(file: string, ...args: string[]): Promise<{ program: Program; port: number }> {
   const port = freePort();
   const program = await stage.inspected(runtime, port)(`peers/${file}`, ...args);
@@ -55,7 +54,7 @@ function freePort(): number {
 
 function show(side: string, profile: Profile): void {
   const { idle, functions } = shares(profile);
-  const rows = functions.slice(0, HEAVIEST).map(({ name, share }) => [
+  const rows = functions.slice(0, SHOWN).map(({ name, share }) => [
     name,
     (share * 100).toFixed(1),
   ]);

@@ -1,28 +1,28 @@
-/** V8's sampling profiler, in a program that was started with `--inspect`. */
+/** V8's sampling profiler, for a program that was started with `--inspect`. */
 
-/** What the profiler gives, as far as it is used here. */
+/** A profile, as far as it is used here. */
 export interface Profile {
   readonly nodes: readonly {
     readonly id: number;
     readonly callFrame: { readonly functionName: string; readonly url: string };
   }[];
-  /** Which node each sample fell into. */
+  /** The `id` of the node of each sample. */
   readonly samples: readonly number[];
   /** The time before each sample, in microseconds. */
   readonly timeDeltas: readonly number[];
 }
 
-/** How much time was spent in each function itself, without those that it calls. */
+/** How much time was spent in each function itself, without the functions that it calls. */
 export interface Shares {
-  /** The part of all time in which nothing ran. */
+  /** The share of the whole time in which nothing ran. */
   readonly idle: number;
-  /** Parts of the rest, the largest first. */
+  /** Shares of the rest, the largest first. */
   readonly functions: readonly { readonly name: string; readonly share: number }[];
 }
 
 const SAMPLE_EVERY_US = 200;
 
-/** A profile that is being taken. */
+/** A profiler that is attached to a program. */
 export class Profiler {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, (result: { profile: Profile }) => void>();
@@ -38,9 +38,9 @@ export class Profiler {
   }
 
   /**
-   * Begins.
+   * Attaches to a program, and starts to take samples.
    *
-   * @param port Where the program is inspected.
+   * @param port The port of the program's inspector.
    */
   static async attach(port: number): Promise<Profiler> {
     const [{ webSocketDebuggerUrl }] = await (await fetch(`http://127.0.0.1:${port}/json/list`))
@@ -57,7 +57,7 @@ export class Profiler {
     return profiler;
   }
 
-  /** Ends, and gives what was seen. */
+  /** Stops, and returns the profile. */
   async stop(): Promise<Profile> {
     const { profile } = await this.#ask("Profiler.stop");
     this.#socket.close();
@@ -71,7 +71,7 @@ export class Profiler {
   }
 }
 
-/** Sums a profile up. */
+/** Sums up a profile by function. */
 export function shares({ nodes, samples, timeDeltas }: Profile): Shares {
   const names = new Map(nodes.map(({ id, callFrame: { functionName, url } }) => {
     const file = url.split("/").at(-1);

@@ -1,15 +1,19 @@
-/** Programs that are measured: started, asked line by line, and ended with us. */
+/**
+ * Programs that are measured, in processes of their own and in any language. A
+ * program prints a first line when it is ready: a server, its addresses. Then it
+ * answers each line of its standard input with a line, and ends when that ends.
+ */
 
 const START_MS = 60_000;
 
-/** A program that runs, and answers each line that it is given with one of its own. */
+/** A program that is running. */
 export class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #lines: AsyncIterator<string>;
   readonly #name: string;
-  /** Its first line. */
-  said = "";
+  /** The first line that it printed. */
+  firstLine = "";
 
   private constructor(child: Deno.ChildProcess, name: string) {
     this.#child = child;
@@ -35,7 +39,7 @@ export class Program implements AsyncDisposable {
     const program = new Program(command.spawn(), name);
     const timer = setTimeout(() => program.#kill(), START_MS);
     try {
-      program.said = await program.line();
+      program.firstLine = await program.#line();
       return program;
     } catch (error) {
       await program[Symbol.asyncDispose]();
@@ -45,20 +49,19 @@ export class Program implements AsyncDisposable {
     }
   }
 
-  /** Gives it a line; resolves to its answer, read as JSON. */
+  /** Sends it a line, and parses its answer as JSON. */
   async ask<T>(line: string): Promise<T> {
     await this.#writer.write(new TextEncoder().encode(`${line}\n`));
-    return JSON.parse(await this.line());
+    return JSON.parse(await this.#line());
   }
 
-  /** Its next line. */
-  async line(): Promise<string> {
+  async #line(): Promise<string> {
     const { value, done } = await this.#lines.next();
     if (done) throw new Error(`${this.#name} has ended`);
     return value;
   }
 
-  /** Ends it. */
+  /** Kills it, and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#kill();
     await this.#child.status;
@@ -69,13 +72,13 @@ export class Program implements AsyncDisposable {
     try {
       this.#child.kill("SIGKILL");
     } catch {
-      // It has ended.
+      // It has ended already.
     }
   }
 }
 
-/** The lines of a stream, as they come. */
-export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+/** The lines of a stream. */
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let text = "";
   for await (const part of stream.pipeThrough(new TextDecoderStream())) {
     text += part;

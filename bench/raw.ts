@@ -1,8 +1,8 @@
-/** The raw echo: a socket, one message there, the same message back. */
+/** The raw echo: one message to an echo server and back, on a raw socket. */
 
 import { parseAddress } from "@geerpc/xclient";
 
-/** A request of `Arith.Sum` as it stands on the wire: what is echoed. */
+/** The message: a request for `Arith.Sum` as it is on the wire. */
 const MESSAGE = new TextEncoder().encode(
   '{"ServiceMethod":"Arith.Sum","Seq":123456}\n{"A":1,"B":2}\n',
 );
@@ -24,12 +24,12 @@ export class RawEcho implements Disposable {
     return new RawEcho(conn);
   }
 
-  /** How long the message is. */
+  /** The length of the message, in bytes. */
   static get bytes(): number {
     return MESSAGE.length;
   }
 
-  /** Sends the message and waits for all of it; resolves to its length. */
+  /** Sends the message and waits until all of it is back; resolves to its length. */
   async echo(): Promise<number> {
     await this.#conn.write(MESSAGE);
     let length = 0;

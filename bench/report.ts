@@ -1,4 +1,4 @@
-/** What was measured, for people to read. */
+/** The result of `bench:peers`, and its report in Markdown. */
 
 import type { Machine } from "./machine.ts";
 import type { Figures } from "./peers/measured.ts";
@@ -7,18 +7,18 @@ import { median } from "./rounds.ts";
 import { table } from "./table.ts";
 import { type Reached, verdict, type WorkSeries } from "./targets.ts";
 
-/** Who did not take part. */
+/** A contestant that was left out. */
 export interface Skipped {
   readonly name: string;
   readonly reason: string;
 }
 
-/** What was measured, with the times of single calls, one set for each round. */
+/** The rates of one contestant and kind of work, and the times of single calls by round. */
 export interface PeerSeries extends WorkSeries {
   readonly latencies: readonly Figures[];
 }
 
-/** A whole run. */
+/** The result of a run. */
 export interface Result {
   readonly machine: Machine & {
     readonly node: string;
@@ -39,7 +39,7 @@ export const TITLES: Readonly<Record<string, string>> = {
   echo64k: "64 KiB echoed",
 };
 
-/** A run as tables in Markdown. */
+/** The tables of a run, in Markdown. */
 export function report({ machine, seconds, rounds, series, ratios, skipped }: Result): string {
   const parts = [
     `- ${machine.cpu}, ${machine.cores} cores, ${machine.os}\n` +
@@ -104,13 +104,13 @@ function ratiosTable(ratios: readonly Reached[]): string {
     table(["", "work", "in flight", "measured", "target", ""], rows);
 }
 
-/** Writes the line that changes while a run goes on, or, where nobody watches, nothing. */
+/** Shows progress in a line that is overwritten; only on a terminal. */
 export function progress(text: string): void {
   if (!Deno.stderr.isTerminal()) return;
   Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
 }
 
-/** Half of what lies between the quarters of the rounds, in percent of the median. */
+/** Half of the interquartile range of the rounds, in percent of the median. */
 function spread(rates: readonly number[]): number {
   const sorted = rates.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))];

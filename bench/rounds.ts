@@ -1,45 +1,45 @@
 /**
- * Measuring so that the results can be compared: everything once a round, in
- * rounds, so that what the machine does meanwhile falls on all alike.
+ * Measuring in rounds, each of which measures everything once: other load on the
+ * machine affects all subjects equally, so their ratios can be compared.
  */
 
-/** What is measured. */
+/** Something that is measured. */
 export interface Subject {
-  /** What it is, for a person. */
+  /** Its name in tables. */
   readonly name: string;
-  /** How many calls wait at a time. */
+  /** How many calls are in flight. */
   readonly inFlight: number;
   /**
-   * Works for a while.
+   * Makes calls for a while.
    *
-   * @param ms How long.
-   * @returns Calls a second.
+   * @param ms For how long, in milliseconds.
+   * @returns Calls per second.
    */
   run(ms: number): Promise<number>;
 }
 
-/** What was measured: calls a second, one figure for each round. */
+/** The calls per second of a subject, one figure for each round. */
 export interface Series {
   readonly name: string;
   readonly inFlight: number;
   readonly rates: readonly number[];
 }
 
-/** How to measure. */
+/** Options of {@linkcode measure}. */
 export interface RoundsOptions {
   /** How many rounds. */
   rounds: number;
-  /** How long each subject works in a round. */
+  /** How long each subject is measured in a round, in milliseconds. */
   ms: number;
-  /** How long each works before the first round, to get warm. */
+  /** How long each subject warms up before the first round, in milliseconds. */
   warmUpMs: number;
-  /** Told of what comes next; round 0 is the warm-up. */
+  /** Called before each measurement; round 0 is the warm-up. */
   onProgress?: (round: number, subject: Subject) => void;
 }
 
 /**
- * Measures all subjects, interleaved: there and back, so that none always
- * comes behind the same other. The results are in the subjects' order.
+ * Measures all subjects, forwards and backwards by turns, so that none always
+ * follows the same other one. The results are in the order of the subjects.
  */
 export async function measure(
   subjects: readonly Subject[],
@@ -57,14 +57,14 @@ export async function measure(
   return subjects.map(({ name, inFlight }, place) => ({ name, inFlight, rates: rates[place] }));
 }
 
-/** The value in the middle. */
+/** The median of some values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const half = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** How fast one is for each of another: the median of the rounds' ratios. */
+/** How many times as fast one is as another: the median of the rounds' ratios. */
 export function ratio(one: Series, other: Series): number {
   return median(one.rates.map((rate, round) => rate / other.rates[round]));
 }

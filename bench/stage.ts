@@ -1,4 +1,4 @@
-/** Where programs are started: on Deno, on Node with or without npm's peers, in Go. */
+/** Starts the programs that are measured: on Deno, on Node with or without npm packages, in Go. */
 
 import { ownStdFlags } from "../scripts/std.ts";
 import { emit, list, sources } from "../scripts/javascript.ts";
@@ -6,25 +6,25 @@ import { Program } from "./program.ts";
 
 const HERE = `${import.meta.dirname}`;
 
-/** Something that is needed is not here; what needs it is left out. */
+/** Something that a measurement needs is not installed; the measurement is left out. */
 export class Missing extends Error {}
 
-/** Starts a program that is written in TypeScript. */
+/** Starts a program that is written in TypeScript; the file is relative to `bench/`. */
 export type Launch = (file: string, ...args: string[]) => Promise<Program>;
 
-/** Starts programs, and ends them all. */
+/** Starts programs, and ends all of them with itself. */
 export class Stage implements AsyncDisposable {
   readonly #programs = new AsyncDisposableStack();
   readonly #made = new Map<string, Promise<unknown>>();
   readonly #out = Deno.makeTempDirSync({ prefix: "xclient_bench_" });
 
-  /** Makes something that several need, once. */
+  /** Makes something once that several programs need. */
   once<T>(name: string, make: () => Promise<T>): Promise<T> {
     if (!this.#made.has(name)) this.#made.set(name, make());
     return this.#made.get(name) as Promise<T>;
   }
 
-  /** Starts a program; it ends with the stage. */
+  /** Starts any program. */
   async start(path: string, args: readonly string[]): Promise<Program> {
     return this.#programs.use(await Program.start(path, args));
   }
@@ -32,10 +32,10 @@ export class Stage implements AsyncDisposable {
   /** Starts a file of `bench/` on Deno. */
   readonly deno: Launch = (file, ...args) => this.#onDeno([], file, args);
 
-  /** Starts a file of `bench/` on Node, with the library turned into JavaScript. */
+  /** Starts a file of `bench/` on Node, with the library compiled to JavaScript. */
   readonly node: Launch = (file, ...args) => this.#onNode([], file, args);
 
-  /** As `deno` and `node`, for who looks into the program at a port. */
+  /** As `deno` and `node`, with an inspector on a port. */
   inspected(runtime: "deno" | "node", port: number): Launch {
     const flags = [`--inspect=127.0.0.1:${port}`];
     return runtime === "deno"
@@ -55,12 +55,12 @@ export class Stage implements AsyncDisposable {
     return await this.start("node", ["--expose-gc", polyfills, ...flags, path, ...args]);
   }
 
-  /** Library and `bench/` as JavaScript, as Node runs them; resolves to the folder. */
+  /** Compiles library and `bench/` to JavaScript, for Node; resolves to the folder. */
   javascript(): Promise<string> {
     return this.once("node", () => this.#emit());
   }
 
-  /** Starts a file that needs what is in `bench/peers/npm/package.json`. */
+  /** Starts a file on Node that needs the packages of `bench/peers/npm/package.json`. */
   readonly npm: Launch = async (file, ...args) => {
     await this.once("npm", () => this.#install());
     return await this.node(file, ...args);
@@ -75,7 +75,7 @@ export class Stage implements AsyncDisposable {
     });
   }
 
-  /** Ends all programs and removes what was built for them. */
+  /** Ends all programs, and removes what was built for them. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#programs.disposeAsync();
     await Deno.remove(this.#out, { recursive: true });
@@ -90,14 +90,14 @@ export class Stage implements AsyncDisposable {
       emit(file, out);
       if (!file.endsWith(".ts")) continue;
       const target = `${out}/${file.replace(/ts$/, "js")}`;
-      // Source maps would count as code to load.
+      // Source maps would count as code that is loaded.
       const source = Deno.readTextFileSync(target).replace(/^\/\/# sourceMappingURL.*$/m, "");
       Deno.writeTextFileSync(target, source);
     }
     return out;
   }
 
-  /** Installs once for each version of the list, outside of the repository. */
+  /** Installs the packages outside of the repository, once for each version of their list. */
   async #install(): Promise<void> {
     const list = Deno.readTextFileSync(`${HERE}/peers/npm/package.json`);
     const folder = `${cacheFolder()}/xclient-bench/${await digest(list)}`;
@@ -113,13 +113,13 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-/** Runs a program to its end. */
+/** Runs a program to its end; resolves to its standard output. */
 export async function run(path: string, args: string[], cwd: string): Promise<string> {
   let result: Deno.CommandOutput;
   try {
     result = await new Deno.Command(path, { args, cwd, stdin: "null" }).output();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new Missing(`there is no ${path} here`);
+    if (error instanceof Deno.errors.NotFound) throw new Missing(`${path} is not installed`);
     throw error;
   }
   const { success, stdout, stderr } = result;

@@ -1,6 +1,6 @@
-/** Tables in Markdown that can be read as they are. */
+/** Markdown tables that are aligned, so that they can be read as text. */
 
-/** A table; all columns but the first are figures. */
+/** A table whose first column is text, and all others figures. */
 export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = titles.map((title, column) =>
     Math.max(3, title.length, ...rows.map((row) => row[column].length))

@@ -1,26 +1,26 @@
-/** What the library promises, as ratios of one run. */
+/** The targets of `bench:peers`: ratios of calls per second, of one run. */
 
 import { NAMES } from "./contestants.ts";
 import { ratio, type Series } from "./rounds.ts";
 
-/** A ratio of two who were measured. */
+/** A ratio of two contestants. */
 export interface Target {
   readonly one: string;
   readonly other: string;
   readonly work: string;
   readonly inFlight: number;
-  /** The least that is promised; absent: shown only. */
+  /** The least that the ratio has to be; absent if it is only shown. */
   readonly least?: number;
 }
 
-/** A target with what was reached. */
+/** A target, and what was measured. */
 export interface Reached extends Target {
   readonly ratio: number;
-  /** Whether that is enough; absent where nothing is promised. */
+  /** Whether the target is met; absent if the ratio is only shown. */
   readonly met?: boolean;
 }
 
-/** The targets, and what else is worth a ratio. */
+/** The targets, and other ratios that are shown. */
 export const TARGETS: readonly Target[] = [
   { one: NAMES.client, other: NAMES.grpc, work: "add", inFlight: 64, least: 30 },
   { one: NAMES.client, other: NAMES.connect, work: "add", inFlight: 64, least: 30 },
@@ -47,12 +47,12 @@ export const TARGETS: readonly Target[] = [
   { one: NAMES.nodeClient, other: NAMES.moleculer, work: "add", inFlight: 64 },
 ];
 
-/** What was measured, with the name of the work. */
+/** The rates of one contestant and kind of work. */
 export interface WorkSeries extends Series {
   readonly work: string;
 }
 
-/** The ratios of those who took part. */
+/** The ratios whose two contestants were measured. */
 export function reached(
   series: readonly WorkSeries[],
   targets: readonly Target[] = TARGETS,
@@ -72,7 +72,7 @@ export function reached(
   });
 }
 
-/** Says in a line what became of the promises. */
+/** How many targets are met, in one line. */
 export function verdict(ratios: readonly Reached[], targets: readonly Target[] = TARGETS): string {
   const promised = targets.filter(({ least }) => least !== undefined).length;
   const met = ratios.filter(({ met }) => met === true).length;

@@ -1,6 +1,6 @@
 /**
- * Throughput: calls a second through `Client` and `XClient`, beside a raw
- * echo, and to a server in Go, beside Go's own client. `deno task bench [--seconds 0.25] [--rounds 15] [--json FILE]`.
+ * Throughput: calls per second of `Client` and `XClient`, beside a raw echo;
+ * and to a server in Go, beside Go's own client. The task `bench`.
  */
 
 import { parseArgs } from "node:util";
@@ -8,18 +8,19 @@ import { dial, MultiServerDiscovery, XClient } from "@geerpc/xclient";
 import { GO_RATIOS, goSubjects } from "./go.ts";
 import { callsPerSecond } from "./load.ts";
 import { describeMachine } from "./machine.ts";
-import { type Peer, startDenoPeer } from "./peer.ts";
 import { RawEcho } from "./raw.ts";
+import { progress } from "./report.ts";
 import { measure, median, ratio, type Series, type Subject } from "./rounds.ts";
+import { Stage } from "./stage.ts";
 
 const IN_FLIGHT = [1, 64, 256];
 const WARM_UP_MS = 1000;
 const USAGE = `Usage: deno task bench [options]
-  --seconds N   how long each measurement takes; 0.25 unless given
-  --rounds N    how many rounds; 15 unless given
+  --seconds N   how long each measurement takes; default 0.25
+  --rounds N    how many rounds; default 15
   --json FILE   also write the results to a file`;
 
-/** Where the names of the subjects stand, for the ratios. */
+/** Names of subjects, which the ratios refer to. */
 const RAW = "raw echo";
 const CLIENT = "Client";
 const THREE_CLIENTS = "Client, three in turn";
@@ -32,7 +33,7 @@ const RATIOS: readonly [one: string, other: string, inFlight: number][] = [
   [XCLIENT_THREE, THREE_CLIENTS, 64],
 ];
 
-/** What `Client` and `XClient` have in common. */
+/** What both `Client` and `XClient` can do. */
 interface Caller {
   call(serviceMethod: string, args: unknown): Promise<unknown>;
 }
@@ -42,17 +43,18 @@ const machine = describeMachine();
 console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}, Deno ${machine.deno}`);
 console.log(`load before the start: ${machine.load.toFixed(2)}`);
 
-await using peers = new AsyncDisposableStack();
-const start = async (file: string): Promise<Peer> => peers.use(await startDenoPeer(file));
-const echo = await start("deno_echo.ts");
-const servers = await Promise.all([1, 2, 3].map(() => start("deno_server.ts")));
-const addresses = servers.map(({ address }) => address);
+await using stage = new Stage();
+await using opened = new AsyncDisposableStack();
+const echo = await stage.deno("peers/deno_echo.ts");
+const servers = await Promise.all([1, 2, 3].map(() => stage.deno("peers/deno_server.ts")));
+const addresses = servers.map(({ firstLine }) => firstLine);
 
-using raw = await RawEcho.dial(echo.address);
+using raw = await RawEcho.dial(echo.firstLine);
 await using client = await dial(addresses[0]);
-// What spreading costs by itself: smaller writes, and servers that share the cores.
+// Three clients in turn show what spreading itself costs: smaller writes, and servers that share
+// the cores.
 const clients = await Promise.all(addresses.map((address) => dial(address)));
-for (const each of clients) peers.use(each);
+for (const each of clients) opened.use(each);
 let turn = 0;
 const threeClients: Caller = {
   call: (serviceMethod, args) => clients[turn++ % clients.length].call(serviceMethod, args),
@@ -73,7 +75,7 @@ for (const inFlight of IN_FLIGHT) {
     sums(XCLIENT_THREE, three, inFlight),
   );
 }
-subjects.push(...await goSubjects(peers));
+subjects.push(...await goSubjects(stage, opened));
 
 const estimate = subjects.length * (rounds * seconds + WARM_UP_MS / 1000);
 console.log(
@@ -122,12 +124,6 @@ function print(): void {
 
 function line(name: string, ...figures: string[]): string {
   return name.padEnd(24) + figures.map((figure) => figure.padStart(11)).join("");
-}
-
-/** Where the output goes to a person, one line that changes. */
-function progress(text: string): void {
-  if (!Deno.stderr.isTerminal()) return;
-  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
 }
 
 function options(): { seconds: number; rounds: number; json?: string } {

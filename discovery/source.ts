@@ -1,355 +1,125 @@
 /**
- * What the sources have in common that are asked over the network: registries,
- * DNS, etcd.
- *
- * A source is asked when it is first needed, and from then on by itself, until
- * it is closed. A call never waits for it once there is a list. What it fails
- * to say changes nothing: the last good list stays, and its age can be seen.
+ * What a source of servers is, such as a registry, DNS or etcd: how it is
+ * asked, what it answers, which options it has and which events come of it.
  *
  * @module
  */
 
-import { parseAddress } from "../address.ts";
-import { type Clock, systemClock } from "../clock.ts";
-import type { Discovery } from "../discovery.ts";
-import type { SourceEntry, SourceEvent, SourceOptions, SourceTraits } from "./options.ts";
-import { type Answer, backoffMs, newAnswer, sleep } from "./time.ts";
-import { RpcError } from "../errors.ts";
-import type { Random, SelectMode } from "../selector.ts";
-import { ServerList } from "./server_list.ts";
+import type { Clock } from "../clock.ts";
+import type { Random } from "../selector.ts";
 
-/** What a source of one's own needs, and its users: exported with every source. */
-export type {
-  SourceEntry,
-  SourceEvent,
-  SourceOptions,
-  SourceTraits,
-  UnreadableEntry,
-} from "./options.ts";
-export type { Backoff } from "./time.ts";
-
-/** A source of servers that is asked over the network. */
-export abstract class SourceDiscovery implements Discovery, AsyncDisposable {
-  /** What it is called in messages. */
-  protected readonly source: string;
-  /** Where the time comes from. */
-  protected readonly clock: Clock;
-  /** Where chance comes from. */
-  protected readonly random: Random;
-  readonly #list: ServerList;
-  readonly #traits: SourceTraits;
-  readonly #options: SourceOptions;
-  readonly #closing = new AbortController();
-  readonly #abort = () => void this.close();
-  #running: Promise<void> | undefined;
-  /** The answer that is waited for: of the read under way, or of the next. */
-  #answer: Answer | undefined;
-  /** Ends the present wait. */
-  #pause = new AbortController();
-  #failure: unknown;
-  /** How many times in a row it has failed, or shown no life behind its answer. */
-  #failures = 0;
-  #isLost = false;
-  #agreedAtMs = -Infinity;
-  #isHolding = false;
-  /** Whether its last answer was empty. */
-  #isEmpty = false;
-  #invalid: ReadonlySet<string> = new Set();
-
+/** Where a list of servers is read from. A {@linkcode SourceDiscovery} makes a discovery of it. */
+export interface Source {
+  /** Its name in error messages. */
+  readonly name: string;
+  /** The pause after a first failure, in milliseconds; it doubles with each, and half is random. */
+  readonly firstRetryMs: number;
+  /** The longest pause between failures, in milliseconds. */
+  readonly longestRetryMs: number;
   /**
-   * Makes a source; it is asked when it is first used.
-   *
-   * @param traits What kind of source it is.
-   * @param options What the user wants.
+   * Whether the list counts as confirmed for as long as it is followed, as by
+   * etcd's watch: `staleMs` stays 0 then. Default `false`.
    */
-  constructor(traits: SourceTraits, options: SourceOptions) {
-    this.source = traits.name;
-    this.clock = options.clock ?? systemClock;
-    this.random = options.random ?? Math.random;
-    this.#list = new ServerList(options.random);
-    this.#traits = traits;
-    this.#options = options;
-    const { signal } = options;
-    if (signal?.aborted) this.#abort();
-    else signal?.addEventListener("abort", this.#abort);
-  }
-
+  readonly isLive?: boolean;
   /**
    * Asks the source once.
    *
-   * @param signal Ends it.
-   * @param anew Whether the caller wants a full answer, not what follows the last one.
-   * @returns The servers.
+   * @param list The list; for {@linkcode SourceAnswer.follow}, to change it later.
+   * @param signal Aborts when the discovery is closed; the error is its reason then.
+   * @param isFull Whether everything is to be read, not only what has changed
+   * since the last answer.
+   * @returns The answer.
+   * @throws Whatever went wrong; the last list stays, and the source is asked again.
    */
-  protected abstract read(signal: AbortSignal, anew: boolean): Promise<readonly SourceEntry[]>;
-
+  read(list: SourceList, signal: AbortSignal, isFull: boolean): Promise<SourceAnswer>;
   /**
-   * Waits until it is time to ask again, or follows the source by itself and
-   * tells of changes with `take`.
+   * Forgets all servers that the source itself remembers: a list has been put
+   * in place by hand, or the discovery has been closed.
+   */
+  forget?(): void;
+}
+
+/** What a source lists at one time. */
+export interface SourceListing {
+  /** Addresses, and what could not be read as one. */
+  readonly entries: readonly SourceEntry[];
+  /**
+   * The list that comes of the answer, if it is not simply the valid entries.
+   * Called when the list is put in place.
+   */
+  servers?(): readonly string[];
+}
+
+/** A source's answer, and how to go on from there. */
+export interface SourceAnswer extends SourceListing {
+  /**
+   * Waits until the source is to be asked again; a source that reports changes
+   * puts them into the list meanwhile.
    *
-   * @param signal Ends the wait at once; it is no failure then.
+   * @param signal Aborts when the discovery is closed or refreshed, and may have
+   * aborted already. That ends the wait and is no failure.
+   * @throws If the source is lost. It is asked again after a pause.
    */
-  protected abstract hold(signal: AbortSignal): Promise<void>;
-
-  /** The present list: a new array whenever it changes, `undefined` while none is known. */
-  get current(): readonly string[] | undefined {
-    return this.#list.current;
-  }
-
+  follow(signal: AbortSignal): Promise<void>;
   /**
-   * For how long the source has not said that the list is so, in milliseconds.
-   * A watch that lives says so: etcd's all the time, a registry's with each sign
-   * of life. It grows in an outage and after an empty answer, while the last
-   * good list is in use. `Infinity`: it never has.
+   * Asks the source once more while it is followed. Without this method,
+   * a refresh ends `follow` and reads again.
    */
-  get staleMs(): number {
-    return this.#isAgreeing ? 0 : this.clock.now() - this.#agreedAtMs;
-  }
+  refresh?(): Promise<void>;
+}
 
-  get #hasServers(): boolean {
-    return this.current !== undefined && this.current.length > 0;
-  }
-
-  get #isAgreeing(): boolean {
-    return this.#isHolding && this.#traits.isLive && !this.#isEmpty;
-  }
-
+/** The list, as a source changes it. */
+export interface SourceList {
   /**
-   * Asks the source now. Those who ask while it is being asked share the answer.
+   * Puts what the source lists now in place. Invalid entries are reported and
+   * left out; if no valid entry is left, the present list stays.
    *
-   * @throws {RpcError} `unavailable` if it does not answer, naming who was
-   * asked; the last good list stays, and the source is asked again by itself.
-   * `canceled` once it is closed.
+   * @param listing What the source lists.
    */
-  refresh(): Promise<void> {
-    if (this.#closing.signal.aborted) return Promise.reject(this.#closed());
-    if (this.#answer === undefined) {
-      this.#answer = newAnswer();
-      this.#pause.abort();
-      this.#start();
-    }
-    return this.#answer.promise;
-  }
-
+  take(listing: SourceListing): void;
   /**
-   * Puts a list in place by hand, until the source next tells of a change.
+   * Puts a list in place that comes from the source's memory, not from an answer.
+   * An empty list does not replace one that has servers.
    *
-   * @param servers Their addresses.
-   * @throws {RpcError} `invalid_argument` for a wrong address; the list stays then.
+   * @param servers Valid addresses.
    */
-  // deno-lint-ignore require-await
-  async update(servers: readonly string[]): Promise<void> {
-    this.replace(servers);
-  }
+  put(servers: readonly string[]): void;
+  /** The source has confirmed its last answer: `staleMs` begins again at 0. */
+  confirm(): void;
+}
 
-  /**
-   * Picks one server.
-   *
-   * @param mode The policy.
-   * @returns Its address.
-   * @throws {RpcError} `unavailable` if there are none, or none could be heard of yet.
-   */
-  async get(mode: SelectMode): Promise<string> {
-    await this.#known();
-    return this.#list.get(mode);
-  }
+/** An entry of a source's answer: a server's address, or what could not be read as one. */
+export type SourceEntry = string | UnreadableEntry;
 
-  /**
-   * All servers. Waits for the source only if it never answered and never failed.
-   *
-   * @returns A copy of the list.
-   * @throws {RpcError} `unavailable` if none could be heard of yet, and why.
-   */
-  async getAll(): Promise<string[]> {
-    await this.#known();
-    return [...this.#list.current!];
-  }
+/** An entry from which no address could be read. */
+export interface UnreadableEntry {
+  /** The entry as the source has it, for messages. */
+  readonly server: string;
+  /** Why it could not be read. */
+  readonly error: unknown;
+}
 
-  /**
-   * Each list from now on, the present one first.
-   *
-   * @param signal Ends it. So does `close`.
-   */
-  async *watch(signal: AbortSignal): AsyncGenerator<readonly string[]> {
-    this.#start();
-    const ended = new AbortController();
-    const end = () => ended.abort();
-    const signals = [signal, this.#closing.signal];
-    for (const one of signals) {
-      if (one.aborted) end();
-      one.addEventListener("abort", end);
-    }
-    try {
-      yield* this.#list.watch(ended.signal);
-    } finally {
-      for (const one of signals) one.removeEventListener("abort", end);
-    }
-  }
+/** What has happened to a source or its list. */
+export type SourceEvent =
+  /** The list has changed. */
+  | { readonly type: "changed"; readonly servers: readonly string[] }
+  /** The source lists no servers: the last good list stays. */
+  | { readonly type: "empty" }
+  /** An entry is no valid address and is left out. Reported once for as long as it stays. */
+  | { readonly type: "invalid"; readonly server: string; readonly error: unknown }
+  /** The source does not answer, or its watch is lost: the last good list stays. */
+  | { readonly type: "failed"; readonly error: unknown }
+  /** The source answers again. */
+  | { readonly type: "recovered" };
 
-  /**
-   * Asks no more, and ends every wait and connection. Idempotent. The last list stays.
-   *
-   * @returns Resolves when all is over.
-   */
-  async close(): Promise<void> {
-    if (!this.#closing.signal.aborted) {
-      this.#options.signal?.removeEventListener("abort", this.#abort);
-      this.#closing.abort(this.#closed());
-      this.#pause.abort();
-    }
-    await this.#running;
-  }
-
-  /** The same as {@linkcode close}. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  /**
-   * Puts the source's answer in place. Invalid entries are reported and left
-   * out; an answer with none that is valid does not replace a list that has some.
-   *
-   * @param entries Addresses, and what can't be read as one.
-   */
-  protected take(entries: readonly SourceEntry[]): void {
-    const valid: string[] = [];
-    const invalid = new Set<string>();
-    const leaveOut = (server: string, error: unknown) => {
-      const isKnown = this.#invalid.has(server) || invalid.has(server);
-      if (!isKnown) this.tell({ type: "invalid", server, error });
-      invalid.add(server);
-    };
-    for (const entry of entries) {
-      if (typeof entry !== "string") {
-        leaveOut(entry.server, entry.error);
-        continue;
-      }
-      try {
-        parseAddress(entry);
-        valid.push(entry);
-      } catch (error) {
-        leaveOut(entry, error);
-      }
-    }
-    this.#invalid = invalid;
-    const isEmpty = valid.length === 0 && this.#hasServers;
-    if (!isEmpty || this.#isAgreeing) this.#agreedAtMs = this.clock.now();
-    if (isEmpty && !this.#isEmpty) this.tell({ type: "empty" });
-    this.#isEmpty = isEmpty;
-    this.put(this.complete(valid));
-  }
-
-  /**
-   * Completes what the source says by what it can't know.
-   *
-   * @param servers The valid ones of its answer.
-   * @returns The same, unless a source knows better.
-   */
-  protected complete(servers: readonly string[]): readonly string[] {
-    return servers;
-  }
-
-  /**
-   * Puts a list in place. An empty one does not replace one that has servers.
-   *
-   * @param servers Addresses, all valid.
-   */
-  protected put(servers: readonly string[]): void {
-    if (servers.length > 0 || !this.#hasServers) this.replace(servers);
-  }
-
-  /**
-   * Puts a list in place, whatever it is.
-   *
-   * @param servers Addresses.
-   * @throws {RpcError} `invalid_argument` for a wrong address; the list stays then.
-   */
-  protected replace(servers: readonly string[]): void {
-    if (this.#list.take(servers)) this.tell({ type: "changed", servers: this.current! });
-  }
-
-  /** The source shows, while it is held, that what it said last is still so. */
-  protected alive(): void {
-    this.#failures = 0;
-    if (!this.#isEmpty) this.#agreedAtMs = this.clock.now();
-  }
-
-  /**
-   * Waits.
-   *
-   * @param ms How long.
-   * @param signal Ends it early.
-   */
-  protected sleep(ms: number, signal: AbortSignal): Promise<void> {
-    return sleep(this.clock, ms, signal);
-  }
-
-  /** There is a list; asks for it if it has never been asked for. */
-  async #known(): Promise<void> {
-    if (this.#list.current !== undefined) return this.#start();
-    if (this.#failure !== undefined) throw this.#failure;
-    await this.refresh();
-  }
-
-  #start(): void {
-    if (this.#closing.signal.aborted) return;
-    this.#running ??= this.#run();
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      const pause = this.#pause = new AbortController();
-      const anew = this.#answer !== undefined;
-      const answer = this.#answer ??= newAnswer();
-      try {
-        const servers = await this.read(signal, anew);
-        if (this.#isLost) this.tell({ type: "recovered" });
-        this.#isLost = false;
-        this.take(servers);
-        this.#failure = this.#answer = undefined;
-        answer.resolve();
-        await this.#hold(pause.signal);
-        this.#failures = 0; // what answers once and hangs up has failed
-        continue;
-      } catch (error) {
-        if (signal.aborted) break;
-        this.#failure = error;
-        this.#isLost = true;
-        this.tell({ type: "failed", error });
-        if (this.#answer === answer) {
-          this.#answer = undefined;
-          answer.reject(error);
-        }
-      }
-      // Who has asked while a watch was being lost is not to wait.
-      const failures = this.#failures++;
-      if (this.#answer !== undefined) continue;
-      await this.sleep(backoffMs(this.#traits.backoff, failures, this.random()), pause.signal);
-    }
-    this.#answer?.reject(this.#closed());
-    this.#answer = undefined;
-  }
-
-  async #hold(signal: AbortSignal): Promise<void> {
-    this.#isHolding = true;
-    try {
-      await this.hold(signal);
-    } finally {
-      if (this.#isAgreeing) this.#agreedAtMs = this.clock.now();
-      this.#isHolding = false;
-    }
-  }
-
-  /** Tells the user; what they throw is theirs, not the loop's. */
-  protected tell(event: SourceEvent): void {
-    const { onEvent } = this.#options;
-    if (onEvent !== undefined) queueMicrotask(() => onEvent(event));
-  }
-
-  #closed(): RpcError {
-    return new RpcError("canceled", `${this.source}: the discovery is closed`, {
-      execution: "not_sent",
-    });
-  }
+/** The options of every source that is asked over the network. */
+export interface SourceOptions {
+  /** Closes the discovery when it aborts. */
+  signal?: AbortSignal;
+  /** Called with each event, in a microtask of its own. */
+  onEvent?: (event: SourceEvent) => void;
+  /** The clock of all pauses and time limits. Default: the system's. */
+  clock?: Clock;
+  /** The randomness of `get` and of jitter. Default `Math.random`. */
+  random?: Random;
 }

@@ -1,6 +1,6 @@
 /**
- * The demo: three servers as processes of their own, and one client for all
- * of them. `deno task demo` ends with 0 only if everything that it shows has
+ * The demo: three servers in processes of their own, and one client for all of
+ * them; the task `demo`. It exits with 0 only if everything that it shows has
  * really happened.
  */
 
@@ -19,11 +19,11 @@ import type { Index, Node, Settings } from "./demo_server.ts";
 import { ServerProcess } from "./server_process.ts";
 import { total, Traffic } from "./traffic.ts";
 
-/** No part of the demo takes a tenth of it. */
+/** The demo takes about a tenth of it. */
 const LIMIT_MS = 60_000;
 const CALLS = 3000;
 const CALLERS = 24;
-/** Six standard deviations of what 3,000 random calls bring to one server of three. */
+/** Six standard deviations of the number of calls that one of three servers gets at random. */
 const SPREAD = 6 * Math.sqrt(CALLS * (1 / 3) * (2 / 3));
 const OPTIONS: CallOptions = { timeoutMs: 5000 };
 
@@ -35,7 +35,7 @@ try {
   await deadline(demo(), LIMIT_MS);
 } catch (error) {
   console.error(error);
-  missing.push("the demo came to its end");
+  missing.push("the demo ran to its end");
 } finally {
   await Promise.all(servers.map((server) => server.kill()));
 }
@@ -78,7 +78,7 @@ async function demo(): Promise<void> {
   await Promise.all(servers.map((server) => server.stop()));
 }
 
-/** Calls all at once, and shows which servers answered. */
+/** Makes all calls at once, and shows which servers answered. */
 async function spread(node: Service<Node>): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   const calls = Array.from({ length: CALLS }, () => node.Name(undefined, OPTIONS));
@@ -95,7 +95,7 @@ async function broadcast(xclient: XClient, all: ServerProcess[]): Promise<void> 
   title("Broadcast");
   const setting = { key: "motd", value: "hello, fleet" };
   const first = await xclient.broadcast<string>("Settings.Set", setting, OPTIONS);
-  const settings = xclient.service<Settings>("Settings"); // in turn: each is asked once
+  const settings = xclient.service<Settings>("Settings"); // round robin asks each server once
   const states = await Promise.all(all.map(() => settings.All(undefined, OPTIONS)));
   for (const { name, values } of states.sort((a, b) => a.name < b.name ? -1 : 1)) {
     row(name, `motd = ${values.motd}${name === first ? "   (replied first)" : ""}`);
@@ -115,7 +115,7 @@ async function broadcastWithFailure(
   title("Broadcast in which one server fails");
   const outcome = xclient.broadcast("Index.Rebuild", undefined, { timeoutMs: 30_000 })
     .then(() => undefined, (error) => error);
-  await Promise.all([failing, ...others].map((server) => server.heard("started")));
+  await Promise.all([failing, ...others].map((server) => server.event("started")));
 
   await using client = await dial(failing.address);
   const brokenAt = performance.now();
@@ -128,7 +128,7 @@ async function broadcastWithFailure(
     isTheirs && error.message === "disk full" && error.execution === "answered",
   );
 
-  const aborts = await Promise.all(others.map((server) => server.heard("aborted")));
+  const aborts = await Promise.all(others.map((server) => server.event("aborted")));
   const tookMs = performance.now() - brokenAt;
   others.forEach(({ name }, place) => row(name, `sees the abort: ${aborts[place]}`));
   verify(

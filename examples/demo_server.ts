@@ -1,23 +1,23 @@
 /**
- * One server of the demo: `deno run -A examples/demo_server.ts alpha`.
+ * A server of the demo: `deno run -A examples/demo_server.ts alpha`.
  *
- * It says on its standard output where it listens and what its handlers see,
- * one event a line, and ends when its standard input does: it can't outlive
- * the process that started it.
+ * It prints the address that it listens on and what its handlers see, one event
+ * per line. It ends when its standard input does, so that it can't outlive the
+ * process that started it.
  */
 
 import { type CallContext, Server } from "@geerpc/xclient";
 
 const [name = "server", address = "tcp@127.0.0.1:0"] = Deno.args;
 
-/** Who answers. */
+/** Which server answers. */
 export class Node {
-  /** Its name. */
+  /** Replies with the name of the server. */
   Name(): string {
     return name;
   }
 
-  /** The same, after work of one to three milliseconds. */
+  /** The same after one to three milliseconds. */
   async Work(): Promise<string> {
     await new Promise((resolve) => setTimeout(resolve, 1 + 2 * Math.random()));
     return name;
@@ -28,23 +28,23 @@ export class Node {
 export class Settings {
   readonly #values = new Map<string, string>();
 
-  /** Sets one; replies with the name of the server. */
+  /** Sets a value; replies with the name of the server. */
   Set({ key, value }: { key: string; value: string }): string {
     this.#values.set(key, value);
     return name;
   }
 
-  /** All of them, with the name of the server. */
+  /** Replies with all values, and the name of the server. */
   All(): { name: string; values: Record<string, string> } {
     return { name, values: Object.fromEntries(this.#values) };
   }
 }
 
-/** Work that takes so long that its end is worth waiting for. */
+/** Work that goes on until it fails or is canceled. */
 export class Index {
   readonly #fails = new Set<(error: Error) => void>();
 
-  /** Works until it fails, or nobody waits for it any more. */
+  /** Runs until `Break` is called, or the call is canceled. */
   Rebuild(_args: unknown, { signal, serviceMethod }: CallContext): Promise<never> {
     console.log(`started ${serviceMethod}`);
     return new Promise((_resolve, reject) => {
@@ -57,7 +57,7 @@ export class Index {
     });
   }
 
-  /** Makes the work that goes on fail. */
+  /** Makes all calls of `Rebuild` fail; replies how many they were. */
   Break(why: string): number {
     const fails = [...this.#fails];
     this.#fails.clear();
@@ -74,7 +74,7 @@ if (import.meta.main) {
   const listener = await server.listen(address);
   console.log(`listening ${listener.address}`);
 
-  // Nothing is written to the standard input: it ends, and so does this.
+  // The standard input has no content. When it ends, so does this program.
   await Deno.stdin.readable.pipeTo(new WritableStream());
   await server.close({ graceMs: 1000 });
 }

@@ -1,7 +1,7 @@
 /**
- * The demo of etcd: a real etcd that is killed for ten seconds, servers as
- * processes of their own that join, leave and are killed, and one client.
- * `deno task demo:etcd` ends with 0 only if everything really happened.
+ * The demo of etcd: a real etcd that is down for ten seconds, servers in
+ * processes of their own that join, leave and are killed, and one client; the
+ * task `demo:etcd`. It exits with 0 only if everything has really happened.
  */
 
 import { deadline } from "@std/async/deadline";
@@ -13,13 +13,13 @@ const LIMIT_MS = 90_000;
 if (isEtcdMissing) Deno.exit(1);
 console.log("A fleet with etcd, under load");
 const startedAt = performance.now();
-const story = await deadline(
+const outcome = await deadline(
   runEtcdFleet({ outageMs: 10_000, show: (line) => console.log(line) }),
   LIMIT_MS,
 );
-for (const error of story.errors.slice(0, 3)) console.error(error);
+for (const error of outcome.errors.slice(0, 3)) console.error(error);
 const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
 console.log(
-  story.missing.length === 0 ? `\nAll of it happened, in ${seconds} s.` : "\nNot all happened.",
+  outcome.missing.length === 0 ? `\nAll of it happened, in ${seconds} s.` : "\nNot all happened.",
 );
-Deno.exit(story.missing.length === 0 ? 0 : 1);
+Deno.exit(outcome.missing.length === 0 ? 0 : 1);

@@ -2,19 +2,19 @@
 
 import { EtcdDiscovery } from "@geerpc/xclient/etcd";
 import { EtcdCluster } from "../tests/support/etcd.ts";
-import { type Story, tellStory } from "./fleet_story.ts";
+import { runScenario, type ScenarioOutcome } from "./fleet_scenario.ts";
 import { ServerProcess } from "./server_process.ts";
 
-/** Starts etcd, lets it all happen, and leaves nothing behind. */
+/** Starts etcd, runs the scenario, and leaves nothing behind. */
 export async function runEtcdFleet(
   options: { outageMs: number; show: (line: string) => void },
-): Promise<Story> {
+): Promise<ScenarioOutcome> {
   const etcd = await EtcdCluster.start();
   const { endpoints } = etcd;
   const servers: ServerProcess[] = [];
   const discovery = new EtcdDiscovery("nodes/", { endpoints });
   try {
-    return await tellStory({
+    return await runScenario({
       discovery,
       start(name) {
         const program = `${import.meta.dirname}/etcd_server.ts`;
@@ -22,9 +22,9 @@ export async function runEtcdFleet(
         servers.push(server);
         return server.ready();
       },
-      registered: async (server) => void await server.heard("registered"),
+      registered: async (server) => void await server.event("registered"),
       leave: (server) => server.stop(),
-      lost: () => Promise.resolve(), // its lease will end
+      lost: () => Promise.resolve(), // its lease will expire
       fail: () => etcd.kill(),
       recover() {
         etcd.run();

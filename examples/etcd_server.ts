@@ -2,8 +2,8 @@
  * A server that registers itself with etcd:
  * `deno run -A examples/etcd_server.ts alpha http://127.0.0.1:2379`.
  *
- * It says on its standard output where it listens and that it is registered,
- * and ends when its standard input does.
+ * It prints the address that it listens on and when it is registered, and ends
+ * when its standard input does.
  */
 
 import { Server } from "@geerpc/xclient";
@@ -23,7 +23,7 @@ const registration = new EtcdRegistration("nodes/", address, {
   onEvent: ({ type }) => console.log(`${type} ${address}`),
 });
 
-// Nothing is written to the standard input: it ends, and so does this.
+// The standard input has no content. When it ends, so does this program.
 await Deno.stdin.readable.pipeTo(new WritableStream());
-await registration.close(); // clients hear of it first
+await registration.close(); // first, so that clients send no more calls
 await server.close({ graceMs: 1000 });

@@ -1,7 +1,7 @@
 /**
  * A registry, servers that register with it, and a client that finds them:
- * `deno run -A examples/registry.ts`. With `--stay` it goes on, so that the
- * page can be looked at, until it is interrupted.
+ * `deno run -A examples/registry.ts`. With `--stay` it runs until it is
+ * interrupted, so that you can look at the registry's page.
  */
 
 import { SelectMode, Server, XClient } from "@geerpc/xclient";
@@ -12,9 +12,9 @@ const registry = new Registry({ onEvent: ({ type, server }) => console.log(`${ty
 const onListen = () => {};
 const http = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen }, registry.fetch);
 const url = `http://127.0.0.1:${http.addr.port}`;
-console.log(`the fleet is on show at ${url}/`);
+console.log(`the fleet can be seen at ${url}/`);
 
-/** A server: it listens, registers, and at the end takes itself out before it drains. */
+/** Starts a server, which registers, and at its end deregisters before it drains. */
 async function start(name: string) {
   const server = new Server();
   server.register("Node", { Name: () => name });
@@ -29,11 +29,11 @@ async function start(name: string) {
 }
 const servers = [await start("alpha"), await start("beta")];
 
-// The client, which knows nothing but the registry.
+// The client, which knows only the address of the registry.
 const discovery = new RegistryDiscovery(url);
 const xclient = new XClient(discovery, { mode: SelectMode.RoundRobin });
 
-/** Calls until each of so many servers has answered. */
+/** Makes calls until so many different servers have answered. */
 async function ask(count: number): Promise<void> {
   const names = new Set<string>();
   while (names.size < count) names.add(await xclient.call<string>("Node.Name"));

@@ -1,25 +1,25 @@
-/** A server of the demo, as the process that starts it sees it. */
+/** A server of the demo, seen from the process that starts it. */
 
 import { ownStdFlags } from "../scripts/std.ts";
 
 const PROGRAM = `${import.meta.dirname}/demo_server.ts`;
 
-/** How long a server may take to end by itself. */
+/** How long a server may take to end by itself, in milliseconds. */
 const STOP_MS = 5000;
 
 /** A server in a process of its own. */
 export class ServerProcess {
   readonly #child: Deno.ChildProcess;
-  /** What it has said and nobody has waited for yet. */
-  readonly #said: string[] = [];
+  /** The events that it has printed and that were not waited for yet. */
+  readonly #events: string[] = [];
   readonly #waiting: { event: string; resolve: (text: string) => void }[] = [];
   readonly #ended: Promise<never>;
   #address = "";
 
   /**
-   * @param name What it calls itself.
-   * @param program Which program it is.
-   * @param args Its arguments behind the name.
+   * @param name The server's name, which is its first argument.
+   * @param program The path of its program.
+   * @param args More arguments.
    */
   constructor(readonly name: string, program = PROGRAM, args: readonly string[] = []) {
     this.#child = new Deno.Command(Deno.execPath(), {
@@ -29,50 +29,51 @@ export class ServerProcess {
       stderr: "inherit",
     }).spawn();
     this.#ended = this.#listen();
-    this.#ended.catch(() => {}); // for those who wait for an event
+    this.#ended.catch(() => {}); // handled where an event is waited for
   }
 
-  /** Its process. */
+  /** The id of its process. */
   get pid(): number {
     return this.#child.pid;
   }
 
-  /** Where it listens, once it is {@linkcode ready}. */
+  /** The address that it listens on, once it is {@linkcode ready}. */
   get address(): string {
     return this.#address;
   }
 
-  /** Resolves when it listens. */
+  /** Waits until it listens. */
   async ready(): Promise<this> {
-    this.#address = await this.heard("listening");
+    this.#address = await this.event("listening");
     return this;
   }
 
   /**
-   * Waits for an event, which may have come already.
+   * Waits for an event that it prints, or has printed already.
    *
-   * @param event The first word of its line.
+   * @param event The first word of the line.
    * @returns The rest of the line.
+   * @throws {Error} If it ends before that.
    */
-  heard(event: string): Promise<string> {
-    const place = this.#said.findIndex((line) => line.startsWith(`${event} `));
-    if (place >= 0) return Promise.resolve(rest(this.#said.splice(place, 1)[0]));
-    const heard = new Promise<string>((resolve) => this.#waiting.push({ event, resolve }));
-    return Promise.race([heard, this.#ended]);
+  event(event: string): Promise<string> {
+    const place = this.#events.findIndex((line) => line.startsWith(`${event} `));
+    if (place >= 0) return Promise.resolve(rest(this.#events.splice(place, 1)[0]));
+    const printed = new Promise<string>((resolve) => this.#waiting.push({ event, resolve }));
+    return Promise.race([printed, this.#ended]);
   }
 
-  /** Kills it, as a crash would; resolves when it is gone. */
+  /** Kills it, as a crash would, and waits for its end. */
   async kill(): Promise<void> {
     try {
       this.#child.kill("SIGKILL");
     } catch {
-      // It has ended.
+      // It has ended already.
     }
     await this.#child.stdin.close().catch(() => {}); // closed already
     await this.#child.status;
   }
 
-  /** Asks it to end, and kills it if it does not. Idempotent. */
+  /** Lets it end by itself, and kills it if it does not within 5 s. Idempotent. */
   async stop(): Promise<void> {
     const timer = setTimeout(() => this.kill(), STOP_MS);
     await this.#child.stdin.close().catch(() => {}); // killed already
@@ -85,14 +86,14 @@ export class ServerProcess {
     for await (const chunk of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
       const lines = (text + chunk).split("\n");
       text = lines.pop()!;
-      for (const line of lines) this.#say(line);
+      for (const line of lines) this.#onLine(line);
     }
     throw new Error(`server ${this.name} has ended`);
   }
 
-  #say(line: string): void {
+  #onLine(line: string): void {
     const place = this.#waiting.findIndex(({ event }) => line.startsWith(`${event} `));
-    if (place < 0) this.#said.push(line);
+    if (place < 0) this.#events.push(line);
     else this.#waiting.splice(place, 1)[0].resolve(rest(line));
   }
 }

@@ -1,14 +1,14 @@
-/** Calls that go on and on, and what came of them. */
+/** Continuous traffic, counted in phases. */
 
-/** How calls ended, in one phase of the traffic. */
+/** How the calls of one phase ended. */
 export interface Tally {
-  /** How many each server answered. */
+  /** How many calls each server answered. */
   readonly answered: Map<string, number>;
-  /** What the others failed with. */
+  /** What the other calls failed with. */
   readonly errors: unknown[];
 }
 
-/** Callers that call again as soon as they have their answer, in several phases. */
+/** Callers, each of which makes its next call when the last one has ended. */
 export class Traffic {
   readonly #tallies: Tally[] = [];
   readonly #callers: Promise<void>[];
@@ -25,9 +25,9 @@ export class Traffic {
   }
 
   /**
-   * Counts calls that begin from now on by themselves.
+   * Begins a new phase: calls that begin from now on are counted in it.
    *
-   * @returns What is counted.
+   * @returns Its counts, which change as calls end.
    */
   nextPhase(): Tally {
     const tally = { answered: new Map<string, number>(), errors: [] };
@@ -35,13 +35,13 @@ export class Traffic {
     return tally;
   }
 
-  /** Resolves when what has been counted meets a condition. */
+  /** Waits until the counts meet a condition. */
   until(condition: () => boolean): Promise<void> {
     if (condition()) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push({ condition, resolve }));
   }
 
-  /** Resolves when every caller has had its last answer. */
+  /** Stops the callers, and waits for their last calls. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#callers);
@@ -65,7 +65,7 @@ export class Traffic {
   }
 }
 
-/** The sum of what all servers answered. */
+/** How many calls all servers together answered. */
 export function total(answered: ReadonlyMap<string, number>): number {
   return [...answered.values()].reduce((sum, count) => sum + count, 0);
 }

@@ -11,7 +11,7 @@ import type { HealthOptions } from "./health.ts";
 import type { InFlight, Outcome } from "./load.ts";
 import { Endpoint, type EndpointEvent, type EndpointHost } from "./endpoint.ts";
 import type { Client, ClientOptions } from "../client.ts";
-import { isSame } from "../discovery/server_list.ts";
+import { isSame } from "../discovery/endpoint_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
 
 /** Beyond so many servers a policy that looks at each is given a subset. Source: gRPC A68. */

@@ -1,57 +1,61 @@
 /**
- * What a registry tells a discovery: one listing, or one after the other.
+ * A registry's answer to a discovery: one listing, or a stream of them.
  *
  * @module
  */
 
 import { errorText, RpcError } from "../errors.ts";
-import { Exchange, type Web } from "./http.ts";
 import { type Listing, parseListing, SERVERS_HEADER, splitServers } from "./protocol.ts";
+import { RegistryRequest, type RequestSettings } from "./request.ts";
 
-/** A stream may miss so many signs of life before it is given up. */
-const BEATS_MISSED = 3;
+/** A stream is given up after a silence of so many of its keep-alive intervals. */
+const INTERVALS_MISSED = 3;
 
 /** What a registry has answered. */
 export interface Feed {
-  /** The listing as it was then. */
+  /** The listing at the time of the answer. */
   readonly listing: Listing;
-  /** What comes after it, if the registry offers that; `undefined` is a sign of life. */
+  /** The listings after it, if the registry offers a stream; `undefined` is a sign of life. */
   readonly changes?: AsyncIterable<Listing | undefined>;
-  /** Ends it: nothing of it is left. */
+  /** Ends the stream. */
   end(): void;
 }
 
-/** How to ask. */
+/** What to ask for. */
 export interface FeedOptions {
   /** How long the answer may take, in milliseconds. */
   readonly timeoutMs: number;
   /** Whether to ask for a stream. */
   readonly stream: boolean;
-  /** What `instance` is for a registry that does not say. */
+  /** The `instance` of a registry that reports none. */
   readonly instance: string;
 }
 
 /**
- * Asks a registry.
+ * Asks a registry for its servers.
  *
- * @param web How requests are made.
- * @param url Which registry.
- * @param options Whether a stream is wanted.
- * @returns What it says. `end` it.
- * @throws {RpcError} `unavailable` if it does not answer, `data_loss` if what it
- * says can't be understood; nothing is left then.
+ * @param url The registry.
+ * @param settings How requests are made.
+ * @param options Time limit, and whether a stream is wanted.
+ * @returns The answer. Whoever gets it calls `end`.
+ * @throws {RpcError} `unavailable` if the registry does not answer, `data_loss` if
+ * its answer can't be understood.
  */
-export async function openFeed(web: Web, url: string, options: FeedOptions): Promise<Feed> {
-  const exchange = new Exchange(web, url);
+export async function openFeed(
+  url: string,
+  settings: RequestSettings,
+  options: FeedOptions,
+): Promise<Feed> {
+  const request = new RegistryRequest(url, settings);
   let isStream = false;
   try {
-    exchange.within(options.timeoutMs, "no list of servers came");
+    request.limit(options.timeoutMs, "no list of servers came");
     const accept = options.stream ? "text/event-stream, application/json" : "application/json";
-    const { headers } = await exchange.send("GET", { accept });
+    const { headers } = await request.send("GET", { accept });
     const type = headers.get("content-type") ?? "";
     if (type.startsWith("text/event-stream")) {
       isStream = true;
-      return await follow(exchange, url);
+      return await follow(request, url);
     }
 
     const servers = headers.get(SERVERS_HEADER); // empty if there are none
@@ -59,35 +63,35 @@ export async function openFeed(web: Web, url: string, options: FeedOptions): Pro
     if (servers !== null) {
       const { instance } = options;
       listing = { instance, version: 0, beatMs: Infinity, servers: splitServers(servers) };
-    } else listing = read(await exchange.text(), url);
-    exchange.end();
+    } else listing = read(await request.text(), url);
+    request.end();
     return { listing, end() {} };
   } catch (error) {
-    exchange.end();
-    if (!isStream || web.signal.aborted) throw error;
-    // Something on the way holds streams back: the list can be had nevertheless.
-    return openFeed(web, url, { ...options, stream: false });
+    request.end();
+    if (!isStream || settings.signal?.aborted) throw error;
+    // A proxy may hold streams back: a plain list can be had nevertheless.
+    return openFeed(url, settings, { ...options, stream: false });
   }
 }
 
-async function follow(exchange: Exchange, url: string): Promise<Feed> {
-  const events = exchange.events();
+async function follow(request: RegistryRequest, url: string): Promise<Feed> {
+  const events = request.events();
   let first: string | undefined;
   while (first === undefined) first = (await events.next()).value;
   const listing = read(first, url);
-  return { listing, changes: changes(exchange, url, events, listing), end: () => exchange.end() };
+  return { listing, changes: changes(request, url, events, listing), end: () => request.end() };
 }
 
 async function* changes(
-  exchange: Exchange,
+  request: RegistryRequest,
   url: string,
   events: AsyncIterable<string | undefined>,
   { beatMs }: Listing,
 ): AsyncGenerator<Listing | undefined> {
-  const silenceMs = beatMs * BEATS_MISSED;
-  exchange.within(silenceMs, "no sign of life on the stream");
+  const silenceMs = beatMs * INTERVALS_MISSED;
+  request.limit(silenceMs, "no sign of life on the stream");
   for await (const event of events) {
-    exchange.within(silenceMs, "no sign of life on the stream");
+    request.limit(silenceMs, "no sign of life on the stream");
     yield event === undefined ? undefined : read(event, url);
   }
 }

@@ -1,23 +1,28 @@
 /**
- * The heartbeat by which a server stays in a registry.
+ * The heartbeat that keeps a server registered with registries.
  *
  * @module
  */
 
+import { systemClock } from "../clock.ts";
+import { RegistrationLoop } from "../discovery/registration_loop.ts";
 import { errorText, RpcError } from "../errors.ts";
-import { Beat, Heart, type HeartbeatEvent, type HeartbeatOptions } from "./heart.ts";
+import type { HeartbeatOptions } from "./options.ts";
 import { registryUrls } from "./protocol.ts";
+import { registrationSettings, RegistryRegistrar } from "./registrar.ts";
 
-export type { HeartbeatEvent, HeartbeatOptions };
+/** A heartbeat comes up to a tenth early, so that a fleet's are not all at once. */
+const JITTER = { least: 0.9, range: 0.1 };
 
 /**
- * Keeps a server in a registry, or in several: it registers at once, beats, and
- * takes the server out when it is closed. While a registry does not answer it
- * goes on trying, so a registry may start later than its servers, and may
- * restart: the next beat registers anew.
+ * Keeps a server registered with a registry, or with several: it registers the
+ * server at once, renews the registration in time, and deregisters the server
+ * when it is closed. While a registry does not answer it keeps trying, so a
+ * registry may start later than its servers, and may restart: the next
+ * heartbeat registers the server again.
  *
  * Close it before the server, so that new calls go elsewhere while the last
- * ones end.
+ * calls end.
  *
  * @example
  * ```ts
@@ -45,24 +50,21 @@ export type { HeartbeatEvent, HeartbeatOptions };
 export class Heartbeat implements AsyncDisposable {
   /**
    * Resolves when the first registry lists the server, however long that takes;
-   * rejects if it is closed before that.
+   * rejects if the heartbeat is closed before.
    */
   readonly registered: Promise<void>;
   /** The server's address. */
   readonly address: string;
-  readonly #hearts: readonly Heart[];
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = () => void this.close();
-  #closed: Promise<void> | undefined;
+  readonly #registrations: readonly RegistrationLoop[];
 
   /**
-   * Begins to beat.
+   * Begins to register the server.
    *
    * @param registry The registry's URL, or several: the server is registered with each.
-   * @param address Where clients reach the server, with metadata if wanted.
+   * @param address Where clients reach the server, with or without metadata.
    * @param options How often, and for how long.
-   * @throws {RpcError} `invalid_argument` for an address that can't be registered.
-   * @throws {TypeError} If the registry is no http or https URL.
+   * @throws {RpcError} `invalid_argument` if the address can't be registered.
+   * @throws {TypeError} If a registry is no http or https URL.
    * @throws {RangeError} If a duration is not above 0.
    * @throws The signal's reason, if it has aborted.
    */
@@ -71,27 +73,37 @@ export class Heartbeat implements AsyncDisposable {
     address: string,
     options: HeartbeatOptions = {},
   ) {
-    options.signal?.throwIfAborted();
+    const { signal, clock = systemClock, random = Math.random, onEvent } = options;
+    signal?.throwIfAborted();
     const urls = registryUrls(registry);
-    const beat = new Beat(address, options);
+    const settings = registrationSettings(address, clock, options);
+    const newClosedError = () =>
+      new RpcError("canceled", `the heartbeat of ${address} is closed`, { execution: "not_sent" });
     this.address = address;
-    this.#hearts = urls.map((url) => new Heart(url, beat));
-    this.registered = Promise.any(this.#hearts.map((heart) => heart.registered))
+    this.#registrations = urls.map((url) =>
+      new RegistrationLoop(new RegistryRegistrar(url, settings), {
+        clock,
+        random,
+        jitter: JITTER,
+        signal,
+        closedError: () => signal?.aborted ? signal.reason : newClosedError(),
+        onEvent: onEvent && ((event) => event.type !== "lost" && onEvent({ ...event, url })),
+      })
+    );
+    this.registered = Promise.any(this.#registrations.map(({ ready }) => ready))
       .catch((error: AggregateError) => Promise.reject(error.errors[0]));
-    this.registered.catch(() => {}); // for those who wait for it
-    this.#signal = options.signal;
-    this.#signal?.addEventListener("abort", this.#onAbort);
+    this.registered.catch(() => {}); // nobody need wait for it
   }
 
   /**
-   * What the first beat at each registry came to.
+   * Waits for the first try at each registry.
    *
-   * @returns Resolves if at least one registry took it.
-   * @throws {RpcError} `unavailable`, or `invalid_argument` if a registry found
-   * fault with the address; it names every registry.
+   * @returns Resolves if at least one registry lists the server.
+   * @throws {RpcError} `unavailable`, or `invalid_argument` if the only registry
+   * refuses the address; it names every registry.
    */
   async tried(): Promise<void> {
-    const tries = await Promise.allSettled(this.#hearts.map((heart) => heart.tried));
+    const tries = await Promise.allSettled(this.#registrations.map(({ tried }) => tried));
     const errors = tries.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
     if (errors.length < tries.length) return;
     if (errors.length === 1) throw errors[0];
@@ -101,27 +113,19 @@ export class Heartbeat implements AsyncDisposable {
   }
 
   /**
-   * Takes the server out of every registry that can be reached, and beats no
-   * more. Go's registries know no taking out: there the lease runs out. Idempotent.
+   * Deregisters the server from every registry that can be reached, and sends no
+   * more heartbeats. Go's registries can't deregister: there the lease expires.
+   * Idempotent.
    *
-   * @returns Resolves when it is over; it does not fail.
+   * @returns Resolves when nothing is left running. Never rejects.
    */
-  close(): Promise<void> {
-    return this.#closed ??= this.#close();
+  async close(): Promise<void> {
+    await Promise.all(this.#registrations.map((one) => one.close()));
   }
 
-  /** Closes. */
+  /** The same as {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #close(): Promise<void> {
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-    const message = `the heartbeat of ${this.address} is closed`;
-    const reason = this.#signal?.aborted
-      ? this.#signal.reason
-      : new RpcError("canceled", message, { execution: "not_sent" });
-    await Promise.all(this.#hearts.map((heart) => heart.stop(reason)));
   }
 }
 
@@ -129,12 +133,12 @@ export class Heartbeat implements AsyncDisposable {
  * Registers a server and keeps it registered.
  *
  * @param registry The registry's URL, or several: the server is registered with each.
- * @param address Where clients reach the server, with metadata if wanted.
- * @param options How often to beat, and for how long a beat lasts.
+ * @param address Where clients reach the server, with or without metadata.
+ * @param options How often, and for how long.
  * @returns The heartbeat, when a registry lists the server. Close it before the server.
  * @throws {RpcError} `unavailable` if no registry answers, naming each;
- * `invalid_argument` for an address that can't be registered. Nothing beats
- * then; `new Heartbeat` goes on trying instead.
+ * `invalid_argument` if the address can't be registered. Nothing is left running
+ * then; `new Heartbeat` keeps trying instead.
  * @throws The signal's reason, if it aborts.
  *
  * @example

@@ -1,5 +1,5 @@
 /**
- * The servers that a registry knows, each until its lease runs out.
+ * The registry's leases: the servers that it lists, each until its lease expires.
  *
  * @module
  */
@@ -13,32 +13,33 @@ export type RegistryEventType = "joined" | "changed" | "left" | "expired";
 
 /** A server and its lease. */
 export class Lease implements Expiring {
-  dueAt = Infinity;
+  readonly dueAt: number;
   waiting = false;
-  readonly #end: (lease: Lease) => void;
+  readonly #onExpired: (lease: Lease) => void;
 
   /**
-   * @param server Its address, with its metadata.
-   * @param endpoint The same, taken apart.
-   * @param leaseMs How long it is listed without a heartbeat; `Infinity`: for ever.
-   * @param joinedAtMs When it registered first.
-   * @param beatAtMs When it was heard last.
-   * @param end Called when the lease has run out.
+   * @param server The server's address, with its metadata.
+   * @param endpoint The same, parsed.
+   * @param leaseMs How long it is listed without a heartbeat; `Infinity` for ever.
+   * @param joinedAtMs When it first registered.
+   * @param renewedAtMs When its last heartbeat came.
+   * @param onExpired Called when the lease has expired.
    */
   constructor(
     readonly server: string,
     readonly endpoint: ParsedAddress,
     readonly leaseMs: number,
     readonly joinedAtMs: number,
-    readonly beatAtMs: number,
-    end: (lease: Lease) => void,
+    readonly renewedAtMs: number,
+    onExpired: (lease: Lease) => void,
   ) {
-    this.#end = end;
+    this.dueAt = renewedAtMs + leaseMs;
+    this.#onExpired = onExpired;
   }
 
-  /** The lease has run out. */
+  /** The lease has expired. */
   expire(): void {
-    this.#end(this);
+    this.#onExpired(this);
   }
 }
 
@@ -46,19 +47,19 @@ export class Lease implements Expiring {
 export class Leases {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
-  readonly #tell: (type: RegistryEventType, server: string) => void;
+  readonly #emit: (type: RegistryEventType, server: string) => void;
   readonly #leases = new Map<string, Lease>();
   #sorted: readonly Lease[] | undefined;
   #bytes = 0;
 
   /**
-   * @param clock Where the time comes from.
-   * @param tell Told what happens to a server, after it has happened.
+   * @param clock The clock by which leases expire.
+   * @param emit Called after each change of the list.
    */
-  constructor(clock: Clock, tell: (type: RegistryEventType, server: string) => void) {
+  constructor(clock: Clock, emit: (type: RegistryEventType, server: string) => void) {
     this.#clock = clock;
     this.#deadlines = new Deadlines(clock);
-    this.#tell = tell;
+    this.#emit = emit;
   }
 
   /** How many servers there are. */
@@ -66,7 +67,7 @@ export class Leases {
     return this.#leases.size;
   }
 
-  /** How long the list of all addresses is, with its commas. */
+  /** The length of the list of all addresses, separated by commas, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -87,11 +88,11 @@ export class Leases {
   }
 
   /**
-   * Takes a server in, or begins its lease anew.
+   * Lists a server, or renews its lease.
    *
    * @param server Its address, with its metadata.
-   * @param endpoint The same, taken apart.
-   * @param leaseMs How long it is listed without another of these.
+   * @param endpoint The same, parsed.
+   * @param leaseMs How long it is listed unless its lease is renewed.
    */
   renew(server: string, endpoint: ParsedAddress, leaseMs: number): void {
     const { address } = endpoint;
@@ -102,17 +103,14 @@ export class Leases {
     const lease = new Lease(server, endpoint, leaseMs, joinedAtMs, nowMs, this.#expire);
     this.#leases.set(address, lease);
     this.#sorted = undefined;
-    if (leaseMs !== Infinity) {
-      lease.dueAt = nowMs + leaseMs;
-      this.#deadlines.add(lease);
-    }
+    if (leaseMs !== Infinity) this.#deadlines.add(lease);
     this.#bytes += server.length - (before?.server.length ?? -1);
-    if (before === undefined) this.#tell("joined", server);
-    else if (before.server !== server || before.leaseMs !== leaseMs) this.#tell("changed", server);
+    if (before === undefined) this.#emit("joined", server);
+    else if (before.server !== server || before.leaseMs !== leaseMs) this.#emit("changed", server);
   }
 
   /**
-   * Takes a server out.
+   * Ends the lease of a server. Does nothing if it has none.
    *
    * @param address Its address without metadata.
    */
@@ -123,7 +121,7 @@ export class Leases {
     this.#drop(lease, "left");
   }
 
-  /** Ends the timer. */
+  /** Ends the timer: no lease expires any more. */
   close(): void {
     this.#deadlines.clear();
   }
@@ -134,6 +132,6 @@ export class Leases {
     this.#leases.delete(lease.endpoint.address);
     this.#sorted = undefined;
     this.#bytes -= lease.server.length + 1;
-    this.#tell(type, lease.server);
+    this.#emit(type, lease.server);
   }
 }

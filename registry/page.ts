@@ -1,6 +1,6 @@
 /**
- * The page on which a registry shows the fleet to a person: one file, nothing
- * loaded from elsewhere, and it updates itself.
+ * The registry's page, which shows the fleet to a person. It is one file that
+ * loads nothing from elsewhere and updates itself.
  *
  * @module
  */
@@ -8,26 +8,27 @@
 import type { Lease } from "./leases.ts";
 import { REGISTRY_PATH, SERVER_HEADER } from "./protocol.ts";
 
-/** What the page shows. */
+/** The content of the page. */
 export interface PageOptions {
-  /** The servers, sorted. */
+  /** The servers' leases, sorted. */
   readonly leases: readonly Lease[];
   /** The present time. */
   readonly nowMs: number;
-  /** For how long the registry has run. */
+  /** For how long the registry has run, in milliseconds. */
   readonly upMs: number;
-  /** How many streams of changes are open. */
+  /** How many event streams are open. */
   readonly streams: number;
-  /** Where the protocol is spoken. */
+  /** The path of the protocol. */
   readonly path: string;
-  /** What makes the page's own style and script known to be its own. */
+  /** Marks the page's own style and script, which alone may run. */
   readonly nonce: string;
 }
 
 /**
- * The headers of the page: it may load nothing, and run and look as it came.
+ * The headers of the page. They forbid everything but the page's own style and
+ * script, and requests to the registry itself.
  *
- * @param nonce As in the page.
+ * @param nonce That of the page.
  * @returns Names and values.
  */
 export function pageHeaders(nonce: string): Record<string, string> {
@@ -43,10 +44,10 @@ export function pageHeaders(nonce: string): Record<string, string> {
 }
 
 /**
- * Draws the page.
+ * Renders the page.
  *
- * @param page What to show.
- * @returns HTML; all that servers have said is escaped in it.
+ * @param page Its content.
+ * @returns HTML. Everything that comes from servers is escaped in it.
  */
 export function renderPage(page: PageOptions): string {
   const { leases, upMs, streams, nonce } = page;
@@ -89,7 +90,7 @@ ${leases.map((lease) => row(lease, nowMs)).join("\n")}
 }
 
 function row(lease: Lease, nowMs: number): string {
-  const { endpoint, leaseMs, joinedAtMs, beatAtMs } = lease;
+  const { endpoint, leaseMs, joinedAtMs, renewedAtMs } = lease;
   const at = endpoint.address.indexOf("@") + 1;
   const pairs = Object.entries(endpoint.metadata);
   if (endpoint.weight !== 1) pairs.unshift(["weight", String(endpoint.weight)]);
@@ -102,8 +103,8 @@ function row(lease: Lease, nowMs: number): string {
     }</td>` +
     `<td data-label="Metadata">${chips.join(" ") || "<i>–</i>"}</td>` +
     `<td class="n" data-label="Registered">${duration(nowMs - joinedAtMs)} ago</td>` +
-    `<td class="n" data-label="Last heartbeat">${duration(nowMs - beatAtMs)} ago</td>` +
-    `<td data-label="Expires in">${expiry(beatAtMs + leaseMs - nowMs, leaseMs)}</td>` +
+    `<td class="n" data-label="Last heartbeat">${duration(nowMs - renewedAtMs)} ago</td>` +
+    `<td data-label="Expires in">${expiry(renewedAtMs + leaseMs - nowMs, leaseMs)}</td>` +
     `</tr>`;
 }
 
@@ -123,10 +124,10 @@ ${SERVER_HEADER}: tcp@10.0.0.1:9001</pre></section>`;
 }
 
 /**
- * A duration, for people.
+ * Formats a duration for people.
  *
  * @param ms Milliseconds.
- * @returns Such as `4.2 s`, `3 min 20 s` or `2 d 4 h`.
+ * @returns A text such as `4.2 s`, `3 min 20 s` or `2 d 4 h`.
  */
 export function duration(ms: number): string {
   if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
@@ -143,17 +144,17 @@ export function duration(ms: number): string {
 }
 
 /**
- * Makes text safe for HTML, in attributes too.
+ * Escapes a text for HTML, also in attributes.
  *
- * @param text Any.
- * @returns The same, to be read and not to be obeyed.
+ * @param text Any text.
+ * @returns HTML that shows the text.
  */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"'`]/g, (one) => `&#${one.charCodeAt(0)};`);
 }
 
-function plural(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 const STYLE = `
@@ -212,7 +213,7 @@ footer { margin: 14px 4px; color: var(--soft); font-size: 13px; }
   font-size: 13px; } td > div { flex: 1; } }
 `;
 
-/** Fetches the page again and puts its main part in the place of the old one. */
+/** Fetches the page again and replaces the main part by the new one. */
 const SCRIPT = `
 const state = document.getElementById("state");
 let since = Date.now();

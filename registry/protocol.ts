@@ -1,27 +1,26 @@
 /**
- * What registry, discovery and heartbeat say to each other: GeeRPC's headers,
- * and the listings that our own ends use.
+ * The protocol between registry, discovery and heartbeat: GeeRPC's headers, and
+ * the listings that only this library's registry and discovery exchange.
  *
  * @module
  */
 
 import { parseAddress, type ParsedAddress } from "../address.ts";
+import { httpUrl } from "../discovery/http.ts";
 import { RpcError } from "../errors.ts";
 
-/** Where GeeRPC's registry is. */
+/** The path of GeeRPC's registry. */
 export const REGISTRY_PATH = "/_geerpc_/registry";
 /** GeeRPC: the servers, in the answer to a GET. */
 export const SERVERS_HEADER = "X-Geerpc-Servers";
-/** GeeRPC: the server that a POST registers, and, of ours, that a DELETE takes out. */
+/** GeeRPC: the server that a POST registers. Not GeeRPC: that a DELETE deregisters. */
 export const SERVER_HEADER = "X-Geerpc-Server";
-/** Ours: the lease, asked for in a POST and told in the answer. */
+/** Not GeeRPC: the lease in milliseconds, as a POST asks for it and the answer grants it. */
 export const LEASE_HEADER = "X-Geerpc-Timeout-Ms";
-/** GeeRPC's lease. */
+/** GeeRPC's lease, in milliseconds. */
 export const LEASE_MS = 300_000;
-/** The first pause behind a request that failed, at the most. */
+/** The longest first pause after a request that has failed, in milliseconds. */
 export const FIRST_RETRY_MS = 100;
-/** Leases and their timers are no longer than a timer can be. */
-export const LONGEST_LEASE_MS = 2 ** 31 - 1;
 
 /** A server as a registry lists it. */
 export interface ListedServer {
@@ -31,13 +30,13 @@ export interface ListedServer {
   readonly leaseMs: number;
 }
 
-/** What a registry knows at a time. */
+/** What a registry lists at one time. */
 export interface Listing {
-  /** Which registry, and which run of it: another one does not know what this one knew. */
+  /** Identifies one run of one registry: what another one lists is not newer or older. */
   readonly instance: string;
-  /** Grows with each change. */
+  /** Grows with each change of the list. */
   readonly version: number;
-  /** A stream is silent no longer than this, in milliseconds. */
+  /** The longest silence on a stream, in milliseconds. */
   readonly beatMs: number;
   /** The servers, sorted. */
   readonly servers: readonly ListedServer[];
@@ -46,9 +45,9 @@ export interface Listing {
 /**
  * Checks that an address can be listed.
  *
- * @param server What is to be registered.
- * @returns The address, taken apart.
- * @throws {RpcError} `invalid_argument`, with what is wrong about it.
+ * @param server The address that is to be registered.
+ * @returns The address, parsed.
+ * @throws {RpcError} `invalid_argument`, saying what is wrong.
  */
 export function checkServer(server: string): ParsedAddress {
   const endpoint = parseAddress(server);
@@ -65,9 +64,9 @@ export function checkServer(server: string): ParsedAddress {
 /**
  * Checks that an address can be registered for other machines to use.
  *
- * @param server What is to be registered.
- * @returns The address, taken apart.
- * @throws {RpcError} `invalid_argument`, with what is wrong about it.
+ * @param server The address that is to be registered.
+ * @returns The address, parsed.
+ * @throws {RpcError} `invalid_argument`, saying what is wrong.
  */
 export function checkReachable(server: string): ParsedAddress {
   const endpoint = checkServer(server);
@@ -86,20 +85,21 @@ function refused(server: string, what: string): RpcError {
 }
 
 /**
- * Finishes the address of a registry.
+ * The URLs of registries.
  *
- * @param registry Its URL, with or without a path.
- * @returns The URL, with GeeRPC's path if it had none.
- * @throws {TypeError} If it is no http or https URL.
+ * @param registry One, or several; a URL without a path gets GeeRPC's.
+ * @returns Each URL once.
+ * @throws {TypeError} If there is none, or one is no http or https URL.
  */
-export function registryUrl(registry: string): string {
-  let url: URL | undefined;
-  try {
-    url = new URL(registry);
-  } catch {
-    // As any other scheme.
-  }
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+export function registryUrls(registry: string | readonly string[]): string[] {
+  const urls = new Set((typeof registry === "string" ? [registry] : registry).map(registryUrl));
+  if (urls.size === 0) throw new TypeError("no registry: expected a URL, or several");
+  return [...urls];
+}
+
+function registryUrl(registry: string): string {
+  const url = httpUrl(registry);
+  if (url === undefined) {
     throw new TypeError(
       `invalid registry ${JSON.stringify(registry)}: expected http://host:port, with ` +
         `${REGISTRY_PATH} or another path behind it`,
@@ -110,22 +110,9 @@ export function registryUrl(registry: string): string {
 }
 
 /**
- * The URLs of the registries that an option names.
+ * Parses GeeRPC's header.
  *
- * @param registry One, or several.
- * @returns Each once.
- * @throws {TypeError} If there is none, or one is no URL.
- */
-export function registryUrls(registry: string | readonly string[]): string[] {
-  const urls = new Set((typeof registry === "string" ? [registry] : registry).map(registryUrl));
-  if (urls.size === 0) throw new TypeError("no registry: expected a URL, or several");
-  return [...urls];
-}
-
-/**
- * Reads GeeRPC's header.
- *
- * @param header `a,b,c`, or nothing.
+ * @param header `a,b,c`, or an empty text.
  * @returns The servers.
  */
 export function splitServers(header: string): ListedServer[] {
@@ -134,11 +121,11 @@ export function splitServers(header: string): ListedServer[] {
 }
 
 /**
- * Reads a listing.
+ * Parses a listing.
  *
- * @param text JSON.
- * @returns What it says.
- * @throws {SyntaxError} If it is none.
+ * @param text The listing as JSON.
+ * @returns The listing.
+ * @throws {SyntaxError} If it is no JSON, or no listing.
  */
 export function parseListing(text: string): Listing {
   const { instance, version, beatMs, servers } = Object(JSON.parse(text));

@@ -1,5 +1,5 @@
 /**
- * The registry: a handler for HTTP requests, and the leases of the servers.
+ * The registry: an HTTP request handler over the leases of the servers.
  *
  * @module
  */
@@ -7,14 +7,14 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText } from "../errors.ts";
 import { aboveZero } from "../internal/validate.ts";
+import { LONGEST_TIMER_MS } from "../internal/time.ts";
 import { Leases, type RegistryEventType } from "./leases.ts";
-import { answerNode, type NodeRequest, type NodeResponse } from "./node.ts";
+import { answerNode, type NodeRequest, type NodeResponse } from "./node_http.ts";
 import { pageHeaders, renderPage } from "./page.ts";
 import {
   checkServer,
   LEASE_HEADER,
   LEASE_MS,
-  LONGEST_LEASE_MS,
   REGISTRY_PATH,
   SERVER_HEADER,
   SERVERS_HEADER,
@@ -23,49 +23,52 @@ import { RegistryStreams } from "./streams.ts";
 
 export type { NodeRequest, NodeResponse, RegistryEventType };
 
-/** Something that has happened to a server in a registry. */
+/** What has happened to a server in a registry. */
 export interface RegistryEvent {
-  /** What: it has come, said something else, gone, or not been heard for too long. */
+  /** It has registered, changed metadata or lease, deregistered, or its lease has expired. */
   readonly type: RegistryEventType;
-  /** Its address, with its metadata. */
+  /** The server's address, with its metadata. */
   readonly server: string;
 }
 
-/** What a registry allows, and how long servers stay in it. */
+/** The limits of a registry, and how long servers stay listed. */
 export interface RegistryOptions {
   /**
-   * How long a server is listed without a heartbeat, unless it asks for another
-   * time itself, in milliseconds. Default 300,000, as in GeeRPC; `Infinity`: for ever.
+   * The lease of a server that asks for none: how long it is listed without a
+   * heartbeat, in milliseconds; `Infinity` for ever. Default 300,000, as in GeeRPC.
    */
   timeoutMs?: number;
-  /** Where the protocol is spoken. Default `/_geerpc_/registry`, as in GeeRPC. */
+  /** The path of the protocol. Default `/_geerpc_/registry`, as in GeeRPC. */
   path?: string;
-  /** The most servers. One more is refused. Default 4,096. */
+  /** The most servers. One more is refused with 507. Default 4,096. */
   maxServers?: number;
-  /** The longest address, in bytes. Default 1,024. */
+  /** The longest address, in bytes. A longer one is refused with 400. Default 1,024. */
   maxAddressBytes?: number;
-  /** The longest list of all addresses, which is one header. Default 256 KiB. */
+  /**
+   * The longest list of all addresses, in bytes: it is one header for GeeRPC's
+   * clients. A server that does not fit is refused with 507. Default 256 KiB.
+   */
   maxListBytes?: number;
-  /** The most streams of changes. Who opens one more gets the list and asks again. Default 1,024. */
+  /** The most event streams. A client that opens one more gets a plain list. Default 1,024. */
   maxStreams?: number;
-  /** How often a stream shows that it lives, in milliseconds. Default 15,000. */
+  /** How often a stream shows that it is alive, in milliseconds. Default 15,000. */
   beatMs?: number;
-  /** Where the time comes from. Default: the system's clock. */
+  /** The clock of leases and streams. Default: the system's. */
   clock?: Clock;
-  /** Told what happens to each server, as it happens. */
+  /** Called with each event, in a microtask of its own. */
   onEvent?: (event: RegistryEvent) => void;
 }
 
 const TEXT = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
 
 /**
- * A registry: servers say that they are there, clients ask who is. It speaks
- * GeeRPC's protocol, so Go's servers and clients can use it too, and shows the
- * fleet to a person at `/`.
+ * A registry: servers register with it, and clients ask it for the list. It
+ * speaks GeeRPC's protocol, so Go's servers and clients can use it too, and
+ * shows the fleet to a person at `/`.
  *
- * It keeps all in memory: after a restart it learns who is there from their
- * next heartbeats. It asks nobody for a password: let it listen where only
- * the fleet can reach it, or put a check of your own before `fetch`.
+ * It keeps everything in memory: after a restart it learns of the servers from
+ * their next heartbeats. It does not authenticate anyone: let it listen where
+ * only the fleet can reach it, or put a check of your own before `fetch`.
  *
  * @example With `Deno.serve`
  * ```ts ignore
@@ -84,7 +87,7 @@ const TEXT = { "content-type": "text/plain; charset=utf-8", "cache-control": "no
  * createServer(registry.nodeHandler).listen(9999, "127.0.0.1");
  * ```
  *
- * @example What it says
+ * @example Its answers
  * ```ts
  * import { assert } from "@std/assert";
  * import { Registry } from "@geerpc/xclient/registry";
@@ -100,7 +103,7 @@ const TEXT = { "content-type": "text/plain; charset=utf-8", "cache-control": "no
  * ```
  */
 export class Registry implements AsyncDisposable {
-  /** Answers a request: for `Deno.serve`, and all else that takes a fetch handler. */
+  /** Answers a request: for `Deno.serve`, and whatever else takes a fetch handler. */
   readonly fetch: (request: Request) => Response;
   /** Answers a request of Node: for `createServer` of `node:http`. */
   readonly nodeHandler: (request: NodeRequest, response: NodeResponse) => void;
@@ -113,7 +116,7 @@ export class Registry implements AsyncDisposable {
   #closed = false;
 
   /**
-   * Makes a registry that knows no server yet.
+   * Makes a registry that lists no server yet.
    *
    * @param options Leases and limits.
    * @throws {RangeError} If a duration is not above 0.
@@ -142,16 +145,17 @@ export class Registry implements AsyncDisposable {
     this.nodeHandler = (request, response) => void answerNode(this.fetch, request, response);
   }
 
-  /** The servers that are listed now, sorted; the array is the caller's. */
+  /** The servers that are listed now, sorted, in an array of the caller's own. */
   get servers(): string[] {
     return this.#leases.all.map(({ server }) => server);
   }
 
   /**
-   * Ends the streams and every timer; requests are refused from then on.
+   * Ends the streams and every timer. Requests are refused with 503 from then on.
    * Idempotent.
    *
-   * @returns Resolves at once: what carries the requests is to be closed after it.
+   * @returns Resolves at once. Close the HTTP server after it, not before: open
+   * streams would keep it waiting.
    */
   close(): Promise<void> {
     if (!this.#closed) {
@@ -162,14 +166,14 @@ export class Registry implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  /** Closes. */
+  /** The same as {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
   #answer(request: Request): Response {
     if (this.#closed) return refuse(503, "the registry is closed");
-    // Deno makes it of what the header Host says, unseen.
+    // Deno makes the URL of the header Host without looking at it.
     if (!URL.canParse(request.url)) return refuse(400, "this Host is no host");
     const { pathname } = new URL(request.url);
     const { method } = request;
@@ -204,9 +208,9 @@ export class Registry implements AsyncDisposable {
     if (server.length > maxAddressBytes) {
       return refuse(400, `the address is longer than ${maxAddressBytes} bytes`);
     }
-    const asked = headers.get(LEASE_HEADER);
-    const leaseMs = asked === null ? timeoutMs : Number(asked);
-    if (asked !== null && !(/^\d{1,10}$/.test(asked) && leaseMs > 0)) {
+    const requested = headers.get(LEASE_HEADER);
+    const leaseMs = requested === null ? timeoutMs : Number(requested);
+    if (requested !== null && !(/^\d{1,10}$/.test(requested) && leaseMs > 0)) {
       return refuse(400, `${LEASE_HEADER} must be a whole number of milliseconds above 0`);
     }
     let endpoint;
@@ -215,16 +219,16 @@ export class Registry implements AsyncDisposable {
     } catch (error) {
       return refuse(400, errorText(error));
     }
-    const before = this.#leases.get(endpoint.address);
-    if (before === undefined && this.#leases.size >= maxServers) {
+    const earlier = this.#leases.get(endpoint.address);
+    if (earlier === undefined && this.#leases.size >= maxServers) {
       return refuse(507, `the registry is full: it has ${maxServers} servers`);
     }
-    if (this.#leases.bytes + server.length - (before?.server.length ?? -1) > maxListBytes) {
+    if (this.#leases.bytes + server.length - (earlier?.server.length ?? -1) > maxListBytes) {
       return refuse(507, `the registry is full: its list may have ${maxListBytes} bytes`);
     }
-    const granted = leaseMs === Infinity ? Infinity : Math.min(leaseMs, LONGEST_LEASE_MS);
+    const granted = leaseMs === Infinity ? Infinity : Math.min(leaseMs, LONGEST_TIMER_MS);
     this.#leases.renew(server, endpoint, granted);
-    return new Response(null, { headers: { ...TEXT, [LEASE_HEADER]: tellable(granted) } });
+    return new Response(null, { headers: { ...TEXT, [LEASE_HEADER]: headerText(granted) } });
   }
 
   #deregister(headers: Headers): Response {
@@ -236,7 +240,7 @@ export class Registry implements AsyncDisposable {
     return new Response(null, { headers: TEXT });
   }
 
-  /** What our own ends are told. */
+  /** The list as this library's discovery gets it. */
   #listing(): string {
     return JSON.stringify({
       instance: this.#instance,
@@ -244,7 +248,7 @@ export class Registry implements AsyncDisposable {
       beatMs: this.#options.beatMs,
       servers: this.#leases.all.map(({ server, leaseMs }) => ({
         server,
-        leaseMs: Number(tellable(leaseMs)),
+        leaseMs: Number(headerText(leaseMs)),
       })),
     });
   }
@@ -264,8 +268,8 @@ export class Registry implements AsyncDisposable {
   }
 }
 
-function tellable(leaseMs: number): string {
-  return String(Math.min(leaseMs, LONGEST_LEASE_MS));
+function headerText(leaseMs: number): string {
+  return String(Math.min(leaseMs, LONGEST_TIMER_MS));
 }
 
 function refuse(status: number, why: string, headers: Record<string, string> = {}): Response {

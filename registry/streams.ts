@@ -1,43 +1,47 @@
 /**
- * The streams on which a registry tells each change at once.
+ * The registry's event streams: each change of the list is sent at once.
  *
  * @module
  */
 
 import type { Clock, Timer } from "../clock.ts";
 
-/** Changes within so many milliseconds of a first are told together. */
+/** Changes within so many milliseconds of one that was sent are sent together. */
 const PACE_MS = 20;
 
 const encoder = new TextEncoder();
-const BEAT = encoder.encode(":\n\n");
+const KEEP_ALIVE = encoder.encode(":\n\n");
 
+/** One open stream. */
 interface Stream {
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
-  /** Whether it was too slow for the last change, and gets it when it has caught up. */
+  /** Whether its buffer was full at the last change: it gets the list when it has room. */
   isBehind: boolean;
 }
 
-/** Event streams that all say the same. A slow reader misses lists, never the last one. */
+/** Event streams with the same content. A slow reader misses lists, never the last one. */
 export class RegistryStreams {
   readonly #clock: Clock;
   readonly #beatMs: number;
-  readonly #text: () => string;
+  readonly #listing: () => string;
   readonly #streams = new Set<Stream>();
+  /** The present listing as an event, once it was needed. */
   #message: Uint8Array | undefined;
+  /** Runs while changes are held back. */
   #pace: Timer | undefined;
+  /** Whether there is a change that was not sent. */
   #isDue = false;
-  #beat: Timer | undefined;
+  #keepAlive: Timer | undefined;
 
   /**
-   * @param clock Where the time comes from.
-   * @param beatMs How often a comment shows that the connection lives.
-   * @param text What there is to tell now, as JSON.
+   * @param clock The clock of all timers.
+   * @param beatMs How often a comment shows that the connection is alive, in milliseconds.
+   * @param listing Returns the present listing as JSON.
    */
-  constructor(clock: Clock, beatMs: number, text: () => string) {
+  constructor(clock: Clock, beatMs: number, listing: () => string) {
     this.#clock = clock;
     this.#beatMs = beatMs;
-    this.#text = text;
+    this.#listing = listing;
   }
 
   /** How many streams are open. */
@@ -48,7 +52,7 @@ export class RegistryStreams {
   /**
    * Opens a stream.
    *
-   * @returns The body of an answer: the list as it is, then each change.
+   * @returns The body of a response: the present listing, then one for each change.
    */
   open(): ReadableStream<Uint8Array> {
     let stream: Stream;
@@ -56,24 +60,24 @@ export class RegistryStreams {
       start: (controller) => {
         stream = { controller, isBehind: false };
         this.#streams.add(stream);
-        controller.enqueue(this.#now());
-        this.#beat ??= this.#clock.setTimer(this.#beatMs, this.#onBeat);
+        controller.enqueue(this.#event());
+        this.#keepAlive ??= this.#clock.setTimer(this.#beatMs, this.#onKeepAliveDue);
       },
       pull: () => {
         if (!stream.isBehind) return;
         stream.isBehind = false;
-        stream.controller.enqueue(this.#now());
+        stream.controller.enqueue(this.#event());
       },
       cancel: () => this.#drop(stream),
     });
   }
 
-  /** Tells every stream that there is something new, with all that changes in this turn. */
+  /** Sends the changed listing to every stream, together with all changes of this turn. */
   changed(): void {
     this.#message = undefined;
     if (this.#streams.size === 0 || this.#isDue) return;
     this.#isDue = true;
-    if (this.#pace === undefined) queueMicrotask(this.#tell);
+    if (this.#pace === undefined) queueMicrotask(this.#send);
   }
 
   /** Ends every stream. */
@@ -83,26 +87,26 @@ export class RegistryStreams {
     this.#stop();
   }
 
-  #now(): Uint8Array {
-    return this.#message ??= encoder.encode(`event: servers\ndata: ${this.#text()}\n\n`);
+  #event(): Uint8Array {
+    return this.#message ??= encoder.encode(`event: servers\ndata: ${this.#listing()}\n\n`);
   }
 
-  readonly #tell = (): void => {
+  readonly #send = (): void => {
     this.#pace = undefined;
-    if (!this.#isDue) return; // nothing new, or nobody to tell
+    if (!this.#isDue) return; // nothing has changed, or no stream is open
     this.#isDue = false;
     for (const stream of this.#streams) {
-      if (hasRoom(stream)) stream.controller.enqueue(this.#now());
+      if (hasRoom(stream)) stream.controller.enqueue(this.#event());
       else stream.isBehind = true;
     }
-    this.#pace = this.#clock.setTimer(PACE_MS, this.#tell);
+    this.#pace = this.#clock.setTimer(PACE_MS, this.#send);
   };
 
-  readonly #onBeat = (): void => {
+  readonly #onKeepAliveDue = (): void => {
     for (const stream of this.#streams) {
-      if (hasRoom(stream)) stream.controller.enqueue(BEAT);
+      if (hasRoom(stream)) stream.controller.enqueue(KEEP_ALIVE);
     }
-    this.#beat = this.#clock.setTimer(this.#beatMs, this.#onBeat);
+    this.#keepAlive = this.#clock.setTimer(this.#beatMs, this.#onKeepAliveDue);
   };
 
   #drop(stream: Stream): void {
@@ -111,9 +115,9 @@ export class RegistryStreams {
   }
 
   #stop(): void {
-    this.#beat?.cancel();
+    this.#keepAlive?.cancel();
     this.#pace?.cancel();
-    this.#beat = this.#pace = undefined;
+    this.#keepAlive = this.#pace = undefined;
     this.#isDue = false;
   }
 }

@@ -1,6 +1,5 @@
 /**
- * What a discovery makes of listings: the servers that are there, as far as
- * anyone can know after a registry has restarted.
+ * A discovery's view of what registries list, which survives their restarts.
  *
  * @module
  */
@@ -8,33 +7,35 @@
 import { parseAddress, type ParsedAddress } from "../address.ts";
 import type { Listing } from "./protocol.ts";
 
+/** A server that was listed. */
 interface Known {
   readonly server: string;
   readonly leaseMs: number;
 }
 
 /**
- * The servers that registries have told of.
+ * The servers that registries have listed.
  *
  * A registry that has restarted, or another one that is asked in its place,
- * knows at first only those servers that have beaten since. The others are
- * not gone for that: each is kept for its lease, within which it has to turn
- * up. So a registry's restart takes no healthy server out of any list.
+ * lists at first only the servers that have sent a heartbeat since. The others
+ * are not gone because of that: each stays in the view for the time of its
+ * lease, within which it has to register again. So a registry's restart takes
+ * no healthy server out of any list.
  */
 export class RegistryView {
   #instance: string | undefined;
   #version = -1;
-  /** What the registry lists. */
+  /** The servers that the registry lists, by address. */
   #listed = new Map<string, Known>();
-  /** What one before it listed, and until when that counts. */
+  /** The servers that an earlier registry has listed, and until when they may register again. */
   readonly #awaited = new Map<string, Known & { untilMs: number }>();
 
   /**
-   * Takes a listing in.
+   * Takes a listing into the view.
    *
-   * @param listing What a registry says.
+   * @param listing What a registry lists.
    * @param nowMs The present time.
-   * @returns `false` if it is older than what is known.
+   * @returns `false` if it is older than the view, and was left.
    */
   take(listing: Listing, nowMs: number): boolean {
     const { instance, version } = listing;
@@ -49,7 +50,7 @@ export class RegistryView {
       try {
         endpoint = parseAddress(server);
       } catch {
-        continue; // whoever asks for the list is told of it there
+        continue; // it is reported where the list is put in place
       }
       if (!listed.has(endpoint.address)) listed.set(endpoint.address, { server, leaseMs });
     }
@@ -69,15 +70,15 @@ export class RegistryView {
   }
 
   /**
-   * No registry answers. As nobody can turn up then, nobody is given up: each
-   * has the whole of its lease when one answers again.
+   * No registry answers. As no server can register then, none is given up: each
+   * has its whole lease again when a registry answers.
    */
   suspend(): void {
     for (const awaited of this.#awaited.values()) awaited.untilMs = Infinity;
   }
 
   /**
-   * The servers, those that may yet turn up among them, sorted.
+   * All servers, sorted, with those that may still register again.
    *
    * @param nowMs The present time.
    */
@@ -90,14 +91,14 @@ export class RegistryView {
     return servers.sort();
   }
 
-  /** When a server is waited for no longer; `Infinity` if none is. */
+  /** When the next server that has not registered again is given up; `Infinity` if there is none. */
   get dueAtMs(): number {
     let dueAtMs = Infinity;
     for (const { untilMs } of this.#awaited.values()) dueAtMs = Math.min(dueAtMs, untilMs);
     return dueAtMs;
   }
 
-  /** Forgets all servers: what is told next is all there is, unless it is old already. */
+  /** Forgets all servers. A listing that is older than the view is still left. */
   clear(): void {
     this.#listed.clear();
     this.#awaited.clear();

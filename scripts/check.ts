@@ -5,8 +5,8 @@ import { isOffline, stdFlags } from "./std.ts";
 import config from "../deno.json" with { type: "json" };
 
 const flags = await stdFlags();
-// `deno lint` takes no import map. Away from JSR it would wait for it; a
-// closed port makes it go on at once, and it still finds slow types.
+// `deno lint` takes no import map, and would wait for JSR. With a closed port
+// in its place it goes on at once, and still finds slow types.
 const lintEnv = await isOffline() ? { JSR_URL: "http://127.0.0.1:9/" } : undefined;
 
 const checks: [args: string[], env?: Record<string, string>][] = [

@@ -1,6 +1,6 @@
 /**
- * Runs other programs: their output shown as it comes, signals passed on. All
- * of them trust the certificates that the system does.
+ * Runs other programs: shows their output as it comes, and passes signals on to
+ * them. All of them trust the certificates that the system trusts.
  */
 
 // npm may only be reached through a proxy whose certificate the system alone knows.
@@ -15,7 +15,7 @@ export interface ExecOptions {
   env?: Record<string, string>;
   /** Also keep what the program writes to its standard output. */
   capture?: boolean;
-  /** Stops the program, and all that it started, after this time. */
+  /** When to stop the program and all that it started, in milliseconds. Default: never. */
   timeoutMs?: number;
 }
 
@@ -31,8 +31,8 @@ const SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM", "SIGHUP"];
 
-// How long to wait for the rest of the output, which a process that the
-// program left behind may hold open for ever.
+// How long to wait for the rest of the output when the program has ended: a
+// process that it left behind may hold the output open for ever.
 const REST_MS = 2000;
 
 /** `npm` as the system calls it. */
@@ -87,7 +87,7 @@ export async function exec(
 
 function passOn(signal: Deno.Signal, pid: number): () => void {
   const handler = () => {
-    // On Ctrl-C the terminal tells the program by itself.
+    // On Ctrl-C the terminal itself signals the program, too.
     if (signal !== "SIGINT" || !Deno.stdin.isTerminal()) kill(pid, signal);
   };
   Deno.addSignalListener(signal, handler);
@@ -97,7 +97,7 @@ function passOn(signal: Deno.Signal, pid: number): () => void {
 function kill(pid: number, signal: Deno.Signal) {
   try {
     Deno.kill(pid, signal);
-  } catch { /* it has ended */ }
+  } catch { /* It has ended. */ }
 }
 
 /** Ends a process and all that it started, which may hold our output open. */
@@ -110,7 +110,7 @@ function killTree(pid: number) {
   for (const each of pids) kill(each, "SIGKILL");
 }
 
-/** Each process with the one that started it, as far as `ps` tells. */
+/** Each process with the one that started it; none where there is no `ps`. */
 function processes(): [id: number, from: number][] {
   try {
     const ps = new Deno.Command("ps", { args: ["-A", "-o", "pid=,ppid="] });

@@ -1,5 +1,5 @@
 /**
- * Runs a Deno command with `@std` from JSR or, if that does not answer, with
+ * Runs a Deno command with `@std` from JSR or, where that does not answer, with
  * the stand-ins: `deno run -A scripts/run.ts test -A tests/`.
  */
 

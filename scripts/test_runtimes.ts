@@ -9,6 +9,7 @@
  * suites at the top of `tests/` only, which use the library from outside.
  */
 
+import { pathToFileURL } from "node:url";
 import { exec } from "./exec.ts";
 import { emit, list, ROOT, sources } from "./javascript.ts";
 import { programOf, type Runtime, RUNTIMES } from "./runtimes.ts";
@@ -63,7 +64,7 @@ async function testOn(runtime: Runtime, tests: string[], out: string): Promise<R
   const args = kind === "node"
     ? [
       "--enable-source-maps",
-      `--import=file://${polyfills}`,
+      `--import=${pathToFileURL(polyfills)}`,
       "--test",
       `--test-timeout=${FILE_MS}`,
       "--test-reporter=spec",

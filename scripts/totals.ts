@@ -13,11 +13,11 @@ export interface Run {
   runner: string;
   code: number;
   timedOut: boolean;
-  /** Left out if the runner did not come to its end. */
+  /** Left out if the runner did not finish. */
   totals?: Totals;
 }
 
-/** From the output of `deno test`; `undefined` if it did not come to its end. */
+/** From the output of `deno test`; `undefined` if it did not finish. */
 export function denoTotals(output: string): Totals | undefined {
   const last = output.match(/^(ok|FAILED) \| \d+ passed.*$/gm)?.at(-1);
   if (!last) return;
@@ -30,7 +30,7 @@ export function denoTotals(output: string): Totals | undefined {
   };
 }
 
-/** From the TAP output of `node --test`. */
+/** From the TAP output of `node --test`; `undefined` if it did not finish. */
 export function nodeTotals(tap: string): Totals | undefined {
   const lines = tap.match(/^# tests \d+\n(# \w+ [\d.]+\n)+$(?![^])/m)?.[0]
     .trimEnd();
@@ -45,7 +45,7 @@ export function nodeTotals(tap: string): Totals | undefined {
   };
 }
 
-/** From the JUnit report of `bun test`. */
+/** From the JUnit report of `bun test`; `undefined` if it did not finish. */
 export function bunTotals(xml: string): Totals | undefined {
   const suites = xml.match(/<testsuites [^>]*>/)?.[0];
   if (!suites) return;
@@ -61,10 +61,10 @@ export function bunTotals(xml: string): Totals | undefined {
 
 /**
  * Shows the closing lines of all runs and, as the last line, their sum.
- * Returns whether all went well, which a run without tests did not.
+ * Returns whether every run had tests and passed them.
  */
 export function report(runs: Run[]): boolean {
-  const complaints = runs.flatMap(({ runner, code, timedOut, totals }) => {
+  const problems = runs.flatMap(({ runner, code, timedOut, totals }) => {
     if (timedOut) return `${runner} was stopped: it did not end in time`;
     if (!totals) return `${runner} ended without a result, code ${code}`;
     if (totals.passed + totals.failed === 0) return `${runner} ran no tests`;
@@ -76,9 +76,9 @@ export function report(runs: Run[]): boolean {
   }
   const totals = runs.flatMap((run) => run.totals ?? []);
   console.log();
-  for (const complaint of complaints) console.log(complaint);
+  for (const problem of problems) console.log(problem);
   if (totals.length === runs.length) console.log(sumLine(totals));
-  return complaints.length === 0 && runs.every(({ code }) => code === 0);
+  return problems.length === 0 && runs.every(({ code }) => code === 0);
 }
 
 /** The sum as one line: `12 passed, 0 failed`. */

@@ -1,6 +1,6 @@
 /**
  * Runs every scenario under every policy; the task `simulate`. Prints tables,
- * and writes them and the pictures into a folder: the first argument, or
+ * and writes them and the pictures to a folder: the first argument, default
  * `build/simulation`. Fails if a target is missed.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * Which pictures are made of the outcomes.
+ * The pictures that are drawn of the outcomes.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
 } from "./scenarios.ts";
 import { clientsText } from "./workload.ts";
 
-/** What the lines show; the default policy on top. */
+/** The policies that lines show; the last, which is the default policy, is drawn on top. */
 const OVER_TIME: readonly Policy[] = [
   "round_robin",
   "peak_ewma",
@@ -29,13 +29,13 @@ const OVER_TIME: readonly Policy[] = [
   "shortest_expected_delay",
 ];
 
-/** Shares are averaged over so many seconds, or the lines cross too much to be told apart. */
+/** Over how many seconds shares are averaged: lines that cross too often can't be told apart. */
 const SMOOTH_SECONDS = 3;
 
 /**
  * Draws the outcomes.
  *
- * @param outcomes What came of the runs.
+ * @param outcomes The outcomes of all runs.
  * @returns SVG documents by file name.
  */
 export function pictures(outcomes: readonly Outcome[]): Map<string, string> {

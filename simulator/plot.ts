@@ -1,42 +1,42 @@
 /**
- * Outcomes as pictures, in SVG.
+ * Bar charts and line charts, in SVG.
  *
  * @module
  */
 
-/** One bar of a panel. */
+/** A bar. */
 export interface Bar {
-  /** What it stands for. */
+  /** The text before it. */
   readonly label: string;
-  /** How long it is. */
+  /** Its length, on the scale of its panel. */
   readonly value: number;
-  /** What is written behind it. */
+  /** The text behind it. */
   readonly text: string;
 }
 
-/** Bars under a title. */
+/** A panel of bars. */
 export interface BarPanel {
-  /** What they show. */
+  /** Its title. */
   readonly title: string;
-  /** From top to bottom. */
+  /** Its bars, from top to bottom. */
   readonly bars: readonly Bar[];
 }
 
-/** One line of a panel: a value for each second. */
+/** A line: one value for each second. */
 export interface Line {
-  /** What it stands for. */
+  /** Its name in the legend. */
   readonly label: string;
-  /** One value for each second. */
+  /** Its values. */
   readonly values: readonly number[];
 }
 
-/** Lines under a title, over time. */
+/** A panel of lines over time. */
 export interface LinePanel {
-  /** What they show. */
+  /** Its title. */
   readonly title: string;
-  /** The last is drawn on top. */
+  /** Its lines; the last is drawn on top. */
   readonly lines: readonly Line[];
-  /** Seconds that are shaded, and why. */
+  /** The seconds that are shaded, and the text there. */
   readonly shaded: { readonly from: number; readonly to: number; readonly label: string };
 }
 
@@ -53,10 +53,10 @@ const WIDTH = 960;
 const PANEL_GAP = 40;
 
 /**
- * Panels of bars, two in a row.
+ * Draws panels of bars, two in a row.
  *
- * @param title Over all of them.
- * @param panels What they show.
+ * @param title The title of the picture.
+ * @param panels The panels.
  * @returns An SVG document.
  */
 export function barChart(title: string, panels: readonly BarPanel[]): string {
@@ -89,11 +89,11 @@ function bars(panel: BarPanel, width: number): string {
 }
 
 /**
- * Panels of lines over time, one below the other.
+ * Draws panels of lines, one below the other.
  *
- * @param title Over all of them.
- * @param panels What they show.
- * @param most The highest value.
+ * @param title The title of the picture.
+ * @param panels The panels.
+ * @param most The value at the top of the scale.
  * @returns An SVG document.
  */
 export function lineChart(title: string, panels: readonly LinePanel[], most: number): string {

@@ -1,5 +1,5 @@
 /**
- * The policies that are compared: all that are shipped, and an oracle.
+ * The policies that are compared: all policies of the library, and an oracle.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { MEAN_WORK_MS } from "./workload.ts";
 /** The name of a policy, or of the oracle. */
 export type Policy = SelectMode | "oracle";
 
-/** All of them; `weighted_round_robin` is `round_robin` where all weights are alike. */
+/** All of them. All weights are 1, so `weighted_round_robin` and `round_robin` hardly differ. */
 export const POLICIES: readonly Policy[] = [
   SelectMode.Random,
   SelectMode.RoundRobin,
@@ -25,17 +25,17 @@ export const POLICIES: readonly Policy[] = [
 ];
 
 /**
- * Knows what no client can: each server's true queue, from all clients, how
- * slow it is and for how long it still stands still. Joins the one with the
- * shortest expected work.
+ * Knows what no client can know: the true queue of each server, from all
+ * clients, how slow it is, and for how long it is still stalled. Picks the
+ * server that should be done first.
  */
 export class OracleSelector implements Selector {
   readonly #servers: ReadonlyMap<string, FakeServer>;
   readonly #random: () => number;
 
   /**
-   * @param fleet What it sees through.
-   * @param random Where ties take chance from.
+   * @param fleet The fleet, whose state it sees.
+   * @param random Breaks ties.
    */
   constructor(fleet: FakeFleet, random: () => number) {
     this.#servers = new Map(fleet.servers.map((server) => [server.address, server]));

@@ -1,5 +1,5 @@
 /**
- * Runs on all the cores there are.
+ * Spreads runs over all cores.
  *
  * @module
  */
@@ -7,24 +7,24 @@
 import type { Policy } from "./policies.ts";
 import type { Outcome } from "./run.ts";
 
-/** One run, by names. */
+/** One run, by names, so that it can be sent to a worker. */
 export interface Job {
   /** The scenario's name. */
   readonly scenario: string;
-  /** Who picks. */
+  /** The policy. */
   readonly policy: Policy;
-  /** How many clients. */
+  /** How many clients make the calls. */
   readonly clients: number;
-  /** For how long calls are made, in milliseconds. Default: as the scenario says. */
+  /** For how long calls are made, in milliseconds. Default: the scenario's. */
   readonly durationMs?: number;
 }
 
 /**
- * Runs them all.
+ * Runs all jobs.
  *
  * @param jobs What to run.
- * @param onDone Told of each, as it ends.
- * @returns What came of each, in order.
+ * @param onDone Called with each outcome, as soon as there is one.
+ * @returns The outcomes, in the order of the jobs.
  */
 export async function runAll(
   jobs: readonly Job[],

@@ -1,5 +1,5 @@
 /**
- * Outcomes as tables, in Markdown.
+ * Tables of the outcomes, in Markdown.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { clientsText } from "./workload.ts";
 const LOAD_SCENARIOS = [A70, A90, B70, C70].map(({ name }) => name);
 
 /**
- * Every table.
+ * Makes all tables.
  *
- * @param outcomes What came of the runs.
- * @param checks The targets.
+ * @param outcomes The outcomes of all runs.
+ * @param checks The targets, and what was reached.
  * @returns Markdown.
  */
 export function report(outcomes: readonly Outcome[], checks: readonly Check[]): string {

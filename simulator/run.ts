@@ -1,7 +1,7 @@
 /**
- * One run: a scenario, a policy, and what came of it. The clients are the
- * shipped `XClient`, the servers the shipped `Server`; simulated are the
- * network between them, the work, time and chance.
+ * One run: a scenario under a policy, and its outcome. The clients are the real
+ * `XClient`, the servers the real `Server`; simulated are the network between
+ * them, the work, the time and the randomness.
  *
  * @module
  */
@@ -14,31 +14,31 @@ import { OracleSelector, type Policy } from "./policies.ts";
 import type { Scenario } from "./scenarios.ts";
 import { type Arrival, arrivals } from "./workload.ts";
 
-/** How long a caller waits, in milliseconds. */
+/** The deadline of a call, in milliseconds. */
 export const DEADLINE_MS = 1000;
 /** How many servers there are. */
 export const SERVERS = 20;
 
-/** What came of a run. Times are in milliseconds. */
+/** The outcome of a run. Times are in milliseconds. */
 export interface Outcome {
   readonly scenario: string;
   readonly clients: number;
   readonly policy: Policy;
-  /** How many calls were made. */
+  /** How many calls were made after the warm-up; the figures below count these. */
   readonly calls: number;
-  /** How many of them ran into the deadline. */
+  /** How many of the calls ran into their deadline. */
   readonly timeouts: number;
-  /** How many of them failed otherwise. */
+  /** How many of the calls failed otherwise. */
   readonly errors: number;
-  /** Half of them had ended after so long; one that failed counts, with the time it took. */
+  /** The median time of a call. A failed call counts with the time that it took. */
   readonly p50: number;
-  /** All but a hundredth of them had. */
+  /** The 99th percentile, likewise. */
   readonly p99: number;
-  /** How often they came to a server, retries included. */
+  /** How many calls the servers received, retries included. */
   readonly tries: number;
-  /** How often they came to the first server, whom most scenarios are about. */
+  /** How many of these the first server received, which has the faults in some scenarios. */
   readonly triesAtFirst: number;
-  /** For each second, what came to the first server over a server's fair share. */
+  /** For each second from the start, the calls of the first server over its fair share. */
   readonly shares: readonly number[];
 }
 
@@ -46,10 +46,10 @@ export interface Outcome {
  * Runs a scenario under a policy.
  *
  * @param scenario What happens.
- * @param policy Who picks.
+ * @param policy Which policy the clients use.
  * @param clients How many clients make the calls.
- * @param options What the clients are told beside the policy.
- * @returns What came of it.
+ * @param options More options of the clients.
+ * @returns The outcome.
  */
 export async function run(
   scenario: Scenario,
@@ -128,6 +128,7 @@ export async function run(
   };
 }
 
+/** Counts calls from the end of the warm-up on. */
 class Tally {
   readonly tookMs: number[] = [];
   timeouts = 0;

@@ -1,5 +1,5 @@
 /**
- * What happens to the servers of a run.
+ * The scenarios: what happens to the servers of a run.
  *
  * @module
  */
@@ -7,27 +7,27 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { FakeFleet } from "../testing.ts";
 
-/** What happens in a run. */
+/** A scenario. */
 export interface Scenario {
-  /** What it is called in tables. */
+  /** Its name in tables. */
   readonly name: string;
   /** What happens, in a few words. */
   readonly title: string;
-  /** How much of the time a server of the usual speed works. */
+  /** The share of the time in which a server of normal speed works: 0.7 for 70 %. */
   readonly load: number;
   /** For how long calls are made, in milliseconds. */
   readonly durationMs: number;
-  /** From when on calls are counted, in milliseconds. */
+  /** For how long calls are not counted at first, in milliseconds. */
   readonly warmUpMs: number;
-  /** Which calls are made. */
+  /** Seeds the calls that are made. */
   readonly seed: number;
-  /** Sets the faults, and timers for those to come. */
+  /** Sets faults, and timers for later ones. */
   script(fleet: FakeFleet, clock: Clock): void;
 }
 
 const MEASURED = { durationMs: 65_000, warmUpMs: 5000, seed: 1 };
 
-/** All servers alike. */
+/** All servers are equal. */
 export const A70: Scenario = {
   name: "A70",
   title: "all alike, 70 % load",
@@ -36,7 +36,7 @@ export const A70: Scenario = {
   script() {},
 };
 
-/** All servers alike, and little to spare. */
+/** All servers are equal, and nearly busy. */
 export const A90: Scenario = { ...A70, name: "A90", title: "all alike, 90 % load", load: 0.9 };
 
 /** A tenth of the servers is slow. */
@@ -54,7 +54,7 @@ export const B70: Scenario = {
 const STALL_MS = 2000;
 const STALL_EVERY_MS = 8000;
 
-/** One server after the other stands still for a while. */
+/** One server after the other stalls for a while. */
 export const C70: Scenario = {
   ...A70,
   name: "C70",
@@ -67,7 +67,7 @@ export const C70: Scenario = {
   },
 };
 
-/** One server fails every call much faster than the others serve theirs. */
+/** One server rejects every call, much faster than the others serve theirs. */
 export const BLACK_HOLE: Scenario = {
   ...A70,
   name: "black hole",
@@ -79,7 +79,7 @@ export const BLACK_HOLE: Scenario = {
   },
 };
 
-/** When the slow server of {@linkcode RECOVERY} becomes slow, and when it is well again. */
+/** When the server of {@linkcode RECOVERY} becomes slow, and when it is healthy again. */
 export const SLOW_FROM_MS = 5000;
 export const SLOW_TO_MS = 25_000;
 
@@ -96,11 +96,11 @@ export const RECOVERY: Scenario = {
   },
 };
 
-/** When the outage begins, and when it is over. */
+/** When the outage of {@linkcode OUTAGE} begins, and when it is over. */
 export const OUTAGE_FROM_MS = 5000;
 export const OUTAGE_TO_MS = 25_000;
 
-/** Every server turns every call away. */
+/** Every server rejects every call for a while. */
 export const OUTAGE: Scenario = {
   ...A70,
   name: "outage",
@@ -113,7 +113,7 @@ export const OUTAGE: Scenario = {
   },
 };
 
-/** All of them. */
+/** All scenarios. */
 export const SCENARIOS: readonly Scenario[] = [A70, A90, B70, C70, BLACK_HOLE, RECOVERY, OUTAGE];
 
 function every(clock: Clock, ms: number, act: () => void): Timer {

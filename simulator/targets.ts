@@ -1,5 +1,5 @@
 /**
- * What the shipped policies have to reach.
+ * The targets that the policies have to reach.
  *
  * @module
  */
@@ -10,19 +10,19 @@ import type { Outcome } from "./run.ts";
 import { A70, A90, B70, BLACK_HOLE, C70, OUTAGE, RECOVERY, SLOW_TO_MS } from "./scenarios.ts";
 import { clientsText } from "./workload.ts";
 
-/** One target, and what was reached. */
+/** A target, and what was reached. */
 export interface Check {
-  /** What is looked at. */
+  /** What is measured. */
   readonly name: string;
   /** What was reached. */
   readonly value: number;
-  /** The most that it may be. */
+  /** The most that the value may be. */
   readonly limit: number;
 }
 
 const DEFAULT = SelectMode.ShortestExpectedDelay;
 
-/** p99 over the oracle's: scenario, clients, the most it may be. */
+/** The most that p99 may be over the oracle's: scenario, clients, ratio. */
 const RATIOS: readonly (readonly [string, number, number])[] = [
   [A70.name, 1, 1.10],
   [A90.name, 1, 1.10],
@@ -37,10 +37,10 @@ const RATIOS: readonly (readonly [string, number, number])[] = [
 const SHARE_SECONDS = 5;
 
 /**
- * Holds outcomes against the targets.
+ * Checks outcomes against the targets.
  *
- * @param outcomes All those that the targets speak of.
- * @returns Each target.
+ * @param outcomes All outcomes that the targets need.
+ * @returns All targets, with what was reached.
  */
 export function checkTargets(outcomes: readonly Outcome[]): Check[] {
   const of = (scenario: string, clients: number, policy: Policy = DEFAULT): Outcome => {
@@ -98,9 +98,9 @@ function checkFaults(clients: number, of: (scenario: string) => Outcome): Check[
 
 /**
  * How long after its recovery the first server had 80 % of its fair share
- * again, over five seconds.
+ * again, averaged over five seconds.
  *
- * @param outcome Of the scenario `recovery`.
+ * @param outcome An outcome of the scenario `recovery`.
  * @returns Seconds; `Infinity` if it never had.
  */
 export function secondsToRecover({ shares }: Outcome): number {

@@ -1,5 +1,5 @@
 /**
- * Runs what it is told to, on a core of its own.
+ * A worker, which runs the jobs that it is sent.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Job } from "./pool.ts";
 import { run } from "./run.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
-/** The part of a worker's own world that is used here. */
+/** The part of a worker's global scope that is used here. */
 const self = globalThis as unknown as {
   onmessage: (event: MessageEvent<Job>) => void;
   postMessage(message: unknown): void;

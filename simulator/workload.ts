@@ -1,6 +1,7 @@
 /**
- * Who calls when, and how much work each call is. The same seed gives the same
- * calls, whatever the policy does: policies are compared on the same work.
+ * When which client calls, and how much work each call is. The same seed gives
+ * the same calls whatever the policy does, so that policies are compared on the
+ * same work.
  *
  * @module
  */
@@ -9,38 +10,38 @@ import { seededRandom } from "../testing.ts";
 
 /** The mean work of a call, in milliseconds. */
 export const MEAN_WORK_MS = 10;
-/** The variance of the work over the square of its mean: a heavy tail. */
+/** The squared coefficient of variation of the work: a heavy tail. */
 const WORK_CV2 = 4;
 
 /** One call. */
 export interface Arrival {
-  /** When it is made, in milliseconds from the start. */
+  /** When the call is made, in milliseconds from the start. */
   readonly atMs: number;
   /** How long it takes alone on an idle server, in milliseconds. */
   readonly workMs: number;
-  /** Who makes it. */
+  /** Which client makes it. */
   readonly client: number;
 }
 
-/** How many calls there are, and from how many callers. */
+/** Options of {@linkcode arrivals}. */
 export interface WorkloadOptions {
   /** How many servers share the work. */
   readonly servers: number;
-  /** How much of the time a server of the usual speed works: 0.7 for 70 %. */
+  /** The share of the time in which a server of normal speed works: 0.7 for 70 %. */
   readonly load: number;
   /** How many clients make the calls. */
   readonly clients: number;
-  /** For how long, in milliseconds. */
+  /** For how long calls are made, in milliseconds. */
   readonly durationMs: number;
-  /** Which calls. */
+  /** Seeds the randomness. */
   readonly seed: number;
 }
 
 /**
  * The calls of a run: Poisson arrivals, lognormal work, clients at random.
  *
- * @param options How many.
- * @returns The calls, in order.
+ * @param options Load, duration and seed.
+ * @returns The calls, in the order of time.
  */
 export function* arrivals(options: WorkloadOptions): Generator<Arrival> {
   const { servers, load, clients, durationMs, seed } = options;
@@ -58,7 +59,7 @@ export function* arrivals(options: WorkloadOptions): Generator<Arrival> {
 }
 
 /**
- * How many clients, in words.
+ * The number of clients, in words.
  *
  * @param clients Their number.
  * @returns `1 client`, `20 clients`.

@@ -42,8 +42,8 @@ const NODE_ONLY = ["net/node.ts", "discovery/dns/node.ts"];
 
 /** Loaded only when first used: a runtime's own modules, and protocols that not everyone speaks. */
 const DYNAMIC = [
-  "dns.ts discovery/dns/deno.ts",
-  "dns.ts discovery/dns/node.ts",
+  "discovery/dns/source.ts discovery/dns/deno.ts",
+  "discovery/dns/source.ts discovery/dns/node.ts",
   "net/network.ts net/deno.ts",
   "net/network.ts net/node.ts",
   "protocol/protocols.ts protocol/gob_codec.ts",

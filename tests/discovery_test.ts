@@ -15,7 +15,7 @@ async function picks(discovery: MultiServerDiscovery, mode: SelectMode, count: n
   return picked;
 }
 
-Deno.test("getAll is a copy, and the list is the caller's own no more", async () => {
+Deno.test("getAll is a copy, and the given array is copied too", async () => {
   const given = [A, B];
   const discovery = new MultiServerDiscovery(given);
   given.push("nonsense");
@@ -47,26 +47,26 @@ Deno.test("round robin, in turn while the list changes under it", async () => {
   assertEquals(await picks(discovery, SelectMode.RoundRobin, 3), [A, B, A]);
 });
 
-Deno.test("round robin begins where chance says", async () => {
+Deno.test("round robin begins at a random server", async () => {
   const discovery = new MultiServerDiscovery([A, B, C], { random: () => 0.5 });
   assertEquals(await picks(discovery, SelectMode.RoundRobin, 3), [B, C, A]);
 });
 
-Deno.test("random, as chance says", async () => {
+Deno.test("random, as the given randomness decides", async () => {
   const model = seededRandom(9);
   const discovery = new MultiServerDiscovery([A, B, C], { random: seededRandom(9) });
   const expected = Array.from({ length: 20 }, () => [A, B, C][Math.floor(model() * 3)]);
   assertEquals(await picks(discovery, SelectMode.Random, 20), expected);
 });
 
-Deno.test("the modes do not disturb each other", async () => {
+Deno.test("each mode picks independently of the others", async () => {
   const discovery = new MultiServerDiscovery([A, B], { random: () => 0 });
   assertEquals(await discovery.get(SelectMode.RoundRobin), A);
   assertEquals(await discovery.get(SelectMode.Random), A);
   assertEquals(await discovery.get(SelectMode.RoundRobin), B);
 });
 
-Deno.test("the same server twice is one, also in another spelling", async () => {
+Deno.test("the same address twice counts once, also in another spelling", async () => {
   const discovery = new MultiServerDiscovery([A, B, A, "tcp@A:1", `${B}?weight=2`], {
     random: () => 0,
   });
@@ -91,7 +91,7 @@ Deno.test("an empty list and an unknown mode are errors that reject", async () =
   });
 });
 
-Deno.test("a wrong address is refused, and the list stays", async () => {
+Deno.test("an invalid address is refused, and the list stays", async () => {
   assertThrows(() => new MultiServerDiscovery([A, "nonsense"]), RpcError, '"nonsense"');
   const discovery = new MultiServerDiscovery([A]);
   await assertFails(discovery.update([B, "nonsense"]), {
@@ -101,7 +101,7 @@ Deno.test("a wrong address is refused, and the list stays", async () => {
   assertEquals(await discovery.getAll(), [A]);
 });
 
-Deno.test("watch: the present list, then each new one; an abort ends it, and leaves nothing", async () => {
+Deno.test("watch: the present list, then each new one, until an abort", async () => {
   const discovery = new MultiServerDiscovery([A]);
   const controller = new AbortController();
   const seen: (readonly string[])[] = [];
@@ -122,7 +122,7 @@ Deno.test("watch: the present list, then each new one; an abort ends it, and lea
   for await (const list of discovery.watch(controller.signal)) throw new Error(`${list}`);
 });
 
-Deno.test("watch: two watchers, one of whom leaves early", async () => {
+Deno.test("watch: two watchers, one of which ends early", async () => {
   const discovery = new MultiServerDiscovery([A]);
   const controller = new AbortController();
   const seen: string[] = [];

@@ -5,7 +5,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { parseAddress } from "../address.ts";
 import type { Transport } from "../transport.ts";
 import { deferred, failure, RawPeer, settled } from "./support/helpers.ts";
-import { counted } from "./support/signals.ts";
+import { countingSignal } from "./support/signals.ts";
 import { connected, finish, KINDS, tls, trust } from "./support/transports.ts";
 
 for (const [name, kind] of Object.entries(KINDS)) {
@@ -165,13 +165,13 @@ for (const [name, kind] of Object.entries(KINDS)) {
     const listener = await network.listen(parseAddress(address()), (transport) => {
       if (accepted.push(transport) === 12) all.resolve();
     }, { tls });
-    const { signal, count } = counted();
+    const { signal, counts } = countingSignal();
     const endpoint = parseAddress(listener.address);
     const connections = await Promise.all(
       Array.from({ length: 12 }, () => network.connect(endpoint, { signal, tls: trust })),
     );
-    assert(count.most <= 1, `${count.most} listeners`);
-    assertEquals(count.now, 0);
+    assert(counts.most <= 1, `${counts.most} listeners`);
+    assertEquals(counts.now, 0);
     await all.promise;
     for (const transport of [...connections, ...accepted]) transport.close();
     await listener.close();

@@ -1,4 +1,4 @@
-/** What a call to all servers takes, and how soon all hear that it is over. */
+/** How long a broadcast takes, and how soon it is canceled everywhere when one server fails. */
 
 import { median } from "../rounds.ts";
 import { type Figure, type Part, type PartContext, row, RUNTIMES, startPair } from "./part.ts";
@@ -7,11 +7,11 @@ import type { Cancelling } from "./programs/failing.ts";
 
 const SIZES = [10, 100, 1000];
 const STEADY_MS = 2500;
-/** So many cancellations, in this many rounds at least: few servers take long to get warm. */
+/** How many cancellations, in how many rounds at least: with few servers it takes long to warm up. */
 const CANCELS = 6000;
-const LEAST_ROUNDS = 15;
+const MIN_ROUNDS = 15;
 
-/** Broadcasts over real sockets: all listeners are in one other process. */
+/** Broadcasts over real sockets; all servers are listeners of one other process. */
 export const broadcast: Part = {
   name: "broadcast",
   title: "a broadcast on open connections; and from the first failure to the last cancellation",
@@ -28,7 +28,7 @@ async function measure(context: PartContext): Promise<Figure[]> {
       context.progress(name);
       const { times, cpuMs } = await client.ask<Steady>(`steady ${size} ${STEADY_MS}`);
       context.progress(`${name}, one of which fails`);
-      const rounds = Math.max(LEAST_ROUNDS, CANCELS / size);
+      const rounds = Math.max(MIN_ROUNDS, CANCELS / size);
       const cancels = await client.ask<Cancelling[]>(`failing ${size} ${rounds}`);
       const ms = median(times);
       const canceledMs = median(cancels.map((each) => each.canceledMs));

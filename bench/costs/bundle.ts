@@ -1,20 +1,20 @@
-/** Bundles, as a program's author makes them, and what of them is loaded when. */
+/** Bundles as users make them, and which files of a bundle are loaded when. */
 
 // deno-lint-ignore no-import-prefix -- in deno.json all users would load it
 import type { BuildOptions, Metafile, OutputFile } from "npm:esbuild@^0.25";
 import { gzipSync } from "node:zlib";
 import { Missing } from "../stage.ts";
 
-/** How large some code is, in bytes. */
+/** The size of some code, in bytes. */
 export interface CodeSize {
   readonly minified: number;
-  /** Each file by itself, as it is stored or sent. */
+  /** The sum over all files, each compressed by itself. */
   readonly gzipped: number;
-  /** Source files by what they make of it, the largest first. */
+  /** What each source file contributes, the largest first. */
   readonly modules: readonly [file: string, bytes: number][];
 }
 
-/** One bundle: files that import each other, some of them only when they are needed. */
+/** One bundle: files that import each other, some of them dynamically. */
 export class Bundle {
   readonly #outputs: Metafile["outputs"];
   readonly #files: readonly OutputFile[];
@@ -27,8 +27,8 @@ export class Bundle {
   /**
    * Bundles and minifies for Node.
    *
-   * @param folder Where the JavaScript is.
-   * @param code A module that exports what is wanted, or names of modules to be entries.
+   * @param folder The folder of the JavaScript.
+   * @param code The source of an entry module, or the names of modules that are entries.
    */
   static async make(folder: string, code: string | readonly string[]): Promise<Bundle> {
     const entries: BuildOptions = typeof code === "string"
@@ -51,8 +51,8 @@ export class Bundle {
   }
 
   /**
-   * The files that are loaded on Node with a module: what it imports, and the
-   * runtime's own half of what is chosen when it runs.
+   * The files that are loaded on Node with a module: what it imports, and, of
+   * what is imported dynamically, the modules for Node.
    *
    * @param entry The module's name.
    */
@@ -70,7 +70,7 @@ export class Bundle {
     return loaded;
   }
 
-  /** How large some files are together. */
+  /** The size of some files together. */
   size(files: ReadonlySet<string>): CodeSize {
     const modules = new Map<string, number>();
     let minified = 0;
@@ -87,17 +87,17 @@ export class Bundle {
   }
 }
 
-/** Ends the bundler's process. */
+/** Stops the bundler's process. */
 export async function stopBundler(): Promise<void> {
   await (await esbuild()).stop();
 }
 
-/** It comes from npm, and only when sizes are measured. */
+/** Loads the bundler, which comes from npm only when sizes are measured. */
 async function esbuild() {
   try {
     // deno-lint-ignore no-import-prefix -- in deno.json all users would load it
     return await import("npm:esbuild@^0.25");
   } catch (cause) {
-    throw new Missing("esbuild can't be had from npm", { cause });
+    throw new Missing("esbuild can't be installed from npm", { cause });
   }
 }

@@ -1,4 +1,4 @@
-/** From the start of a process to its first reply. */
+/** The time from the start of a process to its first reply. */
 
 import { ownStdFlags } from "../../scripts/std.ts";
 import { median } from "../rounds.ts";
@@ -6,18 +6,18 @@ import { run, type Stage } from "../stage.ts";
 import { type Figure, type Part, type PartContext, row, type Runtime, RUNTIMES } from "./part.ts";
 
 const PROCESSES = 15;
-/** The first of each fill the caches: of files, and of compiled code. */
+/** The first processes of each kind fill the caches of files and of compiled code. */
 const WARM_UPS = 2;
 const FOLDER = "bench/costs/programs";
 
-/** What is timed, each a program with its arguments before the address. */
+/** The programs that are timed, with their first argument. */
 const PROGRAMS: readonly [name: string, file: string, kind?: string][] = [
   ["Client", "first", "client"],
   ["XClient", "first", "xclient"],
   ["empty program", "empty"],
 ];
 
-/** Fresh processes, each with one call. */
+/** New processes, each of which makes one call. */
 export const firstCall: Part = {
   name: "first-call",
   title: "milliseconds from the start of a process to its first reply",
@@ -30,14 +30,14 @@ async function measure({ stage, runtimes, progress }: PartContext): Promise<Figu
   for (const runtime of runtimes) {
     const { start, library } = await command(stage, runtime);
     const steps = PROGRAMS.map((): number[][] => []);
-    // In turn, so that what else the machine does falls on all alike.
+    // In turn, so that other load on the machine affects all of them equally.
     for (let turn = -WARM_UPS; turn < PROCESSES; turn++) {
       for (const [place, [name, file, kind = ""]] of PROGRAMS.entries()) {
         progress(`${RUNTIMES[runtime]}, ${name}, process ${turn + 1} of ${PROCESSES}`);
         const [path, args] = start(file);
         const from = performance.timeOrigin + performance.now();
-        const said = await run(path, [...args, kind, server.said, library], ".");
-        const times: number[] = JSON.parse(said);
+        const stdout = await run(path, [...args, kind, server.firstLine, library], ".");
+        const times: number[] = JSON.parse(stdout);
         const took = times.map((at, step) => at - (step === 0 ? from : times[step - 1]));
         if (turn >= 0) steps[place].push([...took, times.at(-1)! - from]);
       }
@@ -55,7 +55,7 @@ async function measure({ stage, runtimes, progress }: PartContext): Promise<Figu
   return figures;
 }
 
-/** How a program is started as its users start theirs: without flags that change how it runs. */
+/** How to start a program as users start theirs: without flags that change how it runs. */
 async function command(stage: Stage, runtime: Runtime): Promise<{
   start(file: string): [path: string, args: string[]];
   library: string;

@@ -1,4 +1,4 @@
-/** What an idle connection and a call in flight hold, and whether they give it back. */
+/** How much memory idle connections and calls in flight hold, and whether they give it back. */
 
 import type { Memory } from "../peers/memory.ts";
 import { median } from "../rounds.ts";
@@ -16,21 +16,21 @@ const LISTENERS = 1000;
 const CONNECTIONS = 1000;
 const CALLS = 10_000;
 const ROUNDS = 3;
-/** What the engine compiles and keeps stops growing behind so many rounds. */
+/** After so many rounds the memory of compiled code has stopped growing. */
 const WARM_UPS = 9;
 
-/** What both sides have, there and then. */
+/** The memory of both sides at one time. */
 interface Both {
   readonly client: Memory;
   readonly server: Memory;
 }
 
-/** Something to hold, and how to let go of it. */
+/** Something that holds memory, and the commands that take it and release it. */
 interface Subject {
   readonly name: string;
   readonly count: number;
-  readonly take: string;
-  readonly drop: string;
+  readonly takeCommand: string;
+  readonly releaseCommand: string;
   readonly listeners: number;
 }
 
@@ -38,27 +38,27 @@ const SUBJECTS: readonly Subject[] = [
   {
     name: "idle connection",
     count: CONNECTIONS,
-    take: `open ${CONNECTIONS}`,
-    drop: "close",
+    takeCommand: `open ${CONNECTIONS}`,
+    releaseCommand: "close",
     listeners: 10,
   },
   {
     name: "server of an idle XClient",
     count: LISTENERS,
-    take: "join",
-    drop: "leave",
+    takeCommand: "join",
+    releaseCommand: "leave",
     listeners: LISTENERS,
   },
   {
     name: "call in flight",
     count: CALLS,
-    take: `hold ${CALLS}`,
-    drop: "release",
+    takeCommand: `hold ${CALLS}`,
+    releaseCommand: "release",
     listeners: 1,
   },
 ];
 
-/** The memory of connections and calls, on either side. */
+/** The memory of connections and calls, at the client and at the server. */
 export const memory: Part = {
   name: "memory",
   title: "bytes for each of what is held, and what is left when all have been let go of",
@@ -71,13 +71,13 @@ async function measure(context: PartContext): Promise<Figure[]> {
     for (const subject of SUBJECTS) {
       context.progress(`${RUNTIMES[runtime]}, ${subject.name}`);
       const { name, listeners, count } = subject;
-      // A call more is in flight: the one that tells that all others are.
+      // One more call is in flight: the one that waits until all others are.
       await using pair = await startPair(context, runtime, "holder.ts", listeners, CALLS + 1);
       const rounds: [before: Both, holding: Both, after: Both][] = [];
       let before = await both(pair, "memory");
       for (let round = 0; round < WARM_UPS + ROUNDS; round++) {
-        const holding = await both(pair, subject.take);
-        const after = await both(pair, subject.drop);
+        const holding = await both(pair, subject.takeCommand);
+        const after = await both(pair, subject.releaseCommand);
         rounds.push([before, holding, after]);
         before = after;
       }
@@ -88,7 +88,7 @@ async function measure(context: PartContext): Promise<Figure[]> {
         const left = median(
           warm.map(([from, , to]) => (heapAndBuffers(to[side]) - heapAndBuffers(from[side]))),
         );
-        // Only at first: later the system has given the memory already.
+        // In the first round only: later ones reuse what the process has got from the system.
         const [from, to] = rounds[0];
         figures.push(...row(`${RUNTIMES[runtime]}, ${side}: ${name}`, {
           "heap": each(({ heap }) => heap),
@@ -103,7 +103,7 @@ async function measure(context: PartContext): Promise<Figure[]> {
   return figures;
 }
 
-/** Lets the client do something; both then say what they have. */
+/** Sends the client a command; returns the memory of both sides after it. */
 async function both({ client, server }: Pair, command: string): Promise<Both> {
   return {
     client: await client.ask<Memory>(command),

@@ -1,44 +1,44 @@
-/** A part of the costs: what it is, what it is given, and the figures it gives. */
+/** The interface of a part of `bench:costs`. */
 
 import type { Program } from "../program.ts";
 import type { Stage } from "../stage.ts";
 
-/** One figure: a cell of the part's table. */
+/** One figure: a cell of a part's table. */
 export interface Figure {
   readonly row: string;
   readonly column: string;
   readonly value: number;
 }
 
-/** What runs a program. */
+/** A runtime. */
 export type Runtime = "deno" | "node";
 
-/** The runtimes' names, for rows. */
+/** The runtimes' names, as rows show them. */
 export const RUNTIMES: Readonly<Record<Runtime, string>> = { deno: "Deno", node: "Node" };
 
-/** What a part is given. */
+/** What a part may use. */
 export interface PartContext {
   readonly stage: Stage;
-  /** Those that are here. */
+  /** The runtimes that are installed. */
   readonly runtimes: readonly Runtime[];
-  /** How many calls the soak makes. */
+  /** How many calls the soak test makes. */
   readonly soakCalls: number;
   /** Whether to print more than the table. */
   readonly details: boolean;
-  /** Says what is being done. */
+  /** Shows what is being measured. */
   progress(text: string): void;
 }
 
-/** A part. */
+/** A part of the costs. */
 export interface Part {
   readonly name: string;
-  /** What its table shows, with units. */
+  /** The title of its table, with units. */
   readonly title: string;
-  /** Measures it. */
+  /** Runs the measurements. */
   measure(context: PartContext): Promise<Figure[]>;
 }
 
-/** One row of a table. */
+/** The figures of one row of a table. */
 export function row(name: string, values: Readonly<Record<string, number>>): Figure[] {
   return Object.entries(values).map(([column, value]) => ({ row: name, column, value }));
 }
@@ -53,8 +53,8 @@ export interface Pair extends AsyncDisposable {
  * Starts our server and a program of `bench/costs/programs/` that calls it.
  *
  * @param file The program; its arguments are the server's addresses.
- * @param listeners How many addresses.
- * @param maxInFlight The most calls that run for a connection.
+ * @param listeners How many addresses the server listens on.
+ * @param maxInFlight The most calls that it runs for a connection. Default: the library's.
  */
 export async function startPair(
   { stage }: PartContext,
@@ -65,7 +65,7 @@ export async function startPair(
 ): Promise<Pair> {
   const most = maxInFlight === undefined ? [] : [`${maxInFlight}`];
   const server = await stage[runtime]("peers/server.ts", "geerpc/json", `${listeners}`, ...most);
-  const addresses = server.said.split(" ");
+  const addresses = server.firstLine.split(" ");
   const client = await stage[runtime](`costs/programs/${file}`, ...addresses);
   return {
     server,

@@ -1,4 +1,4 @@
-/** What it costs to choose the server that gets a call. */
+/** The time of a pick, by policy and number of servers. */
 
 import { SelectMode } from "@geerpc/xclient";
 import { FLEET_SIZES } from "../picker.ts";
@@ -9,7 +9,7 @@ const ROUND_MS = 60;
 const WARM_UP_MS = 200;
 const ROUNDS = 7;
 
-/** Every policy in a process of its own: code that has seen others is slower. */
+/** Each policy in a process of its own: code that has run several policies is slower. */
 export const picks: Part = {
   name: "picks",
   title: "nanoseconds a pick on Deno, by number of servers",

@@ -1,4 +1,4 @@
-/** How much code a program takes along, and how much a package manager fetches. */
+/** How much code a program loads, and how large the packages are. */
 
 import config from "../../deno.json" with { type: "json" };
 import { list, sources } from "../../scripts/javascript.ts";
@@ -9,17 +9,17 @@ import { table } from "../table.ts";
 
 const ROOT = `${import.meta.dirname}/../..`;
 const CORE = "mod.js";
-const HEAVIEST = 10;
+const LARGEST = 10;
 
-/** What is loaded only when it is first spoken. */
+/** Protocols that are loaded when they are first spoken. */
 const LAZY = {
   "gob, when first spoken": "protocol/gob_codec.js",
   "JSON-RPC, likewise": "protocol/jsonrpc.js",
 };
-/** Some programs use only a part. */
+/** What programs import that use only a part of the library. */
 const USES = ["dial", "XClient, MultiServerDiscovery", "Server"];
 
-/** Bundled for Node, minified; what all programs load, and what is loaded beside it. */
+/** Code that is bundled for Node and minified: what all programs load, and what some load too. */
 export const size: Part = {
   name: "size",
   title: "bytes of code for Node, bundled, and of packages",
@@ -40,7 +40,7 @@ async function measure(context: PartContext): Promise<Figure[]> {
   return [...figures, ...await packages(folder)];
 }
 
-/** What a program's author bundles. */
+/** The sizes of bundles. */
 async function bundles(folder: string, { details, progress }: PartContext): Promise<Figure[]> {
   const figures: Figure[] = [];
   const add = (name: string, { minified, gzipped }: CodeSize) => {
@@ -65,14 +65,14 @@ async function bundles(folder: string, { details, progress }: PartContext): Prom
       const part = await Bundle.make(folder, `export { ${names} } from "./${CORE}";`);
       add(`only ${names}`, part.size(part.loaded("entry.js")));
     }
-    if (details) printHeaviest(core);
+    if (details) printLargest(core);
   } finally {
     await stopBundler();
   }
   return figures;
 }
 
-/** The packages as they are fetched. */
+/** The sizes of the packages. */
 async function packages(folder: string): Promise<Figure[]> {
   const documents = config.publish.include.filter((path) => /\.md$|^LICENSE$/.test(path));
   const modules = sources();
@@ -86,7 +86,7 @@ async function packages(folder: string): Promise<Figure[]> {
   return [...npm, ...await packed("JSR package", ROOT, jsr)];
 }
 
-/** Packs some files of a folder as npm does, or a package as it is. */
+/** The size of a package that npm packs: of some files of a folder, or of a folder that is one. */
 async function packed(name: string, folder: string, files?: readonly string[]): Promise<Figure[]> {
   const copy = Deno.makeTempDirSync({ prefix: "xclient_pack_" });
   try {
@@ -99,21 +99,21 @@ async function packed(name: string, folder: string, files?: readonly string[]): 
       const manifest = { name: config.name, version: config.version, type: "module" };
       Deno.writeTextFileSync(`${copy}/package.json`, JSON.stringify(manifest));
     }
-    const said = await run("npm", ["pack", "--dry-run", "--json"], files ? copy : folder);
-    const [{ size, unpackedSize }] = JSON.parse(said);
+    const stdout = await run("npm", ["pack", "--dry-run", "--json"], files ? copy : folder);
+    const [{ size, unpackedSize }] = JSON.parse(stdout);
     return row(name, { "packed": size, "unpacked": unpackedSize });
   } finally {
     Deno.removeSync(copy, { recursive: true });
   }
 }
 
-function printHeaviest({ modules, minified }: CodeSize): void {
-  const rows = modules.slice(0, HEAVIEST).map(([file, bytes]) => [
+function printLargest({ modules, minified }: CodeSize): void {
+  const rows = modules.slice(0, LARGEST).map(([file, bytes]) => [
     file,
     `${bytes}`,
     `${Math.round(bytes / minified * 100)}`,
   ]);
-  console.log(`\nthe ${HEAVIEST} heaviest of ${modules.length} modules of the core\n`);
+  console.log(`\nthe ${LARGEST} largest of ${modules.length} modules of the core\n`);
   console.log(table(["", "minified", "%"], rows));
 }
 

@@ -1,4 +1,4 @@
-/** Whether memory stays where it is through millions of calls. */
+/** Whether memory stays flat through millions of calls. */
 
 import type { Memory } from "../peers/memory.ts";
 import { type Figure, type Part, type PartContext, row } from "./part.ts";
@@ -6,11 +6,11 @@ import type { Soaked } from "./programs/soaking.ts";
 import { certain, trend } from "./trend.ts";
 
 const SERVERS = 3;
-/** Asking for the memory leaves some bytes itself, so it is not asked more often. */
+/** How often memory is measured. Measuring leaves some bytes itself, so it is not done more often. */
 const SAMPLES = 40;
 const KIB = 1024;
 
-/** A client of three servers, without a pause. */
+/** A client that calls three servers without a pause. */
 export const soak: Part = {
   name: "soak",
   title:
@@ -21,7 +21,10 @@ export const soak: Part = {
 async function measure({ stage, soakCalls, progress }: PartContext): Promise<Figure[]> {
   const start = () => stage.deno("peers/server.ts", "geerpc/json", "1");
   const servers = await Promise.all(Array.from({ length: SERVERS }, start));
-  const client = await stage.deno("costs/programs/soaking.ts", ...servers.map(({ said }) => said));
+  const client = await stage.deno(
+    "costs/programs/soaking.ts",
+    ...servers.map(({ firstLine }) => firstLine),
+  );
   const names = ["client", ...servers.map((_, index) => `server ${index + 1}`)];
   const heaps = names.map((): [calls: number, bytes: number][] => []);
   let rate = "";

@@ -1,8 +1,8 @@
-/** What the library may cost at most. */
+/** The targets of `bench:costs`: the most that the library may cost. */
 
 import type { Figure } from "./part.ts";
 
-/** The most that a figure may be. */
+/** A target: the most that a figure may be. */
 export interface Target {
   readonly part: string;
   readonly row: string;
@@ -10,7 +10,7 @@ export interface Target {
   readonly most: number;
 }
 
-/** A target with what was measured. */
+/** A target, and what was measured. */
 export interface Reached extends Target {
   readonly value: number;
   readonly met: boolean;
@@ -19,9 +19,9 @@ export interface Reached extends Target {
 const KIB = 1024;
 
 /**
- * The least that a call can leave behind is a slot of eight bytes. Less than
- * this is less than one for every batch of 64 calls: it comes of something
- * else than calls, such as code that is compiled anew.
+ * The least that a call can leave behind is one slot of eight bytes. Growth
+ * below this limit is less than one slot per batch of 64 calls, so it has other
+ * causes than calls, such as code that is compiled again.
  */
 const NEGLIGIBLE_BYTES_A_CALL = 0.1;
 
@@ -46,7 +46,7 @@ export const TARGETS: readonly Target[] = [
   })),
 ];
 
-/** The targets of a part that has been measured. */
+/** The targets of a part, with its figures. */
 export function reached(part: string, figures: readonly Figure[]): Reached[] {
   return TARGETS.filter((target) => target.part === part).flatMap((target) => {
     const figure = figures.find(({ row, column }) =>

@@ -1,14 +1,14 @@
-/** Whether something grows. */
+/** Linear regression: whether something grows. */
 
-/** A straight line through some points. */
+/** The straight line that fits some points best. */
 export interface Trend {
-  /** How much `y` grows for each of `x`. */
+  /** By how much `y` grows when `x` grows by 1. */
   readonly slope: number;
   /** The slope's standard error. */
   readonly error: number;
 }
 
-/** How many standard errors are noise: a slope within is 0 in 19 of 20 cases. */
+/** How many standard errors count as noise: 2 are a confidence of 95 %. */
 const NOISE = 2;
 
 /**
@@ -30,7 +30,7 @@ export function trend(points: readonly (readonly [x: number, y: number])[]): Tre
   return { slope, error: Math.sqrt(rest / (points.length - 2) / xx) };
 }
 
-/** By how much it grows or shrinks for certain: 0 within the noise. */
+/** The slope's absolute value if it is more than noise, else 0. */
 export function certain({ slope, error }: Trend): number {
   return Math.abs(slope) <= NOISE * error ? 0 : Math.abs(slope);
 }

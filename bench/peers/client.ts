@@ -1,6 +1,6 @@
 /**
- * Our clients, on Deno and on Node: `client.ts KIND PROTOCOL ADDRESS…`, where
- * KIND is `client` or `xclient`.
+ * Our clients, for Deno and Node: `client.ts KIND PROTOCOL ADDRESS…`, where KIND
+ * is `client` or `xclient`.
  */
 
 import process from "node:process";

@@ -1,4 +1,4 @@
-/** What a socket can do at best: sends back what comes, and does nothing else. */
+/** An echo server on a raw socket: what a socket can do at best. */
 
 const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
 console.log(`tcp@127.0.0.1:${listener.addr.port}`);

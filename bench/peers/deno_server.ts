@@ -1,4 +1,4 @@
-/** The server that is called: `Arith.Sum` of our own `Server`. */
+/** Our server, with `Arith.Sum`. */
 
 import { Server } from "@geerpc/xclient";
 

@@ -1,13 +1,13 @@
 /**
- * What every program that is measured does, on Deno and on Node: it reads
- * commands from its standard input, one a line, and answers each with a line
+ * What the programs that are measured share, on Deno and on Node: they read
+ * commands from their standard input, one per line, and answer each with a line
  * of JSON.
  */
 
 import process from "node:process";
 import { createInterface } from "node:readline";
 
-/** What one measurement gives. Times of single calls are in microseconds. */
+/** The result of one measurement. Times of single calls are in microseconds. */
 export interface Figures {
   readonly calls: number;
   readonly ms: number;
@@ -17,24 +17,24 @@ export interface Figures {
   readonly max: number;
 }
 
-/** One kind of call. */
+/** One kind of work: a call, and how to check its reply. */
 export interface Work {
   call(): Promise<unknown>;
-  isRight(reply: unknown): boolean;
+  isExpected(reply: unknown): boolean;
 }
 
-/** The kinds of calls by name. */
+/** Kinds of work by name. */
 export type Works = Readonly<Record<string, Work>>;
 
-/** The lengths of the texts that are echoed, by the work's name. */
+/** The lengths of the echoed texts, by the name of the work. */
 export const ECHO_SIZES = { echo1k: 1 << 10, echo64k: 64 << 10 } as const;
 
-/** A slow client's first replies come late, which would count against it: nothing counts before. */
+/** The share of the time before which nothing counts: the first replies of a slow client come late. */
 const LEAD_IN = 0.25;
-/** With more than one call in flight, each caller times every sixteenth of its calls. */
+/** With more than one call in flight, each caller times only one in so many of its calls. */
 const STRIDE = 16;
 
-/** Answers commands until the standard input ends, and with it this program. */
+/** Answers commands until the standard input ends, and ends the program then. */
 export async function answerLines(answer: (words: string[]) => unknown): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     console.log(JSON.stringify(await answer(line.split(" "))));
@@ -42,30 +42,30 @@ export async function answerLines(answer: (words: string[]) => unknown): Promise
   process.exit();
 }
 
-/** Makes the works of a client from its two calls. */
+/** The kinds of work of a client, made from its two calls. */
 export function worksOf(
   sum: (a: number, b: number) => Promise<unknown>,
   echo: (text: string) => Promise<unknown>,
 ): Works {
   const works: Record<string, Work> = {
-    add: { call: () => sum(1, 2), isRight: (reply) => reply === 3 },
+    add: { call: () => sum(1, 2), isExpected: (reply) => reply === 3 },
   };
   for (const [name, size] of Object.entries(ECHO_SIZES)) {
     const text = "x".repeat(size);
     works[name] = {
       call: () => echo(text),
-      isRight: (reply) => typeof reply === "string" && reply.length === size,
+      isExpected: (reply) => typeof reply === "string" && reply.length === size,
     };
   }
   return works;
 }
 
-/** Answers `measure WORK IN_FLIGHT MILLISECONDS`. */
+/** Answers commands `measure WORK IN_FLIGHT MILLISECONDS`. */
 export function answerWith(works: Works): Promise<void> {
   return answerMeasures((work, inFlight, ms) => callFor(works[work], inFlight, ms));
 }
 
-/** As {@linkcode answerWith}, for what keeps calls in flight in its own way. */
+/** As {@linkcode answerWith}, for programs that keep calls in flight in their own way. */
 export function answerMeasures(
   measure: (work: string, inFlight: number, ms: number) => Promise<Figures>,
 ): Promise<void> {
@@ -76,7 +76,7 @@ export function answerMeasures(
   });
 }
 
-/** Sums up. */
+/** Summarises the times of single calls, which are in milliseconds. */
 export function figures(calls: number, ms: number, samples: number[]): Figures {
   const sorted = Float64Array.from(samples).sort();
   const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] * 1000;
@@ -88,10 +88,12 @@ async function callFor(work: Work, inFlight: number, ms: number): Promise<Figure
   let replies = 0;
   let running = true;
   const check = (reply: unknown) => {
-    if (!work.isRight(reply)) throw new Error(`a wrong reply: ${String(reply).slice(0, 100)}`);
+    if (!work.isExpected(reply)) {
+      throw new Error(`an unexpected reply: ${String(reply).slice(0, 100)}`);
+    }
     replies++;
   };
-  const callOn = async (_: unknown, place: number) => {
+  const caller = async (_: unknown, place: number) => {
     for (let turn = place; running; turn++) {
       if (inFlight > 1 && turn % STRIDE !== 0) {
         check(await work.call());
@@ -102,8 +104,8 @@ async function callFor(work: Work, inFlight: number, ms: number): Promise<Figure
       }
     }
   };
-  const callers = Promise.all(Array.from({ length: inFlight }, callOn));
-  // A caller ends early only by failing.
+  const callers = Promise.all(Array.from({ length: inFlight }, caller));
+  // A caller only ends early if it fails.
   const wait = (ms: number) =>
     Promise.race([new Promise((resolve) => setTimeout(resolve, ms)), callers]);
   await wait(ms * LEAD_IN);

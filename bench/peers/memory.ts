@@ -2,20 +2,20 @@
 
 import process from "node:process";
 
-/** Bytes. */
+/** The memory of a process, in bytes. */
 export interface Memory {
-  /** Objects on the heap. */
+  /** Objects on the engine's heap. */
   readonly heap: number;
-  /** What buffers and the runtime's own objects hold outside the heap. */
+  /** Buffers and the runtime's own objects outside the heap. */
   readonly external: number;
-  /** All that the process has in memory. */
+  /** All memory of the process: its resident set. */
   readonly rss: number;
 }
 
-/** How long what has been closed may take to be gone. */
+/** How long closed connections may take to be released. */
 const SETTLE_MS = 30;
 
-/** What is left after garbage collection. */
+/** The memory after garbage collection. */
 export async function memory(): Promise<Memory> {
   const { gc } = globalThis as { gc?: () => void };
   for (let turn = 0; turn < 4; turn++) {

@@ -1,21 +1,22 @@
 /**
- * The limit: messages of the size of ours, sent and echoed, and nothing done
- * with them. Some in flight are one batch that goes there and back.
+ * A raw echo, as the limit of what a client can reach: messages of the same size
+ * as ours, sent and echoed without being read. Several calls in flight are one
+ * batch.
  */
 
 import { answerMeasures, ECHO_SIZES, type Figures, figures } from "./measured.ts";
 
-/** A connection. */
+/** A connection to an echo server. */
 export interface RawConnection {
   write(bytes: Uint8Array): Promise<unknown>;
-  /** Waits until some bytes have come; resolves to how many. */
+  /** Reads the next bytes; resolves to how many they are. */
   read(): Promise<number>;
 }
 
-/** The least buffer that does not slow large messages down. */
+/** The smallest buffer that does not slow large messages down. */
 export const BUFFER_BYTES = 256 * 1024;
 
-/** The requests as they stand on the wire. */
+/** Requests as they are on the wire. */
 const MESSAGES: Readonly<Record<string, string>> = {
   add: '{"ServiceMethod":"Arith.Sum","Seq":123456}\n{"A":1,"B":2}\n',
   echo1k: echo(ECHO_SIZES.echo1k),

@@ -1,4 +1,4 @@
-/** The raw echo with Deno's sockets: `raw_deno.ts serve`, `raw_deno.ts call PORT`. */
+/** The raw echo on Deno's sockets: `raw_deno.ts serve`, `raw_deno.ts call PORT`. */
 
 import { answerRaw, BUFFER_BYTES } from "./raw.ts";
 import { answerLines } from "./measured.ts";

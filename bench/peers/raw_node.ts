@@ -1,4 +1,4 @@
-/** The raw echo with Node's sockets: `raw_node.js serve`, `raw_node.js call PORT`. */
+/** The raw echo on Node's sockets: `raw_node.js serve`, `raw_node.js call PORT`. */
 
 import { type AddressInfo, connect, createServer } from "node:net";
 import process from "node:process";
@@ -15,18 +15,18 @@ if (command === "serve") {
   answerLines(() => {});
 } else {
   const socket = connect({ host: "127.0.0.1", port: Number(port), noDelay: true });
-  let come = 0;
+  let unread = 0;
   let wake = () => {};
   socket.on("data", (chunk) => {
-    come += chunk.length;
+    unread += chunk.length;
     wake();
   });
   await answerRaw({
     write: (bytes) => new Promise((resolve) => socket.write(bytes, resolve)),
     async read() {
-      if (come === 0) await new Promise<void>((resolve) => wake = resolve);
-      const length = come;
-      come = 0;
+      if (unread === 0) await new Promise<void>((resolve) => wake = resolve);
+      const length = unread;
+      unread = 0;
       return length;
     },
   });

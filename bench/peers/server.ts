@@ -1,6 +1,6 @@
 /**
- * Our server, on Deno and on Node: `server.ts PROTOCOL LISTENERS [MAX_IN_FLIGHT]`.
- * Its first line says where it listens. Commands: `memory`.
+ * Our server, for Deno and Node: `server.ts PROTOCOL LISTENERS [MAX_IN_FLIGHT]`.
+ * Its first line is the addresses that it listens on. Command: `memory`.
  */
 
 import process from "node:process";

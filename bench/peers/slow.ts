@@ -1,13 +1,13 @@
-/** Calls that take until somebody ends them. */
+/** Calls that run until they are canceled. */
 
 import type { CallContext } from "@geerpc/xclient";
 
 /** The service `Slow`. */
 export class Slow {
-  #waiting = 0;
+  #running = 0;
   #onChange = new Set<() => void>();
 
-  /** Ends when the client gives it up. */
+  /** Runs until it is canceled. */
   Wait(_args: unknown, { signal }: CallContext): Promise<never> {
     this.#count(1);
     return new Promise((_resolve, reject) =>
@@ -18,27 +18,27 @@ export class Slow {
     );
   }
 
-  /** Ends when so many calls of `Wait` run, whoever made them; replies how many. */
-  Until(waiting: number): Promise<number> {
+  /** Replies as soon as exactly so many calls of `Wait` are running, on any connection. */
+  Until(running: number): Promise<number> {
     return new Promise((resolve) => {
-      const look = () => {
-        if (this.#waiting !== waiting) return;
-        this.#onChange.delete(look);
-        resolve(waiting);
+      const check = () => {
+        if (this.#running !== running) return;
+        this.#onChange.delete(check);
+        resolve(running);
       };
-      this.#onChange.add(look);
-      look();
+      this.#onChange.add(check);
+      check();
     });
   }
 
-  /** Fails after a while. */
+  /** Fails after some milliseconds. */
   async Fail(ms: number): Promise<never> {
     await new Promise((resolve) => setTimeout(resolve, ms));
     throw new Error("this one fails");
   }
 
   #count(change: number): void {
-    this.#waiting += change;
-    for (const look of this.#onChange) look();
+    this.#running += change;
+    for (const check of this.#onChange) check();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What is written of DNS: `dns@name`, `dns@name:port`, and where a name server
- * listens; and the servers' addresses that come out of it.
+ * Addresses of DNS: `dns@name` and `dns@name:port`, name servers, and the
+ * addresses of the servers that DNS lists.
  *
  * @module
  */
@@ -9,25 +9,33 @@ import type { Scheme } from "../../address.ts";
 import type { NameServer } from "./resolver.ts";
 import { RpcError } from "../../errors.ts";
 
-/** What is asked for. */
+/** A `dns@` address, parsed. */
 export interface DnsAddress {
-  /** The name. */
+  /** The name that is looked up. */
   readonly name: string;
-  /** The servers' port; `undefined` if SRV records tell it. */
+  /** The servers' port; `undefined` if SRV records have it. */
   readonly port: number | undefined;
-  /** What goes to every server, as a query. */
+  /** The metadata of every server, as a query. */
   readonly metadata: string;
 }
 
-/** What a weight of 0 comes to: a server that gets few calls beside the others. */
+/** A host that is a server. */
+export interface Host {
+  /** `host:port`. */
+  readonly host: string;
+  /** Its weight. */
+  readonly weight: number;
+}
+
+/** Stands for a weight of 0, which means: few calls, beside servers of greater weight. */
 const LEAST_WEIGHT = 0.1;
 
 /**
- * Takes an address apart.
+ * Parses a `dns@` address.
  *
- * @param address `dns@name` or `dns@name:port`, with metadata if wanted.
- * @returns What it says.
- * @throws {RpcError} `invalid_argument` if it is no such address.
+ * @param address `dns@name` or `dns@name:port`, with or without metadata.
+ * @returns Its parts.
+ * @throws {RpcError} `invalid_argument` if it has another form.
  */
 export function parseDnsAddress(address: string): DnsAddress {
   const match = /^dns@([^\s@:/?#[\]]+)(?::(\d{1,5}))?(?:\?(.*))?$/.exec(String(address));
@@ -44,11 +52,11 @@ export function parseDnsAddress(address: string): DnsAddress {
 }
 
 /**
- * Takes a name server's address apart.
+ * Parses the address of a name server.
  *
  * @param text `127.0.0.1`, `127.0.0.1:8600`, `::1` or `[::1]:8600`.
- * @returns What it says; port 53 unless given.
- * @throws {RpcError} `invalid_argument` if it is no such address.
+ * @returns IP address and port; port 53 unless given.
+ * @throws {RpcError} `invalid_argument` if it has another form.
  */
 export function parseNameServer(text: string): NameServer {
   const match = /^(?:\[([\da-f:.]+)\]|([\d.]+))(?::(\d{1,5}))?$/i.exec(text) ??
@@ -67,18 +75,14 @@ export function parseNameServer(text: string): NameServer {
 }
 
 /**
- * The servers' addresses, in order: a name server may answer in any.
+ * The servers' addresses, sorted: a name server may answer in any order.
  *
- * @param scheme How they are reached.
- * @param hosts `host:port`, with weights; equal weights are left out.
- * @param metadata What goes to each, as a query.
+ * @param scheme Their scheme.
+ * @param hosts The hosts; if all weights are equal, they are left out.
+ * @param metadata The metadata of each, as a query.
  * @returns Their addresses.
  */
-export function serversOf(
-  scheme: Scheme,
-  hosts: readonly { readonly host: string; readonly weight: number }[],
-  metadata: string,
-): string[] {
+export function serversOf(scheme: Scheme, hosts: readonly Host[], metadata: string): string[] {
   const isWeighted = hosts.some(({ weight }) => weight !== hosts[0].weight);
   return hosts.map(({ host, weight }) => {
     const query = new URLSearchParams(metadata);

@@ -1,10 +1,9 @@
 /**
- * Deno's resolver. Loaded only where it is used; in the npm package
- * `node.ts` stands in its place.
+ * Deno's resolver. Loaded only on Deno; the npm package has `node.ts` in its place.
  *
- * `Deno.resolveDns` tells no TTLs. Deno's `node:dns` does, for A and AAAA, but
- * with a name server of one's own it wants a permission more. So it is asked
- * only where that is no question.
+ * `Deno.resolveDns` reports no TTLs. Deno's `node:dns` does, for A and AAAA
+ * records, but needs one more permission if a name server is given. So it is
+ * used where no name server is given or that permission is granted.
  *
  * @module
  */
@@ -15,7 +14,7 @@ import type { AddressAnswer, DnsResolver, NameServer, SrvAnswer } from "./resolv
 /**
  * Makes a resolver.
  *
- * @param nameServer Who is asked. Default: the system's name servers.
+ * @param nameServer The name server. Default: the system's name servers.
  * @returns The resolver.
  */
 export function createResolver(nameServer?: NameServer): DnsResolver {
@@ -23,10 +22,10 @@ export function createResolver(nameServer?: NameServer): DnsResolver {
   const server = nameServer && { ipAddr: nameServer.hostname, port: nameServer.port };
   const ask = async <T>(
     signal: AbortSignal,
-    put: (options: Deno.ResolveDnsOptions) => Promise<T[]>,
+    resolve: (options: Deno.ResolveDnsOptions) => Promise<T[]>,
   ): Promise<T[]> => {
     try {
-      return await put({ nameServer: server, signal });
+      return await resolve({ nameServer: server, signal });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Deno.errors.NotFound) return [];

@@ -1,5 +1,5 @@
 /**
- * Node's resolver, for Node and Bun. It tells TTLs of A and AAAA records, and none of SRV.
+ * Node's resolver, for Node and Bun. It reports the TTLs of A and AAAA records, not of SRV.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import type { AddressAnswer, DnsResolver, NameServer } from "./resolver.ts";
 /**
  * Makes a resolver.
  *
- * @param nameServer Who is asked. Default: the system's name servers.
+ * @param nameServer The name server. Default: the system's name servers.
  * @returns The resolver.
  */
 export function createResolver(nameServer?: NameServer): DnsResolver {
-  // One for each question: it can be given up alone, and sees the system's
-  // name servers as they are by then.
+  // One resolver for each question: each can be cancelled alone, and uses the
+  // name servers that the system has by then.
   const ask = async <T>(
     signal: AbortSignal,
-    put: (resolver: Resolver) => Promise<T[]>,
+    send: (resolver: Resolver) => Promise<T[]>,
   ): Promise<T[]> => {
     signal.throwIfAborted();
     const resolver = new Resolver();
@@ -28,7 +28,7 @@ export function createResolver(nameServer?: NameServer): DnsResolver {
     const question = { abort: () => resolver.cancel() };
     abortWith(signal, question);
     try {
-      return await put(resolver);
+      return await send(resolver);
     } catch (error) {
       signal.throwIfAborted();
       const { code } = error as { code?: unknown };

@@ -1,20 +1,20 @@
 /**
- * What DNS discovery needs of a resolver, whichever runtime's it is.
+ * The resolver that discovery by DNS needs, whichever runtime provides it.
  *
  * @module
  */
 
 /** One SRV record. */
 export interface SrvAnswer {
-  /** The host. */
+  /** The name of the host. */
   readonly target: string;
   /** Its port. */
   readonly port: number;
-  /** Records with a higher one are for when these are gone. */
+  /** Records of a higher number are used only when there are none of a lower one. */
   readonly priority: number;
-  /** Its share among those of the same priority. */
+  /** Its share of the calls, among records of the same priority. */
   readonly weight: number;
-  /** For how long it holds, in seconds, where the resolver tells. */
+  /** The TTL, in seconds, where the resolver reports it. */
   readonly ttl?: number;
 }
 
@@ -22,17 +22,17 @@ export interface SrvAnswer {
 export interface AddressAnswer {
   /** The IP address. */
   readonly address: string;
-  /** For how long it holds, in seconds, where the resolver tells. */
+  /** The TTL, in seconds, where the resolver reports it. */
   readonly ttl?: number;
 }
 
-/** Asks a name server. A name that does not exist, or has no such record, has no records. */
+/** Asks a name server. A name that does not exist is answered with no records. */
 export interface DnsResolver {
   /**
    * Asks for SRV records.
    *
    * @param name The full name.
-   * @param signal Gives the question up.
+   * @param signal Cancels the question.
    */
   srv(name: string, signal: AbortSignal): Promise<readonly SrvAnswer[]>;
   /**
@@ -40,12 +40,12 @@ export interface DnsResolver {
    *
    * @param name The full name.
    * @param family 4 for A, 6 for AAAA.
-   * @param signal Gives the question up.
+   * @param signal Cancels the question.
    */
   addresses(name: string, family: 4 | 6, signal: AbortSignal): Promise<readonly AddressAnswer[]>;
 }
 
-/** Where a name server listens. */
+/** The address of a name server. */
 export interface NameServer {
   /** Its IP address, without brackets. */
   readonly hostname: string;

@@ -2,58 +2,48 @@
  * etcd's v3 API as its JSON gateway offers it: plain HTTP, so `fetch` will do.
  *
  * Several endpoints are tried in turn, beginning with the one that answered
- * last. A token is asked for when it is needed, and again when it is refused.
+ * last. A token is requested when it is needed, and again when it is refused.
  *
  * @module
  */
 
 import { type Clock, systemClock } from "../../clock.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { within } from "../time.ts";
-import { etcdError, EtcdStream, fieldOf, type JsonObject } from "./json.ts";
 import { aboveZero } from "../../internal/validate.ts";
-import type { Random } from "../../selector.ts";
+import { TimeLimit } from "../../internal/time.ts";
+import { type Fetch, fetchErrorText, httpUrl, platformFetch } from "../http.ts";
+import { type JsonObject, objectIn } from "./encoding.ts";
+import { etcdError, isTokenRefused, unavailable } from "./errors.ts";
+import type { EtcdOptions } from "./options.ts";
+import { EtcdStream } from "./stream.ts";
 
-/** Where etcd is, and how to get in. */
-export interface EtcdOptions {
-  /** Where it listens for clients, as `http://10.0.0.1:2379`; several are tried in turn. */
-  endpoints: string | readonly string[];
-  /** The user, where etcd wants one. */
-  username?: string;
-  /** Their password. */
-  password?: string;
-  /** How long one endpoint may take to answer, in milliseconds. Default 5,000. */
-  requestTimeoutMs?: number;
-  /**
-   * What makes requests. Default: the runtime's `fetch`. Your own can bring
-   * certificates: on Deno `(url, init) => fetch(url, { ...init, client })` with
-   * a `Deno.createHttpClient({ caCerts })`.
-   */
-  fetch?: (url: string, init: RequestInit) => Promise<Response>;
-  /** Where waits take the time from. Default: the system's clock. */
-  clock?: Clock;
-  /** Where jitter takes chance from, and which endpoint is the first. Default `Math.random`. */
-  random?: Random;
-}
-
-/** How one request is made. */
-interface RequestOptions {
-  /** Ends it. */
+/** The limits of one request. */
+export interface EtcdRequestOptions {
+  /** Ends the request. */
   signal: AbortSignal;
-  /** How long one endpoint may take. Default: the client's. */
+  /** How long one endpoint may take, in milliseconds. Default: the client's. */
   timeoutMs?: number;
 }
 
-/** Asks etcd. */
+/** One request to one endpoint. */
+interface EndpointRequest {
+  readonly endpoint: string;
+  readonly path: string;
+  readonly body: JsonObject;
+  readonly signal: AbortSignal;
+}
+
+/** Makes requests to etcd. */
 export class EtcdClient {
   /** How long one endpoint may take to answer, in milliseconds. */
   readonly requestTimeoutMs: number;
   readonly #endpoints: readonly string[];
   readonly #options: EtcdOptions;
-  readonly #fetch: NonNullable<EtcdOptions["fetch"]>;
+  readonly #fetch: Fetch;
   readonly #clock: Clock;
+  /** The index of the endpoint that is asked next. */
   #at: number;
-  /** `""` where etcd wants none. */
+  /** `""` if etcd has authentication disabled, `undefined` if a token must be requested. */
   #token: string | undefined;
 
   /**
@@ -69,13 +59,13 @@ export class EtcdClient {
     if (this.#endpoints.length === 0) throw new TypeError("etcd needs at least one endpoint");
     this.requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
     this.#options = options;
-    this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
+    this.#fetch = options.fetch ?? platformFetch;
     this.#clock = options.clock ?? systemClock;
     this.#at = Math.floor(random() * this.#endpoints.length);
     if (options.username === undefined) this.#token = "";
   }
 
-  /** How many endpoints may have to be tried. */
+  /** How many endpoints there are: the most that one request may try. */
   get size(): number {
     return this.#endpoints.length;
   }
@@ -86,39 +76,39 @@ export class EtcdClient {
   }
 
   /**
-   * Asks, and waits for the whole answer.
+   * Makes a request and waits for the whole answer.
    *
-   * @param path As `/v3/kv/range`.
-   * @param body The question.
-   * @param options Signal and limit.
-   * @returns The answer; of a stream, its first.
-   * @throws {RpcError} `unavailable` if no endpoint answers; otherwise what etcd says.
+   * @param path The method's path, such as `/v3/kv/range`.
+   * @param body The request.
+   * @param options Signal and time limit.
+   * @returns The answer; of a streamed one, the first.
+   * @throws {RpcError} `unavailable` if no endpoint answers; otherwise etcd's error.
    */
-  call(path: string, body: JsonObject, options: RequestOptions): Promise<JsonObject> {
+  call(path: string, body: JsonObject, options: EtcdRequestOptions): Promise<JsonObject> {
     return this.#inTurn(path, options, async (endpoint, signal) => {
-      const response = await this.#post(endpoint, path, body, signal);
+      const response = await this.#post({ endpoint, path, body, signal });
       const answer = JSON.parse(await response.text()) as JsonObject;
       if (answer.error !== undefined) throw etcdError(endpoint, answer);
-      return fieldOf(answer, "result") ?? answer;
+      return objectIn(answer, "result") ?? answer;
     });
   }
 
   /**
-   * Asks, and stays to hear more.
+   * Makes a request that is answered with a stream.
    *
-   * @param path As `/v3/watch`.
-   * @param body The question.
-   * @param options Signal, for the beginning only, and limit until the first answer.
+   * @param path The method's path, such as `/v3/watch`.
+   * @param body The request.
+   * @param options Signal and time limit; both hold until the first answer only.
    * @returns The stream, once its first answer is there.
-   * @throws {RpcError} As for `call`.
+   * @throws {RpcError} `unavailable` if no endpoint answers; otherwise etcd's error.
    */
-  stream(path: string, body: JsonObject, options: RequestOptions): Promise<EtcdStream> {
+  stream(path: string, body: JsonObject, options: EtcdRequestOptions): Promise<EtcdStream> {
     return this.#inTurn(path, options, async (endpoint, signal) => {
       const ending = new AbortController();
-      // To the last moment in which it can be given up: nobody has the stream then.
+      // Until this function returns, nobody else could close the stream.
       signal.addEventListener("abort", () => ending.abort(signal.reason));
       try {
-        const response = await this.#post(endpoint, path, body, ending.signal);
+        const response = await this.#post({ endpoint, path, body, signal: ending.signal });
         const stream = new EtcdStream(endpoint, response, ending);
         await stream.begin();
         return stream;
@@ -129,40 +119,41 @@ export class EtcdClient {
     });
   }
 
-  /** The next endpoint is to be asked from now on. */
+  /** Turns to the next endpoint. */
   moveOn(): void {
     this.#at = (this.#at + 1) % this.#endpoints.length;
   }
 
-  /** The token is of no use any more. */
+  /** Drops the token: the next request asks for another. */
   forgetToken(): void {
     if (this.#options.username !== undefined) this.#token = undefined;
   }
 
-  /** Asks one endpoint after the other, until one answers. */
+  /** Tries one endpoint after the other, until one answers. */
   async #inTurn<T>(
     path: string,
-    { signal, timeoutMs = this.requestTimeoutMs }: RequestOptions,
+    { signal, timeoutMs = this.requestTimeoutMs }: EtcdRequestOptions,
     ask: (endpoint: string, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     let failure: unknown;
     for (let tries = 0; tries < this.#endpoints.length; tries++) {
       const endpoint = this.#endpoints[this.#at];
-      const late = () => unavailable(endpoint, `${path}: no answer within ${timeoutMs} ms`);
-      const askNow = (limit: AbortSignal) => ask(endpoint, limit);
+      const timedOut = () => unavailable(endpoint, `${path}: no answer within ${timeoutMs} ms`);
+      const askOnce = () =>
+        this.#limited({ signal, timeoutMs }, timedOut, (signal) => ask(endpoint, signal));
       try {
         try {
-          return await within(this.#clock, timeoutMs, signal, late, askNow);
+          return await askOnce();
         } catch (error) {
           if (!isTokenRefused(error) || this.#options.username === undefined) throw error;
-          this.forgetToken(); // it has expired, or this endpoint has been restarted
-          return await within(this.#clock, timeoutMs, signal, late, askNow);
+          this.forgetToken(); // it has expired, or this endpoint has restarted
+          return await askOnce();
         }
       } catch (error) {
         signal.throwIfAborted();
         failure = error instanceof RpcError
           ? error
-          : unavailable(endpoint, `${path}: ${fetchText(error)}`, error);
+          : unavailable(endpoint, `${path}: ${fetchErrorText(error)}`, error);
         if ((failure as RpcError).code !== "unavailable") throw failure;
         this.moveOn();
       }
@@ -175,21 +166,33 @@ export class EtcdClient {
     );
   }
 
-  async #post(
-    endpoint: string,
-    path: string,
-    body: JsonObject,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    this.#token ??= await this.#authenticate(endpoint, signal);
-    return await this.#send(endpoint, path, body, signal, this.#token);
+  async #limited<T>(
+    { signal, timeoutMs }: Required<EtcdRequestOptions>,
+    timedOut: () => RpcError,
+    ask: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const limit = new TimeLimit({ clock: this.#clock, signal });
+    limit.set(timeoutMs, timedOut);
+    try {
+      return await limit.race(ask(limit.signal));
+    } finally {
+      limit.end();
+    }
   }
 
-  async #authenticate(endpoint: string, signal: AbortSignal): Promise<string> {
+  async #post(request: EndpointRequest): Promise<Response> {
+    this.#token ??= await this.#authenticate(request);
+    return await this.#send(request, this.#token);
+  }
+
+  /** Requests a token; returns `""` if etcd has authentication disabled. */
+  async #authenticate({ endpoint, signal }: EndpointRequest): Promise<string> {
     const { username: name, password } = this.#options;
     try {
       const body = { name, password };
-      const response = await this.#send(endpoint, "/v3/auth/authenticate", body, signal, "");
+      const request = { endpoint, path: "/v3/auth/authenticate", body, signal };
+      const response = await this.#send(request, "");
       return String((JSON.parse(await response.text()) as JsonObject).token);
     } catch (error) {
       if (errorText(error).includes("authentication is not enabled")) return "";
@@ -198,17 +201,14 @@ export class EtcdClient {
   }
 
   async #send(
-    endpoint: string,
-    path: string,
-    body: JsonObject,
-    signal: AbortSignal,
+    { endpoint, path, body, signal }: EndpointRequest,
     token: string,
   ): Promise<Response> {
     const response = await this.#fetch(endpoint + path, {
       method: "POST",
       headers: {
         "Content-Type": "application/json",
-        // A member that has lost its leader is to say so, not to keep silent.
+        // A member that has no leader answers with an error then, instead of not at all.
         "Grpc-Metadata-hasleader": "true",
         ...(token && { Authorization: token }),
       },
@@ -229,28 +229,8 @@ export class EtcdClient {
 
 function parseEndpoint(endpoint: string): string {
   const text = /^[a-z]+:\/\//i.test(endpoint) ? endpoint : `http://${endpoint}`;
-  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) {
-    throw new TypeError(
-      `etcd's endpoint ${JSON.stringify(endpoint)} is not like http://10.0.0.1:2379`,
-    );
-  }
-  return text.replace(/\/+$/, "");
-}
-
-function isTokenRefused(error: unknown): boolean {
-  return error instanceof RpcError && /invalid auth token|auth store is old/.test(error.message);
-}
-
-/** What `fetch` failed with: it says no more than that it did, and its cause says why. */
-function fetchText(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause === undefined ? errorText(error) : `${errorText(error)}: ${errorText(cause)}`;
-}
-
-function unavailable(endpoint: string, what: string, cause?: unknown): RpcError {
-  return new RpcError("unavailable", `etcd at ${endpoint}: ${what}`, {
-    address: endpoint,
-    execution: "unknown",
-    cause,
-  });
+  if (httpUrl(text) !== undefined) return text.replace(/\/+$/, "");
+  throw new TypeError(
+    `etcd's endpoint ${JSON.stringify(endpoint)} is not like http://10.0.0.1:2379`,
+  );
 }

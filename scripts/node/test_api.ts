@@ -47,7 +47,7 @@ class TestContext {
   }
 }
 
-// The tests that are not over yet.
+// The tests that have not ended yet.
 const pending = new Set<Definition>();
 
 function define(...args: TestArgs) {

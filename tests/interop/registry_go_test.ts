@@ -95,7 +95,7 @@ withGo("a Go server registers with our registry, and our client calls it", async
     for await (const servers of discovery.watch(new AbortController().signal)) {
       if (servers.length === 1) break; // its lease has run out
     }
-    assertEquals(registry.servers, [addresses[1]], "the other one's heart beats");
+    assertEquals(registry.servers, [addresses[1]], "the other one sends heartbeats");
     assertEquals(left.at(-1), `expired ${addresses[0]}`);
   } finally {
     await xclient.close();

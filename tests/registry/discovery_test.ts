@@ -1,4 +1,4 @@
-/** Discovery from a registry: streams, polling, lists by hand, and the end. */
+/** Discovery from a registry: streams, polling, lists put in place by hand, and closing. */
 
 import { getEventListeners } from "node:events";
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -81,7 +81,7 @@ withDiscovery("Go's registry is asked every ten seconds, give or take", async (w
   servers = "";
   await web.clock.advance(10_000);
   assertEquals(watched.current, [C]);
-  assertEquals(watched.discovery.staleMs, 10_000, "nobody says so any more");
+  assertEquals(watched.discovery.staleMs, 10_000, "the registry no longer confirms it");
   assertEquals(watched.take(), ["changed", "changed", "empty"]);
   servers = B;
   await watched.discovery.refresh();
@@ -150,18 +150,18 @@ Deno.test("closing ends everything, whatever it is doing", () =>
     const closed = { code: "canceled", message: REGISTRY } as const;
     const states: ((watched: Watched) => Promise<unknown> | undefined)[] = [
       () => undefined,
-      ({ discovery }) => assertFails(discovery.getAll(), closed), // asks, hanging
+      ({ discovery }) => assertFails(discovery.getAll(), closed), // a request that hangs
       ({ discovery }) => {
         web.at(ORIGIN, "down");
-        return failure(discovery.getAll()); // pauses
+        return failure(discovery.getAll()); // a pause after a failure
       },
       ({ discovery }) => {
         web.registry();
-        return discovery.getAll(); // streams
+        return discovery.getAll(); // a stream
       },
       ({ discovery }) => {
         web.at(ORIGIN, goRegistry(() => A));
-        return discovery.getAll(); // polls
+        return discovery.getAll(); // a wait between polls
       },
     ];
     for (const begin of states) {
@@ -179,7 +179,7 @@ Deno.test("closing ends everything, whatever it is doing", () =>
     }
   }));
 
-Deno.test("a fetch that knows no signal can neither keep it waiting nor leave a stream", () =>
+Deno.test("a fetch that ignores its signal can neither delay closing nor leave a stream", () =>
   inWeb(async (web) => {
     web.registry();
     const fetch = (url: string, { method, headers }: RequestInit) =>
@@ -239,7 +239,7 @@ Deno.test("headers go with each request", () =>
     await discovery.close();
   }));
 
-Deno.test("what is no registry's URL is refused", () => {
+Deno.test("an invalid URL or duration is refused", () => {
   for (const url of ["", "registry:9999", "ftp://registry", "10.0.0.1:9999", []]) {
     assertThrows(() => new RegistryDiscovery(url), TypeError, "registry");
   }

@@ -18,7 +18,7 @@ const OUTAGE_MS = 3000;
 const HANG_MS = 50_000;
 const CALLERS = 16;
 
-/** A process, and what it says. */
+/** A process, and the lines that it prints. */
 class Process {
   readonly #child: Deno.ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -33,16 +33,16 @@ class Process {
     this.#lines = lines(this.#child.stdout);
   }
 
-  /** The words of the next line, which has to begin with this one. */
-  async heard(word: string): Promise<string[]> {
+  /** Waits for the next line, which must begin with this word; returns the other words. */
+  async expect(word: string): Promise<string[]> {
     const { value, done } = await this.#lines.next();
-    assert(!done, `the process has ended; ${word} was awaited`);
+    assert(!done, `the process has ended; ${word} was expected`);
     const [first, ...rest] = value.split(" ");
     assertEquals(first, word);
     return rest;
   }
 
-  /** kill −9. */
+  /** `kill -9`. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#ended();
@@ -70,7 +70,7 @@ async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string
   }
 }
 
-/** Callers that call again as soon as they are answered, and who answered last, when. */
+/** Callers that call again as soon as they are answered, and the calls that each server answered. */
 class Load {
   readonly answers = new Map<string, number>();
   readonly errors: unknown[] = [];
@@ -83,7 +83,7 @@ class Load {
     this.#callers = Array.from({ length: CALLERS }, () => this.#callOn(call));
   }
 
-  /** When this server has answered its first call. */
+  /** Resolves to the time at which this server has answered its first call. */
   first(name: string): Promise<number> {
     const at = this.firstAt.get(name);
     if (at !== undefined) return Promise.resolve(at);
@@ -107,7 +107,7 @@ class Load {
         if (!this.firstAt.has(name)) this.#isNew(name);
       } catch (error) {
         this.errors.push(error);
-        await new Promise((resolve) => setTimeout(resolve, 10)); // a broken run is to end, too
+        await new Promise((resolve) => setTimeout(resolve, 10)); // so that a run whose calls all fail ends too
       }
     }
   }
@@ -134,10 +134,10 @@ Deno.test({
       return process;
     };
     let registry = start("registry", "0");
-    const [port] = await registry.heard("listening");
+    const [port] = await registry.expect("listening");
     const url = `http://127.0.0.1:${port}`;
     const serve = (name: string) => start("server", name, url, String(LEASE_MS));
-    const registered = async (process: Process) => Number((await process.heard("registered"))[0]);
+    const registered = async (process: Process) => Number((await process.expect("registered"))[0]);
 
     const names = ["alpha", "beta", "gamma", "delta", "epsilon"];
     const servers = new Map(names.map((name) => [name, serve(name)]));
@@ -166,7 +166,7 @@ Deno.test({
       measured("a new server's first call", await load.first("zeta") - joinedAt);
 
       const alphaGone = gone("alpha");
-      const alphaOut = servers.get("alpha")!.heard("deregistered");
+      const alphaOut = servers.get("alpha")!.expect("deregistered");
       await servers.get("alpha")!.stop();
       const leftMs = await alphaGone - Number((await alphaOut)[0]);
       measured("a server that leaves is off the list", Math.max(0, leftMs));
@@ -180,13 +180,13 @@ Deno.test({
       const before = load.total;
       await registry.kill();
       await servers.get("gamma")!.kill();
-      await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS)); // how long it lasts
+      await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS)); // the outage itself
       figures.push(`calls while the registry was down: ${load.total - before}`);
       figures.push(`the list was ${Math.round(discovery.staleMs)} ms old at its end`);
       assert(discovery.staleMs > OUTAGE_MS / 2 && listed("gamma"), "the last good list");
 
       registry = start("registry", port);
-      await registry.heard("listening");
+      await registry.expect("listening");
       const backAt = Date.now();
       const gammaGone = gone("gamma");
       const eta = serve("eta");

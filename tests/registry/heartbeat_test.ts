@@ -1,4 +1,4 @@
-/** The heartbeat: registering, beating, outages, restarts, several registries, and the end. */
+/** The heartbeat: registering, renewing, outages, restarts, several registries, and closing. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
@@ -13,119 +13,120 @@ import { inWeb, type MemoryWeb, ORIGIN, REGISTRY, settle } from "../support/memo
 
 const A = "tcp@a:1?zone=x";
 
-function heartbeat(
+/** Starts a heartbeat, and collects its events. */
+function start(
   web: MemoryWeb,
   options: HeartbeatOptions = {},
   url: string | string[] = ORIGIN,
-): { beats: Heartbeat; events: HeartbeatEvent[] } {
+): { heartbeat: Heartbeat; events: HeartbeatEvent[] } {
   const events: HeartbeatEvent[] = [];
-  const beats = new Heartbeat(url, A, {
+  const heartbeat = new Heartbeat(url, A, {
     fetch: web.fetch,
     clock: web.clock,
     random: () => 1,
     onEvent: (event) => events.push(event),
     ...options,
   });
-  return { beats, events };
+  return { heartbeat, events };
 }
 
 function types(events: HeartbeatEvent[]): string[] {
   return events.splice(0).map(({ type }) => type);
 }
 
-Deno.test("a server stays while its heart beats, and is gone when it is closed", () =>
+Deno.test("a server is listed while its heartbeat runs, and gone once that is closed", () =>
   inWeb(async (web) => {
     const registry = web.registry();
-    const { beats, events } = heartbeat(web);
-    await beats.registered;
-    await beats.tried();
+    const { heartbeat, events } = start(web);
+    await heartbeat.registered;
+    await heartbeat.tried();
     assertEquals(registry.servers, [A]);
     await web.clock.advance(3_600_000);
     assertEquals(registry.servers, [A]);
     assertEquals(web.requests.length, 1 + 15, "every four minutes");
-    await beats.close();
+    await heartbeat.close();
     assertEquals(registry.servers, []);
     assertEquals(web.requests.at(-1), `DELETE ${REGISTRY}`);
     assertEquals(types(events), ["registered"]);
     const count = web.requests.length;
-    await beats[Symbol.asyncDispose]();
+    await heartbeat[Symbol.asyncDispose]();
     await web.clock.advance(3_600_000);
     assertEquals(web.requests.length, count);
   }));
 
-Deno.test("a beat may come a tenth earlier, never later", () =>
+Deno.test("a heartbeat may come a tenth earlier, never later", () =>
   inWeb(async (web) => {
     web.registry();
-    const { beats } = heartbeat(web, { random: () => 0, everyMs: 1000 });
-    await beats.registered;
+    const { heartbeat } = start(web, { random: () => 0, everyMs: 1000 });
+    await heartbeat.registered;
     await web.clock.advance(899);
     assertEquals(web.requests.length, 1);
     await web.clock.advance(1);
     assertEquals(web.requests.length, 2);
-    await beats.close();
+    await heartbeat.close();
   }));
 
-Deno.test("a lease of its own sets the pace, and so does a shorter one that is granted", () =>
+Deno.test("the lease that is granted sets the pace", () =>
   inWeb(async (web) => {
     const registry = web.registry();
-    const { beats } = heartbeat(web, { timeoutMs: 1000 });
-    await beats.registered;
+    const { heartbeat } = start(web, { timeoutMs: 1000 });
+    await heartbeat.registered;
     await web.clock.advance(800);
     assertEquals(web.requests.length, 2);
-    await beats.close();
+    await heartbeat.close();
 
     const short = web.registry({ timeoutMs: 500 });
-    const other = heartbeat(web).beats;
+    const other = start(web).heartbeat;
     await other.registered;
     await web.clock.advance(60_000);
     assertEquals([registry.servers, short.servers], [[], [A]]);
     await other.close();
   }));
 
-Deno.test("a lease that is longer than any is the longest there is", () =>
+Deno.test("a lease that is longer than a timer can be is shortened to that", () =>
   inWeb(async (web) => {
     const registry = web.registry();
     for (const timeoutMs of [1e10, Infinity]) {
-      const { beats } = heartbeat(web, { timeoutMs });
-      await beats.tried();
+      const { heartbeat } = start(web, { timeoutMs });
+      await heartbeat.tried();
       assertEquals(registry.servers, [A]);
-      await beats.close();
+      await heartbeat.close();
     }
   }));
 
-Deno.test("a beat that is lost leaves time for another before a short lease is over", () =>
+Deno.test("a heartbeat that is lost leaves time for another, even in a short lease", () =>
   inWeb(async (web) => {
     const told: string[] = [];
     const registry = web.registry({ onEvent: ({ type }) => told.push(type) });
-    const { beats } = heartbeat(web, { timeoutMs: 2000 });
-    await beats.registered;
+    const { heartbeat } = start(web, { timeoutMs: 2000 });
+    await heartbeat.registered;
     for (let time = 0; time < 3; time++) {
       web.at(ORIGIN, "hangs");
-      await web.clock.advance(1600); // the beat
+      await web.clock.advance(1600); // in which the heartbeat is due
       web.at(ORIGIN, registry.fetch);
       await web.clock.advance(400);
     }
     assertEquals([registry.servers, told], [[A], ["joined"]]);
-    await beats.close();
+    await heartbeat.close();
   }));
 
-Deno.test("a slow registry is heard all the same, whatever the lease", () =>
+Deno.test("a slow registry is waited for, whatever the lease", () =>
   inWeb(async (web) => {
     const registry = web.registry();
     web.at(ORIGIN, (request) =>
       new Promise((resolve) => {
         web.clock.setTimer(700, () => resolve(registry.fetch(request)));
       }));
-    const { beats, events } = heartbeat(web, { timeoutMs: 2000 });
+    const { heartbeat, events } = start(web, { timeoutMs: 2000 });
     await web.clock.advance(60_000);
-    await beats.registered;
+    await heartbeat.registered;
     assertEquals(events.at(-1)?.type, "registered");
-    const closed = beats.close();
+    const closed = heartbeat.close();
     await web.clock.advance(2000);
     await closed;
   }));
 
-Deno.test("register waits for the first beat, and fails clearly without", () =>
+Deno.test("register waits for the first heartbeat, and fails if that does", () =>
   inWeb(async (web) => {
     const { fetch, clock } = web;
     await assertFails(register("http://registry:9999/", A, { fetch, clock }), {
@@ -133,7 +134,7 @@ Deno.test("register waits for the first beat, and fails clearly without", () =>
       address: REGISTRY,
       message: "connection refused",
     });
-    assertEquals(clock.timers, 0, "nothing beats");
+    assertEquals(clock.timers, 0, "nothing is left running");
 
     const registry = web.registry({ maxServers: 0 });
     await assertFails(register(ORIGIN, A, { fetch, clock }), {
@@ -144,9 +145,9 @@ Deno.test("register waits for the first beat, and fails clearly without", () =>
     assertEquals(registry.servers, []);
 
     const open = web.registry();
-    const beats = await register(ORIGIN, A, { fetch, clock });
+    const heartbeat = await register(ORIGIN, A, { fetch, clock });
     assertEquals(open.servers, [A]);
-    await beats.close();
+    await heartbeat.close();
   }));
 
 Deno.test("an address that nobody can reach is refused at once", () => {
@@ -170,25 +171,25 @@ Deno.test("an address that nobody can reach is refused at once", () => {
 
 Deno.test("a registry that starts later than the server finds it soon", () =>
   inWeb(async (web) => {
-    const { beats, events } = heartbeat(web);
-    await assertFails(beats.tried(), { code: "unavailable", address: REGISTRY });
+    const { heartbeat, events } = start(web);
+    await assertFails(heartbeat.tried(), { code: "unavailable", address: REGISTRY });
     await web.clock.advance(60_000);
     assert(web.requests.length >= 8 && web.requests.length <= 14, `${web.requests.length} tries`);
     const registry = web.registry();
     await web.clock.advance(10_000);
-    await beats.registered;
+    await heartbeat.registered;
     assertEquals(registry.servers, [A]);
     const told = types(events);
     assertEquals([told[0], told.at(-1)], ["failed", "registered"]);
-    await beats.close();
+    await heartbeat.close();
   }));
 
-Deno.test("a registry that restarts has the server at the next beat", () =>
+Deno.test("a registry that restarts has the server at the next heartbeat", () =>
   inWeb(async (web) => {
     web.registry();
-    const { beats, events } = heartbeat(web, { timeoutMs: 1000 });
-    await beats.registered;
-    const second = web.registry(); // nobody has noticed
+    const { heartbeat, events } = start(web, { timeoutMs: 1000 });
+    await heartbeat.registered;
+    const second = web.registry(); // the heartbeat does not know of it
     await web.clock.advance(800);
     assertEquals(second.servers, [A]);
     web.at(ORIGIN, "down");
@@ -197,34 +198,34 @@ Deno.test("a registry that restarts has the server at the next beat", () =>
     await web.clock.advance(800);
     assertEquals(third.servers, [A]);
     assertEquals(new Set(types(events)), new Set(["registered", "failed"]));
-    await beats.close();
+    await heartbeat.close();
   }));
 
 Deno.test("a registry that hangs is given up in time", () =>
   inWeb(async (web) => {
     web.at(ORIGIN, "hangs");
-    const { beats } = heartbeat(web);
-    const tried = failure(beats.tried());
+    const { heartbeat } = start(web);
+    const tried = failure(heartbeat.tried());
     await web.clock.advance(5000);
     assert(String(await tried).includes("no answer came within 5000 ms"));
-    const closed = beats.close();
+    const closed = heartbeat.close();
     await web.clock.advance(2000);
     await closed;
-    await assertFails(beats.registered, { code: "canceled", message: A });
+    await assertFails(heartbeat.registered, { code: "canceled", message: A });
   }));
 
-Deno.test("a beat that is under way can't undo the end", () =>
+Deno.test("a heartbeat in flight can't register a server that has been closed", () =>
   inWeb(async (web) => {
     const registry = web.registry();
-    const { beats } = heartbeat(web, { everyMs: 1000 });
-    await beats.registered;
+    const { heartbeat } = start(web, { everyMs: 1000 });
+    await heartbeat.registered;
     let release = () => {};
     web.at(ORIGIN, async (request) => {
       if (request.method === "POST") await new Promise<void>((resolve) => release = resolve);
       return registry.fetch(request);
     });
     await web.clock.advance(1000);
-    const closed = beats.close();
+    const closed = heartbeat.close();
     await settle();
     release();
     await closed;
@@ -232,7 +233,7 @@ Deno.test("a beat that is under way can't undo the end", () =>
     assertEquals(web.requests.at(-1), `DELETE ${REGISTRY}`);
   }));
 
-Deno.test("Go's registry knows no DELETE and no leases: it is beaten to, and left, nevertheless", () =>
+Deno.test("Go's registry knows neither DELETE nor leases, and works nevertheless", () =>
   inWeb(async (web) => {
     const posted: (string | null)[] = [];
     web.at(ORIGIN, ({ method, headers }) => {
@@ -240,13 +241,13 @@ Deno.test("Go's registry knows no DELETE and no leases: it is beaten to, and lef
       posted.push(headers.get("x-geerpc-server"));
       return new Response(null);
     });
-    const { beats } = heartbeat(web);
-    await beats.registered;
+    const { heartbeat } = start(web);
+    await heartbeat.registered;
     await web.clock.advance(240_000);
     assertEquals(posted, [A, A]);
-    await beats.close();
+    await heartbeat.close();
 
-    const asking = heartbeat(web, { timeoutMs: 600_000 }).beats;
+    const asking = start(web, { timeoutMs: 600_000 }).heartbeat;
     await asking.registered;
     await web.clock.advance(240_000);
     assertEquals(posted.length, 4, "nor any lease but five minutes");
@@ -261,23 +262,23 @@ Deno.test("several registries each have the server; one is enough", () =>
     assert(/one.*two/.test(String(error)), String(error));
 
     const two = web.registry({}, "http://two");
-    const beats = await register(urls, A, { fetch, clock });
-    await beats.registered;
+    const heartbeat = await register(urls, A, { fetch, clock });
+    await heartbeat.registered;
     const one: Registry = web.registry({}, "http://one");
     await web.clock.advance(10_000);
     assertEquals([one.servers, two.servers], [[A], [A]]);
-    await beats.close();
+    await heartbeat.close();
     assertEquals([one.servers, two.servers], [[], []]);
   }));
 
-Deno.test("an abort ends it as close does", () =>
+Deno.test("an abort closes it", () =>
   inWeb(async (web) => {
     const registry = web.registry();
     const abort = new AbortController();
-    const { beats } = heartbeat(web, { signal: abort.signal });
-    await beats.registered;
+    const { heartbeat } = start(web, { signal: abort.signal });
+    await heartbeat.registered;
     abort.abort(new Error("enough"));
-    await beats.close();
+    await heartbeat.close();
     assertEquals(registry.servers, []);
     await web.clock.advance(300_000);
     assertEquals(web.requests.length, 2);

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Registry } from "../../registry.ts";
 import { findProgram, isMissing } from "../support/processes.ts";
 
-/** The browsers that will do, by their usual names. */
+/** The commands of browsers that can be used. */
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 const isBrowserMissing = isMissing("chromium", ...BROWSERS);
 const FLAGS = [
@@ -23,7 +23,7 @@ function browserTest(name: string, body: (browser: string) => Promise<void>): vo
   Deno.test({ name, ignore: isBrowserMissing, fn: () => body(findProgram(...BROWSERS)!) });
 }
 
-/** Opens a page, lets its script run for so long, and gives the page as it is then. */
+/** Opens a page, lets its script run for a time, and returns the DOM of then. */
 async function dump(browser: string, url: string, runMs: number): Promise<string> {
   const profile = await Deno.makeTempDir({ prefix: "xclient_page_" });
   try {

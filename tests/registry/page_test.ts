@@ -9,7 +9,7 @@ async function page(web: MemoryWeb): Promise<{ html: string; headers: Headers }>
   return { html: await response.text(), headers: response.headers };
 }
 
-/** What a person reads, without the markup. */
+/** The text of the page, without the markup. */
 function read(html: string): string {
   const body = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
   return body.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ").trim();
@@ -43,7 +43,7 @@ Deno.test("a server that never expires says so", () =>
     assert(read((await page(web)).html).endsWith("never"));
   }));
 
-Deno.test("what servers say can't become part of the page", () =>
+Deno.test("what servers send is escaped in the page", () =>
   inWeb(async (web) => {
     web.registry();
     const evil = `<script>alert(1)</script>"'\`&<img/src=x/onerror=alert(1)>`;

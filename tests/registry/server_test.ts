@@ -4,7 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Registry, type RegistryEvent } from "../../registry.ts";
 import { inWeb, type MemoryWeb, REGISTRY, settle } from "../support/memory_web.ts";
 
-/** What a registry answers, with the text. */
+/** Makes a request, and reads the answer. */
 async function ask(
   web: MemoryWeb,
   method: string,
@@ -15,7 +15,7 @@ async function ask(
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
 
-/** A stream of changes, as it comes. */
+/** Opens an event stream. */
 async function listen(web: MemoryWeb) {
   const response = await web.fetch(REGISTRY, { headers: { accept: "text/event-stream" } });
   assertEquals(response.headers.get("content-type"), "text/event-stream");
@@ -40,7 +40,7 @@ Deno.test("a registry speaks GeeRPC's protocol", () =>
     assertEquals(await web.list(), "");
     assertEquals(await web.post("tcp@10.0.0.2:9001"), 200);
     assertEquals(await web.post("tcp@10.0.0.1:9001?weight=3"), 200);
-    assertEquals(await web.post("tcp@[::]:40321"), 200); // as Go's listeners call themselves
+    assertEquals(await web.post("tcp@[::]:40321"), 200); // as Go writes a listener's address
     assertEquals(await web.post("unix@/run/a.sock"), 200);
     assertEquals(
       await web.list(),
@@ -106,7 +106,7 @@ Deno.test("a server may ask for a lease of its own", () =>
     }
   }));
 
-Deno.test("what a registry refuses, it refuses in clear words", () =>
+Deno.test("a refusal says why", () =>
   inWeb(async (web) => {
     web.registry();
     for (const method of ["PUT", "HEAD", "OPTIONS", "PATCH"]) {
@@ -163,7 +163,7 @@ Deno.test("a registry that is full refuses new servers and keeps the old", () =>
     assertEquals(await web.post("tcp@b:12"), 200);
   }));
 
-Deno.test("options that make no sense are refused", () => {
+Deno.test("invalid options are refused", () => {
   for (const ms of [0, -1, NaN]) {
     assertThrows(() => new Registry({ timeoutMs: ms }), RangeError, "timeoutMs");
     assertThrows(() => new Registry({ beatMs: ms }), RangeError, "beatMs");
@@ -180,7 +180,7 @@ Deno.test("the path may be another", () =>
     assertEquals((await ask(web, "GET")).status, 404);
   }));
 
-Deno.test("a listing has what our own ends want to know", () =>
+Deno.test("a listing has instance, version and leases", () =>
   inWeb(async (web) => {
     web.registry({ beatMs: 7000, timeoutMs: Infinity });
     await web.post("tcp@a:1");
@@ -197,7 +197,7 @@ Deno.test("a listing has what our own ends want to know", () =>
     });
   }));
 
-Deno.test("a stream tells the list, each change at once, and that it lives", () =>
+Deno.test("a stream has the list, each change at once, and signs of life", () =>
   inWeb(async (web) => {
     web.registry({ beatMs: 1000 });
     await web.post("tcp@a:1", { "X-Geerpc-Timeout-Ms": "1500" });
@@ -213,7 +213,7 @@ Deno.test("a stream tells the list, each change at once, and that it lives", () 
     await stream.reader.cancel();
   }));
 
-Deno.test("changes that come close together are told together", () =>
+Deno.test("changes that come close together are sent together", () =>
   inWeb(async (web) => {
     web.registry();
     const stream = await listen(web);
@@ -225,10 +225,10 @@ Deno.test("changes that come close together are told together", () =>
     await stream.reader.cancel();
   }));
 
-Deno.test("who reads slowly misses lists, never the last", () =>
+Deno.test("a slow reader misses lists, never the last one", () =>
   inWeb(async (web) => {
     const registry = web.registry();
-    // Straight from the registry, so that nothing reads ahead.
+    // From the registry itself, since MemoryWeb reads ahead.
     const request = new Request(REGISTRY, { headers: { accept: "text/event-stream" } });
     const reader = registry.fetch(request).body!.getReader();
     for (let n = 1; n <= 9; n++) {
@@ -243,7 +243,7 @@ Deno.test("who reads slowly misses lists, never the last", () =>
     await reader.cancel();
   }));
 
-Deno.test("there are only so many streams; one more gets a listing", () =>
+Deno.test("a client beyond maxStreams gets a plain listing", () =>
   inWeb(async (web) => {
     web.registry({ maxStreams: 1 });
     const stream = await listen(web);
@@ -257,7 +257,7 @@ Deno.test("there are only so many streams; one more gets a listing", () =>
     await third.body!.cancel();
   }));
 
-Deno.test("closing ends streams and timers, and refuses what comes then", () =>
+Deno.test("closing ends streams and timers, and refuses later requests", () =>
   inWeb(async (web) => {
     const registry = web.registry();
     await web.post("tcp@a:1");

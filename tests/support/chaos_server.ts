@@ -1,22 +1,24 @@
 /**
- * A server to be treated badly: it writes down every call that it runs, before
- * it runs it, and does as it is told on its standard input.
+ * A server of the chaos test. It writes down every call before it runs it, and
+ * takes its mode, `work` or `reject`, from the lines of its standard input.
  *
- * Arguments: the address, and the file to write to.
+ * Arguments: the address, and the file to write to. With `mute@host:port` it
+ * accepts connections and never answers.
  */
 
+import process from "node:process";
 import { createInterface } from "node:readline";
 import { type CallContext, Server } from "../../server.ts";
 
 const [address, file] = Deno.args;
 const log = Deno.openSync(file, { append: true, create: true });
 const encoder = new TextEncoder();
-let mood = "work";
+let mode = "work";
 
 const server = new Server();
 server.register("Work", {
   async Do(id: number, context: CallContext): Promise<number> {
-    if (mood === "reject") {
+    if (mode === "reject") {
       await new Promise((resolve) => setTimeout(resolve, 1));
       throw context.reject("nothing works here");
     }
@@ -27,7 +29,6 @@ server.register("Work", {
 });
 
 if (address.startsWith("mute@")) {
-  // It accepts, and never answers.
   const [hostname, port] = address.slice("mute@".length).split(":");
   const listener = Deno.listen({ hostname, port: Number(port) });
   console.log("ready");
@@ -35,9 +36,7 @@ if (address.startsWith("mute@")) {
     connection.readable.pipeTo(new WritableStream()).catch(() => {});
   }
 } else {
-  const listener = await server.listen(address);
-  console.log(listener.address);
-  for await (const line of createInterface({ input: (await import("node:process")).stdin })) {
-    mood = line;
-  }
+  await server.listen(address);
+  console.log("ready");
+  for await (const line of createInterface({ input: process.stdin })) mode = line;
 }

@@ -17,9 +17,9 @@ export interface Service {
   weight?: number;
 }
 
-/** A name server that knows only what it is told, all of it below `example`. */
+/** A name server with the records of the test, all of them below `example`. */
 export class NameServer {
-  /** Where it listens. */
+  /** Its address, as `host:port`. */
   readonly address: string;
   readonly #ports: HeldPorts;
   readonly #folder = scratchFolder("xclient_dns");
@@ -84,12 +84,12 @@ export class NameServer {
     await this.run();
   }
 
-  /** It says nothing any more, and keeps its port. */
+  /** Stops it from answering; it keeps its port. */
   pause(): void {
     this.#program?.signal("SIGSTOP");
   }
 
-  /** It goes on. */
+  /** Lets it answer again. */
   resume(): void {
     this.#program?.signal("SIGCONT");
   }

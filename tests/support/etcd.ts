@@ -13,7 +13,7 @@ export interface EtcdClusterOptions {
   members?: number;
   /** More arguments for each. */
   args?: string[];
-  /** Whether clients have to use TLS; the certificate is etcd's own. */
+  /** Whether clients must use TLS; etcd makes the certificate itself. */
   tls?: boolean;
 }
 
@@ -76,7 +76,7 @@ export class EtcdCluster {
     });
   }
 
-  /** Where its members listen. */
+  /** The client URLs of its members. */
   get endpoints(): string[] {
     return this.#members.map(({ url }) => url);
   }
@@ -86,7 +86,7 @@ export class EtcdCluster {
     return this.#members.map(({ name }) => name);
   }
 
-  /** Where its files are. */
+  /** The folder of its files. */
   get folder(): string {
     return this.#folder.path;
   }
@@ -116,7 +116,7 @@ export class EtcdCluster {
     return members.find(({ ID }) => ID === status.leader)!.name;
   }
 
-  /** Asks a member that runs. */
+  /** Makes a request to a member that runs. */
   async ask(path: string, body: unknown, token?: string): Promise<Record<string, unknown>> {
     const member = this.#members.find(({ program }) => program && !program.isOver)!;
     const response = await this.#post(member.url + path, body, 5000, token);

@@ -1,4 +1,4 @@
-/** etcd's JSON gateway, in memory: what discovery and registration use of it. */
+/** etcd's JSON gateway in memory: the parts that discovery and registration use. */
 
 type Json = Record<string, unknown>;
 
@@ -10,7 +10,7 @@ interface Watcher {
 
 const decode = (base64: unknown) => atob(String(base64));
 
-/** One etcd, asked through `fetch`. */
+/** One etcd, which is reached through its `fetch`. */
 export class FakeEtcd {
   /** Each request: host and path. */
   readonly requests: string[] = [];
@@ -18,7 +18,7 @@ export class FakeEtcd {
   readonly down = new Set<string>();
   /** Hosts that never answer. */
   readonly silent = new Set<string>();
-  /** Tokens that are good; `undefined` where no user is asked for. */
+  /** The valid tokens; `undefined` while authentication is disabled. */
   tokens: Set<string> | undefined;
   revision = 1;
   compacted = 0;
@@ -63,7 +63,7 @@ export class FakeEtcd {
     for (const watcher of [...this.#watchers]) watcher.end();
   }
 
-  /** A line to every watch. */
+  /** Sends a line to every watch. */
   say(line: Json): void {
     for (const watcher of this.#watchers) watcher.send(line);
   }

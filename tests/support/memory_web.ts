@@ -1,4 +1,4 @@
-/** A web in memory, for the tests of the registry: origins that answer, hang or are down. */
+/** A web in memory, for the tests of the registry: its origins answer, hang or are down. */
 
 import { setImmediate } from "node:timers";
 import { assertEquals } from "@std/assert";
@@ -8,15 +8,15 @@ import { FakeClock } from "../../testing.ts";
 /** Something that answers requests. */
 export type Handler = (request: Request) => Response | Promise<Response>;
 
-/** What a test may say of an origin, instead of an answer. */
+/** What an origin may do instead of answering. */
 export type Trouble = "down" | "hangs";
 
-/** Where the registry of most tests is. */
+/** The origin of the registry in most tests. */
 export const ORIGIN = "http://registry:9999";
-/** Its protocol. */
+/** The URL of its protocol. */
 export const REGISTRY = `${ORIGIN}/_geerpc_/registry`;
 
-/** Turns of the event loop, so that all that is on its way has come. */
+/** Waits for turns of the event loop, until everything that is in flight has arrived. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -30,12 +30,12 @@ export class MemoryWeb {
   readonly #bodies = new Map<() => void, string>();
   readonly #registries: Registry[] = [];
 
-  /** Bodies that nobody has read to their end or given up. */
+  /** How many bodies were neither read to their end nor cancelled. */
   get open(): number {
     return this.#bodies.size;
   }
 
-  /** Puts something at an origin; trouble cuts the answers that are under way. */
+  /** Puts something at an origin; trouble cuts the answers that are in flight. */
   at(origin: string, what: Handler | Trouble): void {
     this.#origins.set(origin, what);
     if (typeof what === "string") {
@@ -52,7 +52,7 @@ export class MemoryWeb {
     return registry;
   }
 
-  /** As the platform's. */
+  /** Stands for the platform's `fetch`. */
   readonly fetch = async (url: string, init: RequestInit = {}): Promise<Response> => {
     this.requests.push(`${init.method ?? "GET"} ${url}`);
     const { origin } = new URL(url);
@@ -88,7 +88,7 @@ export class MemoryWeb {
     return response.status;
   }
 
-  /** Ends the registries, and checks that nothing is left. */
+  /** Closes the registries, and checks that nothing is left. */
   async end(): Promise<void> {
     await settle();
     for (const registry of this.#registries) await registry.close();
@@ -133,7 +133,7 @@ export class MemoryWeb {
   }
 }
 
-/** Runs a test in a web that must be empty at its end. */
+/** Runs a test in a web; afterwards nothing may be left of it. */
 export async function inWeb(body: (web: MemoryWeb) => Promise<void>): Promise<void> {
   const web = new MemoryWeb();
   await body(web);

@@ -1,7 +1,7 @@
 /**
  * A process of the fleet test: `registry <port>`, or `server <name> <registry>
- * <lease>`. It says on its standard output what happens, one event a line, and
- * ends when its standard input does, so it can't outlive who started it.
+ * <lease>`. It prints one event a line, and ends when its standard input does,
+ * so it can't outlive the process that started it.
  */
 
 import { register, Registry } from "../../registry.ts";

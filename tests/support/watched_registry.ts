@@ -1,4 +1,4 @@
-/** A discovery as the tests of it watch it. */
+/** A discovery from a registry in memory, and the events of it. */
 
 import { assertEquals } from "@std/assert";
 import {
@@ -8,7 +8,7 @@ import {
 } from "../../registry.ts";
 import { inWeb, type MemoryWeb, ORIGIN, settle } from "./memory_web.ts";
 
-/** A discovery in a web, and what it has told. */
+/** A discovery in a web, and its events. */
 export class Watched {
   readonly discovery: RegistryDiscovery;
   readonly events: SourceEvent[] = [];
@@ -31,13 +31,13 @@ export class Watched {
     return this.discovery.current;
   }
 
-  /** The kinds of the events since the last look. */
+  /** The types of the events since the last call. */
   take(): string[] {
     return this.events.splice(0).map(({ type }) => type);
   }
 }
 
-/** A test with a discovery, which must leave nothing behind. */
+/** A test with a discovery; afterwards nothing may be left of it. */
 export function withDiscovery(
   name: string,
   body: (web: MemoryWeb, watched: Watched) => Promise<void>,
@@ -53,7 +53,7 @@ export function withDiscovery(
     }));
 }
 
-/** A registry as Go's: a header, and nothing else. */
+/** A registry like Go's: it answers with a header, and nothing else. */
 export function goRegistry(servers: () => string): () => Response {
   return () => new Response(null, { headers: { "X-Geerpc-Servers": servers() } });
 }

@@ -1,5 +1,5 @@
 /**
- * Broadcasts: `broadcaster.ts ADDRESS…`. Commands: `steady SERVERS MS`,
+ * Makes broadcasts: `broadcaster.ts ADDRESS…`. Commands: `steady SERVERS MS`,
  * `failing SERVERS ROUNDS`.
  */
 
@@ -8,11 +8,11 @@ import { MultiServerDiscovery, XClient } from "@geerpc/xclient";
 import { answerLines } from "../../peers/measured.ts";
 import { cancel } from "./failing.ts";
 
-/** What broadcasts to servers that are connected take. */
+/** How long broadcasts on open connections take. */
 export interface Steady {
-  /** Each of them, in milliseconds. */
+  /** The time of each broadcast, in milliseconds. */
   readonly times: readonly number[];
-  /** What this process worked for one, in milliseconds. */
+  /** The CPU time of this process for one broadcast, in milliseconds. */
   readonly cpuMs: number;
 }
 
@@ -23,7 +23,7 @@ console.log("ready");
 await answerLines(([command, servers, limit]) => {
   const some = addresses.slice(0, Number(servers));
   if (command === "steady") return steady(some, Number(limit));
-  // The one that fails is among the servers.
+  // The failing server counts as one of them.
   if (command === "failing") return cancel(some.slice(1), Number(limit));
   throw new Error(`unknown command ${command}`);
 });

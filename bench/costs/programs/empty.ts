@@ -1,4 +1,4 @@
-/** Does nothing but say when it began: what the runtime needs for any program. */
+/** Prints when it began, and does nothing else: shows what the runtime itself takes to start. */
 
 import process from "node:process";
 

@@ -1,26 +1,31 @@
-/** Broadcasts of which one server fails while all others work. */
+/** Broadcasts that one server fails while all others are still running theirs. */
 
 import { dial, MultiServerDiscovery, type ParsedAddress, Server, XClient } from "@geerpc/xclient";
 import { type Observer, WatchedNetwork } from "./watched_network.ts";
 
-/** What one failing broadcast took, in milliseconds since the failure came. */
+/** Times of one failing broadcast, in milliseconds from the arrival of the failure. */
 export interface Cancelling {
-  /** Until the broadcast had rejected. */
+  /** Until the broadcast rejected. */
   readonly rejectedMs: number;
-  /** Until the last cancellation was with the system. */
+  /** Until the system had taken the last cancellation. */
   readonly canceledMs: number;
 }
 
 const CANCEL = /^\{"ServiceMethod":"","Seq":\d+,"Cancel":true\}\nnull\n$/;
 
-/** When the failure came, and what was sent since. */
+/** Notes when the failure arrives, and what is sent after it. */
 class Watch implements Observer {
-  failing = "";
+  readonly #failing: string;
   #failedAtMs = 0;
   #lastSentAtMs = 0;
   #sent: Uint8Array[] = [];
   #awaited = 0;
   #resolve = () => {};
+
+  /** @param failing The address of the server that fails. */
+  constructor(failing: string) {
+    this.#failing = failing;
+  }
 
   get failedAtMs(): number {
     return this.#failedAtMs;
@@ -30,7 +35,7 @@ class Watch implements Observer {
     return this.#lastSentAtMs - this.#failedAtMs;
   }
 
-  /** Watches for the next failure; resolves when so many writes have followed it. */
+  /** Waits for the next failure and so many cancellations after it. */
   async cancels(count: number): Promise<void> {
     this.#failedAtMs = 0;
     this.#sent = [];
@@ -39,38 +44,37 @@ class Watch implements Observer {
     const decoder = new TextDecoder();
     for (const bytes of this.#sent) {
       const text = decoder.decode(bytes);
-      if (!CANCEL.test(text)) throw new Error(`sent behind the failure: ${text}`);
+      if (!CANCEL.test(text)) throw new Error(`sent after the failure: ${text}`);
     }
   }
 
   arrived({ address }: ParsedAddress): void {
-    if (address === this.failing) this.#failedAtMs = performance.now();
+    if (address === this.#failing) this.#failedAtMs = performance.now();
   }
 
   sent(_endpoint: ParsedAddress, bytes: Uint8Array): void {
     if (this.#failedAtMs === 0) return;
     this.#lastSentAtMs = performance.now();
-    this.#sent.push(bytes.slice()); // looked at when it is over
+    this.#sent.push(bytes.slice()); // checked later, so as not to disturb what is measured
     if (this.#sent.length === this.#awaited) this.#resolve();
   }
 }
 
 /**
- * Broadcasts to some servers that wait and one that fails.
+ * Makes broadcasts to servers that wait and one that fails.
  *
- * @param addresses Those that wait: all listeners of one server, nobody else's.
- * @param rounds How many times, behind two that do not count.
+ * @param addresses The servers that wait: all are listeners of one server, which only this uses.
+ * @param rounds How many broadcasts; two more before them do not count.
  */
 export async function cancel(addresses: readonly string[], rounds: number): Promise<Cancelling[]> {
   let called = (_fail: () => void) => {};
-  const watch = new Watch();
-  // The failing server is here, so that it fails when all others are at work.
+  // The failing server is in this process, so that it can fail once all others run the call.
   await using server = new Server();
   server.register("Slow", {
     Wait: () => new Promise((_, reject) => called(() => reject(new Error("this one fails")))),
   });
   const { address } = await server.listen("tcp@127.0.0.1:0");
-  watch.failing = address;
+  const watch = new Watch(address);
   await using control = await dial(addresses[0]);
   const waiting = (count: number) => control.call("Slow.Until", count);
   await using xclient = new XClient(new MultiServerDiscovery([...addresses, address]), {
@@ -97,7 +101,7 @@ export async function cancel(addresses: readonly string[], rounds: number): Prom
     fail();
     const [rejectedAtMs] = await Promise.all([broadcast, canceled]);
     const { failedAtMs, canceledMs } = watch;
-    await waiting(0); // they have all heard of it
+    await waiting(0); // all cancellations have arrived
     if (round >= 0) results.push({ rejectedMs: rejectedAtMs - failedAtMs, canceledMs });
   }
   return results;

@@ -1,7 +1,7 @@
 /**
- * Makes one call and says when each step was done: `first.ts KIND ADDRESS
- * LIBRARY`, where KIND is `client` or `xclient`. Only an argument names the
- * library, since Deno loads what is named in the text before the program begins.
+ * Makes one call and prints when each step was done: `first.ts KIND ADDRESS
+ * LIBRARY`, where KIND is `client` or `xclient`. The library is an argument,
+ * since Deno loads what the source imports by name before the program begins.
  */
 
 import process from "node:process";

@@ -1,7 +1,7 @@
 /**
  * Holds connections and calls: `holder.ts ADDRESS…`. Commands: `memory`;
- * `open N` and `close`; `join` and `leave`, which make one client for all
- * addresses; `hold N` and `release`, which are calls that wait at the first.
+ * `open N` and `close` for connections; `join` and `leave` for one `XClient` of
+ * all addresses; `hold N` and `release` for calls in flight at the first address.
  */
 
 import process from "node:process";
@@ -32,7 +32,7 @@ await answerLines(async ([command, number]) => {
   return await memory();
 });
 
-/** Opens connections; each has made a call, and is idle now. */
+/** Opens connections, and makes one call on each; they are idle then. */
 async function open(count: number): Promise<void> {
   while (clients.length < count) {
     const some = Math.min(DIALS_AT_ONCE, count - clients.length);
@@ -60,7 +60,7 @@ async function leave(): Promise<void> {
   xclient = undefined;
 }
 
-/** Makes calls that wait, all with one signal. */
+/** Makes calls that wait until they are canceled, all by one signal. */
 async function hold(count: number): Promise<void> {
   holder ??= await dial(addresses[0], { maxInFlight: count + 1 });
   held = new AbortController();
@@ -70,8 +70,10 @@ async function hold(count: number): Promise<void> {
   for (let call = 0; call < count; call++) {
     holder.call("Slow.Wait", undefined, { signal }).catch(released);
   }
-  // What is answered behind them on the same connection has been read behind them.
-  if (await holder.call("Slow.Until", count) !== count) throw new Error("not all calls wait");
+  // The server reads this call after the others, so its reply means that all of them are running.
+  if (await holder.call("Slow.Until", count) !== count) {
+    throw new Error("not all calls are running");
+  }
 }
 
 function released(error: unknown): void {
@@ -83,7 +85,7 @@ async function release(): Promise<void> {
   const all = new Promise<void>((resolve) => whenReleased = resolve);
   held.abort();
   await all;
-  if (await holder!.call("Slow.Until", 0) !== 0) throw new Error("some calls still wait");
+  if (await holder!.call("Slow.Until", 0) !== 0) throw new Error("some calls are still running");
 }
 
 function check(reply: unknown): void {

@@ -1,11 +1,11 @@
-/** Picks servers: `picking.ts MODE SERVERS`. Command: `MS`, answered with nanoseconds a pick. */
+/** Picks endpoints: `picking.ts MODE SERVERS`. Command: `MS`; the answer is nanoseconds per pick. */
 
 import process from "node:process";
 import type { SelectMode } from "@geerpc/xclient";
 import { answerLines } from "../../peers/measured.ts";
 import { picker } from "../../picker.ts";
 
-/** The clock is not read more often than this. */
+/** How many picks there are between two readings of the clock. */
 const BATCH = 1000;
 
 const [mode, servers] = process.argv.slice(2);
@@ -17,7 +17,7 @@ await answerLines(([ms]) => {
   let now = from;
   for (const end = from + Number(ms); now < end; now = performance.now()) {
     for (let turn = 0; turn < BATCH; turn++) {
-      if (pick() === undefined) throw new Error("no server was picked");
+      if (pick() === undefined) throw new Error("no endpoint was picked");
     }
     picks += BATCH;
   }

@@ -1,6 +1,6 @@
 /**
- * Calls a fleet: `soaking.ts ADDRESS…`. Commands: `CALLS`, answered with how
- * long they took and the memory behind them.
+ * Calls a fleet: `soaking.ts ADDRESS…`. Command: `CALLS`; the answer is how long
+ * they took and the memory after them.
  */
 
 import process from "node:process";
@@ -8,7 +8,7 @@ import { MultiServerDiscovery, XClient } from "@geerpc/xclient";
 import { answerLines } from "../../peers/measured.ts";
 import { type Memory, memory } from "../../peers/memory.ts";
 
-/** What some calls took, and left. */
+/** How long some calls took, and the memory after them. */
 export interface Soaked {
   readonly ms: number;
   readonly memory: Memory;

@@ -1,22 +1,22 @@
-/** The machine's network, with an eye on what goes through it. */
+/** The machine's network, with an observer. */
 
 import type { ConnectOptions, Network, ParsedAddress, Transport } from "@geerpc/xclient";
 import { systemNetwork } from "../../../net/network.ts";
 
-/** What is told of everything that goes through. */
+/** Is called for all bytes. */
 export interface Observer {
-  /** Bytes have come, and nobody has seen them yet. */
+  /** Bytes have arrived; the library gets them next. */
   arrived(endpoint: ParsedAddress): void;
-  /** Bytes have been handed to the system. */
+  /** The system has taken bytes. */
   sent(endpoint: ParsedAddress, bytes: Uint8Array): void;
 }
 
-/** Connects as ever, and tells an observer. */
+/** Connects by the machine's network, and calls an observer for all bytes. */
 export class WatchedNetwork implements Network {
   readonly #observer: Observer;
   readonly listen = systemNetwork.listen;
 
-  /** @param observer What is told. */
+  /** @param observer Is called for all bytes. */
   constructor(observer: Observer) {
     this.#observer = observer;
   }
@@ -36,7 +36,7 @@ export class WatchedNetwork implements Network {
         }),
       write(bytes) {
         const written = transport.write(bytes);
-        // The bytes are valid until then, and nobody else has heard of it yet.
+        // The bytes are valid until then: this reaction runs before any of the library's.
         written.then(() => observer.sent(endpoint, bytes), () => {});
         return written;
       },

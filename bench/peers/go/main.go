@@ -1,9 +1,9 @@
 // Go's own net/rpc, to compare with.
 //
-//	peer serve                      serves Arith in gob and in JSON; its first line says where:
-//	                                two addresses. It ends when its standard input does.
+//	peer serve                      serves Arith in gob and in JSON; prints the two addresses.
+//	                                It ends when its standard input does.
 //	peer call gob|json ADDRESS      calls Arith.Sum: reads lines "IN_FLIGHT MILLISECONDS", and
-//	                                answers each with the calls a second.
+//	                                answers each with the calls per second.
 //	peer load gob|json ADDRESS      calls Arith.Sum and Arith.Echo as package load says.
 package main
 

@@ -1,8 +1,8 @@
 /// <reference types="./packages.d.ts" />
 /**
  * Connect, to compare with: `connect.ts serve`, `connect.ts call PORT`. It speaks
- * its own protocol over HTTP/2, in binary; gRPC's, which it has as well, is
- * slower. Long replies would be compressed, which is slower, too.
+ * its own protocol over HTTP/2, in binary, which is faster than gRPC's, which it
+ * has as well. Compression of long replies is off, since it is slower.
  */
 
 import { createServer } from "node:http2";
@@ -15,7 +15,7 @@ import { connectNodeAdapter, createConnectTransport } from "@connectrpc/connect-
 import { answerLines, answerWith, worksOf } from "../measured.ts";
 import { definition } from "./definition.ts";
 
-// Its code generator would write the same descriptors.
+// The same descriptors as Connect's code generator writes.
 const [file] = definition["bench.Text"].fileDescriptorProtos;
 const Arith = createFileRegistry(fromBinary(FileDescriptorProtoSchema, file), () => undefined)
   .getService("bench.Arith")!;

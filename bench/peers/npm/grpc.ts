@@ -1,7 +1,7 @@
 /// <reference types="./packages.d.ts" />
 /**
- * gRPC, to compare with: `grpc.ts serve`, `grpc.ts call PORT`. Its options are
- * left alone: larger windows made no difference, and neither did no retries.
+ * gRPC, to compare with: `grpc.ts serve`, `grpc.ts call PORT`. Its options are the
+ * defaults: neither larger windows nor switching retries off made a difference.
  */
 
 import process from "node:process";

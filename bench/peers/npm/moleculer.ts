@@ -1,7 +1,7 @@
 /// <reference types="./packages.d.ts" />
 /**
  * Moleculer, to compare with: `moleculer.ts serve`, `moleculer.ts call PORT`. Two
- * brokers with its own TCP transporter, and nothing logged, counted or cached.
+ * brokers on its own TCP transporter, without logs, metrics and cache.
  */
 
 import process from "node:process";

@@ -1,7 +1,7 @@
 /**
- * What the peers here use of their packages. They run on Node, and only
- * `bench:peers` installs the packages: with these declarations the peers are
- * checked without them, and nobody else loads them.
+ * The types of what the programs here use of their packages. Only `bench:peers`
+ * installs the packages; with these declarations the programs are checked
+ * without them.
  */
 
 declare module "@grpc/proto-loader" {

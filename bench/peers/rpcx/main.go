@@ -1,6 +1,6 @@
-// rpcx, to compare with: a framework for fleets in Go, with its own framing and MessagePack.
+// rpcx, to compare with: a framework for fleets in Go, with MessagePack in frames of its own.
 //
-//	rpcx serve          serves Arith; its first line says where. It ends when its standard input does.
+//	rpcx serve          serves Arith; prints its address. It ends when its standard input does.
 //	rpcx call ADDRESS   calls it as package load says.
 package main
 

@@ -1,6 +1,6 @@
 /** Deep equality by value, with the rules of `@std/assert`'s `equal`. */
 
-type Bag = Record<PropertyKey, unknown>;
+type Properties = Record<PropertyKey, unknown>;
 
 // Objects that hide their value from property reads but show it as a string.
 const SHOWN_AS_STRING = new Set(
@@ -50,10 +50,10 @@ class Comparison {
     if (SHOWN_AS_STRING.has(Object.getPrototypeOf(a))) {
       return String(a) === String(b);
     }
-    return this.#sameProperties(a as Bag, b as Bag);
+    return this.#sameProperties(a as Properties, b as Properties);
   }
 
-  #sameProperties(a: Bag, b: Bag): boolean {
+  #sameProperties(a: Properties, b: Properties): boolean {
     for (const key of new Set([...keysOf(a), ...keysOf(b)])) {
       if (key in a !== key in b || !this.same(a[key], b[key])) return false;
     }

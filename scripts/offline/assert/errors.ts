@@ -10,7 +10,7 @@ export class AssertionError extends Error {
 }
 
 /** Throws what failed, followed by the caller's own message. */
-export function refuse(what: string, msg?: string, rest = ""): never {
+export function throwFailure(what: string, msg?: string, rest = ""): never {
   throw new AssertionError(`${what}${msg ? `: ${msg}` : "."}${rest}`);
 }
 
@@ -22,12 +22,12 @@ export function assertIsError<E extends Error = Error>(
   msg?: string,
 ): asserts error is E {
   if (!(error instanceof Error)) {
-    refuse('Expected "error" to be an Error object', msg);
+    throwFailure('Expected "error" to be an Error object', msg);
   }
   if (ErrorClass && !(error instanceof ErrorClass)) {
     const [wanted, found] = [ErrorClass.name, error.constructor?.name];
     const but = `but was "${found}"`;
-    refuse(`Expected error to be instance of "${wanted}", ${but}`, msg);
+    throwFailure(`Expected error to be instance of "${wanted}", ${but}`, msg);
   }
   if (!msgMatches) return;
   const text = plain(error.message);
@@ -35,7 +35,7 @@ export function assertIsError<E extends Error = Error>(
   if (asText ? text.includes(plain(msgMatches)) : msgMatches.test(text)) return;
   const wanted = asText ? JSON.stringify(msgMatches) : msgMatches;
   const found = JSON.stringify(error.message);
-  refuse(`Expected error message to include ${wanted}, but got ${found}`, msg);
+  throwFailure(`Expected error message to include ${wanted}, but got ${found}`, msg);
 }
 
 /** The text without colours. */
@@ -62,7 +62,7 @@ export function assertThrows(
   } catch (error) {
     return checked(error, "thrown", wanted);
   }
-  refuse("Expected function to throw", messageOf(wanted));
+  throwFailure("Expected function to throw", messageOf(wanted));
 }
 
 /** Fails unless `fn` returns a promise that rejects; resolves to the reason. */
@@ -86,14 +86,14 @@ export async function assertRejects(
     promise = fn();
   } catch { /* reported below, as any other function without a promise */ }
   if (typeof promise?.then !== "function") {
-    refuse("Function throws when expected to reject", messageOf(wanted));
+    throwFailure("Function throws when expected to reject", messageOf(wanted));
   }
   try {
     await promise;
   } catch (error) {
     return checked(error, "rejected", wanted);
   }
-  refuse("Expected function to reject", messageOf(wanted));
+  throwFailure("Expected function to reject", messageOf(wanted));
 }
 
 /** The arguments after the function: `msg`, or `Class, msgIncludes, msg`. */
@@ -108,7 +108,7 @@ function checked(error: unknown, how: string, wanted: Wanted): unknown {
   const [ErrorClass, msgIncludes] = wanted;
   if (typeof ErrorClass !== "function") return error;
   const msg = messageOf(wanted);
-  if (!(error instanceof Error)) refuse(`A non-Error object was ${how}`, msg);
+  if (!(error instanceof Error)) throwFailure(`A non-Error object was ${how}`, msg);
   assertIsError(error, ErrorClass, msgIncludes, msg);
   return error;
 }

@@ -2,7 +2,7 @@
 
 import { difference, show } from "./diff.ts";
 import { equal } from "./equal.ts";
-import { AssertionError, type Class, refuse } from "./errors.ts";
+import { AssertionError, type Class, throwFailure } from "./errors.ts";
 import { part } from "./part.ts";
 
 export { AssertionError, equal };
@@ -26,24 +26,24 @@ export function assertFalse(expr: unknown, msg = ""): asserts expr is Falsy {
 
 /** Always fails. */
 export function fail(msg?: string): never {
-  refuse("Failed assertion", msg);
+  throwFailure("Failed assertion", msg);
 }
 
 /** Always fails: marks code that must not be reached. */
 export function unreachable(msg?: string): never {
-  refuse("Unreachable", msg);
+  throwFailure("Unreachable", msg);
 }
 
 /** Fails unless the two are equal in depth. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
   if (equal(actual, expected)) return;
-  refuse("Values are not equal", msg, "\n" + difference(actual, expected));
+  throwFailure("Values are not equal", msg, "\n" + difference(actual, expected));
 }
 
 /** Fails if the two are equal in depth. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
   if (!equal(actual, expected)) return;
-  refuse(`Expected actual: ${show(actual)} not to be: ${show(expected)}`, msg);
+  throwFailure(`Expected actual: ${show(actual)} not to be: ${show(expected)}`, msg);
 }
 
 /** Fails unless `Object.is` holds. */
@@ -56,9 +56,9 @@ export function assertStrictEquals<T>(
   const shown = show(actual);
   if (shown !== show(expected)) {
     const lines = "\n" + difference(actual, expected);
-    refuse("Values are not strictly equal", msg, lines);
+    throwFailure("Values are not strictly equal", msg, lines);
   }
-  refuse(
+  throwFailure(
     "Values have the same structure but are not reference-equal",
     msg,
     `\n\n${shown.replace(/^/gm, "    ")}\n`,
@@ -73,7 +73,7 @@ export function assertNotStrictEquals<T>(
 ): void {
   if (!Object.is(actual, expected)) return;
   const what = `Expected "actual" to not be strictly equal to: ${show(actual)}`;
-  refuse(what, msg, "\n");
+  throwFailure(what, msg, "\n");
 }
 
 /** Fails for `null` and `undefined`. */
@@ -82,7 +82,7 @@ export function assertExists<T>(
   msg?: string,
 ): asserts actual is NonNullable<T> {
   if (actual !== undefined && actual !== null) return;
-  refuse(`Expected actual: "${actual}" to not be null or undefined`, msg);
+  throwFailure(`Expected actual: "${actual}" to not be null or undefined`, msg);
 }
 
 /** Fails unless `actual > expected`. */
@@ -133,7 +133,7 @@ export function assertAlmostEquals(
     Number.isInteger(n) ? `"${n}"` : `"${n.toExponential()}"`
   );
   const what = `Expected actual: ${a} to be close to ${b}`;
-  refuse(`${what}: delta ${d} is greater than ${m}`, msg);
+  throwFailure(`${what}: delta ${d} is greater than ${m}`, msg);
 }
 
 /** Fails unless `actual` is an instance of the class. */
@@ -148,7 +148,7 @@ export function assertInstanceOf<T extends Class<unknown>>(
   let but = ` but was "${found}"`;
   if (found === wanted) but = "";
   if (found === "function") but = " but was not an instanced object";
-  refuse(`Expected object to be an instance of "${wanted}"${but}`, msg);
+  throwFailure(`Expected object to be an instance of "${wanted}"${but}`, msg);
 }
 
 function nameOfType(value: unknown): string {
@@ -165,7 +165,7 @@ export function assertNotInstanceOf<A, T>(
 ): asserts actual is Exclude<A, T> {
   if (!(actual instanceof unexpectedType)) return;
   const type = typeof unexpectedType;
-  refuse(`Expected object to not be an instance of "${type}"`, msg);
+  throwFailure(`Expected object to not be an instance of "${type}"`, msg);
 }
 
 /** Fails unless `actual` matches the pattern. */
@@ -175,7 +175,7 @@ export function assertMatch(
   msg?: string,
 ): void {
   if (expected.test(actual)) return;
-  refuse(`Expected actual: "${actual}" to match: "${expected}"`, msg);
+  throwFailure(`Expected actual: "${actual}" to match: "${expected}"`, msg);
 }
 
 /** Fails if `actual` matches the pattern. */
@@ -185,7 +185,7 @@ export function assertNotMatch(
   msg?: string,
 ): void {
   if (!expected.test(actual)) return;
-  refuse(`Expected actual: "${actual}" to not match: "${expected}"`, msg);
+  throwFailure(`Expected actual: "${actual}" to not match: "${expected}"`, msg);
 }
 
 /** Fails unless `actual` contains `expected`. */
@@ -195,7 +195,7 @@ export function assertStringIncludes(
   msg?: string,
 ): void {
   if (actual.includes(expected)) return;
-  refuse(`Expected actual: "${actual}" to contain: "${expected}"`, msg);
+  throwFailure(`Expected actual: "${actual}" to contain: "${expected}"`, msg);
 }
 
 /** Fails unless each item of `expected` equals one of `actual`. */
@@ -208,7 +208,7 @@ export function assertArrayIncludes<T>(
   const missing = Array.from(expected)
     .filter((wanted) => !items.some((item) => equal(wanted, item)));
   if (missing.length === 0) return;
-  refuse(
+  throwFailure(
     `Expected actual: "${show(actual)}" to include: "${show(expected)}"`,
     msg,
     `\nmissing: ${show(missing)}`,

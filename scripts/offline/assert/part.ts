@@ -1,9 +1,9 @@
 /** Finds the part of an object that `assertObjectMatch` compares. */
 
-type Bag = Record<PropertyKey, unknown>;
+type Properties = Record<PropertyKey, unknown>;
 
-/** The part of `actual` that `expected` speaks of, as plain objects. */
-export function part(actual: Bag, expected: Bag): Bag {
+/** The part of `actual` whose properties `expected` has too, as plain objects. */
+export function part(actual: Properties, expected: Properties): Properties {
   const known = new Map<object, object>();
   for (const value of [actual, expected]) {
     if (typeof value === "object" && value !== null) continue;
@@ -28,17 +28,17 @@ export function part(actual: Bag, expected: Bag): Bag {
     if (a instanceof Set && b instanceof Set) {
       return new Set([...a].filter((item) => b.has(item)));
     }
-    return ofObject(a as Bag, b as Bag);
+    return ofObject(a as Properties, b as Properties);
   }
 
-  function ofObject(a: Bag, b: Bag): Bag {
+  function ofObject(a: Properties, b: Properties): Properties {
     if (known.get(a) === b) return a;
     known.set(a, b);
     const keys = Reflect.ownKeys(a);
     const shared = keys.filter((key) => Object.hasOwn(b, key));
     // Nothing in common: keep all of it, so that the message shows it.
     const none = shared.length === 0 && Reflect.ownKeys(b).length > 0;
-    const result: Bag = {};
+    const result: Properties = {};
     for (const key of none ? keys : shared) {
       const value = none ? a[key] : of(a[key], b[key]);
       Object.defineProperty(result, key, { value, enumerable: true });

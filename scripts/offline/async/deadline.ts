@@ -10,15 +10,19 @@ export interface DeadlineOptions {
  * Settles as `promise` does, or rejects with a `TimeoutError` after `ms`
  * milliseconds, or with the signal's reason once that is aborted. As in std,
  * the timer does not keep the process alive.
+ *
+ * @throws {Error} `ms` is no time that `AbortSignal.timeout` takes. For `Infinity`
+ * releases of std from 1.0.16 on wait without end; those before throw, and so
+ * does this.
  */
 export async function deadline<T>(
   promise: Promise<T>,
   ms: number,
   options: DeadlineOptions = {},
 ): Promise<T> {
-  const ends = options.signal ? [options.signal] : [];
-  if (ms < Number.MAX_SAFE_INTEGER) ends.push(AbortSignal.timeout(ms));
-  const end = AbortSignal.any(ends);
+  const { signal } = options;
+  const timeout = AbortSignal.timeout(ms);
+  const end = signal ? AbortSignal.any([signal, timeout]) : timeout;
 
   let stop = () => {};
   const ended = new Promise<never>((_, reject) => {

@@ -3,20 +3,23 @@
 import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { DnsDiscovery } from "../../../dns.ts";
-import { type Story, tellStory } from "../../../examples/fleet_story.ts";
+import { runScenario, type ScenarioOutcome } from "../../../examples/fleet_scenario.ts";
 import { ServerProcess } from "../../../examples/server_process.ts";
 import { parseAddress } from "../../../address.ts";
 import { isDnsmasqMissing, NameServer } from "../../support/dnsmasq.ts";
 
 const NAME = "_geerpc._tcp.nodes.example";
 
-async function runDnsFleet(outageMs: number, show: (line: string) => void): Promise<Story> {
+async function runDnsFleet(
+  outageMs: number,
+  show: (line: string) => void,
+): Promise<ScenarioOutcome> {
   const dns = await NameServer.start({ ttlSeconds: 0 });
   const servers: ServerProcess[] = [];
   const listed = new Set<ServerProcess>();
   let isDown = false;
   let changing = Promise.resolve();
-  /** What an operator does by hand, one after the other; while it is down, when it is back. */
+  /** Changes the records, one change after the other; while DNS is down, once it is back. */
   const publish = () =>
     changing = changing.then(async () => {
       if (isDown) return;
@@ -33,7 +36,7 @@ async function runDnsFleet(outageMs: number, show: (line: string) => void): Prom
   });
   try {
     await dns.setHosts({ "node.example": ["127.0.0.1"] });
-    return await tellStory({
+    return await runScenario({
       discovery,
       start(name) {
         const server = new ServerProcess(name);

@@ -69,7 +69,7 @@ Deno.test("registration: a lease that is lost is replaced at once", async () => 
   });
 });
 
-Deno.test("registration: an outage is sat out, with tries often enough to keep the lease", async () => {
+Deno.test("registration: in an outage there are tries often enough to keep the lease", async () => {
   await inWorld({}, async ({ etcd, clock, registration, events }) => {
     await registration.ready;
     etcd.down.add("one");
@@ -84,7 +84,7 @@ Deno.test("registration: an outage is sat out, with tries often enough to keep t
   });
 });
 
-Deno.test("registration: endpoints that are silent don't cost the lease", async () => {
+Deno.test("registration: silent endpoints don't cost the lease", async () => {
   const endpoints = ["http://one", "http://two", "http://three"];
   const keptAtMs: number[] = [];
   const etcd = new FakeEtcd();
@@ -104,7 +104,7 @@ Deno.test("registration: endpoints that are silent don't cost the lease", async 
   }, etcd);
 });
 
-Deno.test("registration: etcd that is down at start is waited for", async () => {
+Deno.test("registration: an etcd that is down at first is waited for", async () => {
   const etcd = new FakeEtcd();
   etcd.down.add("one");
   await inWorld({}, async ({ clock, registration, events }) => {
@@ -131,7 +131,7 @@ Deno.test("registration: a lease that is lost before its key is put is replaced"
   }, etcd);
 });
 
-Deno.test("registration: closed before it is ready, says so and leaves nothing", async () => {
+Deno.test("registration: closing before it is ready rejects ready, and leaves nothing", async () => {
   const etcd = new FakeEtcd();
   etcd.silent.add("one");
   const ending = new AbortController();
@@ -153,7 +153,7 @@ Deno.test("registration: closing while etcd is down takes no longer than the lim
   });
 });
 
-Deno.test("registration: wrong arguments are refused", () => {
+Deno.test("registration: invalid arguments are refused", () => {
   const make = (address: string, ttlMs = 1000) => () =>
     new EtcdRegistration("arith/", address, { endpoints: "http://one", ttlMs });
   assertThrows(make("nonsense"), RpcError, "invalid address");

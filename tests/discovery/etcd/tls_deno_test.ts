@@ -31,7 +31,7 @@ Deno.test({
       const discovery = new EtcdDiscovery("arith/", options);
       assertEquals(await discovery.getAll(), [A]);
       await registration.close();
-      await until("the watch has told of its end", () => discovery.staleMs > 0);
+      await until("the watch has reported the end", () => discovery.staleMs > 0);
       assertEquals(await discovery.getAll(), [A]);
       await discovery.close();
 

@@ -1,4 +1,4 @@
-// Package load measures calls as the clients in TypeScript do: it reads lines
+// Package load measures calls as the programs in TypeScript do: it reads lines
 // "measure WORK CONCURRENCY MILLISECONDS" and answers each with one line of JSON.
 package load
 
@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// Works are what one call of each kind does; it fails the program if the reply is wrong.
+// Works are the kinds of work by name. A wrong reply ends the program.
 type Works map[string]func()
 
-// With more than one call in flight, each caller times every sixteenth of its calls.
+// With more than one call in flight, each caller times only one in so many of its calls.
 const stride = 16
 
-// A slow client's first replies come late, which would count against it: nothing counts before.
+// The share of the time before which nothing counts: the first replies of a slow client come late.
 const leadIn = 0.25
 
 type figures struct {
@@ -34,10 +34,10 @@ type figures struct {
 	Max   float64 `json:"max"`
 }
 
-// EchoSizes are the lengths of the texts that are echoed, by the work's name.
+// EchoSizes are the lengths of the echoed texts, by the name of the work.
 var EchoSizes = map[string]int{"echo1k": 1 << 10, "echo64k": 64 << 10}
 
-// Make makes the works of a client from its two calls.
+// Make returns the kinds of work of a client, made from its two calls.
 func Make(sum func(a, b int) (int, error), echo func(text string) (string, error)) Works {
 	works := Works{"add": func() {
 		reply, err := sum(1, 2)
@@ -66,7 +66,7 @@ func Check(err error) {
 	}
 }
 
-// Serve says where a server listens, and waits for the end of the standard input.
+// Serve prints the address that a server listens on, and waits for the end of the standard input.
 func Serve(addresses ...string) {
 	fmt.Println(strings.Join(addresses, " "))
 	io.Copy(io.Discard, os.Stdin)

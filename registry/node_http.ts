@@ -1,42 +1,42 @@
 /**
- * A fetch handler behind `node:http`.
+ * The registry behind `node:http`: a fetch handler that answers Node's requests.
  *
  * @module
  */
 
-/** What is used of `node:http`'s `IncomingMessage`. */
+/** The part of `node:http`'s `IncomingMessage` that is used. */
 export interface NodeRequest {
   /** GET, POST, … */
   readonly method?: string;
-  /** The path, or through a proxy the whole URL. */
+  /** The path; the whole URL in a request that was meant for a proxy. */
   readonly url?: string;
-  /** The headers, in lower case. */
+  /** The headers; their names are in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Reads the body away. */
+  /** Reads the body and drops it. */
   resume(): unknown;
 }
 
-/** What is used of `node:http`'s `ServerResponse`. */
+/** The part of `node:http`'s `ServerResponse` that is used. */
 export interface NodeResponse {
-  /** Begins the answer. */
+  /** Sends status and headers. */
   writeHead(status: number, headers: Record<string, string>): unknown;
-  /** Sends a part of it; `false`: wait until it has drained. */
+  /** Sends a part of the body. Returns `false` if "drain" is to be waited for. */
   write(chunk: Uint8Array): boolean;
-  /** Sends the end of it. */
+  /** Ends the body. */
   end(): unknown;
-  /** Calls back at each such event. */
+  /** Adds a listener. */
   on(event: "close" | "drain", listener: () => void): unknown;
-  /** Calls back no more. */
+  /** Removes a listener. */
   off(event: "close" | "drain", listener: () => void): unknown;
 }
 
 /**
- * Answers a request of `node:http` by a fetch handler that needs no body.
+ * Answers a request of `node:http` by a fetch handler that reads no body.
  *
  * @param fetch The handler.
- * @param request What came.
- * @param response The answer to be.
- * @returns Resolves when it is answered, or the other end is gone.
+ * @param request The request.
+ * @param response Gets the handler's answer.
+ * @returns Resolves when the answer has been sent, or the client has gone.
  */
 export async function answerNode(
   fetch: (request: Request) => Response,
@@ -67,15 +67,15 @@ function answerTo(fetch: (request: Request) => Response, from: NodeRequest): Res
       if (value !== undefined && !name.startsWith(":")) headers.set(name, String(value));
     }
     const { method, url = "/" } = from;
-    const target = url.startsWith("/") ? `http://localhost${url}` : url; // whole, through a proxy
+    const target = url.startsWith("/") ? `http://localhost${url}` : url; // a whole URL, as for a proxy
     request = new Request(target, { method, headers });
   } catch {
-    return new Response("this is no request that fetch knows\n", { status: 400 }); // TRACE, …
+    return new Response("this is no request that fetch knows\n", { status: 400 }); // such as TRACE
   }
   return fetch(request);
 }
 
-/** Resolves when more can be written, or never again. */
+/** Resolves when more can be written, or the connection is closed. */
 function drained(response: NodeResponse): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {

@@ -1,12 +1,12 @@
 /**
- * A list of servers as a source of servers holds it: the last good one, kept
- * through empty answers and outages, and handed to those who watch it.
+ * A list of endpoints that is replaced as a whole, picked from and watched.
  *
  * @module
  */
 
 import { parseAddress } from "../address.ts";
 import { RpcError } from "../errors.ts";
+import { abortWith, releaseFrom } from "../internal/abort.ts";
 import {
   createSelector,
   type EndpointView,
@@ -15,58 +15,53 @@ import {
   type Selector,
 } from "../selector.ts";
 
-/** Discovery knows who exists, not how they fare. */
+/** A discovery knows which endpoints there are, not how loaded they are. */
 const IDLE = { inFlight: 0, oldestAtMs: 0, latencyMs: 0, peakMs: 0, updatedAtMs: 0 };
 
-/** A list of servers, and who is to hear of its changes. */
-export class ServerList {
+/** A list of endpoints that can be replaced, picked from and watched. */
+export class EndpointList {
   readonly #random: Random | undefined;
   readonly #selectors = new Map<SelectMode, Selector>();
+  /** Each wakes one watcher. */
   readonly #watchers = new Set<() => void>();
   #current: readonly string[] | undefined;
-  #candidates: readonly EndpointView[] = [];
+  #views: readonly EndpointView[] = [];
 
-  /** @param random Where `get` takes chance from. Default `Math.random`. */
+  /** @param random The randomness of `get`. Default `Math.random`. */
   constructor(random?: Random) {
     this.#random = random;
   }
 
-  /** The present list: a new array whenever it changes, `undefined` while none is known. */
+  /** The present list: a new array whenever it changes, `undefined` before the first. */
   get current(): readonly string[] | undefined {
     return this.#current;
   }
 
   /**
-   * Puts a list in place of the present one. The same server twice counts
-   * once. A list that says the same as the present one changes nothing.
+   * Puts a list in place of the present one. An address that occurs twice
+   * counts once. A list that equals the present one changes nothing.
    *
-   * @param servers Their addresses, with metadata if wanted.
-   * @param skip Told of each address that is not valid, which is left out. Without
-   * it, such an address is an error.
+   * @param servers Addresses, with or without metadata.
    * @returns Whether the list has changed.
-   * @throws {RpcError} `invalid_argument` for a wrong address; the list stays then.
+   * @throws {RpcError} `invalid_argument` if an address is invalid; the list stays then.
    */
-  take(servers: readonly string[], skip?: (server: string, error: unknown) => void): boolean {
+  replace(servers: readonly string[]): boolean {
     const byAddress = new Map<string, { server: string; weight: number }>();
     for (const server of servers) {
-      try {
-        const { address, weight } = parseAddress(server);
-        if (!byAddress.has(address)) byAddress.set(address, { server, weight });
-      } catch (error) {
-        if (skip === undefined) throw error;
-        skip(server, error);
-      }
+      const { address, weight } = parseAddress(server);
+      if (!byAddress.has(address)) byAddress.set(address, { server, weight });
     }
-    const taken = [...byAddress.values()];
-    if (isSame(taken.map(({ server }) => server), this.#current)) return false;
-    this.#current = Object.freeze(taken.map(({ server }) => server));
-    this.#candidates = taken.map(({ server, weight }) => ({ ...IDLE, address: server, weight }));
+    const endpoints = [...byAddress.values()];
+    const list = endpoints.map(({ server }) => server);
+    if (isSame(list, this.#current)) return false;
+    this.#current = Object.freeze(list);
+    this.#views = endpoints.map(({ server, weight }) => ({ ...IDLE, address: server, weight }));
     for (const wake of this.#watchers) wake();
     return true;
   }
 
   /**
-   * Picks one server.
+   * Picks one endpoint.
    *
    * @param mode The policy.
    * @returns Its address.
@@ -79,21 +74,23 @@ export class ServerList {
       selector = createSelector(mode, { random: this.#random });
       this.#selectors.set(mode, selector);
     }
-    const picked = selector.pick(this.#candidates, { nowMs: 0 });
+    const picked = selector.pick(this.#views, { nowMs: 0 });
     if (picked === undefined) throw noServers();
     return picked.address;
   }
 
   /**
-   * Each list from now on, the present one first if there is one.
+   * Yields each list from now on, the present one first if there is one. Lists
+   * that are replaced before the watcher asks for the next are skipped.
    *
    * @param signal Ends it.
    */
   async *watch(signal: AbortSignal): AsyncGenerator<readonly string[]> {
     let wake: () => void = () => {};
-    const woken = () => wake();
-    this.#watchers.add(woken);
-    signal.addEventListener("abort", woken);
+    const onChange = () => wake();
+    const onAbort = { abort: onChange };
+    this.#watchers.add(onChange);
+    abortWith(signal, onAbort);
     try {
       let seen: readonly string[] | undefined;
       while (!signal.aborted) {
@@ -105,14 +102,14 @@ export class ServerList {
         await new Promise<void>((resolve) => wake = resolve);
       }
     } finally {
-      this.#watchers.delete(woken);
-      signal.removeEventListener("abort", woken);
+      this.#watchers.delete(onChange);
+      releaseFrom(signal, onAbort);
     }
   }
 }
 
 /**
- * The error of an empty list.
+ * The error of a pick from an empty list.
  *
  * @returns `unavailable`, "no available servers".
  */
@@ -121,11 +118,11 @@ export function noServers(): RpcError {
 }
 
 /**
- * Whether two lists say the same.
+ * Whether two lists are equal.
  *
  * @param one A list.
  * @param other Another, or none.
- * @returns `true` if they hold the same servers in the same order.
+ * @returns `true` if they have the same entries in the same order.
  */
 export function isSame(one: readonly string[], other: readonly string[] | undefined): boolean {
   return one === other ||

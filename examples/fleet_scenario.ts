@@ -1,7 +1,7 @@
 /**
- * What a fleet goes through while its clients call: servers join, leave and
- * are killed, and the source that tells of them is gone for a while. Told of
- * etcd by `etcd_demo.ts`, and of DNS by its test.
+ * A scenario of a fleet under load: servers join, leave and are killed, and the
+ * source that lists them is down for a while. `etcd_demo.ts` runs it with etcd,
+ * and a test with DNS.
  */
 
 import { type Discovery, SelectMode, XClient } from "@geerpc/xclient";
@@ -9,43 +9,43 @@ import { until } from "../tests/support/processes.ts";
 import type { ServerProcess } from "./server_process.ts";
 import { total, Traffic } from "./traffic.ts";
 
-/** A source of servers, and what may happen to it. */
-export interface StorySource {
-  /** What tells the client of servers. */
+/** A source that lists servers, and how the scenario controls it. */
+export interface ScenarioSource {
+  /** The client's discovery. */
   readonly discovery: Discovery & AsyncDisposable & { readonly staleMs: number };
-  /** Starts a server; resolves when it listens. */
+  /** Starts a server, and waits until it listens. */
   start(name: string): Promise<ServerProcess>;
-  /** Resolves when a server is registered. */
+  /** Waits until a server is registered. */
   registered(server: ServerProcess): Promise<void>;
-  /** A server says goodbye, and ends. */
+  /** Deregisters a server and ends it. */
   leave(server: ServerProcess): Promise<void>;
-  /** A server has been killed. */
+  /** Called when a server was killed. */
   lost(server: ServerProcess): Promise<void>;
-  /** The source is gone. */
+  /** Begins an outage of the source. */
   fail(): Promise<void>;
-  /** The source is back. */
+  /** Ends the outage. */
   recover(): Promise<void>;
 }
 
-/** What came of it. */
-export interface Story {
-  /** What was to happen and did not. */
+/** The outcome of the scenario. */
+export interface ScenarioOutcome {
+  /** What should have happened and did not. */
   readonly missing: readonly string[];
   /** How many calls were answered. */
   readonly answered: number;
-  /** What the others failed with. */
+  /** What the other calls failed with. */
   readonly errors: readonly unknown[];
 }
 
 const CALLERS = 8;
-/** Between a caller's calls: a load, but not all that two cores can bear. */
+/** The pause between the calls of a caller: load, but less than two cores can take. */
 const PAUSE_MS = 5;
 
-/** Lets it all happen. */
-export async function tellStory(
-  source: StorySource,
+/** Runs the scenario. */
+export async function runScenario(
+  source: ScenarioSource,
   options: { outageMs: number; show: (line: string) => void },
-): Promise<Story> {
+): Promise<ScenarioOutcome> {
   const { discovery } = source;
   const missing: string[] = [];
   const verify = (what: string, happened: boolean) => {
@@ -90,7 +90,7 @@ export async function tellStory(
 
     const [s1, s2, s3] = first;
     const leaving = source.leave(s1);
-    await goes(s1, "a server that says goodbye");
+    await goes(s1, "a server that deregisters");
     await leaving;
 
     await s2.kill();
