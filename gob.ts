@@ -1,10 +1,11 @@
 /**
- * Go's `encoding/gob`, all of it: what a Go program sends with `gob.Encoder` arrives as JavaScript
- * values, and the other way round.
+ * Go's `encoding/gob`: what a Go program sends with `gob.Encoder` arrives as JavaScript values, and
+ * the other way round.
  *
- * {@linkcode encode} and {@linkcode decode} do one value; {@linkcode GobEncoder} and
- * {@linkcode GobDecoder} do streams, in which types are defined once. {@linkcode gob} has the
- * schemas that say what Go type a value has where the value itself doesn't tell.
+ * {@linkcode encode} and {@linkcode decode} convert one value, {@linkcode GobEncoder} and
+ * {@linkcode GobDecoder} a stream of values, in which each type is defined once.
+ * {@linkcode gob} has the builders of schemas, which say the Go type of a value where the value does
+ * not show it: 1 may be an `int`, a `uint` or a `float64`.
  *
  * @example
  * ```ts
@@ -19,41 +20,41 @@
  */
 
 import { malformed } from "./gob/wire.ts";
-import type { GobSchema } from "./gob/types.ts";
+import type { GobSchema } from "./gob/schema.ts";
 import { GobEncoder, type GobEncoderOptions } from "./gob/encoder.ts";
 import { GobDecoder, type GobDecoderOptions } from "./gob/decoder.ts";
 
 export { GobWriter } from "./gob/writer.ts";
 export { type GobComplex, type GobInstant, GobNamed } from "./gob/values.ts";
 export {
-  type AnyGobSchema,
   gob,
   type GobBuilders,
-  type GobFields,
   type GobInterfaceOptions,
   type GobMapOptions,
   type GobOpaqueOptions,
-  type GobRegistry,
-  GobSchema,
-  type GobService,
-  type GobStructInput,
   type GobStructOptions,
-  type GobStructOutput,
-  type Infer,
-  type InferInput,
-} from "./gob/types.ts";
+} from "./gob/builders.ts";
+export { type AnyGobSchema, type GobRegistry, GobSchema } from "./gob/schema.ts";
+export type {
+  GobFields,
+  GobService,
+  GobStructInput,
+  GobStructOutput,
+  Infer,
+  InferInput,
+} from "./gob/schema_types.ts";
 export { GobEncoder, type GobEncoderOptions } from "./gob/encoder.ts";
 export { GobDecoder, type GobDecoderOptions } from "./gob/decoder.ts";
 
 /**
- * Encodes one value with the type definitions it needs.
+ * Encodes one value, with the definitions of its types.
  *
  * @param value The value.
- * @param schema Its type; without it the type is guessed, as {@linkcode GobEncoder.encode} does.
- * @param options The limits.
+ * @param schema Its type. Default: inferred, as by {@linkcode GobEncoder.encode}.
+ * @param options The limits. Default: 4 MiB, nesting of 100.
  * @returns A gob stream of one value.
  * @throws {RpcError} `invalid_argument` if the value can't be sent or doesn't fit the schema,
- * `resource_exhausted` if it passes a limit.
+ * `resource_exhausted` if it exceeds a limit.
  *
  * @example
  * ```ts
@@ -75,12 +76,12 @@ export function encode<I = unknown>(
  * Decodes one value.
  *
  * @param bytes A gob stream of exactly one value.
- * @param schema Its type; without it, see {@linkcode GobDecoder.take}.
+ * @param schema Its type. Default: as the definitions say, see {@linkcode GobDecoder.take}.
  * @param options The limits, and what values without a schema become.
  * @returns The value.
- * @throws {RpcError} `data_loss` if the bytes are no gob stream, or of less or more than one
- * value; `invalid_argument` if the value doesn't fit the schema; `resource_exhausted` if it
- * passes a limit.
+ * @throws {RpcError} `data_loss` if the bytes are not gob, or less or more than one value;
+ * `invalid_argument` if the value doesn't fit the schema; `resource_exhausted` if it exceeds a
+ * limit.
  *
  * @example
  * ```ts

@@ -50,12 +50,14 @@ export type {
   ServiceSchema,
 } from "./schema.ts";
 export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
-export type { FleetCallOptions } from "./fleet/call.ts";
+export type { FleetCallOptions } from "./fleet/call_options.ts";
 export type { HealthOptions, HealthState } from "./fleet/health.ts";
 export type { LivenessOptions } from "./fleet/liveness.ts";
-export type { EndpointEvent } from "./fleet/endpoint.ts";
-export { FailMode, type RetryBudgetOptions } from "./fleet/retry.ts";
-export type { CallOptions, Service } from "./service.ts";
+export type { EndpointEvent } from "./fleet/events.ts";
+export { FailMode } from "./fleet/fail_mode.ts";
+export type { RetryBudgetOptions } from "./fleet/retry_budget.ts";
+export type { ServerSource } from "./fleet/server_source.ts";
+export type { CallOptions, Service, WithReply } from "./service.ts";
 export type {
   ConnectOptions,
   ListenOptions,

@@ -1,43 +1,53 @@
 /**
- * What a service's arguments and replies are on the wire, for the protocols
- * whose values don't tell it: gob. Light: it loads no protocol.
+ * The types of a service's arguments and replies on the wire, for gob: its
+ * values don't show them. This module loads no protocol.
  *
  * @module
  */
 
-/** A type on the wire, as `gob.int` or `gob.struct({ … })` are. */
+/**
+ * A type on the wire, as `gob.int` or `gob.struct({ … })`.
+ *
+ * @typeParam Output The type of a decoded value.
+ * @typeParam Input The type of a value that can be encoded.
+ */
 export interface Schema<Output = unknown, Input = Output> {
-  /** Never set: it carries the types. */
+  /** Never set: it only carries the types. */
   readonly "~types"?: { output: Output; input: (value: Input) => void };
 }
 
 /** Any schema, whatever its types. */
 export type AnySchema = Schema<unknown, never>;
 
-/** What one method takes and gives. */
+/** The types of one method's argument and reply. */
 export interface MethodSchema {
-  /** Its argument. Left out: inferred from the value sent, and from the stream. */
+  /** The argument's type. Default: inferred from the value when it is sent, and from the stream. */
   readonly args?: AnySchema;
-  /** Its reply. Left out: inferred as well. */
+  /** The reply's type. Default: inferred in the same way. */
   readonly reply?: AnySchema;
 }
 
-/** The methods of a service. */
+/** The types of a service's methods, by name. */
 export type ServiceSchema = { readonly [method: string]: MethodSchema };
 
-/** The type that comes out of a schema when it is decoded. */
+/** The type of a value that a schema decodes; `unknown` for no schema. */
 export type OutputOf<S> = S extends AnySchema ? NonNullable<S["~types"]>["output"] : unknown;
 
-/** The type that goes into a schema to be encoded. */
+/** The type of a value that a schema encodes; `unknown` for no schema. */
 export type InputOf<S> = S extends AnySchema ? Parameters<NonNullable<S["~types"]>["input"]>[0]
   : unknown;
 
-/** The methods of a service as its clients call them. */
+/** The methods of a service with a schema, as its clients call them. */
 export type CallsOf<S extends ServiceSchema> = {
   readonly [Method in keyof S]: (args: InputOf<S[Method]["args"]>) => OutputOf<S[Method]["reply"]>;
 };
 
-/** The methods of a service as its server has them. `Context` is what they get beside the argument. */
+/**
+ * The methods of a service with a schema, as its server has them.
+ *
+ * @typeParam S The schema's type.
+ * @typeParam Context The type of their second parameter.
+ */
 export type HandlersOf<S extends ServiceSchema, Context> = {
   readonly [Method in keyof S]: (
     args: OutputOf<S[Method]["args"]>,

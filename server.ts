@@ -6,18 +6,18 @@
 
 import { parseAddress } from "./address.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { type Limits, limitsOf, type Protocol } from "./protocol/codec.ts";
-import { systemNetwork } from "./net/network.ts";
-import { checkProtocol } from "./protocol/protocols.ts";
+import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
+import { type CallContext, Services } from "./connection/services.ts";
 import { atLeast } from "./internal/validate.ts";
+import { systemNetwork } from "./net/network.ts";
+import { limitsOf, type Protocol } from "./protocol/codec.ts";
+import { checkProtocol } from "./protocol/protocols.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
-import { type CallContext, type Method, ServerConnection } from "./connection/server_connection.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
 
-/** What a handler may know of the call that it answers. */
 export type { CallContext };
 
-/** What a server allows. */
+/** What a server allows each of its connections. */
 export interface ServerOptions {
   /** The largest message in each direction, in bytes. Default 4 MiB. */
   maxMessageBytes?: number;
@@ -25,14 +25,14 @@ export interface ServerOptions {
   maxDepth?: number;
   /**
    * The most calls running for one connection; more of them wait until some
-   * end. One that is cancelled counts until its handler ends. Default 1,024.
+   * end. A cancelled call counts until its handler ends. Default 1,024.
    */
   maxInFlight?: number;
   /** Where deadlines take the time from. Default: the system's clock. */
   clock?: Clock;
 }
 
-/** How a server listens. */
+/** How a server listens at one address. */
 export interface ServeOptions {
   /**
    * What is spoken at this address. Default: GeeRPC, in the encoding that each
@@ -50,13 +50,13 @@ export interface ServeOptions {
 /** How a service is offered. */
 export interface RegisterOptions<S extends ServiceSchema = ServiceSchema> {
   /**
-   * What the methods take and give on the wire, for clients that speak gob:
-   * made by `gob.service`. Default: inferred from the values.
+   * The types of the methods' arguments and replies, for clients that speak
+   * gob: made by `gob.service`. Default: inferred from the values.
    */
   schema?: S;
 }
 
-/** Where a server listens. */
+/** An address at which a server listens. */
 export interface Listener {
   /** The address for clients, with the port that was really taken. */
   readonly address: string;
@@ -72,7 +72,8 @@ const MAX_IN_FLIGHT = 1024;
 const GRACE_MS = 5000;
 
 /**
- * A server. Clients of every kind find the same services.
+ * A server. Its services are offered at every address at which it listens,
+ * in every protocol.
  *
  * @example
  * ```ts
@@ -98,15 +99,13 @@ const GRACE_MS = 5000;
  * ```
  */
 export class Server implements AsyncDisposable {
-  readonly #methods = new Map<string, Method>();
-  readonly #services = new Set<string>();
+  readonly #services = new Services();
+  /** What every connection is given. */
+  readonly #context: ServerContext;
   readonly #listeners = new Set<TransportListener>();
   readonly #connections = new Set<ServerConnection>();
-  readonly #limits: Limits;
-  readonly #maxInFlight: number;
-  readonly #clock: Clock;
   #closing: Promise<void> | undefined;
-  #hurry: (() => void) | undefined;
+  #endGrace: (() => void) | undefined;
 
   /**
    * Makes a server that serves nothing yet.
@@ -115,33 +114,38 @@ export class Server implements AsyncDisposable {
    * @throws {RangeError} If a limit is less than 1.
    */
   constructor(options: ServerOptions = {}) {
-    this.#limits = limitsOf(options);
-    this.#maxInFlight = atLeast(1, "maxInFlight", options.maxInFlight ?? MAX_IN_FLIGHT);
-    this.#clock = options.clock ?? systemClock;
+    const { maxInFlight = MAX_IN_FLIGHT, clock = systemClock } = options;
+    this.#context = {
+      services: this.#services,
+      limits: limitsOf(options),
+      maxInFlight: atLeast(1, "maxInFlight", maxInFlight),
+      clock,
+    };
   }
 
   /**
    * Offers a service.
    *
-   * @param name Its name on the wire.
-   * @param methods An object of functions, or an instance of a class; its own
-   * methods and its classes' are offered, what it inherits from `Object` or
-   * `Function` is not.
-   * A method gets the argument and a {@linkcode CallContext}, and may return a
-   * promise. What it throws is the call's error.
+   * A method gets the argument and a {@linkcode CallContext}, and returns the
+   * reply or a promise of it. What it throws is the call's error.
+   *
+   * @param name The service's name, for clients.
+   * @param methods An object of functions, or an instance of a class: its own
+   * methods and those of its classes are offered, but not those inherited from
+   * `Object` or `Function`.
    * @throws {TypeError} If the name is empty or taken, or there is no method.
    */
   register(name: string, methods: object): void;
   /**
-   * Offers a service whose arguments and replies have the types that a schema
-   * says, as clients in Go need them where a value does not tell.
+   * Offers a service with a schema: clients in Go need one where a value does
+   * not show its type, as a whole number does not.
    *
    * @typeParam S The schema's type.
-   * @param name Its name on the wire.
+   * @param name The service's name, for clients.
    * @param methods An object of functions, or an instance of a class.
    * @param options The schema.
-   * @throws {TypeError} If the name is empty or taken, or there is no method,
-   * or the schema has one that the service has not.
+   * @throws {TypeError} If the name is empty or taken, there is no method, or
+   * the schema names a method that the service does not have.
    */
   register<S extends ServiceSchema>(
     name: string,
@@ -149,32 +153,17 @@ export class Server implements AsyncDisposable {
     options: RegisterOptions<S>,
   ): void;
   register(name: string, methods: object, options: RegisterOptions = {}): void {
-    if (name === "") throw new TypeError("a service needs a name");
-    if (this.#services.has(name)) throw new TypeError(`service ${name} is registered already`);
-    const found = methodsOf(methods);
-    if (found.size === 0) throw new TypeError(`service ${name} has no methods`);
-    const { schema = {} } = options;
-    for (const method of Object.keys(schema)) {
-      if (!found.has(method)) throw new TypeError(`service ${name} has no method ${method}`);
-    }
-    this.#services.add(name);
-    for (const [method, handle] of found) {
-      const serviceMethod = `${name}.${method}`;
-      this.#methods.set(serviceMethod, {
-        serviceMethod,
-        schema: Object.hasOwn(schema, method) ? schema[method] : undefined,
-        handle: (args, context) => handle.call(methods, args, context),
-      });
-    }
+    this.#services.add(name, methods, options.schema);
   }
 
   /**
    * Accepts connections at an address.
    *
    * @param address `tcp@host:port` (port 0: any free one), `tls@host:port` or `unix@/path`.
-   * @param options Certificate, network.
-   * @returns The address that was taken.
-   * @throws {RpcError} `invalid_argument` for a wrong address, `unavailable` if it is taken.
+   * @param options Protocol, certificate and network.
+   * @returns The address, with the port that was taken.
+   * @throws {RpcError} `invalid_argument` for a wrong address or protocol,
+   * `unavailable` if the address is in use.
    * @throws {TypeError} If a `tls@` address has no certificate, or the server is closed.
    */
   async listen(address: string, options: ServeOptions = {}): Promise<Listener> {
@@ -200,83 +189,44 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Accepts no more connections, tells clients to take new calls elsewhere,
-   * lets running calls end, then closes. Idempotent; a second call with a
-   * shorter grace hurries the first.
+   * Drains, then closes: accepts no more connections, rejects new calls so that
+   * clients make them elsewhere, and waits for running calls to end. Idempotent;
+   * a second call with a shorter grace shortens the first one's.
    *
-   * @param options `graceMs`: how long running calls may take. Default 5,000.
+   * @param options `graceMs`: how long running calls may take, in milliseconds; those that have
+   * not ended by then see their signal abort. Default 5,000.
    * @returns Resolves when every connection is closed.
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: ServerCloseOptions = {}): Promise<void> {
     const graceMs = atLeast(0, "graceMs", options.graceMs ?? GRACE_MS);
     this.#closing ??= this.#close();
-    if (graceMs === 0) this.#hurry?.();
+    if (graceMs === 0) this.#endGrace?.();
     else {
-      const timer = this.#clock.setTimer(graceMs, () => this.#hurry?.());
+      const timer = this.#context.clock.setTimer(graceMs, () => this.#endGrace?.());
       this.#closing.finally(() => timer.cancel());
     }
     await this.#closing;
   }
 
-  /** Closes with the default grace. */
+  /** Closes, with the default grace. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
   async #close(): Promise<void> {
-    const hurried = new Promise<void>((resolve) => this.#hurry = resolve);
+    const graceIsOver = new Promise<void>((resolve) => this.#endGrace = resolve);
     const listeners = [...this.#listeners].map((listener) => listener.close());
     const drained = [...this.#connections].map((connection) => connection.drain());
-    await Promise.race([Promise.all(drained), hurried]);
+    await Promise.race([Promise.all(drained), graceIsOver]);
     for (const connection of this.#connections) connection.close();
     await Promise.all([...listeners, ...drained]);
   }
 
   #accept(transport: Transport, protocol: Protocol): void {
     if (this.#closing) return transport.close();
-    const connection = new ServerConnection(transport, {
-      protocol,
-      find: (serviceMethod) => this.#methods.get(serviceMethod),
-      explain: (serviceMethod) => this.#explain(serviceMethod),
-      limits: this.#limits,
-      maxInFlight: this.#maxInFlight,
-      clock: this.#clock,
-    });
+    const connection = new ServerConnection(transport, protocol, this.#context);
     this.#connections.add(connection);
     connection.closed.then(() => this.#connections.delete(connection));
   }
-
-  /** Why a method was not found, in the words of Go's GeeRPC. */
-  #explain(serviceMethod: string): string {
-    const dot = serviceMethod.lastIndexOf(".");
-    if (dot < 0) return `rpc server: service/method request ill-formed: ${serviceMethod}`;
-    const service = serviceMethod.slice(0, dot);
-    if (!this.#services.has(service)) return `rpc server: can't find service ${service}`;
-    return `rpc server: can't find method ${serviceMethod.slice(dot + 1)}`;
-  }
-}
-
-/** A method as it is found on a service. */
-export type AnyMethod = (this: object, args: unknown, context: unknown) => unknown;
-
-/**
- * What an object offers as a service.
- *
- * @param object An object of functions, or an instance of a class.
- * @returns Its methods by name, without what it inherits from `Object` or `Function`.
- */
-export function methodsOf(object: object): Map<string, AnyMethod> {
-  const found = new Map<string, AnyMethod>();
-  for (
-    let holder: object | null = object;
-    holder !== null && holder !== Object.prototype && holder !== Function.prototype;
-    holder = Object.getPrototypeOf(holder)
-  ) {
-    for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(holder))) {
-      if (name === "constructor" || found.has(name)) continue;
-      if (typeof property.value === "function") found.set(name, property.value);
-    }
-  }
-  return found;
 }

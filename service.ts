@@ -5,43 +5,80 @@
  * @module
  */
 
-import type { MethodSchema, ServiceSchema } from "./schema.ts";
+import type { MethodSchema, Schema, ServiceSchema } from "./schema.ts";
 
-/** What may be said along with one call. */
+/** What may go along with one call. */
 export interface CallOptions {
-  /** Gives the call up; it rejects with the signal's reason. */
+  /** Gives the call up when it aborts; the call rejects with its reason. */
   signal?: AbortSignal;
-  /** How long to wait, in milliseconds. Default: for ever. */
+  /** How long to wait for the reply, in milliseconds. Default: for ever. */
   timeoutMs?: number;
-  /** Metadata for the server (trace context, tokens). On `geerpc/json` only. */
+  /** Metadata for the server, as a trace context or a token. Sent on `geerpc/json` only. */
   meta?: Readonly<Record<string, string>>;
   /**
-   * What argument and reply are on the wire, for gob: `{ args: gob.…, reply: gob.… }`.
+   * The types of argument and reply, for gob: `{ args: gob.…, reply: gob.… }`.
    * Default: inferred from the value and from the stream. Other protocols ignore it.
    */
   schema?: MethodSchema;
 }
 
-/** A service as a client sees it: the server's methods, each returning a promise. */
+/**
+ * Options of a call whose reply's type is inferred from their schema, if they have one.
+ *
+ * @typeParam T The type of the reply.
+ * @typeParam Options The options.
+ */
+export type WithReply<T, Options extends CallOptions> =
+  | Options
+  | Options & { readonly schema: { readonly reply: Schema<T, never> } };
+
+/**
+ * A service as a client sees it: the server's methods, each returning a promise.
+ *
+ * A method takes its argument and {@linkcode CallOptions}; the handler's further
+ * parameters are its own. The argument may be left out where the handler's may
+ * be `undefined`, and an optional method stays optional. Of an overloaded method
+ * the last overload counts, and the type parameters of a generic one become
+ * their constraints: TypeScript can't carry either over.
+ *
+ * @typeParam T The service's methods as the server has them; its other properties are left out.
+ * @typeParam Options What may go along with one call.
+ *
+ * @example
+ * ```ts
+ * import type { Service } from "@geerpc/xclient";
+ *
+ * interface Greeter {
+ *   Greet(name?: string): string;
+ *   Later?(name: string): Promise<string>;
+ * }
+ * async function greet(greeter: Service<Greeter>): Promise<void> {
+ *   const anyone: string = await greeter.Greet();
+ *   const ann: string = await greeter.Greet("Ann", { timeoutMs: 500 });
+ *   const later: string | undefined = await greeter.Later?.("Bob");
+ *   console.log(anyone, ann, later);
+ * }
+ * ```
+ */
 export type Service<T, Options extends CallOptions = CallOptions> = {
   readonly [
     // deno-lint-ignore no-explicit-any
-    Method in keyof T as T[Method] extends (...args: any[]) => unknown ? Method : never
+    Method in keyof T as NonNullable<T[Method]> extends (...args: any[]) => unknown ? Method : never
   ]:
     // deno-lint-ignore no-explicit-any
-    T[Method] extends (...args: any[]) => infer Reply ? (
-        ...rest: Parameters<T[Method]> extends [] ? [args?: undefined, options?: Options]
-          : [args: Parameters<T[Method]>[0], options?: Options]
+    NonNullable<T[Method]> extends (...args: infer Args extends any[]) => infer Reply ? (
+        ...rest: undefined extends Args[0] ? [args?: Args[0], options?: Options]
+          : [args: Args[0], options?: Options]
       ) => Promise<Awaited<Reply>>
       : never;
 };
 
 /**
- * Makes the view.
+ * Makes a typed view of a service.
  *
  * @param name The service's name on the server.
  * @param call What each method calls with `Name.Method`.
- * @param schema What the methods take and give, for protocols that need it.
+ * @param schema The types of the methods' arguments and replies, for protocols that need them.
  * @returns The view.
  */
 export function serviceView<T, Options extends CallOptions = CallOptions>(

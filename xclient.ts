@@ -1,38 +1,36 @@
 /**
  * One client for a whole fleet: it picks a server for each call, keeps one
- * connection to each, gets the call through when servers are slow or die, and
+ * connection to each, sends a call elsewhere when a server is slow or dies, and
  * can ask all of them at once.
  *
  * @module
  */
 
-import { Try } from "./fleet/attempt.ts";
-import { checkClientOptions, type CloseOptions } from "./client.ts";
+import type { CloseOptions } from "./client.ts";
+import { checkClientOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
 import { Deadlines } from "./internal/deadlines.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
-import type { Discovery } from "./discovery.ts";
+import type { Settler } from "./connection/pending_calls.ts";
 import { noServers } from "./discovery/endpoint_list.ts";
 import { RpcError } from "./errors.ts";
-import { FanOut, type FanOutOptions, type Receipt, untilListed } from "./fleet/fan_out.ts";
+import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
+import type { FleetCallOptions } from "./fleet/call_options.ts";
+import { checkFailMode, FailMode } from "./fleet/fail_mode.ts";
+import { checkFanOutOptions, FanOut, type FanOutOptions, type Receipt } from "./fleet/fan_out.ts";
+import { untilListed } from "./fleet/until_listed.ts";
 import { Fleet } from "./fleet/fleet.ts";
-import { FleetCall, type FleetCallContext, type FleetCallOptions } from "./fleet/call.ts";
 import { healthOptions } from "./fleet/health.ts";
 import { Liveness } from "./fleet/liveness.ts";
-import type { Endpoint } from "./fleet/endpoint.ts";
-import type { Settler } from "./connection/pending_calls.ts";
+import { type EndpointSnapshot, isServersFault, type XClientOptions } from "./fleet/options.ts";
+import { OwnSelector } from "./fleet/own_selector.ts";
+import { Quantile } from "./fleet/quantile.ts";
+import { RetryBudget, type RetryBudgetOptions } from "./fleet/retry_budget.ts";
+import { type ServerSource, toServerSource } from "./fleet/server_source.ts";
 import { atLeast } from "./internal/validate.ts";
-import {
-  checkFailMode,
-  FailMode,
-  Quantile,
-  RetryBudget,
-  type RetryBudgetOptions,
-} from "./fleet/retry.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
-import { type Service, serviceView } from "./service.ts";
-import { type EndpointSnapshot, isServersFault, type XClientOptions } from "./fleet/options.ts";
+import { type Service, serviceView, type WithReply } from "./service.ts";
 
 const MAX_ATTEMPTS = 3;
 const DISPOSE_GRACE_MS = 10_000;
@@ -44,15 +42,15 @@ const HEDGE_BUDGET: RetryBudgetOptions = { ratio: 0.05, perSecond: 1 };
  * @example
  * ```ts
  * import { assert } from "@std/assert";
- * import { MultiServerDiscovery, SelectMode, Server, XClient } from "@geerpc/xclient";
+ * import { SelectMode, Server, XClient } from "@geerpc/xclient";
  *
  * const server = new Server();
  * server.register("Arith", { Sum: (args: { A: number; B: number }) => args.A + args.B });
  * const first = await server.listen("tcp@127.0.0.1:0");
  * const second = await server.listen("tcp@127.0.0.1:0");
  *
- * const discovery = new MultiServerDiscovery([first.address, second.address]);
- * const xclient = new XClient(discovery, { mode: SelectMode.RoundRobin });
+ * const addresses = [first.address, second.address];
+ * const xclient = new XClient(addresses, { mode: SelectMode.RoundRobin });
  * assert(await xclient.call<number>("Arith.Sum", { A: 1, B: 2 }) === 3);
  * assert(await xclient.broadcast<number>("Arith.Sum", { A: 1, B: 2 }) === 3);
  *
@@ -66,14 +64,17 @@ export class XClient implements AsyncDisposable {
   #closed: Promise<void> | undefined;
 
   /**
-   * Makes a client; it connects when it is first used.
+   * Makes a client. It connects when it is first used.
    *
-   * @param discovery Which servers there are.
-   * @param options Policy, failover, and how to connect.
-   * @throws {RpcError} `invalid_argument` for an unknown mode or fail mode.
+   * @param servers The servers' addresses, or where to get them: a `Discovery`, or
+   * any object that has `getAll`.
+   * @param options Policy, retries, health, and how to connect.
+   * @throws {RpcError} `invalid_argument` for a wrong address in a list, or an
+   * unknown mode or fail mode.
    * @throws {RangeError} If a number among the options is out of range.
+   * @throws {TypeError} If `servers` is neither.
    */
-  constructor(discovery: Discovery, options: XClientOptions = {}) {
+  constructor(servers: readonly string[] | ServerSource, options: XClientOptions = {}) {
     const {
       mode = SelectMode.ShortestExpectedDelay,
       random = Math.random,
@@ -84,35 +85,29 @@ export class XClient implements AsyncDisposable {
     } = options;
     checkClientOptions(options);
     const turnClock = new TurnClock(clock);
-    const nowMs = () => turnClock.now();
     const fleet = this.#fleet = new Fleet({
-      discovery,
-      selector: typeof mode === "string" ? createSelector(mode, options) : mode,
-      isOwnSelector: typeof mode !== "string",
+      source: toServerSource(servers),
+      selector: typeof mode === "string" ? createSelector(mode, options) : new OwnSelector(mode),
       client: options,
       health: healthOptions(options.health),
       random,
-      nowMs,
-      tell: (endpoint, type, cause) => {
+      clock: turnClock,
+      onEvent: ({ address }, type, cause) => {
         if (onEvent === undefined) return;
-        try {
-          onEvent(Object.freeze({ type, address: endpoint.address, cause }));
-        } catch (error) {
-          throwApart(error);
-        }
+        const event = Object.freeze({ type, address, cause });
+        queueMicrotask(() => onEvent(event));
       },
     });
     this.#context = {
       fleet,
-      liveness: new Liveness(fleet, clock, options.liveness ?? {}, (endpoint) => {
-        for (const call of [...endpoint.calls()]) if (call instanceof Try) call.stalled();
-      }),
+      liveness: new Liveness(fleet, clock, options.liveness ?? {}),
       clock,
+      turnClock,
       random,
       deadlines: new Deadlines(clock),
       waiting: new Set(),
-      budget: new RetryBudget(nowMs(), options.retryBudget),
-      hedgeBudget: new RetryBudget(nowMs(), options.hedgeBudget ?? HEDGE_BUDGET),
+      budget: new RetryBudget(turnClock.now(), options.retryBudget),
+      hedgeBudget: new RetryBudget(turnClock.now(), options.hedgeBudget ?? HEDGE_BUDGET),
       p95: new Quantile(0.95),
       policy: typeof mode === "string" ? mode : "selector",
       failMode: checkFailMode(options.failMode ?? FailMode.Failover),
@@ -124,7 +119,7 @@ export class XClient implements AsyncDisposable {
         try {
           return isFailure(error);
         } catch (thrown) {
-          throwApart(thrown);
+          throwUncaught(thrown);
           return isServersFault(error);
         }
       },
@@ -134,22 +129,27 @@ export class XClient implements AsyncDisposable {
   /**
    * Calls a method on one server, and on another if that fails and it is safe to.
    *
-   * @typeParam T What it replies.
+   * @typeParam T The type of its reply, as the caller knows it; it is not
+   * checked. Default: what `options.schema` says, else `unknown`.
    * @param serviceMethod `Service.Method`.
    * @param args Its argument.
-   * @param options Signal, timeout, metadata, and how to get it through.
+   * @param options Signal, timeout, metadata, and when to make further attempts.
    * @returns Its reply.
    * @throws {RpcError} `unavailable` if there is no server or none can be reached;
-   * what the server answered otherwise. It names the server, and tells every try.
-   * @throws {TimeoutError} If there is no reply within `timeoutMs`, over all tries.
+   * otherwise what the server answered. It names the server and lists all attempts.
+   * @throws {TimeoutError} If there is no reply within `timeoutMs`, over all attempts.
    * @throws The signal's reason, if it aborts.
    */
   call<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: FleetCallOptions = {},
-  ): Promise<T> {
-    return this.#call(serviceMethod, args, options, undefined, this.#fleet.update());
+    options: WithReply<T, FleetCallOptions> = {},
+  ): Promise<NoInfer<T>> {
+    const update = this.#fleet.update();
+    return new Promise((resolve, reject) => {
+      const settler = { resolve: resolve as Settler["resolve"], reject };
+      new FleetCall(this.#context, serviceMethod, args, options, settler).start(update);
+    });
   }
 
   /**
@@ -167,8 +167,8 @@ export class XClient implements AsyncDisposable {
    */
   service<T>(name: string): Service<T, FleetCallOptions>;
   /**
-   * A typed view of a service whose types are said by a schema, as gob needs
-   * them; TypeScript's follow from it.
+   * A typed view of a service whose types a schema gives, as gob needs them;
+   * TypeScript's follow from it.
    *
    * @typeParam S The schema's type.
    * @param name The service's name.
@@ -184,7 +184,7 @@ export class XClient implements AsyncDisposable {
    * Calls a method on every server at once. All must succeed, or `quorum` of
    * them: a failure that makes it impossible cancels the other calls.
    *
-   * @typeParam T What it replies.
+   * @typeParam T The type of its reply, as for {@linkcode call}.
    * @param serviceMethod `Service.Method`.
    * @param args Its argument.
    * @param options Signal, timeout for all of it, quorum and concurrency.
@@ -202,22 +202,22 @@ export class XClient implements AsyncDisposable {
   async broadcast<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: FanOutOptions = {},
-  ): Promise<T> {
+    options: WithReply<T, FanOutOptions> = {},
+  ): Promise<NoInfer<T>> {
     const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
-    return fanOut.quorum();
+    return await fanOut.quorum();
   }
 
   /**
    * Calls a method on every server at once: the first success is the reply,
    * and cancels the rest.
    *
-   * @typeParam T What it replies.
+   * @typeParam T The type of its reply, as for {@linkcode call}.
    * @param serviceMethod `Service.Method`.
    * @param args Its argument.
    * @param options As for {@linkcode broadcast}.
    * @returns The reply that came first.
-   * @throws {RpcError} If all have failed; `attempts` tells each.
+   * @throws {RpcError} If all have failed; `attempts` lists each.
    * @throws {TimeoutError} If none has answered within `timeoutMs`.
    * @throws The signal's reason, if it aborts.
    *
@@ -229,20 +229,22 @@ export class XClient implements AsyncDisposable {
   async fork<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: FanOutOptions = {},
-  ): Promise<T> {
+    options: WithReply<T, FanOutOptions> = {},
+  ): Promise<NoInfer<T>> {
     const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
-    return fanOut.quorum(1);
+    return await fanOut.quorum(1);
   }
 
   /**
-   * Calls a method on every server at once and tells what became of each, as
-   * it comes: one receipt a server, also for those that can't be reached.
+   * Calls a method on every server at once and yields the outcome of each as it
+   * comes: one receipt a server, also for those that can't be reached.
    *
-   * @typeParam T What it replies.
+   * @typeParam T The type of its reply, as for {@linkcode call}.
    * @param serviceMethod `Service.Method`.
    * @param args Its argument.
    * @param options As for {@linkcode broadcast}; a quorum ends it early.
+   * @returns The receipts. A server that has not answered within `timeoutMs` has
+   * one with a `TimeoutError`, one that is cancelled by the signal its reason.
    * @throws {RpcError} `unavailable` if there are no servers.
    *
    * @example
@@ -255,8 +257,8 @@ export class XClient implements AsyncDisposable {
   async *inform<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: FanOutOptions = {},
-  ): AsyncGenerator<Receipt<T>> {
+    options: WithReply<T, FanOutOptions> = {},
+  ): AsyncGenerator<Receipt<NoInfer<T>>> {
     const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
     yield* fanOut.receipts();
   }
@@ -267,14 +269,14 @@ export class XClient implements AsyncDisposable {
    * @returns A frozen snapshot.
    */
   endpoints(): readonly EndpointSnapshot[] {
-    const nowMs = this.#fleet.nowMs();
+    const nowMs = this.#context.turnClock.now();
     return Object.freeze(this.#fleet.endpoints.map((endpoint) =>
       Object.freeze({
         address: endpoint.address,
         weight: endpoint.weight,
         connected: endpoint.client !== undefined,
         health: endpoint.health.state(nowMs),
-        stalled: endpoint.stalled,
+        stalled: endpoint.connector.isStalled,
         inFlight: endpoint.inFlight,
         oldestAgeMs: endpoint.inFlight > 0 ? nowMs - endpoint.oldestAtMs : 0,
         latencyMs: endpoint.latencyMs,
@@ -297,7 +299,7 @@ export class XClient implements AsyncDisposable {
     await (this.#closed ??= this.#close(graceMs));
   }
 
-  /** Lets calls in flight end, for ten seconds at most, then closes. */
+  /** Closes, once the calls in flight have ended, after ten seconds at the latest. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close({ graceMs: DISPOSE_GRACE_MS });
   }
@@ -310,44 +312,26 @@ export class XClient implements AsyncDisposable {
     this.#context.deadlines.clear();
   }
 
-  #call<T>(
-    serviceMethod: string,
-    args: unknown,
-    options: FleetCallOptions,
-    only?: Endpoint,
-    update?: Promise<void>,
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const settler = { resolve: resolve as Settler["resolve"], reject };
-      new FleetCall(this.#context, serviceMethod, args, options, settler, only).start(update);
-    });
-  }
-
   async #fanOut<T>(
     serviceMethod: string,
     args: unknown,
     options: FanOutOptions,
   ): Promise<FanOut<T>> {
-    options.signal?.throwIfAborted();
-    const startedAtMs = this.#fleet.nowMs();
+    checkFanOutOptions(options);
+    const context = this.#context;
+    const startedAtMs = context.turnClock.now();
     const update = this.#fleet.update();
-    if (update !== undefined) await untilListed(update, serviceMethod, options, this.#context);
+    if (update !== undefined) await untilListed(update, serviceMethod, options, context);
+    options.signal?.throwIfAborted(); // it may have, in the turn in which the list came
     const { endpoints, closed } = this.#fleet;
     if (closed) throw new RpcError("canceled", "the client is closed", { execution: "not_sent" });
     if (endpoints.length === 0) throw noServers();
-    return new FanOut<T>(
-      endpoints,
-      serviceMethod,
-      (endpoint, callOptions) => this.#call(serviceMethod, args, callOptions, endpoint),
-      options,
-      this.#context,
-      startedAtMs,
-    );
+    return new FanOut<T>(endpoints, context, serviceMethod, args, options, startedAtMs);
   }
 }
 
-/** Throws where nothing of ours is on the stack: a callback's error is the program's to handle. */
-function throwApart(error: unknown): void {
+/** Throws where nothing of ours is on the stack: the error of a callback is the program's. */
+function throwUncaught(error: unknown): void {
   queueMicrotask(() => {
     throw error;
   });

@@ -8,7 +8,7 @@
 import { MultiServerDiscovery } from "../discovery.ts";
 import { Fleet } from "../fleet/fleet.ts";
 import { healthOptions } from "../fleet/health.ts";
-import type { InFlight } from "../fleet/load.ts";
+import { InFlight } from "../fleet/load.ts";
 import { createSelector, type SelectMode } from "../selector.ts";
 import { seededRandom } from "../testing.ts";
 
@@ -33,22 +33,21 @@ export async function picker(
   const servers = Array.from({ length: size }, (_, place) => `memory@server-${place}`);
   let nowMs = 0;
   const fleet = new Fleet({
-    discovery: new MultiServerDiscovery(servers),
+    source: new MultiServerDiscovery(servers),
     selector: createSelector(mode, { random }),
-    isOwnSelector: false,
     client: {},
     health: healthOptions(),
     random,
-    nowMs: () => nowMs,
-    tell() {},
+    clock: { now: () => nowMs },
+    onEvent() {},
   });
   await fleet.update();
   for (const endpoint of fleet.endpoints) {
-    const answered = call();
+    const answered = new Call();
     endpoint.begin(answered, 0);
     endpoint.end(answered, 5 + random() * 20, "success");
     for (let inFlight = Math.floor(random() * 3); inFlight > 0; inFlight--) {
-      endpoint.begin(call(), 20 + random() * 10);
+      endpoint.begin(new Call(), 20 + random() * 10);
     }
   }
   nowMs = 30;
@@ -59,6 +58,6 @@ export async function picker(
   };
 }
 
-function call(): InFlight {
-  return { startedAtMs: 0, older: undefined, newer: undefined };
+class Call extends InFlight {
+  readonly client = undefined;
 }

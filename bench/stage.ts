@@ -133,7 +133,8 @@ function cacheFolder(): string {
   return Deno.env.get("XDG_CACHE_HOME") ?? (home ? `${home}/.cache` : Deno.makeTempDirSync());
 }
 
-function exists(path: string): boolean {
+/** Whether there is a file or a folder. */
+export function exists(path: string): boolean {
   try {
     Deno.statSync(path);
     return true;

@@ -1,107 +1,179 @@
 /**
- * What a client writes: calls are bufferedBytes, and leave together.
+ * The writes of one connection, for client and server alike: messages that are
+ * added within a few microtasks, or while a write is under way, leave together.
  *
  * @module
  */
 
-import type { ClientCodec } from "../protocol/codec.ts";
 import type { Transport } from "../transport.ts";
 
-/**
- * How many microtasks a write waits for company. A reply that comes resumes
- * its caller some microtasks later; all the calls that one read sets off are
- * made within these, and leave in one write.
- */
-const GATHER_MICROTASKS = 4;
-/** For how many the only call in flight waits: for those made in one go with it. */
-const ALONE_MICROTASKS = 1;
-/** With so many bytes a write waits no longer. */
-const ENOUGH_BYTES = 64 * 1024;
-/** Less than this is not worth a write of its own while more is to come. */
-const LEAST_BYTES = 4 * 1024;
+/** What a {@linkcode BatchWriter} writes, and what learns how its writes end. */
+export interface BatchSource {
+  /** How many bytes {@linkcode take} would return. */
+  bufferedBytes(): number;
+  /** Takes out all bytes that are buffered; they are handed to the transport at once. */
+  take(): Uint8Array;
+  /** A write has ended. What is added now leaves with the next one. */
+  written?(): void;
+  /** A write has failed: the connection is lost. */
+  writeFailed(error: unknown): void;
+}
+
+/** How a {@linkcode BatchWriter} forms its batches. */
+export interface BatchOptions {
+  /**
+   * Whether half of a large batch leaves early. Calls often come in batches,
+   * each set off by the replies to the one before. With two halves on their
+   * way, neither side waits while the other works. Default `false`.
+   */
+  splitsLargeBatches?: boolean;
+}
 
 /**
- * One write at a time. If calls come in large flocks, each set off by the
- * replies to the one before, half of a flock leaves early: two halves go round
- * by turns, and neither side waits while the other works.
+ * - `idle`: nothing is to be written.
+ * - `waiting`: something is buffered and waits for more.
+ * - `writing`: a write is under way, and nothing is buffered.
+ * - `behind`: a write is under way, and more is buffered.
+ * - `closed`: nothing more is written.
  */
+type State = "idle" | "waiting" | "writing" | "behind" | "closed";
+
+/** With so many bytes a batch that may be split waits no longer. */
+const LARGEST_WAITING_BYTES = 64 * 1024;
+/** Half a batch that is smaller than this is not worth a write of its own. */
+const SMALLEST_HALF_BYTES = 4 * 1024;
+
+/** Writes what a source has buffered, in batches, one write at a time. */
 export class BatchWriter {
-  readonly #codec: ClientCodec;
   readonly #transport: Transport;
-  readonly #onWrite: () => void;
-  readonly #onLost: (error: unknown) => void;
-  #writing = false;
-  #toWrite = false;
-  #closed = false;
-  /** How many microtasks are left to wait. */
-  #waiting = 0;
-  /** What has left early of this flock. */
+  readonly #source: BatchSource;
+  readonly #splits: boolean;
+  #state: State = "idle";
+  /** How many microtasks are left to wait; one of them is queued unless it is 0. */
+  #microtasksLeft = 0;
+  /** How many bytes of the present batch have left early. */
   #earlyBytes = 0;
-  #enoughBytes = ENOUGH_BYTES;
+  #enoughBytes = LARGEST_WAITING_BYTES;
+  /** The last write. */
+  #write: Promise<void> | undefined;
 
   /**
-   * @param codec What gathers.
-   * @param transport Where it is written.
-   * @param onWrite Told when all that has gathered is handed to the transport.
-   * @param onLost Told why a write has failed.
+   * @param transport Where to write.
+   * @param source Where the bytes come from.
+   * @param options Whether large batches are split.
    */
-  constructor(
-    codec: ClientCodec,
-    transport: Transport,
-    onWrite: () => void,
-    onLost: (error: unknown) => void,
-  ) {
-    this.#codec = codec;
+  constructor(transport: Transport, source: BatchSource, options: BatchOptions = {}) {
     this.#transport = transport;
-    this.#onWrite = onWrite;
-    this.#onLost = onLost;
+    this.#source = source;
+    this.#splits = options.splitsLargeBatches ?? false;
+  }
+
+  /** Whether nothing is to be written, and no write is under way. */
+  get isIdle(): boolean {
+    return this.#state === "idle";
+  }
+
+  /** Whether a write is under way. */
+  get isWriting(): boolean {
+    return this.#state === "writing" || this.#state === "behind";
+  }
+
+  /** Whether the peer does not keep up: more is buffered while a write is under way. */
+  get isBehind(): boolean {
+    return this.#state === "behind";
   }
 
   /**
-   * Something has been added to the codec: it is written soon.
+   * Something has been added to the source: it is written soon.
    *
-   * @param isAlone Whether no other call is in flight whose like may come.
+   * @param microtasks For how many microtasks it waits for more. Default 1: for
+   * what is added in one go with it.
    */
-  add(isAlone: boolean): void {
-    this.#toWrite = true;
-    if (this.#writing) return;
-    const { bufferedBytes } = this.#codec;
-    if (bufferedBytes >= this.#enoughBytes) {
-      this.#earlyBytes += bufferedBytes;
-      return this.#write();
+  add(microtasks = 1): void {
+    const state = this.#state;
+    if (state === "idle" || state === "waiting") {
+      if (this.#splits) {
+        const bufferedBytes = this.#source.bufferedBytes();
+        if (bufferedBytes >= this.#enoughBytes) {
+          this.#earlyBytes += bufferedBytes;
+          return this.#writeBuffered();
+        }
+      }
+      this.#state = "waiting";
+      if (this.#microtasksLeft === 0) queueMicrotask(this.#tick);
+      this.#microtasksLeft = microtasks;
+    } else if (state === "writing") {
+      this.#state = "behind";
     }
-    if (this.#waiting === 0) queueMicrotask(this.#tick);
-    this.#waiting = isAlone ? ALONE_MICROTASKS : GATHER_MICROTASKS;
+  }
+
+  /** Writes what waits at once. */
+  flush(): void {
+    if (this.#state === "waiting") this.#writeBatch();
+  }
+
+  /**
+   * Writes bytes that are not the source's, as the answer to a handshake.
+   *
+   * @param bytes No write is under way.
+   */
+  send(bytes: Uint8Array): void {
+    this.#state = "writing";
+    this.#start(bytes);
+  }
+
+  /**
+   * Writes nothing more, after one last message.
+   *
+   * @param last The message. It is not written if a write is under way.
+   * @returns Resolves when the last write has ended, well or not.
+   */
+  async finish(last?: Uint8Array): Promise<void> {
+    if (!this.isWriting && last !== undefined) this.#write = this.#transport.write(last);
+    this.#state = "closed";
+    await this.#write?.catch(() => {});
   }
 
   /** Writes nothing more. */
   close(): void {
-    this.#closed = true;
+    this.#state = "closed";
   }
 
   readonly #tick = (): void => {
-    if (--this.#waiting > 0) queueMicrotask(this.#tick);
-    else if (this.#toWrite && !this.#writing) this.#writeRest();
+    if (--this.#microtasksLeft > 0) queueMicrotask(this.#tick);
+    else if (this.#state === "waiting") this.#writeBatch();
   };
 
   readonly #written = (): void => {
-    this.#writing = false;
-    if (this.#toWrite) this.#writeRest();
+    if (this.#state === "closed") return;
+    this.#state = this.#state === "behind" ? "waiting" : "idle";
+    this.#source.written?.();
+    this.flush();
   };
 
-  /** The next flock will be as large as this one, most likely. */
-  #writeRest(): void {
-    const half = (this.#earlyBytes + this.#codec.bufferedBytes) / 2;
-    this.#enoughBytes = half < LEAST_BYTES ? ENOUGH_BYTES : Math.min(half, ENOUGH_BYTES);
-    this.#earlyBytes = 0;
-    this.#write();
+  readonly #failed = (error: unknown): void => {
+    if (this.#state !== "closed") this.#source.writeFailed(error);
+  };
+
+  /** Writes the rest of a batch. The next one will most likely be as large. */
+  #writeBatch(): void {
+    if (this.#splits) {
+      const half = (this.#earlyBytes + this.#source.bufferedBytes()) / 2;
+      this.#enoughBytes = half < SMALLEST_HALF_BYTES
+        ? LARGEST_WAITING_BYTES
+        : Math.min(half, LARGEST_WAITING_BYTES);
+      this.#earlyBytes = 0;
+    }
+    this.#writeBuffered();
   }
 
-  #write(): void {
-    if (this.#closed) return;
-    this.#toWrite = false;
-    this.#writing = true;
-    this.#onWrite();
-    this.#transport.write(this.#codec.take()).then(this.#written, this.#onLost);
+  #writeBuffered(): void {
+    this.#state = "writing";
+    this.#start(this.#source.take());
+  }
+
+  #start(bytes: Uint8Array): void {
+    this.#write = this.#transport.write(bytes);
+    this.#write.then(this.#written, this.#failed);
   }
 }

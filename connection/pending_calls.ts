@@ -19,39 +19,65 @@ import {
 } from "../errors.ts";
 import { SeqTable } from "./seq_table.ts";
 
-/** Who is told how a call ended; one of the two, once. */
+/** What learns how a call ended: one of the two is called, once. */
 export interface Settler {
-  /** It succeeded. */
+  /** The call succeeded. */
   resolve(value: unknown): void;
-  /** It failed, or was given up. */
+  /** The call failed, or was given up. */
   reject(error: unknown): void;
 }
 
 /** One call that waits for its reply. */
 export class PendingCall implements PendingReply, Expiring, Abortable {
-  /** When it is given up, on the clock's scale. */
+  /** When it expires, on the clock's scale. */
   dueAt = 0;
-  /** Whether a deadline is running. */
+  /** Whether its deadline is running: kept by the queue of deadlines. */
   waiting = false;
-  /** What gives it up early. */
-  signal: AbortSignal | undefined;
-  /** What it was given, for the error message. */
-  timeoutMs = 0;
-  /** The types of argument and reply, if the caller said them. */
-  schema: MethodSchema | undefined;
+  #timeoutMs = 0;
+  #signal: AbortSignal | undefined;
 
   /**
-   * @param table The table it stands in.
-   * @param seq Its number on this connection.
-   * @param serviceMethod What it calls.
-   * @param settler Who is told how it ended.
+   * @param table The table that it is in.
+   * @param seq Its sequence number on this connection.
+   * @param serviceMethod `Service.Method`.
+   * @param settler Learns how it ended.
+   * @param schema The types of argument and reply, if the caller gave them.
    */
   constructor(
     readonly table: PendingCalls,
     readonly seq: number,
     readonly serviceMethod: string,
     readonly settler: Settler,
+    readonly schema?: MethodSchema,
   ) {}
+
+  /**
+   * Sets a deadline: without a reply by then, the call fails.
+   *
+   * @param timeoutMs From now, in milliseconds.
+   */
+  limit(timeoutMs: number): void {
+    this.#timeoutMs = timeoutMs;
+    this.dueAt = this.table.clock.now() + timeoutMs;
+    this.table.deadlines.add(this);
+  }
+
+  /**
+   * Gives the call up when a signal aborts.
+   *
+   * @param signal May have aborted already, while the argument was encoded.
+   */
+  abortOn(signal: AbortSignal): void {
+    if (signal.aborted) return this.abort(signal.reason);
+    this.#signal = signal;
+    abortWith(signal, this);
+  }
+
+  /** Ends the deadline and the listening to the signal. */
+  release(): void {
+    if (this.waiting) this.table.deadlines.remove(this);
+    if (this.#signal !== undefined) releaseFrom(this.#signal, this);
+  }
 
   resolve(value: unknown): void {
     this.table.release(this);
@@ -69,7 +95,7 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     this.settler.reject(new RpcError(code, `${this.#place}: ${what}`, details));
   }
 
-  /** Fails it because the connection is over. */
+  /** Fails the call because the connection is over. */
   lose(code: RpcCode, what: string, cause: unknown): void {
     this.table.release(this);
     const details = { ...this.#details(this.table.executionOf(this.seq)), cause };
@@ -78,8 +104,8 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
 
   expire(): void {
     if (!this.table.abandon(this)) return;
-    const message = `${this.#place}: no reply within ${this.timeoutMs} ms`;
-    // It may be gathered for a write to come, and run after all.
+    const message = `${this.#place}: no reply within ${this.#timeoutMs} ms`;
+    // Even if it is still buffered: it leaves with the next write, and may run.
     this.settler.reject(new TimeoutError(message, this.#details("unknown")));
   }
 
@@ -96,109 +122,114 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   }
 }
 
-/** The calls of one connection. */
+/** What a table of calls needs of its connection. */
+export interface PendingCallsOwner {
+  /** A call was given up before its reply has come: the server may stop it. */
+  abandoned(seq: number): void;
+  /** No call is left in the table. */
+  emptied(): void;
+}
+
+/** The calls of one connection, and their sequence numbers. */
 export class PendingCalls {
-  /** The server, for messages. */
+  /** The server's address, for messages. */
   readonly address: string;
+  /** Where deadlines take the time from. */
+  readonly clock: Clock;
+  /** The deadlines of the calls. */
+  readonly deadlines: Deadlines;
   readonly #calls = new SeqTable<PendingCall>();
-  readonly #clock: Clock;
-  readonly #deadlines: Deadlines;
-  readonly #onAbandoned: (seq: number) => void;
-  readonly #onEmpty: () => void;
-  #handedOver = 0;
+  readonly #owner: PendingCallsOwner;
+  #lastSeq = 0;
+  #handedOverSeq = 0;
 
   /**
-   * @param address The server, for messages.
+   * @param address The server's address, for messages.
    * @param clock Where deadlines take the time from.
-   * @param onAbandoned Told of a call that is waited for no more.
-   * @param onEmpty Told when no call is left.
+   * @param owner The connection.
    */
-  constructor(
-    address: string,
-    clock: Clock,
-    onAbandoned: (seq: number) => void,
-    onEmpty: () => void,
-  ) {
+  constructor(address: string, clock: Clock, owner: PendingCallsOwner) {
     this.address = address;
-    this.#clock = clock;
-    this.#deadlines = new Deadlines(clock);
-    this.#onAbandoned = onAbandoned;
-    this.#onEmpty = onEmpty;
+    this.clock = clock;
+    this.deadlines = new Deadlines(clock);
+    this.#owner = owner;
   }
 
-  /** How many calls wait. */
+  /** How many calls wait for a reply. */
   get size(): number {
     return this.#calls.size;
   }
 
-  /** The number up to which all calls have been handed to the transport. */
-  get handedOver(): number {
-    return this.#handedOver;
+  /** How many calls take up memory: those that were given up count until they are written. */
+  get held(): number {
+    return Math.max(this.#calls.size, this.#lastSeq - this.#handedOverSeq);
   }
 
-  set handedOver(seq: number) {
-    this.#handedOver = seq;
+  /** The sequence number of the next call. */
+  get nextSeq(): number {
+    return this.#lastSeq + 1;
   }
 
-  /** What is certain about a call when the connection is over: nothing more is written. */
-  executionOf(seq: number): "not_sent" | "unknown" {
-    return seq > this.#handedOver ? "not_sent" : "unknown";
-  }
-
-  /** Puts a call in. */
+  /**
+   * Adds a call.
+   *
+   * @param call Its number is {@linkcode nextSeq}.
+   */
   add(call: PendingCall): void {
+    this.#lastSeq = call.seq;
     this.#calls.set(call);
   }
 
-  /** Gives a call up after so many milliseconds. */
-  limit(call: PendingCall, timeoutMs: number): void {
-    call.timeoutMs = timeoutMs;
-    call.dueAt = this.#clock.now() + timeoutMs;
-    this.#deadlines.add(call);
+  /** All calls so far are handed to the transport: from here on they may run. */
+  handOver(): void {
+    this.#handedOverSeq = this.#lastSeq;
   }
 
-  /** Gives a call up when a signal aborts; it may have, by the argument's own doing. */
-  heed(call: PendingCall, signal: AbortSignal): void {
-    if (signal.aborted) return call.abort(signal.reason);
-    call.signal = signal;
-    abortWith(signal, call);
+  /** What is certain about a call if nothing more is written. */
+  executionOf(seq: number): "not_sent" | "unknown" {
+    return seq > this.#handedOverSeq ? "not_sent" : "unknown";
   }
 
-  /** Takes the call out that a reply belongs to. */
+  /**
+   * Takes out the call that a reply belongs to.
+   *
+   * @param seq Its sequence number.
+   * @returns `undefined` if no call of that number waits.
+   */
   take(seq: number): PendingCall | undefined {
     return this.#calls.take(seq);
   }
 
-  /** Ends the deadline and the listening of a call that was taken. */
+  /** Ends the deadline and the listening of a call that was taken out. */
   release(call: PendingCall): void {
-    if (call.waiting) this.#deadlines.remove(call);
-    if (call.signal !== undefined) releaseFrom(call.signal, call);
-    if (this.#calls.size === 0) this.#onEmpty();
+    call.release();
+    if (this.#calls.size === 0) this.#owner.emptied();
   }
 
   /**
    * Takes a call out before its reply has come.
    *
+   * @param call The call.
    * @returns `false` if it was out already.
    */
   abandon(call: PendingCall): boolean {
     if (this.#calls.get(call.seq) !== call) return false;
     this.#calls.take(call.seq);
-    this.#onAbandoned(call.seq);
+    this.#owner.abandoned(call.seq);
     this.release(call);
     return true;
   }
 
   /**
-   * Fails every call: the connection is over.
+   * Fails every call, because the connection is over.
    *
-   * @param code The code.
-   * @param message What happened, without place.
-   * @param cause What is beneath it.
+   * @param code The code of their errors.
+   * @param message What happened; each error puts method and address before it.
+   * @param cause The error beneath it, if there is one.
    */
   failAll(code: RpcCode, message: string, cause: unknown): void {
     const calls = this.#calls.clear();
     for (const call of calls) call.lose(code, message, cause);
-    this.#deadlines.clear();
+    this.deadlines.clear();
   }
 }

@@ -9,15 +9,15 @@ import { SeqTable } from "./seq_table.ts";
 
 /** A call that waits to run. */
 export class QueuedRequest {
-  /** The one behind it. */
-  next: QueuedRequest | undefined;
+  /** The request behind it in the queue. */
+  #next: QueuedRequest | undefined;
 
   /**
-   * @param seq Its number.
-   * @param serviceMethod What it calls.
+   * @param seq Its sequence number.
+   * @param serviceMethod `Service.Method`.
    * @param args Its argument.
-   * @param extras What came along with it.
-   * @param cameAtMs When it came.
+   * @param extras Its metadata, and the time that its caller waited when it came.
+   * @param cameAtMs When it came, on the clock's scale.
    */
   constructor(
     readonly seq: number,
@@ -27,7 +27,28 @@ export class QueuedRequest {
     readonly cameAtMs: number,
   ) {}
 
-  /** What came along with it, with the time that its caller still has. */
+  /** Puts a request behind it. */
+  append(next: QueuedRequest): void {
+    this.#next = next;
+  }
+
+  /**
+   * Takes it off the requests behind it: one that has grown old would keep all
+   * later ones in memory.
+   *
+   * @returns The request behind it.
+   */
+  detach(): QueuedRequest | undefined {
+    const next = this.#next;
+    this.#next = undefined;
+    return next;
+  }
+
+  /**
+   * Its extras, with the time that its caller still waits.
+   *
+   * @param nowMs The present time.
+   */
   extrasAt(nowMs: number): RequestExtras {
     const { timeoutMs } = this.extras;
     if (timeoutMs === undefined) return this.extras;
@@ -36,60 +57,72 @@ export class QueuedRequest {
 }
 
 /**
- * Calls that wait, the oldest first. There may be a hundred thousand of them,
- * all of which are cancelled: each step costs the same, however many wait.
+ * Requests that wait, the oldest first, and how many bytes were read while
+ * they did. A hundred thousand of them may wait, and all be cancelled: each
+ * step costs the same, however many there are.
  */
 export class RequestQueue {
   readonly #bySeq = new SeqTable<QueuedRequest>();
-  /** A list; those that were cancelled stay in it until their turn, or the end of all. */
+  /** A linked list. A cancelled request stays in it until its turn, or until none waits. */
   #first: QueuedRequest | undefined;
   #last: QueuedRequest | undefined;
+  #bytes = 0;
 
-  /** How many wait. */
+  /** How many requests wait. */
   get size(): number {
     return this.#bySeq.size;
   }
 
-  /** Whether none waits. */
+  /** Whether no request waits. */
   get isEmpty(): boolean {
     return this.#first === undefined;
   }
 
-  /** Whether the call of that number waits. */
+  /** How many bytes were read since requests wait; 0 if none does. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Counts bytes that were read while requests wait; does nothing if none does. */
+  count(bytes: number): void {
+    if (!this.isEmpty) this.#bytes += bytes;
+  }
+
+  /** Whether the request of that number waits. */
   has(seq: number): boolean {
     return this.#bySeq.get(seq) !== undefined;
   }
 
-  /** Lets a call wait. None of its number does. */
-  add(call: QueuedRequest): void {
-    this.#bySeq.set(call);
-    if (this.#last === undefined) this.#first = call;
-    else this.#last.next = call;
-    this.#last = call;
+  /** Adds a request; none of its number waits. */
+  add(request: QueuedRequest): void {
+    this.#bySeq.set(request);
+    if (this.#last === undefined) this.#first = request;
+    else this.#last.append(request);
+    this.#last = request;
   }
 
-  /** Lets a call wait no more, if it does. */
+  /** Removes a request, if it waits. */
   cancel(seq: number): void {
     if (this.#bySeq.take(seq) !== undefined && this.size === 0) this.clear();
   }
 
-  /** Takes out the oldest. */
+  /** Takes out the oldest request. */
   take(): QueuedRequest | undefined {
-    for (let call = this.#first; call !== undefined; call = this.#first) {
-      this.#first = call.next;
-      call.next = undefined; // or a call that has grown old would keep all later ones
-      if (this.#bySeq.get(call.seq) !== call) continue; // it was cancelled
-      this.#bySeq.take(call.seq);
+    for (let request = this.#first; request !== undefined; request = this.#first) {
+      this.#first = request.detach();
+      if (this.#bySeq.get(request.seq) !== request) continue; // it was cancelled
+      this.#bySeq.take(request.seq);
       if (this.size === 0) this.clear();
-      return call;
+      return request;
     }
     return undefined;
   }
 
-  /** Lets none wait, and nothing stay in memory. */
+  /** Removes all requests, and lets go of their memory. */
   clear(): void {
     this.#bySeq.clear();
     this.#first = undefined;
     this.#last = undefined;
+    this.#bytes = 0;
   }
 }

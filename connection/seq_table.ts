@@ -1,39 +1,40 @@
 /**
- * What is in flight, by sequence number.
+ * Calls in flight, by sequence number.
  *
  * @module
  */
 
-/** Something that bears a sequence number. */
+/** Something that has a sequence number. */
 export interface Numbered {
-  /** The number, unique among those in the table. */
+  /** The sequence number, unique in a table. */
   readonly seq: number;
 }
 
+/** Sizes of the ring, which are powers of two. */
 const SMALLEST = 16;
 const LARGEST = 16_384;
 
 /**
- * A table by sequence number, for numbers that come in order and go nearly
- * so. Each has its slot in a ring; one that stays while the numbers go once
- * around makes way into a map.
+ * A table by sequence number, for numbers that are added in order and removed
+ * nearly in order. Each item has a slot in a ring. An item that is still there
+ * when its slot is needed again moves to a map.
  *
- * A `Map` alone would do, but for its garbage: it grows through tables that
- * refer each to the next, and one that has grown old keeps all after it, with
- * the calls in them, from being collected young.
+ * A `Map` alone would do, but for its garbage: when it grows, each table of its
+ * entries refers to the next, and one that was promoted to the old generation
+ * keeps all later ones, with the calls in them, from being collected young.
  */
 export class SeqTable<T extends Numbered> {
   #ring: (T | undefined)[] = new Array(SMALLEST).fill(undefined);
   readonly #rest = new Map<number, T>();
   #size = 0;
 
-  /** How many there are. */
+  /** How many items there are. */
   get size(): number {
     return this.#size;
   }
 
   /**
-   * Puts one in.
+   * Adds an item.
    *
    * @param item Its number is not in the table.
    */
@@ -43,10 +44,10 @@ export class SeqTable<T extends Numbered> {
   }
 
   /**
-   * Looks one up.
+   * Looks an item up.
    *
    * @param seq Its number.
-   * @returns What bears it, if it is there.
+   * @returns `undefined` if there is none of that number.
    */
   get(seq: number): T | undefined {
     const item = this.#ring[seq & (this.#ring.length - 1)];
@@ -54,10 +55,10 @@ export class SeqTable<T extends Numbered> {
   }
 
   /**
-   * Takes one out.
+   * Takes an item out.
    *
    * @param seq Its number.
-   * @returns What bore it, if it was there.
+   * @returns `undefined` if there was none of that number.
    */
   take(seq: number): T | undefined {
     const slot = seq & (this.#ring.length - 1);
@@ -74,9 +75,9 @@ export class SeqTable<T extends Numbered> {
   }
 
   /**
-   * Takes all out.
+   * Takes all items out.
    *
-   * @returns What was there, by number.
+   * @returns The items, in the order of their numbers.
    */
   clear(): T[] {
     const items = [...this.#rest.values()];

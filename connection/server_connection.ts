@@ -1,12 +1,12 @@
 /**
- * A server's side of one connection: the handshake, then calls to handlers
- * and replies back.
+ * A server's side of one connection: from the handshake to the close, what is
+ * read, what waits, and what runs.
  *
  * @module
  */
 
 import type { Clock, Timer } from "../clock.ts";
-import { Deadlines, type Expiring } from "../internal/deadlines.ts";
+import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import type {
   Limits,
   Protocol,
@@ -14,168 +14,81 @@ import type {
   RequestSink,
   ServerCodec,
 } from "../protocol/codec.ts";
-import { JsonServerCodec } from "../protocol/geerpc_json.ts";
-import { codeOf, errorText, type RpcCode, RpcError } from "../errors.ts";
-import { goDuration } from "../protocol/geerpc.ts";
+import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import { DRAINING } from "../protocol/go_errors.ts";
-import { QueuedRequest, RequestQueue } from "./request_queue.ts";
 import type { MethodSchema } from "../schema.ts";
-import { SeqTable } from "./seq_table.ts";
-import { Handshake, type Opened } from "./server_handshake.ts";
 import type { Transport } from "../transport.ts";
+import { type BatchSource, BatchWriter } from "./batch_writer.ts";
+import { Replies } from "./replies.ts";
+import { QueuedRequest, RequestQueue } from "./request_queue.ts";
+import { RunningCalls, type RunningCallsOwner } from "./running_calls.ts";
+import { Handshake, type Opened } from "./server_handshake.ts";
+import type { Services } from "./services.ts";
 
-/** What a handler may know of the call that it answers. */
-export interface CallContext {
-  /** Aborts when nobody waits any more: cancelled, too late, connection gone, server closed. */
-  readonly signal: AbortSignal;
-  /** When the caller gives up, if it said so. */
-  readonly deadline?: Date;
-  /** The caller's metadata. */
-  readonly meta: Readonly<Record<string, string>>;
-  /** The caller's address. */
-  readonly remote: string;
-  /** What was called. */
-  readonly serviceMethod: string;
-  /**
-   * Makes an error that says that the call was turned away and has done
-   * nothing: thrown by the handler, it lets the caller go to another server.
-   *
-   * @param message Why.
-   * @param code Default `unavailable`.
-   * @returns What to throw.
-   */
-  reject(message: string, code?: RpcCode): RpcError;
-}
-
-/** One method of a service. */
-export interface Method {
-  /** `Service.Method`. */
-  readonly serviceMethod: string;
-  /** What it takes and gives on the wire, if that was said. */
-  readonly schema?: MethodSchema;
-  /** Runs it. */
-  handle(args: unknown, context: CallContext): unknown;
-}
-
-/** What a connection needs of its server. */
-export interface Host {
-  /** What is spoken where no HTTP CONNECT says otherwise; of GeeRPC, either encoding. */
-  readonly protocol: Protocol;
-  /** Looks a method up. */
-  find(serviceMethod: string): Method | undefined;
-  /** Says why there is no such method. */
-  explain(serviceMethod: string): string;
+/** What all connections of a server share. */
+export interface ServerContext {
+  /** What may be called. */
+  readonly services: Services;
   /** What a client may make us hold. */
   readonly limits: Limits;
-  /** The most handlers running; more calls wait until some end. */
+  /** The most handlers running for one connection; more calls wait until some end. */
   readonly maxInFlight: number;
   /** Where deadlines take the time from. */
   readonly clock: Clock;
 }
 
-/** How long a drained client may take to close the connection itself. */
+/**
+ * - `opening`: the handshake is not complete.
+ * - `serving`: calls are taken.
+ * - `draining`: new calls are rejected; those that run go on.
+ * - `failing`: a last message tells why the connection is given up; nothing is read.
+ * - `closed`: it is over.
+ */
+type Phase = "opening" | "serving" | "draining" | "failing" | "closed";
+
+/** How long a client may take to close a drained connection itself, in milliseconds. */
 const LINGER_MS = 250;
 
-/** The longest error that is told, in characters; less where messages are small, but so much. */
-const LONGEST_ERROR = 65_536;
-const SHORT_ERROR = 1024;
-
-/** No date is later. */
-const LAST_DATE_MS = 8.64e15;
-
-const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
-
-/** One call that runs, and what its handler sees of it. */
-class RunningCall implements CallContext, Expiring {
-  dueAt = 0;
-  waiting = false;
-  deadline: Date | undefined;
-  /** What the handler may throw to turn the call away. */
-  rejection: RpcError | undefined;
-  /** What is answered when `dueAt` passes; nothing if the caller set it himself. */
-  lateText: string | undefined;
-  #controller: AbortController | undefined;
-
-  constructor(
-    readonly connection: ServerConnection,
-    readonly seq: number,
-    readonly method: Method,
-    readonly meta: Readonly<Record<string, string>>,
-  ) {}
-
-  get serviceMethod(): string {
-    return this.method.serviceMethod;
-  }
-
-  get remote(): string {
-    return this.connection.remote;
-  }
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    return this.#controller.signal;
-  }
-
-  reject(message: string, code: RpcCode = "unavailable"): RpcError {
-    this.rejection = new RpcError(code, message, { execution: "rejected" });
-    return this.rejection;
-  }
-
-  abort(reason: unknown): void {
-    // A handler that asks for its signal later must find it aborted.
-    (this.#controller ??= new AbortController()).abort(reason);
-  }
-
-  expire(): void {
-    this.connection.late(this);
-  }
-}
-
 /** A server's side of one connection. */
-export class ServerConnection implements RequestSink {
+export class ServerConnection implements RequestSink, RunningCallsOwner {
   /** The client's address. */
   readonly remote: string;
   /** Resolves when the connection is over. */
   readonly closed: Promise<void>;
-  readonly #host: Host;
+  readonly #context: ServerContext;
   readonly #transport: Transport;
-  readonly #deadlines: Deadlines;
-  readonly #running = new SeqTable<RunningCall>();
-  /** How many handlers have not ended: those too whose calls have been given up. */
-  #handlers = 0;
+  readonly #writer: BatchWriter;
   /**
    * Calls that are too many to run yet, or whose replies would be too much to
-   * hold. They are read all the same, up to a limit, since behind them may come
-   * a cancel, or the end of the client.
+   * hold. They are read all the same, up to a limit, since a cancel may come
+   * behind them, or the end of the connection.
    */
-  readonly #held = new RequestQueue();
-  #heldBytes = 0;
-  #handshake: Handshake | undefined;
+  readonly #queue = new RequestQueue();
+  readonly #handshake: Handshake;
+  // These three are there once the handshake is complete.
   #codec!: ServerCodec;
-  #handleTimeoutMs = 0;
-  /** Whether a read is being worked through: what it answers leaves behind it. */
-  #reading = false;
-  #scheduled = false;
-  #writing = false;
-  #toWrite = false;
-  #draining = false;
-  #over = false;
-  /** Whether to close once a refused handshake has been answered. */
-  #refused = false;
-  #lingering: Timer | undefined;
+  #replies!: Replies;
+  #running!: RunningCalls;
+  #phase: Phase = "opening";
+  /** Whether a read is being worked through: its cancels come before waiting calls run. */
+  #isReading = false;
+  /** Goes on reading, if that was stopped. */
   #resume: (() => void) | undefined;
+  #lingering: Timer | undefined;
   #resolveClosed!: () => void;
 
   /**
-   * @param transport The connection, accepted just now.
-   * @param host Methods and limits.
+   * @param transport The connection, accepted just now, owned from here on.
+   * @param protocol What is spoken where no HTTP CONNECT says otherwise; of GeeRPC, either encoding.
+   * @param context Services, limits and clock.
    */
-  constructor(transport: Transport, host: Host) {
-    this.#host = host;
+  constructor(transport: Transport, protocol: Protocol, context: ServerContext) {
+    this.#context = context;
     this.#transport = transport;
     this.remote = transport.remote;
-    this.#deadlines = new Deadlines(host.clock);
-    this.#handshake = new Handshake(host.protocol, host.limits, (bytes) => this.#send(bytes));
+    this.#writer = new BatchWriter(transport, this.#batchSource());
+    const answer = (bytes: Uint8Array) => this.#writer.send(bytes);
+    this.#handshake = new Handshake(protocol, context.limits, answer);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     transport.start({
       data: (chunk) => this.#receive(chunk),
@@ -189,343 +102,198 @@ export class ServerConnection implements RequestSink {
    * @returns Resolves when it is closed.
    */
   drain(): Promise<void> {
-    if (!this.#over && !this.#draining) {
-      this.#draining = true;
-      if (this.#handshake !== undefined) this.close();
-      else {
-        this.#codec.drain?.();
-        this.#gather();
-        this.#release(); // to be turned away at once: they may run elsewhere
+    if (this.#phase === "opening") this.close();
+    else if (this.#phase === "serving") {
+      this.#phase = "draining";
+      if (this.#codec.drain !== undefined) {
+        this.#codec.drain();
+        this.#writer.add();
       }
+      this.#release(); // waiting calls are rejected at once: they may run elsewhere
+      this.#lingerIfDrained();
     }
     return this.closed;
   }
 
-  /** Closes at once; handlers that still run see their signal abort. */
+  /** Closes at once; the signals of calls that still run abort. */
   close(): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    this.#writer.close();
     this.#transport.close();
-    this.#deadlines.clear();
     this.#lingering?.cancel();
-    const running = this.#running.clear();
-    this.#held.clear();
+    this.#queue.clear();
     this.#resume?.();
     this.#resolveClosed();
-    const reason = new RpcError("canceled", `the connection of ${this.remote} is over`);
-    for (const call of running) call.abort(reason);
+    this.#running?.close(); // there is none during the handshake
+  }
+
+  call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
+    if (this.#phase === "closed") return; // by a call that came before it in the same read
+    if (this.#queue.isEmpty && this.#mayRun()) this.#run(seq, serviceMethod, args, extras);
+    else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
+    else {
+      const nowMs = this.#context.clock.now();
+      this.#queue.add(new QueuedRequest(seq, serviceMethod, args, extras, nowMs));
+    }
+  }
+
+  refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
+    this.#replies.reject(seq, serviceMethod, code, message);
+  }
+
+  cancel(seq: number): void {
+    if (this.#running.cancel(seq)) this.#lingerIfDrained();
+    else this.#queue.cancel(seq);
+  }
+
+  answered(): void {
+    this.#writer.add();
+  }
+
+  schemaOf(serviceMethod: string): MethodSchema | undefined {
+    return this.#context.services.find(serviceMethod)?.schema;
+  }
+
+  callEnded(): void {
+    if (!this.#isReading) this.#release(); // else behind the read, which may bring cancels
+    this.#lingerIfDrained();
   }
 
   #receive(chunk: Uint8Array): Promise<void> | void {
-    if (this.#over || this.#refused) return;
-    this.#reading = true;
+    if (this.#phase === "closed" || this.#phase === "failing") return;
+    this.#isReading = true;
     try {
-      if (this.#handshake === undefined) this.#codec.receive(chunk, this);
+      if (this.#phase !== "opening") this.#codec.receive(chunk, this);
       else {
-        const opening = this.#open(this.#handshake, chunk);
-        if (opening !== undefined) return opening;
+        const loading = this.#open(chunk);
+        if (loading !== undefined) return loading;
       }
     } catch (error) {
       return this.#giveUp(error);
     } finally {
-      this.#reading = false;
+      this.#isReading = false;
     }
-    if (this.#over) return;
-    if (!this.#held.isEmpty) {
-      this.#heldBytes += chunk.length;
-      this.#release();
-    }
-    if (this.#toWrite && !this.#writing) this.#write();
-    if (this.#blocked) return new Promise((resolve) => this.#resume = resolve);
+    if (this.#isClosed) return;
+    this.#queue.count(chunk.length);
+    this.#release();
+    this.#writer.flush();
+    if (this.#isBlocked) return new Promise((resolve) => this.#resume = resolve);
   }
 
-  /** Whether to read no further: too much is held, or the client does not read its replies. */
-  get #blocked(): boolean {
-    return this.#heldBytes > this.#host.limits.maxMessageBytes || this.#writing && this.#toWrite;
+  #open(chunk: Uint8Array): Promise<void> | void {
+    const opening = this.#handshake.push(chunk);
+    if (opening instanceof Promise) return this.#load(opening);
+    if (opening === undefined) return;
+    this.#begin(opening);
+    if (opening.rest.length > 0) this.#codec.receive(opening.rest, this);
   }
 
-  #unblock(): void {
-    if (this.#resume === undefined || this.#blocked) return;
-    this.#resume();
-    this.#resume = undefined;
-  }
-
-  #open(handshake: Handshake, chunk: Uint8Array): Promise<void> | void {
-    const opened = handshake.push(chunk);
-    if (opened === undefined) return;
-    if (opened.codec instanceof Promise) return this.#load(opened, opened.codec);
-    this.#begin(opened.codec, opened.handleTimeoutMs);
-    if (opened.rest.length > 0) this.#codec.receive(opened.rest, this);
-  }
-
-  /** Reads no further until the protocol is there; what has come behind the handshake waits. */
-  async #load(opened: Opened, loading: Promise<ServerCodec>): Promise<void> {
-    const rest = opened.rest.slice();
+  /** Reads no further until the protocol is loaded; what came behind the handshake waits. */
+  async #load(opening: Promise<Opened>): Promise<void> {
     try {
-      const codec = await loading;
-      if (this.#over) return;
-      this.#begin(codec, opened.handleTimeoutMs);
+      const opened = await opening;
+      if (this.#isClosed) return;
+      this.#begin(opened);
+      await this.#receive(opened.rest);
     } catch (error) {
       return this.#giveUp(error);
     }
-    await this.#receive(rest);
   }
 
-  #begin(codec: ServerCodec, handleTimeoutMs: number): void {
-    this.#handshake = undefined;
+  #begin({ codec, handleTimeoutMs }: Opened): void {
+    const { clock, limits } = this.#context;
+    this.#phase = "serving";
     this.#codec = codec;
-    this.#handleTimeoutMs = handleTimeoutMs;
+    this.#replies = new Replies(codec, this.#writer, this, limits.maxMessageBytes);
+    this.#running = new RunningCalls(this, this.#replies, clock, handleTimeoutMs);
   }
 
-  /** Says why, as far as the protocol can, and closes. */
-  #giveUp(error: unknown): Promise<void> | void {
-    if (this.#handshake !== undefined && this.#writing) {
-      this.#refused = true; // HTTP CONNECT has been answered: that says it
-      return;
-    }
-    this.#held.clear();
-    // Whoever fails in the handshake may still be able to read a line of JSON.
-    const codec = this.#handshake === undefined
-      ? this.#codec
-      : new JsonServerCodec(this.#host.limits);
+  /** Says why, as far as the protocol can, and closes. Nothing is read until then. */
+  async #giveUp(error: unknown): Promise<void> {
+    const isOpening = this.#phase === "opening";
+    // The client does not read; or HTTP CONNECT is being answered, which says enough.
+    if (this.#writer.isWriting && !isOpening) return this.close();
+    this.#phase = "failing";
+    this.#queue.clear();
+    // Even if the handshake has failed, the client may be able to read a line of JSON.
+    const codec = isOpening ? new JsonServerCodec(this.#context.limits) : this.#codec;
     const message = `rpc server: ${errorText(error).replace(/^rpc server: /, "")}`;
     codec.giveUp?.(message, error instanceof RpcError ? error.code : "internal");
-    const close = () => this.close();
-    if (this.#writing) return close();
-    this.#writing = true;
-    return this.#transport.write(codec.take()).then(close, close); // nothing is read until then
-  }
-
-  call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    if (this.#over) return; // closed by a call that came before it in the same read
-    if (this.#mayRun() && this.#held.isEmpty) this.#run(seq, serviceMethod, args, extras);
-    else if (this.#held.has(seq)) this.#refuseTwin(seq, serviceMethod);
-    else {this.#held.add(
-        new QueuedRequest(seq, serviceMethod, args, extras, this.#host.clock.now()),
-      );}
+    await this.#writer.finish(codec.take());
+    this.close();
   }
 
   /**
-   * Whether one more call may run. While we drain it is only turned away, which
-   * needs no handler. Nothing is answered while the client reads too few replies.
+   * Whether one more call may run. A drained connection rejects it, which needs
+   * no handler. None is answered while the client reads too few replies.
    */
   #mayRun(): boolean {
-    return (this.#handlers < this.#host.maxInFlight || this.#draining) &&
-      this.#codec.bufferedBytes <= this.#host.limits.maxMessageBytes;
+    const { maxInFlight, limits } = this.#context;
+    return (this.#running.handlers < maxInFlight || this.#phase === "draining") &&
+      this.#codec.bufferedBytes <= limits.maxMessageBytes;
   }
 
-  /** Runs calls that were held, as many as may run. */
+  /** Runs as many waiting calls as may run. */
   #release(): void {
-    while (!this.#held.isEmpty && this.#mayRun()) {
-      const call = this.#held.take()!;
-      const extras = call.extrasAt(this.#host.clock.now());
-      this.#run(call.seq, call.serviceMethod, call.args, extras);
+    while (!this.#queue.isEmpty && this.#mayRun()) {
+      const request = this.#queue.take()!;
+      const extras = request.extrasAt(this.#context.clock.now());
+      this.#run(request.seq, request.serviceMethod, request.args, extras);
     }
-    if (this.#held.isEmpty) this.#heldBytes = 0;
     this.#unblock();
   }
 
   #run(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    const method = this.#host.find(serviceMethod);
+    const { services } = this.#context;
+    const method = services.find(serviceMethod);
     if (method === undefined) {
-      const message = this.#host.explain(serviceMethod);
+      const message = services.explainMissing(serviceMethod);
       return this.refuse(seq, serviceMethod, "unimplemented", message);
     }
-    if (this.#draining) {
+    if (this.#phase === "draining") {
       return this.refuse(seq, serviceMethod, "unavailable", DRAINING);
     }
-    if (this.#running.get(seq) !== undefined) return this.#refuseTwin(seq, serviceMethod);
-    const { timeoutMs, meta = NO_META } = extras;
-    if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-      const message = "rpc server: the deadline had passed before the call could run";
-      return this.refuse(seq, serviceMethod, "deadline_exceeded", message);
-    }
-    const call = new RunningCall(this, seq, method, meta);
-    if (timeoutMs !== undefined) {
-      call.deadline = new Date(Math.min(Date.now() + timeoutMs, LAST_DATE_MS));
-    }
-    let result: unknown;
-    try {
-      result = method.handle(args, call);
-      if (isPromise(result)) return this.#await(call, settlingOnce(result), timeoutMs);
-    } catch (error) {
-      return this.#fail(call, error);
-    }
-    this.#reply(call, result);
+    this.#running.run(seq, method, args, extras);
   }
 
-  #await(call: RunningCall, result: Promise<unknown>, timeoutMs: number | undefined): void {
-    result.then(
-      (value) => this.#handled(call, () => this.#reply(call, value)),
-      (error) => this.#handled(call, () => this.#fail(call, error)),
-    );
-    this.#running.set(call);
-    this.#handlers++;
-    this.#limit(call, timeoutMs);
+  get #isClosed(): boolean {
+    return this.#phase === "closed";
   }
 
-  schemaOf(serviceMethod: string): MethodSchema | undefined {
-    return this.#host.find(serviceMethod)?.schema;
+  /** Whether to read no further: too much waits, or the client does not read its replies. */
+  get #isBlocked(): boolean {
+    return this.#queue.bytes > this.#context.limits.maxMessageBytes || this.#writer.isBehind;
   }
 
-  refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
-    this.#answerError(seq, serviceMethod, message, code, true);
+  #unblock(): void {
+    if (this.#resume === undefined || this.#isBlocked) return;
+    this.#resume();
+    this.#resume = undefined;
   }
 
-  #refuseTwin(seq: number, serviceMethod: string): void {
-    const message = `rpc server: a call with Seq ${seq} is running already`;
-    this.refuse(seq, serviceMethod, "invalid_argument", message);
-  }
-
-  /** Answers with an error, cut to what any client takes. */
-  #answerError(
-    seq: number,
-    serviceMethod: string,
-    message: string,
-    code: RpcCode,
-    rejected: boolean,
-  ): void {
-    const { maxMessageBytes } = this.#host.limits;
-    const longest = Math.min(LONGEST_ERROR, Math.max(maxMessageBytes / 8, SHORT_ERROR));
-    const text = message.length > longest ? `${message.slice(0, longest)}…` : message;
-    // Clients go by the number; a name of that length is no method's.
-    const name = serviceMethod.length > longest ? "" : serviceMethod;
-    try {
-      this.#codec.fail(seq, name, text, code, rejected);
-    } catch {
-      return this.close(); // not even that can be said within the limit
-    }
-    this.#gather();
-  }
-
-  cancel(seq: number): void {
-    const call = this.#running.get(seq);
-    if (call === undefined) return this.#held.cancel(seq);
-    this.#end(call, () => {});
-    call.abort(new RpcError("canceled", `the caller gave ${call.serviceMethod} up`));
-  }
-
-  answered(): void {
-    this.#gather();
+  #batchSource(): BatchSource {
+    return {
+      bufferedBytes: () => this.#codec.bufferedBytes,
+      take: () => this.#codec.take(),
+      written: () => {
+        if (this.#phase === "opening") return;
+        this.#release(); // before the next write, to leave with it
+        this.#lingerIfDrained();
+      },
+      writeFailed: () => this.close(),
+    };
   }
 
   /**
-   * A running call's deadline has passed. What GeeRPC's handshake gave every
-   * call is answered; who set a deadline of his own has given the call up.
+   * A drained connection is the client's to close, since only the client knows
+   * that it has sent nothing more. One that does not know of draining has
+   * little time for it.
    */
-  late(call: RunningCall): void {
-    const { seq, serviceMethod, lateText } = call;
-    this.#end(call, () => {
-      if (lateText === undefined) return;
-      this.#answerError(seq, serviceMethod, lateText, "deadline_exceeded", false);
-    });
-    call.abort(new DOMException(lateText ?? "the caller's deadline has passed", "TimeoutError"));
-  }
-
-  /** The earlier of the caller's deadline and what GeeRPC's handshake gave every call. */
-  #limit(call: RunningCall, timeoutMs = Infinity): void {
-    const handleTimeoutMs = this.#handleTimeoutMs || Infinity;
-    const limitMs = Math.min(timeoutMs, handleTimeoutMs);
-    if (limitMs === Infinity) return;
-    if (handleTimeoutMs <= timeoutMs) {
-      call.lateText = `rpc server: request handle timeout: expect within ${
-        goDuration(handleTimeoutMs)
-      }`;
-    }
-    call.dueAt = this.#host.clock.now() + limitMs;
-    this.#deadlines.add(call);
-  }
-
-  #handled(call: RunningCall, answer: () => void): void {
-    this.#handlers--;
-    try {
-      this.#end(call, answer);
-      if (!this.#reading) this.#release(); // else behind the read, which may bring cancels
-    } catch {
-      this.close(); // nobody else would hear of it, and the process would end
-    }
-  }
-
-  #end(call: RunningCall, answer: () => void): void {
-    if (this.#running.get(call.seq) !== call) return; // it was cancelled, or too late
-    this.#running.take(call.seq);
-    this.#deadlines.remove(call);
-    answer();
-    if (this.#draining) this.#gather();
-  }
-
-  #reply(call: RunningCall, value: unknown): void {
-    try {
-      this.#codec.reply(call.seq, call.serviceMethod, value, call.method.schema?.reply);
-    } catch (error) {
-      const code = codeOf(error) === "resource_exhausted" ? "resource_exhausted" : "internal";
-      const message = `rpc server: the reply is refused: ${errorText(error)}`;
-      return this.#answerError(call.seq, call.serviceMethod, message, code, false);
-    }
-    this.#gather();
-  }
-
-  #fail(call: RunningCall, error: unknown): void {
-    // An error that merely came from elsewhere says nothing of this call.
-    const rejected = error !== undefined && error === call.rejection;
-    this.#answerError(call.seq, call.serviceMethod, errorText(error), codeOf(error), rejected);
-  }
-
-  /** Writes soon: behind the read that is being worked through, else in a microtask. */
-  #gather(): void {
-    this.#toWrite = true;
-    if (this.#reading || this.#writing || this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(this.#tick);
-  }
-
-  readonly #tick = (): void => {
-    this.#scheduled = false;
-    if (!this.#writing && !this.#over) this.#write();
-  };
-
-  #write(): void {
-    this.#toWrite = false;
-    this.#send(this.#codec.take());
-  }
-
-  /** One write at a time: `#writing` keeps the next back. */
-  #send(bytes: Uint8Array): void {
-    this.#writing = true;
-    this.#transport.write(bytes).then(this.#written, this.#lost);
-  }
-
-  readonly #written = (): void => {
-    if (!this.#held.isEmpty) this.#release(); // before the next write, to leave with it
-    this.#writing = false;
-    if (this.#over) return;
-    if (this.#refused) this.close();
-    else if (this.#toWrite) this.#write();
-    else if (this.#draining && this.#running.size === 0) this.#linger();
-    this.#unblock();
-  };
-
-  /**
-   * A drained connection is the client's to close, since only it knows that it
-   * has sent nothing more. One that does not know of draining is not waited
-   * for long.
-   */
-  #linger(): void {
+  #lingerIfDrained(): void {
+    if (this.#phase !== "draining" || !this.#writer.isIdle) return;
+    if (this.#running.size > 0 || !this.#queue.isEmpty) return;
     this.#lingering?.cancel();
-    this.#lingering = this.#host.clock.setTimer(LINGER_MS, () => this.close());
+    this.#lingering = this.#context.clock.setTimer(LINGER_MS, () => this.close());
   }
-
-  readonly #lost = (): void => this.close();
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
-}
-
-/** A `then` of the handler's own making may throw, or call back twice. */
-function settlingOnce(result: PromiseLike<unknown>): Promise<unknown> {
-  const promise = Promise.resolve(result); // the same, if it is one of the platform's
-  if (promise.then === Promise.prototype.then) return promise;
-  return new Promise((resolve) => resolve(promise));
 }

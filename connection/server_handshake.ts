@@ -1,7 +1,7 @@
 /**
- * How a connection begins at the server: HTTP CONNECT if the client says so,
- * then GeeRPC's option, where the protocol has one. Whatever is pipelined
- * behind them is kept.
+ * How a connection begins at the server: HTTP CONNECT, if the client sends it,
+ * then GeeRPC's option, if the protocol has one. Bytes that are pipelined
+ * behind them are kept.
  *
  * @module
  */
@@ -9,32 +9,35 @@
 import type { Limits, Protocol, ServerCodec } from "../protocol/codec.ts";
 import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
-import { OptionReader } from "../protocol/geerpc.ts";
+import { OptionReader } from "../protocol/handshake.ts";
 import { HeadReader } from "../net/http_connect.ts";
 import { openServerCodec, protocolOf } from "../protocol/protocols.ts";
 
 /** A connection that is ready for calls. */
 export interface Opened {
-  /** The protocol's half for it, which may have to be loaded. */
-  readonly codec: ServerCodec | Promise<ServerCodec>;
-  /** What each call is given; 0: no limit. */
+  /** The protocol's half for it. */
+  readonly codec: ServerCodec;
+  /** How long each call may take, in milliseconds; 0: no limit. */
   readonly handleTimeoutMs: number;
-  /** What came behind the handshake. */
+  /** The bytes that came behind the handshake. */
   readonly rest: Uint8Array;
 }
+
+type Opening = Opened | Promise<Opened>;
 
 const REFUSAL = "HTTP/1.0 405 Method Not Allowed\nContent-Type: text/plain\n\n405 must CONNECT\n";
 
 const encoder = new TextEncoder();
 
-/** How HTTP begins where a gob stream may begin with a letter, too. */
+/** How HTTP begins where gob is spoken, whose streams may begin with a letter too. */
 const CONNECT = encoder.encode("CONNECT ");
 
-/** Reads the beginning of a connection. */
+/** Reads the beginning of one connection. */
 export class Handshake {
   readonly #limits: Limits;
   readonly #protocol: Protocol;
   readonly #write: (bytes: Uint8Array) => void;
+  /** The first bytes, while too few have come to tell whether they are HTTP. */
   #begun = new Uint8Array(0);
   #head: HeadReader | undefined;
   #option: OptionReader | undefined;
@@ -42,7 +45,7 @@ export class Handshake {
   /**
    * @param protocol What is spoken where no CONNECT says otherwise.
    * @param limits For the codec.
-   * @param write Where CONNECT is answered.
+   * @param write Writes the answer to CONNECT.
    */
   constructor(protocol: Protocol, limits: Limits, write: (bytes: Uint8Array) => void) {
     this.#protocol = protocol;
@@ -53,11 +56,12 @@ export class Handshake {
   /**
    * Reads on.
    *
-   * @param chunk What has come.
-   * @returns The opened connection, or nothing yet.
-   * @throws {RpcError} If it is no handshake of ours.
+   * @param chunk The bytes that have come.
+   * @returns The opened connection, or a promise of it if its protocol has to
+   * be loaded; `undefined` while the handshake is not complete.
+   * @throws {RpcError} If this is no handshake of ours.
    */
-  push(chunk: Uint8Array): Opened | undefined {
+  push(chunk: Uint8Array): Opening | undefined {
     if (this.#option !== undefined) return this.#readOption(this.#option, chunk);
     let bytes = chunk;
     if (this.#head === undefined) {
@@ -78,20 +82,25 @@ export class Handshake {
     return read && this.#begin(this.#connect(read.head), read.rest);
   }
 
-  #begin(protocol: Protocol, bytes: Uint8Array): Opened | undefined {
-    if (!protocol.startsWith("geerpc/")) {
-      return { codec: openServerCodec(protocol, this.#limits), handleTimeoutMs: 0, rest: bytes };
-    }
+  #begin(protocol: Protocol, bytes: Uint8Array): Opening | undefined {
+    if (!protocol.startsWith("geerpc/")) return this.#open(protocol, 0, bytes);
     this.#option = new OptionReader();
     return this.#readOption(this.#option, bytes);
   }
 
-  #readOption(reader: OptionReader, bytes: Uint8Array): Opened | undefined {
+  #readOption(reader: OptionReader, bytes: Uint8Array): Opening | undefined {
     const read = reader.push(bytes);
     if (read === undefined) return undefined;
     const { codecType, handleTimeoutMs } = read.option;
     const protocol = codecType === "application/gob" ? "geerpc/gob" : "geerpc/json";
-    return { codec: openServerCodec(protocol, this.#limits), handleTimeoutMs, rest: read.rest };
+    return this.#open(protocol, handleTimeoutMs, read.rest);
+  }
+
+  #open(protocol: Protocol, handleTimeoutMs: number, rest: Uint8Array): Opening {
+    const codec = openServerCodec(protocol, this.#limits);
+    if (!(codec instanceof Promise)) return { codec, handleTimeoutMs, rest };
+    const kept = rest.slice(); // the transport uses its buffer again
+    return codec.then((codec) => ({ codec, handleTimeoutMs, rest: kept }));
   }
 
   #connect(head: string): Protocol {
@@ -114,7 +123,7 @@ function isLetter(byte: number): boolean {
   return byte >= 65 && byte <= 90;
 }
 
-/** Nothing as long as it can't be told. */
+/** `undefined` while too few bytes have come to tell. */
 function asksToConnect(bytes: Uint8Array): boolean | undefined {
   const length = Math.min(bytes.length, CONNECT.length);
   for (let at = 0; at < length; at++) {

@@ -1,156 +1,151 @@
 /**
- * One try of a call at one server, the dial included.
+ * One attempt of a call at one endpoint, the dial included.
  *
  * @module
  */
 
 import type { Abortable } from "../internal/abort.ts";
-import type { Client } from "../client.ts";
+import type { ClientConnection } from "../connection/client_connection.ts";
 import type { Clock } from "../clock.ts";
-import type { Deadlines, Expiring } from "../internal/deadlines.ts";
+import type { Deadlines } from "../internal/deadlines.ts";
+import type { Settler } from "../connection/pending_calls.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { RpcError } from "../errors.ts";
-import type { Fleet, JudgedCall } from "./fleet.ts";
+import { CallTimer } from "./call_timer.ts";
+import { SLOW_DIAL_MS } from "./connector.ts";
+import type { EndedCall, Endpoint } from "./endpoint.ts";
 import type { Liveness } from "./liveness.ts";
-import type { InFlight, Outcome } from "./load.ts";
-import type { Endpoint } from "./endpoint.ts";
-import type { Settler } from "../connection/pending_calls.ts";
+import { InFlight, type Outcome } from "./load.ts";
 
-/** How long a call waits for a dial before it looks elsewhere, in milliseconds. */
-export const DIAL_PATIENCE_MS = 500;
-
-/** What all tries of one `XClient` share. */
-export interface TryContext {
-  /** Who may be picked. */
-  readonly fleet: Fleet;
-  /** Who watches the connections on which calls wait. */
+/** What all attempts of one `XClient` share. */
+export interface AttemptContext {
+  /** Watches the connections on which calls are in flight. */
   readonly liveness: Liveness;
-  /** Where timers come from. */
+  /** Where timers come from, and the precise time. */
   readonly clock: Clock;
-  /** What waits: for a dial, a backoff, a hedge. */
+  /** The same time, read once a turn: cheap. */
+  readonly turnClock: Pick<Clock, "now">;
+  /** The timers of all calls: deadlines, backoffs, hedges, slow dials. */
   readonly deadlines: Deadlines;
   /** Whether an error is the server's fault. */
   isFailure(error: unknown): boolean;
 }
 
-/** The call that a try is one of. */
-export interface TryOwner {
-  /** What it shares with others. */
-  readonly context: TryContext;
+/**
+ * What a call learns of one of its attempts: that it has ended, with a reply or
+ * an error, or that there is reason to make another one while it goes on.
+ */
+export type AttemptEvent = "succeeded" | "failed" | "slow dial" | "stalled";
+
+/** The call that an attempt is made for. */
+export interface AttemptOwner {
+  /** What all attempts share. */
+  readonly context: AttemptContext;
   /** `Service.Method`. */
   readonly serviceMethod: string;
   /** Its argument. */
   readonly args: unknown;
-  /** What goes along with each try: the metadata, and the time that is left. */
-  extras(): RequestExtras;
-  /** A try has been answered. */
-  succeeded(one: Try, value: unknown): void;
-  /** A try has failed. */
-  failed(one: Try, error: unknown): void;
-  /** A try's dial takes long. */
-  impatient(one: Try): void;
-  /** A try's server gives no sign of life. */
-  stalled(one: Try): void;
-  /** The error of a dial, which calls share, as this call's own. */
-  undialled(error: unknown): unknown;
-}
-
-/** Something that happens later, unless it is called off. */
-export class Later implements Expiring {
-  waiting = false;
-
+  /** What is sent along: the metadata, and the time that is left. */
+  requestExtras(): RequestExtras;
   /**
-   * @param dueAt When, on the clock's scale.
-   * @param expire What.
+   * Takes an attempt's outcome, or an event while it goes on.
+   *
+   * @param attempt The attempt.
+   * @param event What has happened.
+   * @param detail The reply of one that succeeded, the error of one that failed.
    */
-  constructor(readonly dueAt: number, readonly expire: () => void) {}
+  attemptChanged(attempt: CallAttempt, event: AttemptEvent, detail?: unknown): void;
 }
 
-/** One try of a call at one server. */
-export class Try implements Settler, JudgedCall {
-  /** When it was sent. While there is no connection yet: when it began to wait for one. */
-  startedAtMs = 0;
-  older: InFlight | undefined;
-  newer: InFlight | undefined;
-  client: Client | undefined;
+/** One attempt of a call at one endpoint. Only its own methods change its fields. */
+export class CallAttempt extends InFlight implements Settler, EndedCall {
+  client: ClientConnection | undefined;
   /** How far it has come. */
   phase: "dial" | "call" = "call";
   /** What it ended with, unless it succeeded. */
   error: unknown;
-  /** How long it took to fail, the dial included. */
+  /** How long it took to fail, the dial included, in milliseconds. */
   tookMs: number | undefined;
   /** Whether it has ended. */
-  over = false;
+  isOver = false;
   /** When it began to wait for a connection, if it had to. */
   #dialledAtMs: number | undefined;
+  /** The call on the connection. */
   #pending: Abortable | undefined;
-  #patience: Later | undefined;
+  #slowDial: CallTimer | undefined;
 
   /**
-   * @param call What it is a try of.
+   * @param call The call that it is made for.
    * @param endpoint Where.
-   * @param why Why there.
+   * @param why Why there, for the error message.
    */
-  constructor(readonly call: TryOwner, readonly endpoint: Endpoint, readonly why: string) {}
+  constructor(readonly call: AttemptOwner, readonly endpoint: Endpoint, readonly why: string) {
+    super();
+  }
 
-  /** Sends the call, behind a dial if need be. */
+  /** Sends the call, once there is a connection. */
   start(): void {
-    const { call, endpoint } = this;
-    const nowMs = call.context.fleet.nowMs();
+    const { endpoint, call: { context: { turnClock } } } = this;
+    const nowMs = turnClock.now();
     endpoint.begin(this, nowMs);
-    if (endpoint.trial === "next") endpoint.trial = this;
     const { client } = endpoint;
     if (client !== undefined) return this.#send(client);
     this.phase = "dial";
     this.#dialledAtMs = nowMs;
-    this.bePatient();
-    endpoint.connect().then((client) => {
-      if (this.over) return;
+    this.watchDial();
+    endpoint.connector.connect().then((client) => {
+      if (this.isOver) return;
       this.phase = "call";
-      this.startedAtMs = call.context.fleet.nowMs();
+      this.markSent(turnClock.now());
       this.#send(client);
-    }, (error) => this.reject(call.undialled(error)));
+    }, (error) => this.reject(this.#dialError(error)));
   }
 
-  /** Waits on for the dial, but not for ever. */
-  bePatient(): void {
+  /** Waits on for the dial, and reports again if that takes long. */
+  watchDial(): void {
     const { clock, deadlines } = this.call.context;
-    this.#patience = new Later(clock.now() + DIAL_PATIENCE_MS, () => this.call.impatient(this));
-    deadlines.add(this.#patience);
+    const report = () => this.call.attemptChanged(this, "slow dial");
+    this.#slowDial = new CallTimer(clock.now() + SLOW_DIAL_MS, report);
+    deadlines.add(this.#slowDial);
   }
 
   resolve(value: unknown): void {
-    if (this.#end("success")) this.call.succeeded(this, value);
+    if (this.#end("success")) this.call.attemptChanged(this, "succeeded", value);
   }
 
   reject(error: unknown): void {
-    if (this.#end(this.#outcome(error), error)) this.call.failed(this, error);
+    if (this.#end(this.#outcomeOf(error), error)) this.call.attemptChanged(this, "failed", error);
   }
 
-  /** Gives it up: its call needs it no more, or has no time left. */
+  /**
+   * Ends it without a word to its call, which needs it no more or is out of time.
+   *
+   * @param outcome What that says of the endpoint.
+   * @param error What error messages list for it.
+   */
   giveUp(outcome: Outcome, error?: unknown): void {
     if (this.#end(outcome, error)) this.#pending?.abort(error);
   }
 
-  /** The server has been found to give no sign of life. */
-  stalled(): void {
-    this.call.stalled(this);
+  override endpointStalled(): void {
+    this.call.attemptChanged(this, "stalled");
   }
 
-  #send(client: Client): void {
-    if (this.#patience !== undefined) this.call.context.deadlines.remove(this.#patience);
+  #send(client: ClientConnection): void {
+    const { call } = this;
+    if (this.#slowDial !== undefined) call.context.deadlines.remove(this.#slowDial);
     this.client = client;
-    const { serviceMethod, args } = this.call;
-    this.call.context.liveness.wake();
-    this.#pending = client.send(serviceMethod, args, this.call.extras(), this);
-    if (this.over) this.#pending?.abort(this.error); // given up by the argument's own doing
+    call.context.liveness.wake();
+    this.#pending = client.send(call.serviceMethod, call.args, call.requestExtras(), this);
+    // The argument's own code, such as `toJSON`, can end the call while it is being encoded.
+    if (this.isOver) this.#pending?.abort(this.error);
   }
 
-  /** What an error says of the server. */
-  #outcome(error: unknown): Outcome {
+  /** What an error says of the endpoint. */
+  #outcomeOf(error: unknown): Outcome {
     if (error instanceof RpcError) {
       const { code, execution } = error;
-      // It never saw the call, or we ended it ourselves.
+      // The server never got the call, or we ended it ourselves.
       if (execution === "not_sent" || code === "canceled" && execution === "unknown") {
         return "given_up";
       }
@@ -158,22 +153,25 @@ export class Try implements Settler, JudgedCall {
     return this.call.context.isFailure(error) ? "failure" : "success";
   }
 
+  /** The error of a dial, which calls share, as this call's own. */
+  #dialError(error: unknown): unknown {
+    if (!(error instanceof RpcError)) return error;
+    const { code, message, address, execution } = error;
+    const { serviceMethod } = this.call;
+    const details = { address, serviceMethod, execution, cause: error };
+    return new RpcError(code, `${serviceMethod}: ${message}`, details);
+  }
+
   #end(outcome: Outcome, error?: unknown): boolean {
-    if (this.over) return false;
-    this.over = true;
+    if (this.isOver) return false;
+    this.isOver = true;
     this.error = error;
-    const { endpoint, call: { context: { fleet, deadlines } } } = this;
-    if (this.#patience !== undefined) deadlines.remove(this.#patience);
-    const nowMs = fleet.nowMs();
+    const { endpoint, call: { context: { turnClock, deadlines } } } = this;
+    if (this.#slowDial !== undefined) deadlines.remove(this.#slowDial);
+    const nowMs = turnClock.now();
     if (error !== undefined) this.tookMs = nowMs - (this.#dialledAtMs ?? this.startedAtMs);
-    if (this.phase === "dial") {
-      // How long dials take and how they end says nothing of how calls do.
-      this.startedAtMs = nowMs;
-      if (outcome !== "given_up" || error !== undefined) endpoint.failures++;
-      outcome = "given_up";
-    }
-    endpoint.end(this, nowMs, outcome);
-    fleet.judge(this, outcome, nowMs);
+    if (this.phase === "call") endpoint.end(this, nowMs, outcome);
+    else endpoint.endUnsent(this, outcome !== "given_up" || error !== undefined);
     return true;
   }
 }

@@ -1,101 +1,101 @@
 /**
- * One call of an `XClient`, through as many tries as it takes and is allowed:
- * failover by what is certain, hedging, one deadline over all.
+ * This file is one class: a call of an `XClient`, through as many attempts as
+ * it needs and is allowed, with one deadline over all.
  *
  * @module
  */
 
+import { type Execution, RpcError, TimeoutError } from "../errors.ts";
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
-import { DIAL_PATIENCE_MS, Later, Try, type TryContext, type TryOwner } from "./attempt.ts";
-import type { RequestExtras } from "../protocol/codec.ts";
-import { type Attempt, type Execution, RpcError, TimeoutError } from "../errors.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { type Backoff, backoffMs } from "../internal/backoff.ts";
 import type { Settler } from "../connection/pending_calls.ts";
-import { atLeast } from "../internal/validate.ts";
-import {
-  backoffMs,
-  checkFailMode,
-  FailMode,
-  mayRepeat,
-  type Quantile,
-  type RetryBudget,
-} from "./retry.ts";
+import type { RequestExtras } from "../protocol/codec.ts";
 import type { Random } from "../selector.ts";
-import type { CallOptions } from "../service.ts";
-
-/** What may be said along with one call of an `XClient`. */
-export interface FleetCallOptions extends CallOptions {
-  /**
-   * Whether running the call twice does no harm. Only such a call is repeated
-   * when it may have run. Default: what `XClientOptions.idempotent` says.
-   */
-  idempotent?: boolean;
-  /** What the call is about: the same key goes to the same server (`consistent_hash`). */
-  key?: string;
-  /** What becomes of it when a try fails. Default: the `XClient`'s. */
-  failMode?: FailMode;
-  /** The most tries, the first included. Default: the `XClient`'s. */
-  maxAttempts?: number;
-  /** For `failbackup`: when the second copy is sent, in milliseconds. Default: the measured p95. */
-  hedgeAfterMs?: number;
-}
+import {
+  type AttemptContext,
+  type AttemptEvent,
+  type AttemptOwner,
+  CallAttempt,
+} from "./attempt.ts";
+import { executionAfter, isOurs, withAttempts } from "./call_error.ts";
+import { checkCallOptions, type FleetCallOptions } from "./call_options.ts";
+import { CallTimer } from "./call_timer.ts";
+import { SLOW_DIAL_MS } from "./connector.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { FailMode } from "./fail_mode.ts";
+import type { Fleet } from "./fleet.ts";
+import { mayRepeatAfter, nextStep } from "./next_step.ts";
+import type { Quantile } from "./quantile.ts";
+import type { RetryBudget } from "./retry_budget.ts";
 
 /** What all calls of one `XClient` share. */
-export interface FleetCallContext extends TryContext {
-  /** What no server has: behind a backoff, or while discovery is asked. */
+export interface FleetCallContext extends AttemptContext {
+  /** The endpoints. */
+  readonly fleet: Fleet;
+  /** What waits for the list of servers or for a backoff: closing the `XClient` ends it. */
   readonly waiting: Set<{ close(): void }>;
   /** Where backoff takes chance from. */
   readonly random: Random;
-  /** Tries beyond the first. */
+  /** Pays for attempts beyond the first. */
   readonly budget: RetryBudget;
-  /** Hedges. */
+  /** Pays for hedges, beside `budget`. */
   readonly hedgeBudget: RetryBudget;
   /** The 95th percentile of reply times. */
   readonly p95: Quantile;
-  /** The policy's name, for the story of the attempts. */
+  /** The policy's name, for the attempts that errors list. */
   readonly policy: string;
-  /** What calls without options of their own get. */
+  /** What happens after a failed attempt. The call's own options override it. */
   readonly failMode: FailMode;
-  /** Likewise. */
+  /** The most attempts. The call's own options override it. */
   readonly maxAttempts: number;
-  /** Likewise: whether a method may be run twice. */
+  /** Whether a method may run twice. The call's own options override it. */
   idempotent(serviceMethod: string): boolean;
 }
 
-/** For how long a first hedge waits while no reply times are known, in milliseconds. */
-const HEDGE_BLIND_MS = 1000;
-/** A server that was given less than this share of the time is not to blame for the deadline. */
-const FAIR_SHARE = 0.5;
-/** A deadline that is seen so much too late, in milliseconds: it was we who stood still. */
-const OWN_PAUSE_MS = 50;
-const NO_TRIES: readonly Try[] = [];
+/** Backoff before another round through the endpoints. Source: "full jitter", AWS. */
+export const RETRY_BACKOFF: Backoff = {
+  firstMs: 50,
+  maxMs: 2000,
+  jitter: { least: 0, range: 1 },
+};
 
-function checkCallOptions({ failMode, maxAttempts, hedgeAfterMs }: FleetCallOptions): void {
-  if (failMode !== undefined) checkFailMode(failMode);
-  if (maxAttempts !== undefined) atLeast(1, "maxAttempts", maxAttempts);
-  if (hedgeAfterMs !== undefined) atLeast(0, "hedgeAfterMs", hedgeAfterMs);
-}
+/** When a hedge is sent while no reply times are known, in milliseconds. */
+const HEDGE_BLIND_MS = 1000;
+/** An endpoint that had less than this share of the time is not to blame for the deadline. */
+const FAIR_SHARE = 0.5;
+/** A deadline that expires so much too late, in milliseconds: this process stood still. */
+const OWN_PAUSE_MS = 50;
+const NO_ATTEMPTS: readonly CallAttempt[] = [];
+
+/**
+ * - `listing`: the list of servers is waited for.
+ * - `trying`: attempts are in flight.
+ * - `backing off`: the next attempt is made when the backoff is over. Copies at
+ *   stalled endpoints may be in flight.
+ * - `done`: it is settled.
+ */
+type CallState = "listing" | "trying" | "backing off" | "done";
 
 /** One call of an `XClient`. */
-export class FleetCall implements TryOwner, Abortable {
-  #tries: readonly Try[] = NO_TRIES;
-  #idempotent = false;
-  #round = 0;
-  /** The first try of this round. A round goes through the servers once. */
+export class FleetCall implements AttemptOwner, Abortable {
+  #state: CallState = "trying";
+  #attempts: readonly CallAttempt[] = NO_ATTEMPTS;
+  /** The first attempt of this round. A round tries each endpoint once. */
   #roundStart = 0;
+  #idempotent = false;
+  #backoffs = 0;
   #deadlineMs: number | undefined;
-  #deadline: Later | undefined;
-  #later: Later | undefined;
-  #isWaiting = false;
-  #settled = false;
+  #deadline: CallTimer | undefined;
+  /** The backoff or the hedge. */
+  #timer: CallTimer | undefined;
 
   /**
    * @param context What all calls of the `XClient` share.
    * @param serviceMethod `Service.Method`.
    * @param args Its argument.
-   * @param options What was said along with it.
-   * @param settler Told once how the call ended.
-   * @param only The server it is for, if the caller chose one: it is not tried elsewhere.
+   * @param options What the caller gave along with it.
+   * @param settler Called once with the reply or the error.
+   * @param only The endpoint that it is for, in a call to all of them.
    */
   constructor(
     readonly context: FleetCallContext,
@@ -107,109 +107,135 @@ export class FleetCall implements TryOwner, Abortable {
   ) {}
 
   /**
-   * Makes the first try.
+   * Makes the first attempt.
    *
-   * @param update What has to be waited for before: deadline and signal count already.
+   * @param update The list of servers, if it has to be waited for. Deadline and
+   * signal count from now.
    */
   start(update?: Promise<void>): void {
     const { context, options } = this;
     const { signal, timeoutMs = Infinity } = options;
     if (signal?.aborted || !(timeoutMs > 0)) {
-      update?.catch(() => {}); // nobody waits for it
-      return this.settler.reject(signal?.aborted ? signal.reason : this.#tooLate(timeoutMs));
+      update?.catch(() => {}); // the call does not wait for it
+      return this.settler.reject(signal?.aborted ? signal.reason : this.#timeoutPassed(timeoutMs));
     }
-    if (context.fleet.closed) return this.close(); // nothing may wait any more
+    if (context.fleet.closed) return this.close(); // before anything is set that `close` ends
     if (signal !== undefined) abortWith(signal, this);
     if (timeoutMs < Infinity) this.#setDeadline(timeoutMs);
     if (update === undefined) return this.#begin();
-    this.#fallAsleep();
+    this.#wait("listing");
     update.then(() => this.#begin(), (error) => this.#settle(undefined, error));
   }
 
   abort(reason: unknown): void {
-    if (this.#settled) return;
+    if (this.#state === "done") return;
     this.#end(reason);
-    this.settler.reject(reason); // as it is
+    this.settler.reject(reason); // unchanged
   }
 
-  /** The `XClient` is closed, and no server has the call. */
+  /** Ends it because the `XClient` is closed while no endpoint has the call. */
   close(): void {
     this.#settle(undefined, this.#noServers());
   }
 
-  extras(): RequestExtras {
+  /** What is certain about the call so far. */
+  get execution(): Execution {
+    return executionAfter("not_sent", this.#attempts);
+  }
+
+  requestExtras(): RequestExtras {
     const { meta, schema, timeoutMs } = this.options;
     if (this.#deadlineMs === undefined) return this.options;
-    const leftMs = this.#deadlineMs - this.context.fleet.nowMs();
+    const leftMs = this.#deadlineMs - this.context.turnClock.now();
     return { meta, schema, timeoutMs: Math.min(Math.max(leftMs, 1), timeoutMs!) };
   }
 
-  undialled(error: unknown): unknown {
-    if (!(error instanceof RpcError)) return error;
-    const { code, message, address, execution } = error;
-    const { serviceMethod } = this;
-    const details = { address, serviceMethod, execution, cause: error };
-    return new RpcError(code, `${serviceMethod}: ${message}`, details);
-  }
-
-  /** A try has been answered. */
-  succeeded(one: Try, value: unknown): void {
-    this.context.p95.observe(this.context.fleet.nowMs() - one.startedAtMs);
-    this.#settle(value, undefined);
-  }
-
-  /** A try has failed: another one, if it may be. */
-  failed(one: Try, error: unknown): void {
-    if (this.#settled) return;
-    if (!this.#mayRepeat(error)) return this.#settle(undefined, error);
-    if (this.#isWaiting) return; // for its next try
-    const copies = this.#tries.filter((other) => !other.over);
-    if (copies.some((copy) => !copy.endpoint.stalled)) return; // it may yet be answered
-    const { failMode = this.context.failMode } = this.options;
-    const next = this.#hasTries && this.#mayMove ? this.#pickOther() : undefined;
-    // A dial that failed has burdened nobody: who is connected gets the call for the first time.
-    const isFirst = one.phase === "dial" && next?.client !== undefined;
-    if (failMode === FailMode.Failfast || !this.#mayTry(isFirst)) {
-      return copies.length > 0 ? undefined : this.#settle(undefined, error);
+  attemptChanged(attempt: CallAttempt, event: AttemptEvent, detail?: unknown): void {
+    if (event === "succeeded") {
+      const { p95, turnClock } = this.context;
+      p95.observe(turnClock.now() - attempt.startedAtMs);
+      this.#settle(detail, undefined);
+    } else if (this.#state !== "done") {
+      if (event === "failed") this.#attemptFailed(attempt, detail);
+      else if (event === "slow dial") this.#dialIsSlow(attempt);
+      else this.#attemptStalled(attempt);
     }
-    if (failMode === FailMode.Failtry) return this.#tryLater(one.endpoint, failMode);
-    if (next !== undefined) return this.#try(next, FailMode.Failover);
-    this.#roundStart = this.#tries.length; // all have been tried: once more round, after a while
-    this.#tryLater(undefined, FailMode.Failover);
   }
 
-  /** A dial takes long: the call goes to whoever else is connected, or is so first. */
-  impatient(one: Try): void {
-    // It may have been sent meanwhile: what was waited for is another server's dial.
-    if (this.#settled || one.over || one.phase !== "dial") return;
-    if (!this.#mayMove || !this.#hasTries) return;
-    const next = this.#pickOther();
+  #attemptFailed(attempt: CallAttempt, error: unknown): void {
+    const { failMode = this.context.failMode } = this.options;
+    const others = this.#attempts.filter(({ isOver }) => !isOver);
+    const known = {
+      mayRepeat: mayRepeatAfter(error, this.#idempotent),
+      failMode,
+      isBackingOff: this.#state === "backing off",
+      others: others.length === 0 ? "none" : others.every(isStalled) ? "stalled" : "alive",
+    } as const;
+    let step = nextStep({ ...known, hasBudget: true, hasUntried: true });
+    let next: Endpoint | undefined;
+    if (step !== "settle" && step !== "wait") {
+      // Only now: the policy takes its turn with a pick, and the budget pays.
+      if (this.#mayMove && this.#hasAttempts) next = this.#pickUntried();
+      if (this.#isDone) return; // the policy threw
+      // A dial that failed burdened no server: one that is connected gets the call for the first time.
+      const isFirst = attempt.phase === "dial" && next?.client !== undefined;
+      const hasBudget = this.#mayTry(isFirst);
+      step = nextStep({ ...known, hasBudget, hasUntried: next !== undefined });
+    }
+    switch (step) {
+      case "settle":
+        return this.#settle(undefined, error);
+      case "wait":
+        return;
+      case "try elsewhere":
+        return this.#try(next!, FailMode.Failover);
+      case "try the same later":
+        return this.#tryLater(failMode, attempt.endpoint);
+      case "try later":
+        this.#roundStart = this.#attempts.length;
+        return this.#tryLater(FailMode.Failover);
+    }
+  }
+
+  /** A dial takes long: the call goes to an endpoint that is connected, or is so first. */
+  #dialIsSlow(attempt: CallAttempt): void {
+    // It may have been sent meanwhile: this may be another endpoint's dial that has ended.
+    if (this.#isDone || attempt.isOver || attempt.phase !== "dial") return;
+    if (!this.#mayMove || !this.#hasAttempts) return;
+    const next = this.#pickUntried();
     if (next === undefined) return;
+    const { connector } = next;
     if (next.client === undefined) {
-      if (next.isDialling || next.isDialDue(this.context.fleet.nowMs())) {
-        next.connect().then(() => this.impatient(one), () => {});
+      if (connector.state === "dialling" || connector.isDialDue(this.context.turnClock.now())) {
+        connector.connect().then(() => this.#dialIsSlow(attempt), () => {});
       }
-      return one.bePatient();
+      return attempt.watchDial();
     }
     if (!this.#mayTry(true)) return;
     const { serviceMethod } = this;
-    const { address } = one.endpoint;
-    const message = `${serviceMethod} at ${address}: no connection within ${DIAL_PATIENCE_MS} ms`;
+    const { address } = attempt.endpoint;
+    const message = `${serviceMethod} at ${address}: no connection within ${SLOW_DIAL_MS} ms`;
     const details = { address, serviceMethod, execution: "not_sent" as const };
-    one.giveUp("given_up", new RpcError("unavailable", message, details));
+    attempt.giveUp("given_up", new RpcError("unavailable", message, details));
     this.#try(next, FailMode.Failover);
   }
 
-  /** A server gives no sign of life: a copy elsewhere, if that does no harm. */
-  stalled(one: Try): void {
-    if (this.#settled || one.over || !this.#mayMove || !this.#idempotent) return;
-    if (this.#isWaiting) return; // for its next try
-    if (this.#tries.some((other) => !other.over && !other.endpoint.stalled)) return;
-    const next = this.#pickOther();
-    if (next !== undefined && !next.stalled && this.#mayTry()) this.#try(next, "stalled");
+  /** An endpoint gives no sign of life: a copy goes elsewhere, if the call may run twice. */
+  #attemptStalled(attempt: CallAttempt): void {
+    if (attempt.isOver || !this.#mayMove || !this.#idempotent) return;
+    if (this.#state === "backing off") return; // the next attempt is to come
+    if (this.#attempts.some((other) => !other.isOver && !isStalled(other))) return;
+    const next = this.#pickUntried();
+    if (next !== undefined && !next.connector.isStalled && this.#mayTry()) {
+      this.#try(next, "stalled");
+    }
   }
 
-  /** Whether another server may have the call while this one has not failed. */
+  get #isDone(): boolean {
+    return this.#state === "done";
+  }
+
+  /** Whether the call may go to another endpoint. */
   get #mayMove(): boolean {
     const { failMode = this.context.failMode } = this.options;
     return this.only === undefined &&
@@ -217,73 +243,63 @@ export class FleetCall implements TryOwner, Abortable {
   }
 
   #begin(): void {
-    if (this.#isWaiting) this.#wakeUp();
-    if (this.#settled) return;
+    if (this.#isDone) return;
+    this.#resume();
     const { context, options, only } = this;
     context.budget.deposit();
     try {
       checkCallOptions(options);
       this.#idempotent = options.idempotent ?? context.idempotent(this.serviceMethod);
     } catch (error) {
-      return this.#settle(undefined, error); // they may be wrong, or the caller's own test fail
+      return this.#settle(undefined, error); // an option is wrong, or the caller's own test threw
     }
-    if (this.#settled) return; // by the caller's own test
-    // Only now: who is picked for a trial gets no other call until that has ended.
+    if (this.#isDone) return; // aborted by the caller's own test
+    // Only now: an endpoint that is picked for its trial gets no other call until that has ended.
     const endpoint = only ?? this.#pick();
     if (endpoint === undefined) return this.#settle(undefined, this.#noServers());
     if ((options.failMode ?? context.failMode) === FailMode.Failbackup) this.#hedgeLater();
     this.#try(endpoint, only === undefined ? context.policy : "fan-out");
   }
 
-  #mayRepeat(error: unknown): boolean {
-    if (!(error instanceof RpcError)) return false;
-    // An argument that is too long is so for every server.
-    const { code, execution, cause } = error;
-    const isTooLong = code === "resource_exhausted" && execution === "not_sent" &&
-      cause !== undefined;
-    return !isTooLong && mayRepeat(error, this.#idempotent);
-  }
-
   #pick(tried?: ReadonlySet<Endpoint>): Endpoint | undefined {
-    const { fleet } = this.context;
+    const { fleet, turnClock } = this.context;
     try {
-      return fleet.pick({ nowMs: fleet.nowMs(), key: this.options.key }, tried);
+      return fleet.pick({ nowMs: turnClock.now(), key: this.options.key }, tried);
     } catch (error) {
-      this.#settle(undefined, error); // the caller's selector, or a key that is missing
+      this.#settle(undefined, error); // the caller's own policy threw, or a key is missing
       return undefined;
     }
   }
 
-  /** A server that has not been tried in this round. */
-  #pickOther(): Endpoint | undefined {
-    return this.#pick(new Set(this.#tries.slice(this.#roundStart).map((one) => one.endpoint)));
+  /** An endpoint that was not tried in this round. */
+  #pickUntried(): Endpoint | undefined {
+    const round = this.#attempts.slice(this.#roundStart);
+    return this.#pick(new Set(round.map(({ endpoint }) => endpoint)));
   }
 
-  /** Whether there may be one more try; the budget pays for it unless it is free. */
+  /** Whether there may be one more attempt; the budget pays for it unless it is free. */
   #mayTry(isFree = false): boolean {
-    const { fleet, budget } = this.context;
-    return this.#hasTries && (isFree || budget.withdraw(fleet.nowMs()));
+    const { turnClock, budget } = this.context;
+    return this.#hasAttempts && (isFree || budget.withdraw(turnClock.now()));
   }
 
-  get #hasTries(): boolean {
+  get #hasAttempts(): boolean {
     const { maxAttempts = this.context.maxAttempts } = this.options;
-    return !this.context.fleet.closed && this.#tries.length < maxAttempts;
+    return !this.context.fleet.closed && this.#attempts.length < maxAttempts;
   }
 
   #try(endpoint: Endpoint, why: string): void {
-    if (this.#settled) return;
-    const one = new Try(this, endpoint, why);
-    this.#tries = this.#tries.length === 0 ? [one] : [...this.#tries, one];
-    one.start();
+    if (this.#isDone) return;
+    const attempt = new CallAttempt(this, endpoint, why);
+    this.#attempts = this.#attempts.length === 0 ? [attempt] : [...this.#attempts, attempt];
+    attempt.start();
   }
 
-  #tryLater(endpoint: Endpoint | undefined, why: string): void {
-    if (this.#settled) return;
-    const { random } = this.context;
-    const last = this.#tries.at(-1)!.endpoint;
-    this.#fallAsleep();
-    this.#wait(backoffMs(this.#round++, random()), () => {
-      this.#wakeUp();
+  #tryLater(why: string, endpoint?: Endpoint): void {
+    const last = this.#attempts.at(-1)!.endpoint;
+    this.#wait("backing off");
+    this.#setTimer(backoffMs(RETRY_BACKOFF, this.#backoffs++, this.context.random()), () => {
+      this.#resume();
       const next = endpoint ?? this.#pick(new Set([last])) ?? this.#pick();
       if (next === undefined) return this.#settle(undefined, this.#noServers());
       this.#try(next, why);
@@ -294,55 +310,56 @@ export class FleetCall implements TryOwner, Abortable {
     if (!this.#idempotent) return;
     const { hedgeAfterMs = this.context.p95.valueMs ?? HEDGE_BLIND_MS } = this.options;
     this.context.hedgeBudget.deposit();
-    this.#wait(hedgeAfterMs, () => {
-      const { hedgeBudget, fleet } = this.context;
-      const next = this.#hasTries ? this.#pickOther() : undefined;
-      if (next === undefined || !hedgeBudget.withdraw(fleet.nowMs()) || !this.#mayTry()) return;
+    this.#setTimer(hedgeAfterMs, () => {
+      const { hedgeBudget, turnClock } = this.context;
+      const next = this.#hasAttempts ? this.#pickUntried() : undefined;
+      if (next === undefined || !hedgeBudget.withdraw(turnClock.now()) || !this.#mayTry()) return;
       this.#try(next, "hedge");
     });
   }
 
-  #wait(ms: number, then: () => void): void {
+  #setTimer(ms: number, expire: () => void): void {
     const { clock, deadlines } = this.context;
-    if (this.#later !== undefined) deadlines.remove(this.#later);
-    this.#later = new Later(clock.now() + ms, () => this.#settled || then());
-    deadlines.add(this.#later);
+    if (this.#timer !== undefined) deadlines.remove(this.#timer);
+    this.#timer = new CallTimer(clock.now() + ms, () => this.#isDone || expire());
+    deadlines.add(this.#timer);
   }
 
   #setDeadline(timeoutMs: number): void {
     const { clock, deadlines } = this.context;
     this.#deadlineMs = clock.now() + timeoutMs;
-    this.#deadline = new Later(this.#deadlineMs, () => this.#late(timeoutMs));
+    this.#deadline = new CallTimer(this.#deadlineMs, () => this.#timeOut(timeoutMs));
     deadlines.add(this.#deadline);
   }
 
-  #late(timeoutMs: number): void {
-    if (this.#settled) return;
+  #timeOut(timeoutMs: number): void {
+    if (this.#isDone) return;
     const { context, serviceMethod } = this;
-    const last = this.#tries.findLast((one) => !one.over) ?? this.#tries.at(-1);
+    const last = this.#attempts.findLast(({ isOver }) => !isOver) ?? this.#attempts.at(-1);
     const where = last === undefined ? "" : ` at ${last.endpoint.address}`;
     const what = last?.phase === "dial" ? "no connection" : "no reply";
     const message = `${serviceMethod}${where}: ${what} within ${timeoutMs} ms`;
     const { address } = last?.endpoint ?? {};
-    const execution = this.#execution("not_sent");
-    const error = new TimeoutError(message, { address, serviceMethod, execution });
-    const nowMs = context.fleet.nowMs();
+    const error = new TimeoutError(message, { address, serviceMethod, execution: this.execution });
+    const nowMs = context.turnClock.now();
     const fairMs = timeoutMs * FAIR_SHARE;
-    // If we stood still, the reply may have come in time, and lie unread.
+    // If this process stood still, the reply may have come in time, and was not read.
     const stoodStill = nowMs - this.#deadlineMs! >= Math.min(OWN_PAUSE_MS, fairMs);
     const isFailure = !stoodStill && context.isFailure(error);
-    for (const one of this.#tries) {
-      const isToBlame = isFailure && nowMs - one.startedAtMs >= fairMs;
-      one.giveUp(isToBlame ? "failure" : "given_up", error);
+    for (const attempt of this.#attempts) {
+      const isToBlame = isFailure && nowMs - attempt.startedAtMs >= fairMs;
+      attempt.giveUp(isToBlame ? "failure" : "given_up", error);
     }
     this.#settle(undefined, error);
   }
 
-  #tooLate(timeoutMs: number): unknown {
+  #timeoutPassed(timeoutMs: number): unknown {
     if (Number.isNaN(timeoutMs)) return new RangeError("timeoutMs is not a number");
-    const { serviceMethod } = this;
-    const message = `${serviceMethod}: the deadline has passed already`;
-    return new TimeoutError(message, { serviceMethod, execution: "not_sent" });
+    const { serviceMethod, only } = this;
+    const where = only === undefined ? "" : ` at ${only.address}`;
+    const message = `${serviceMethod}${where}: the deadline has passed already`;
+    const details = { address: only?.address, serviceMethod, execution: "not_sent" as const };
+    return new TimeoutError(message, details);
   }
 
   #noServers(): RpcError {
@@ -359,76 +376,41 @@ export class FleetCall implements TryOwner, Abortable {
   }
 
   #settle(value: unknown, error: unknown): void {
-    if (this.#settled) return;
-    // Copies that still run are given this error too, but it is not what became of them.
-    const execution = isOurs(error) ? this.#execution(error.execution) : "unknown";
+    if (this.#isDone) return;
+    // Before copies that are still in flight end with this error too: it is not what became of them.
+    const execution = isOurs(error) ? executionAfter(error.execution, this.#attempts) : "unknown";
     this.#end(error);
-    if (error === undefined) this.settler.resolve(value);
-    else this.settler.reject(isOurs(error) ? this.#withStory(error, execution) : error);
+    if (error === undefined) return this.settler.resolve(value);
+    if (!isOurs(error)) return this.settler.reject(error);
+    this.settler.reject(withAttempts(error, this.serviceMethod, execution, this.#attempts));
   }
 
-  /** Leaves nothing behind. */
+  /** Ends timers, attempts, and the listening to the signal. */
   #end(error: unknown): void {
-    this.#settled = true;
+    this.#resume();
+    this.#state = "done";
     const { deadlines } = this.context;
     const { signal } = this.options;
     if (signal !== undefined) releaseFrom(signal, this);
     if (this.#deadline !== undefined) deadlines.remove(this.#deadline);
-    if (this.#later !== undefined) deadlines.remove(this.#later);
-    if (this.#isWaiting) this.#wakeUp();
-    if (error === undefined && this.#tries.length === 1) return; // it was the one that succeeded
-    for (const one of this.#tries) one.giveUp("given_up", error);
+    if (this.#timer !== undefined) deadlines.remove(this.#timer);
+    if (error === undefined && this.#attempts.length === 1) return; // it is the one that succeeded
+    for (const attempt of this.#attempts) attempt.giveUp("given_up", error);
   }
 
-  /** No server has the call for a while; `close` can end it then. */
-  #fallAsleep(): void {
-    this.#isWaiting = true;
+  /** Waits for what is no attempt: closing the `XClient` ends the call then. */
+  #wait(state: "listing" | "backing off"): void {
+    this.#state = state;
     this.context.waiting.add(this);
   }
 
-  #wakeUp(): void {
-    this.#isWaiting = false;
+  #resume(): void {
+    if (this.#state !== "listing" && this.#state !== "backing off") return;
+    this.#state = "trying";
     this.context.waiting.delete(this);
-  }
-
-  /** What is certain about the whole call, when its last try says `last`. */
-  #execution(last: Execution): Execution {
-    if (last === "answered") return last;
-    let execution: Execution = last;
-    for (const { phase, error, over } of this.#tries) {
-      if (phase === "dial") continue;
-      const said = over && error instanceof RpcError ? error.execution : "unknown";
-      if (said === "unknown") return said;
-      if (said === "rejected") execution = said;
-    }
-    return execution;
-  }
-
-  /**
-   * The error, naming the method and telling every try that was made: a copy,
-   * since the last of the tries tells it too, and it may be another's.
-   */
-  #withStory(error: RpcError | TimeoutError, execution: Execution): RpcError | TimeoutError {
-    const { serviceMethod } = this;
-    const { message, address } = error;
-    const attempts: readonly Attempt[] = this.#tries.map((one) => ({
-      address: one.endpoint.address,
-      phase: one.phase,
-      elapsedMs: one.tookMs ?? 0,
-      why: one.why,
-      error: one.error,
-    }));
-    const details = { address, serviceMethod, execution, attempts };
-    if (error instanceof TimeoutError) return new TimeoutError(message, details);
-    return new RpcError(
-      error.code,
-      message,
-      error.cause === undefined ? details : { ...details, cause: error.cause },
-    );
   }
 }
 
-/** Whether an error says what became of a call: the caller's own do not. */
-function isOurs(error: unknown): error is RpcError | TimeoutError {
-  return error instanceof RpcError || error instanceof TimeoutError;
+function isStalled({ endpoint }: CallAttempt): boolean {
+  return endpoint.connector.isStalled;
 }

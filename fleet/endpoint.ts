@@ -1,234 +1,204 @@
 /**
- * One server of the fleet, as an `XClient` sees it: its endpoint, its live
- * figures and health, its one connection, and the dial that is under way.
+ * One endpoint of an `XClient`: an address of the list with its load, its
+ * health and its connection.
  *
  * @module
  */
 
 import type { ParsedAddress } from "../address.ts";
-import { type Client, type ClientOptions, dial } from "../client.ts";
+import type { ClientOptions } from "../client.ts";
+import type { ClientConnection } from "../connection/client_connection.ts";
+import type { Clock } from "../clock.ts";
 import { type RpcCode, RpcError } from "../errors.ts";
-import { Health, type HealthOptions } from "./health.ts";
-import { type InFlight, Load } from "./load.ts";
-import { redialMs } from "./retry.ts";
 import type { EndpointView, Random } from "../selector.ts";
+import { Connector, type ConnectorHost } from "./connector.ts";
+import type { ConnectorEvent, EndpointEvent } from "./events.ts";
+import { Health, type HealthOptions } from "./health.ts";
+import { type InFlight, Load, type Outcome } from "./load.ts";
 
-/** What happens to a server, as `XClientOptions.onEvent` is told. */
-export type EndpointEvent =
-  | "joined"
-  | "left"
-  | "connected"
-  | "unreachable"
-  | "disconnected"
-  | "ejected"
-  | "restored"
-  | "stalled"
-  | "resumed";
-
-/** What an endpoint needs of its `XClient`. */
+/** What an endpoint needs of its fleet. */
 export interface EndpointHost {
   /** How to connect. */
   readonly options: ClientOptions;
-  /** When it is left out for failures. */
+  /** When it is ejected for its failures. */
   readonly health: Required<HealthOptions>;
   /** Where backoff takes chance from. */
   readonly random: Random;
-  /** The present time, in milliseconds. */
-  nowMs(): number;
-  /** Something has happened to it. */
-  tell(endpoint: Endpoint, event: EndpointEvent, cause?: unknown): void;
+  /** Where the time comes from. */
+  readonly clock: Pick<Clock, "now">;
+  /** Whether one more endpoint may be ejected. */
+  mayEject(endpoint: Endpoint, nowMs: number): boolean;
+  /** Something has happened to an endpoint. Called when its state is up to date. */
+  endpointChanged(endpoint: Endpoint, event: EndpointEvent | "condemned", cause?: unknown): void;
 }
 
-/** How long a first dial may take before calls go elsewhere, in milliseconds. */
-const DIAL_PATIENCE_MS = 500;
+/** A call that ends at an endpoint. */
+export interface EndedCall extends InFlight {
+  /** The connection that it was sent on; `undefined` if it never was. */
+  readonly client: ClientConnection | undefined;
+}
 
-/** One server and the one connection to it. */
-export class Endpoint extends Load implements EndpointView {
-  /** What tells it from the others. */
+/** One endpoint: its load, its health, its connection. */
+export class Endpoint extends Load implements EndpointView, ConnectorHost {
+  /** Its address, without metadata: the key by which lists are compared. */
   readonly address: string;
-  /** Its address, taken apart; its metadata may change. */
-  parsed: ParsedAddress;
   /** Whether its calls have been failing. */
   readonly health: Health;
-  /** The call that decides whether it is let back in: on its way, or the next one to begin. */
-  trial: InFlight | "next" | undefined;
-  /** Whether it ought to be left out, but too many are already. */
-  isCondemned = false;
-  /** Whether the connection that is being lost takes calls along. */
-  hasLostCalls = false;
-  /** Whether it was asked for a sign of life and gave none. */
-  stalled = false;
-  /** Whether its last dial failed, the one before the present connection if there is one. */
-  wasUnreachable = false;
+  /** Its connection. */
+  readonly connector: Connector;
   readonly #host: EndpointHost;
-  /** Why it is closed, if it is. */
-  #over: RpcError | undefined;
-  /** What ends the dial that is under way. */
-  #giveUp: AbortController | undefined;
-  /** The present connection, and those before it whose last calls have not ended. */
-  readonly #clients = new Set<Client>();
-  #client: Client | undefined;
-  #dialing: Promise<Client> | undefined;
-  #dialingSinceMs = 0;
-  /** How many dials have failed in a row. One that is never heard from has failed. */
-  #dialFailures = 0;
-  #redialAtMs = 0;
-  /** Whether it never failed to connect and never lost a connection since. */
-  #fresh = true;
-  #left: (() => void) | undefined;
+  #parsed: ParsedAddress;
+  /** Whether calls have failed because the present connection is being lost. */
+  #hasLostCalls = false;
+  /** Resolves `leave` when the last call has ended. */
+  #onIdle: (() => void) | undefined;
 
   /**
    * @param parsed Its address, taken apart.
-   * @param host What it needs of its `XClient`.
+   * @param host What it needs of its fleet.
    */
   constructor(parsed: ParsedAddress, host: EndpointHost) {
     super();
     this.address = parsed.address;
-    this.parsed = parsed;
+    this.#parsed = parsed;
     this.#host = host;
     this.health = new Health(host.health);
+    this.connector = new Connector(this);
   }
 
   /** Its share of the calls, relative to the others'. */
   get weight(): number {
-    return this.parsed.weight;
+    return this.#parsed.weight;
   }
 
   /** The connection, if there is one that takes calls. */
-  get client(): Client | undefined {
-    return this.#client?.available ? this.#client : undefined;
+  get client(): ClientConnection | undefined {
+    return this.connector.client;
   }
 
-  /** The connection and those before it whose last calls have not ended. */
-  get clients(): Iterable<Client> {
-    return this.#clients;
+  get dialAddress(): string {
+    const { protocol } = this.#parsed.metadata;
+    if (protocol === undefined) return this.address;
+    return `${this.address}?${new URLSearchParams({ protocol })}`;
   }
 
-  /** Whether a call can be on its way to it at once, or behind a first dial. */
-  isReachable(nowMs: number): boolean {
-    if (this.#client !== undefined) return this.#client.available;
-    if (!this.#fresh) return false;
-    return this.#dialing === undefined || nowMs - this.#dialingSinceMs < DIAL_PATIENCE_MS;
+  get options(): ClientOptions {
+    return this.#host.options;
   }
 
-  /** Whether it may be dialled: no dial is under way, and the last failure is long enough ago. */
-  isDialDue(nowMs: number): boolean {
-    return this.client === undefined && this.#dialing === undefined &&
-      nowMs >= this.#redialAtMs;
+  get random(): Random {
+    return this.#host.random;
   }
 
-  /** Whether a dial is under way. */
-  get isDialling(): boolean {
-    return this.#dialing !== undefined;
-  }
-
-  /** Whether its calls fail, be it left out for it or not. */
-  isUnhealthy(nowMs: number): boolean {
-    return this.isCondemned || this.health.state(nowMs) !== "healthy";
-  }
-
-  /** Ends the pause behind dials that have failed: there is reason to hope. */
-  redialSoon(): void {
-    this.#redialAtMs = 0;
+  get clock(): Pick<Clock, "now"> {
+    return this.#host.clock;
   }
 
   /**
-   * The connection, dialled if need be. All who wait share one dial, and none
-   * of them can end it for the others.
+   * Whether a call can be sent to it at once, and will be read there.
    *
-   * @returns A client that takes calls.
-   * @throws {RpcError} What `dial` throws.
+   * @param nowMs The present time.
    */
-  connect(): Promise<Client> {
-    const { client } = this;
-    if (client !== undefined) return Promise.resolve(client);
-    if (this.#dialing === undefined) {
-      this.#dialingSinceMs = this.#host.nowMs();
-      this.#dialing = this.#dial().finally(() => this.#dialing = this.#giveUp = undefined);
-    }
-    return this.#dialing;
-  }
-
-  async #dial(): Promise<Client> {
-    if (this.#over !== undefined) throw this.#over;
-    this.#giveUp = new AbortController();
-    const { signal } = this.#giveUp;
-    const { protocol } = this.parsed.metadata;
-    const address = protocol === undefined
-      ? this.address
-      : `${this.address}?${new URLSearchParams({ protocol })}`;
-    // A call that finds no other server dials before it is due: that is no further failure.
-    const isDue = this.#host.nowMs() >= this.#redialAtMs;
-    let client: Client;
-    try {
-      client = await dial(address, { ...this.#host.options, signal });
-    } catch (error) {
-      this.#fresh = false;
-      this.wasUnreachable = true;
-      if (isDue) this.#backOff();
-      if (!signal.aborted) this.#host.tell(this, "unreachable", error);
-      throw error;
-    }
-    this.#clients.add(client);
-    client.closed.then(() => this.#closed(client));
-    if (signal.aborted) {
-      await client.close();
-      throw signal.reason;
-    }
-    this.#client = client;
-    this.#fresh = true;
-    this.stalled = false;
-    this.#host.tell(this, "connected");
-    return client;
-  }
-
-  #closed(client: Client): void {
-    this.#clients.delete(client);
-    if (this.#client !== client) return;
-    this.#client = undefined;
-    this.#fresh = false;
-    this.stalled = this.wasUnreachable = false;
-    if (client.heard > 0) this.#dialFailures = this.#redialAtMs = 0;
-    else this.#backOff();
-    if (this.#over === undefined) this.#host.tell(this, "disconnected");
-  }
-
-  #backOff(): void {
-    this.#dialFailures++;
-    this.#redialAtMs = this.#host.nowMs() + redialMs(this.#dialFailures, this.#host.random());
-  }
-
-  /** Its last call has ended: a server that has left is let go then. */
-  idle(): void {
-    this.#left?.();
+  isFit(nowMs: number): boolean {
+    return !this.connector.isStalled && this.connector.isReachable(nowMs);
   }
 
   /**
-   * The server has left the list: its calls end, then its connection.
+   * It is listed with metadata that may have changed.
+   *
+   * @param parsed Its address, taken apart.
+   */
+  relist(parsed: ParsedAddress): void {
+    this.#parsed = parsed;
+  }
+
+  override begin(call: InFlight, nowMs: number): void {
+    super.begin(call, nowMs);
+    this.health.begin(call);
+  }
+
+  /**
+   * A call that was sent has ended.
+   *
+   * @param call A call that has begun.
+   * @param nowMs The present time.
+   * @param outcome How it ended, as far as the endpoint is to blame.
+   */
+  override end(call: EndedCall, nowMs: number, outcome: Outcome): void {
+    super.end(call, nowMs, outcome);
+    if (outcome === "success") {
+      if (this.health.succeed(nowMs)) this.#host.endpointChanged(this, "restored");
+    } else if (outcome === "failure") {
+      // All calls that a lost connection takes along are one failure; none, if another
+      // connection has followed it: the process there now is not to blame.
+      if (call.client?.available) this.#fail(nowMs);
+      else if (this.client === undefined) this.#hasLostCalls = true;
+    }
+    this.#ended(call);
+  }
+
+  override endUnsent(call: EndedCall, hasFailed: boolean): void {
+    super.endUnsent(call, hasFailed);
+    this.#ended(call);
+  }
+
+  /**
+   * A connection has given no sign of life: the calls in flight learn of it.
+   *
+   * @param client The connection.
+   */
+  stall(client: ClientConnection): void {
+    if (!this.connector.stall(client)) return;
+    for (const call of [...this.calls()]) call.endpointStalled();
+  }
+
+  connectionChanged(event: ConnectorEvent, cause?: unknown): void {
+    if (event === "disconnected" && this.#hasLostCalls) {
+      this.#hasLostCalls = false;
+      this.#fail(this.#host.clock.now());
+    }
+    this.#host.endpointChanged(this, event, cause);
+  }
+
+  /**
+   * It is listed no more: its calls end, then its connection.
    *
    * @returns Resolves when all is over.
    */
   async leave(): Promise<void> {
-    if (this.inFlight > 0) await new Promise<void>((resolve) => this.#left = resolve);
-    // Calls may come nevertheless: those that were between two tries, or have chosen it before.
-    this.#over ??= this.#ending("unavailable", "the server has left the list");
-    await this.close();
+    if (this.inFlight > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
+    // Further calls may come: those that were between two attempts, or have picked it before.
+    await this.connector.close(this.#closed("unavailable", "the server has left the list"), 0);
   }
 
   /**
-   * Ends the dial and the connection.
+   * Ends its dial and its connections.
    *
    * @param graceMs How long calls in flight may take to end. Default 0.
-   * @returns Resolves when both are over.
+   * @returns Resolves when all is over.
    */
   async close(graceMs = 0): Promise<void> {
-    this.#over ??= this.#ending("canceled", "the client was closed while it dialled");
-    this.#giveUp?.abort(this.#over);
-    await Promise.all([...this.#clients].map((client) => client.close({ graceMs })));
-    await this.#dialing?.catch(() => {});
+    const reason = this.#closed("canceled", "the client was closed while it dialled");
+    await this.connector.close(reason, graceMs);
   }
 
-  #ending(code: RpcCode, why: string): RpcError {
+  #fail(nowMs: number): void {
+    const { health } = this;
+    if (!health.fail(nowMs)) return;
+    if (this.#host.mayEject(this, nowMs)) {
+      health.eject(nowMs);
+      this.#host.endpointChanged(this, "ejected");
+    } else if (health.condemn()) {
+      this.#host.endpointChanged(this, "condemned");
+    }
+  }
+
+  #ended(call: EndedCall): void {
+    this.health.end(call);
+    if (this.inFlight === 0) this.#onIdle?.();
+  }
+
+  #closed(code: RpcCode, why: string): RpcError {
     const { address } = this;
     return new RpcError(code, `${address}: ${why}`, { address, execution: "not_sent" });
   }

@@ -1,38 +1,39 @@
 /**
- * One call to many servers: all of them, the first that succeeds, or each
- * one's outcome as it comes.
+ * One call to all endpoints: a quorum of them, the first that succeeds, or the
+ * outcome of each as it comes.
  *
  * @module
  */
 
 import { deadline } from "@std/async/deadline";
-import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
-import { Later } from "./attempt.ts";
 import { type Attempt, errorText, type Execution, RpcError, TimeoutError } from "../errors.ts";
-import type { FleetCallContext, FleetCallOptions } from "./call.ts";
-import type { Endpoint } from "./endpoint.ts";
 import { atLeast } from "../internal/validate.ts";
-import { FailMode } from "./retry.ts";
+import { TimeLimit } from "../internal/time.ts";
 import type { CallOptions } from "../service.ts";
+import { FleetCall, type FleetCallContext } from "./call.ts";
+import { executionOf, lessCertain } from "./call_error.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { FailMode } from "./fail_mode.ts";
+import { timerMs } from "./until_listed.ts";
 
-/** What may be said along with a call to many servers. */
+/** What a caller may give along with a call to all servers. */
 export interface FanOutOptions extends CallOptions {
-  /** How many must succeed. The rest are cancelled then. Default: all; for `fork` 1. */
+  /** How many must succeed; the others are cancelled then. Default: all; for `fork` 1. */
   quorum?: number;
-  /** The most servers asked at once. Default: all. */
+  /** The most servers that are asked at once. Default: all. */
   concurrency?: number;
   /** How long each server may take, in milliseconds. Default: `timeoutMs`, which is for all. */
   serverTimeoutMs?: number;
 }
 
-/** What became of a call at one server. */
+/** The outcome of a call at one server. */
 export type Receipt<T> =
   | {
     /** The server. */
     readonly address: string;
     /** It succeeded. */
     readonly ok: true;
-    /** What it replied. */
+    /** Its reply. */
     readonly reply: T;
     /** How long it took, in milliseconds. */
     readonly elapsedMs: number;
@@ -48,284 +49,266 @@ export type Receipt<T> =
     readonly elapsedMs: number;
   };
 
-/** Calls one server. */
-export type CallEndpoint = (endpoint: Endpoint, options: FleetCallOptions) => Promise<unknown>;
-
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+type Outcome<T> = { readonly ok: true; readonly reply: T } | {
+  readonly ok: false;
+  readonly error: unknown;
+};
 
 /**
- * Waits for discovery, but no longer than the call may take, and not if it is
- * given up or the client is closed.
- *
- * @param update What discovery is asked for.
- * @param serviceMethod For messages.
- * @param options Time and signal of the call.
- * @param context What all calls of the `XClient` share.
- * @throws What ended the waiting.
+ * What `deadline` is given: a number that every release of it takes (some pass
+ * it to `AbortSignal.timeout`, which refuses `Infinity` and fractions), and for
+ * which Deno may hold its timer and all that hangs on it.
  */
-export async function untilListed(
-  update: Promise<void>,
-  serviceMethod: string,
-  { signal, timeoutMs = Infinity }: CallOptions,
-  { clock, deadlines, waiting }: FleetCallContext,
-): Promise<void> {
-  const details = { serviceMethod, execution: "not_sent" } as const;
-  const over = new AbortController();
-  const wait = {
-    abort: (reason: unknown) => over.abort(reason),
-    close: () =>
-      over.abort(new RpcError("canceled", `${serviceMethod}: the client is closed`, details)),
-  };
-  const late = new Later(clock.now() + timeoutMs, () => {
-    const message = `${serviceMethod}: discovery has named no servers within ${timeoutMs} ms`;
-    over.abort(new TimeoutError(message, details));
-  });
-  if (timeoutMs < Infinity) deadlines.add(late);
-  if (signal !== undefined) abortWith(signal, wait);
-  waiting.add(wait);
-  try {
-    await deadline(update, Infinity, { signal: over.signal });
-  } finally {
-    deadlines.remove(late);
-    if (signal !== undefined) releaseFrom(signal, wait);
-    waiting.delete(wait);
-  }
+const DEADLINE_TIMER_MS = 60_000;
+
+/**
+ * Checks what needs no list of servers to be wrong.
+ *
+ * @param options What the caller gave.
+ * @throws {RangeError} If the concurrency is below 1, or a time is not a number.
+ * @throws The signal's reason, if it has aborted.
+ */
+export function checkFanOutOptions(options: FanOutOptions): void {
+  const { signal, concurrency = 1, timeoutMs = Infinity, serverTimeoutMs = Infinity } = options;
+  signal?.throwIfAborted();
+  atLeast(1, "concurrency", concurrency);
+  if (Number.isNaN(timeoutMs)) throw new RangeError("timeoutMs is not a number");
+  if (Number.isNaN(serverTimeoutMs)) throw new RangeError("serverTimeoutMs is not a number");
 }
 
-/** A call to many servers, made of calls to each. */
-export class FanOut<T> implements Abortable {
+/** A call to all endpoints, made of a call to each. It ends in one way: its limit aborts. */
+export class FanOut<T> {
   readonly #endpoints: readonly Endpoint[];
-  readonly #callEndpoint: CallEndpoint;
-  readonly #options: FanOutOptions;
-  readonly #serviceMethod: string;
   readonly #context: FleetCallContext;
-  /** What is left of the options' `timeoutMs`. */
-  readonly #leftMs: number;
-  /** The caller has given it up. */
-  readonly #aborted = new AbortController();
-  /** Nothing more is to come of it: given up, failed, or enough. */
-  readonly #linked = new AbortController();
+  readonly #serviceMethod: string;
+  readonly #args: unknown;
+  readonly #options: FanOutOptions;
+  /** When the time is over, on the clock's scale. */
+  readonly #dueAtMs: number;
+  /** Aborts at the deadline, with the caller's signal, and when no further reply is needed. */
+  readonly #limit: TimeLimit;
+  /** The calls that have begun. */
+  readonly #calls = new Map<Endpoint, FleetCall>();
+  /** Whether the deadline for all of it has passed. */
+  #isLate = false;
 
   /**
-   * @param endpoints The servers, at least one.
-   * @param serviceMethod For messages.
-   * @param callEndpoint Calls one of them.
-   * @param options Quorum, time and metadata.
+   * @param endpoints All of them, at least one.
    * @param context What all calls of the `XClient` share.
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options Quorum, time and metadata; checked by {@linkcode checkFanOutOptions}.
    * @param startedAtMs Since when the time counts.
-   * @throws {RangeError} If the quorum can't be reached, the concurrency is no
-   * positive number, or `timeoutMs` is none.
+   * @throws {RangeError} If there are not so many servers as the quorum.
    */
   constructor(
     endpoints: readonly Endpoint[],
-    serviceMethod: string,
-    callEndpoint: CallEndpoint,
-    options: FanOutOptions,
     context: FleetCallContext,
+    serviceMethod: string,
+    args: unknown,
+    options: FanOutOptions,
     startedAtMs: number,
   ) {
-    const { quorum = 1, concurrency = 1, timeoutMs = Infinity } = options;
+    const { quorum = 1, timeoutMs = Infinity, signal } = options;
     if (!(quorum >= 1 && quorum <= endpoints.length)) {
       throw new RangeError(`quorum ${quorum} of ${endpoints.length} servers can't be reached`);
     }
-    atLeast(1, "concurrency", concurrency);
-    if (Number.isNaN(timeoutMs)) throw new RangeError("timeoutMs is not a number");
     this.#endpoints = endpoints;
-    this.#serviceMethod = serviceMethod;
-    this.#callEndpoint = callEndpoint;
-    this.#options = options;
     this.#context = context;
-    this.#leftMs = timeoutMs - (context.fleet.nowMs() - startedAtMs);
+    this.#serviceMethod = serviceMethod;
+    this.#args = args;
+    this.#options = options;
+    this.#dueAtMs = startedAtMs + timeoutMs;
+    this.#limit = new TimeLimit({ clock: context.clock, signal });
   }
 
   /**
-   * Waits for a quorum of successes; what is left is cancelled.
+   * Waits for a quorum of successes. The calls that are left are cancelled.
    *
    * @param defaultQuorum How many, if the options do not say. Default: all.
    * @returns The reply that came first.
-   * @throws The first failure, where all must succeed; {@linkcode RpcError}
-   * with all failures otherwise, when too many have failed.
+   * @throws The first failure, where all must succeed; otherwise an
+   * {@linkcode RpcError} that lists all failures, once too many have failed.
+   * @throws {TimeoutError} At the deadline, naming the servers that are missing.
+   * @throws The caller's signal's reason, if it aborts.
    */
   async quorum(defaultQuorum = this.#endpoints.length): Promise<T> {
-    const { quorum = defaultQuorum, timeoutMs = Infinity } = this.#options;
+    const { quorum = defaultQuorum } = this.#options;
+    const { signal } = this.#limit;
     const replies: T[] = [];
     const failures: Attempt[] = [];
-    const missing = new Set(this.#endpoints.map(({ address }) => address));
-    const late = () => this.#late(timeoutMs, missing, failures);
-    const enough = this.#run((receipt) => {
-      // Where each has as long as all, the one's deadline is the other's.
-      const { serverTimeoutMs = timeoutMs } = this.#options;
-      if (!receipt.ok && receipt.error instanceof TimeoutError && serverTimeoutMs >= timeoutMs) {
-        throw late();
+    const missing = new Set(this.#endpoints);
+    const late = () => this.#lateError(missing, failures, replies.length > 0);
+    const all = this.#run(late, (receipt, endpoint) => {
+      if (this.#isLate) {
+        this.#limit.abort(late());
+        return true;
       }
-      missing.delete(receipt.address);
-      if (receipt.ok) replies.push(receipt.reply);
-      else failures.push(failureOf(receipt));
-      if (this.#endpoints.length - failures.length < quorum) throw this.#failed(failures, quorum);
-      return replies.length >= quorum;
+      missing.delete(endpoint);
+      if (receipt.ok) return replies.push(receipt.reply) >= quorum;
+      failures.push(failureOf(receipt));
+      if (this.#endpoints.length - failures.length >= quorum) return false;
+      this.#limit.abort(this.#quorumError(failures, quorum));
+      return true;
     });
     try {
-      // Not what cancels the rest: that also happens when there is enough.
-      const { signal } = this.#aborted;
-      await deadline(enough, timerMs(this.#leftMs), { signal });
-      return replies[0];
-    } catch (error) {
-      if (this.#aborted.signal.aborted) throw this.#aborted.signal.reason;
-      throw this.#end(isTimeout(error) && !(error instanceof TimeoutError) ? late() : error);
+      await deadline(all, DEADLINE_TIMER_MS, { signal });
+    } catch {
+      // Its timer runs on the platform's clock and decides nothing: the time is the limit's.
+      if (!signal.aborted) await this.#limit.race(all).catch(() => {});
     }
+    if (replies.length >= quorum) return replies[0];
+    throw signal.reason;
   }
 
   /**
-   * Each server's outcome as it comes, those that can't be reached among them.
-   * Ends when all have come, or a quorum has succeeded. Who stops early
-   * cancels what is left.
+   * The outcome of each server as it comes, also of those that can't be reached.
+   * Ends when all have come, or a quorum has succeeded. A caller that stops
+   * early cancels the calls that are left.
    */
   async *receipts(): AsyncGenerator<Receipt<T>> {
     const { quorum = Infinity } = this.#options;
     const arrived: Receipt<T>[] = [];
     let wake = () => {};
-    let over = false;
+    let isOver = false;
     let successes = 0;
-    const all = this.#run((receipt) => {
+    const late = () => this.#lateError(this.#endpoints, [], true);
+    const all = this.#run(late, (receipt) => {
       arrived.push(receipt);
       wake();
       return receipt.ok && ++successes >= quorum;
+    }).then(() => {
+      isOver = true;
+      wake();
     });
-    // A deadline or an abort ends each call that is left, and so comes as receipts.
-    const watched = deadline(all, timerMs(this.#leftMs), { signal: this.#linked.signal })
-      .catch((error) => {
-        this.#end(error);
-        return all;
-      })
-      .catch(() => {})
-      .finally(() => {
-        over = true;
-        wake();
-      });
     try {
       for (;;) {
         while (arrived.length > 0) yield arrived.shift()!;
-        if (over) return;
+        if (isOver) return;
         await new Promise<void>((resolve) => {
           wake = resolve;
-          if (arrived.length > 0 || over) resolve();
+          if (arrived.length > 0 || isOver) resolve();
         });
       }
     } finally {
-      this.#end(new RpcError("canceled", `${this.#serviceMethod}: no further reply is wanted`));
-      await watched;
+      this.#cancel("no further reply is wanted");
+      await all;
     }
   }
 
   /**
-   * Calls the servers and tells of each outcome.
+   * Calls the endpoints, so many at once as the options say.
    *
-   * @param tell Returns whether that is enough. What it throws ends the rest too.
+   * @param late Makes the error that the calls are cancelled with at the deadline.
+   * @param take Takes each outcome, and returns whether the fan-out is over.
+   * @returns Resolves when it is over, or all outcomes have come. Never rejects.
    */
-  #run(tell: (receipt: Receipt<T>) => boolean): Promise<void> {
-    const { signal, serverTimeoutMs = this.#leftMs, meta, schema, concurrency } = this.#options;
-    const { fleet } = this.#context;
-    if (signal?.aborted) this.abort(signal.reason);
-    else if (signal !== undefined) abortWith(signal, this);
-    const options: FleetCallOptions = {
-      signal: this.#linked.signal,
-      timeoutMs: serverTimeoutMs,
-      meta,
-      schema,
-      failMode: FailMode.Failfast,
-    };
+  async #run(
+    late: () => TimeoutError,
+    take: (receipt: Receipt<T>, endpoint: Endpoint) => boolean,
+  ): Promise<void> {
+    const { concurrency = Infinity } = this.#options;
+    const { turnClock } = this.#context;
     let next = 0;
-    let enough = false;
-    const settle = (receipt: Receipt<T>) => {
-      if (enough) return;
-      try {
-        enough = tell(receipt);
-      } catch (error) {
-        enough = true;
-        this.#end(error); // at once: the others are cancelled in this very turn
-        throw error;
-      }
-      if (enough) {
-        this.#end(new RpcError("canceled", `${this.#serviceMethod}: no further reply is needed`));
-      }
-    };
+    let isOver = false;
     const work = async () => {
-      while (next < this.#endpoints.length && !enough) {
+      while (next < this.#endpoints.length && !isOver) {
         const endpoint = this.#endpoints[next++];
-        const { address } = endpoint;
-        const startedAtMs = fleet.nowMs();
-        const elapsed = () => fleet.nowMs() - startedAtMs;
-        await this.#callEndpoint(endpoint, options).then(
-          (reply) => settle({ address, ok: true, reply: reply as T, elapsedMs: elapsed() }),
-          (error) => settle({ address, ok: false, error, elapsedMs: elapsed() }),
-        );
+        const startedAtMs = turnClock.now();
+        const outcome = await this.#call(endpoint);
+        if (isOver) return;
+        const elapsedMs = turnClock.now() - startedAtMs;
+        isOver = take({ address: endpoint.address, ...outcome, elapsedMs }, endpoint);
+        // In this very turn: the servers are told to stop, and nothing more is sent.
+        if (isOver) this.#cancel("no further reply is needed");
       }
     };
-    const workers = Math.min(concurrency ?? Infinity, this.#endpoints.length);
-    return Promise.all(Array.from({ length: workers }, work))
-      .then(() => {})
-      .finally(() => signal && releaseFrom(signal, this));
+    const workers = Math.min(concurrency, this.#endpoints.length);
+    const all = Promise.all(Array.from({ length: workers }, work));
+    // After the calls, which have the same deadline: what ends by its own is judged by it.
+    this.#limit.set(timerMs(this.#leftMs), () => {
+      this.#isLate = true;
+      return late();
+    });
+    await all;
+    this.#limit.end();
   }
 
-  abort(reason: unknown): void {
-    this.#end(reason);
-    this.#aborted.abort(reason);
+  #call(endpoint: Endpoint): Promise<Outcome<T>> {
+    const { meta, schema, serverTimeoutMs = Infinity } = this.#options;
+    const { signal } = this.#limit;
+    const leftMs = this.#leftMs;
+    const timeoutMs = Math.min(serverTimeoutMs, leftMs);
+    const options = { signal, timeoutMs, meta, schema, failMode: FailMode.Failfast };
+    return new Promise((resolve) => {
+      const call = new FleetCall(this.#context, this.#serviceMethod, this.#args, options, {
+        resolve: (reply) => resolve({ ok: true, reply: reply as T }),
+        reject: (error) => {
+          if (error !== signal.reason) {
+            if (error instanceof TimeoutError && timeoutMs === leftMs) this.#isLate = true;
+          } else if (this.#isLate) {
+            error = this.#timeoutError([endpoint], call.execution);
+          }
+          resolve({ ok: false, error });
+        },
+      }, endpoint);
+      this.#calls.set(endpoint, call);
+      call.start();
+    });
   }
 
-  /** Cancels every call that is left. */
-  #end(reason: unknown): unknown {
-    if (!this.#linked.signal.aborted) this.#linked.abort(reason);
-    return reason;
+  get #leftMs(): number {
+    return this.#dueAtMs - this.#context.turnClock.now();
   }
 
-  #late(
-    timeoutMs: number,
-    missing: ReadonlySet<string>,
-    attempts: readonly Attempt[],
+  /** Cancels the calls that are left, unless they have ended for another reason. */
+  #cancel(why: string): void {
+    this.#limit.abort(new RpcError("canceled", `${this.#serviceMethod}: ${why}`));
+  }
+
+  /** The error of the deadline for all of it. */
+  #lateError(
+    missing: Iterable<Endpoint>,
+    failures: readonly Attempt[],
+    hasRun: boolean,
+  ): TimeoutError {
+    const executions = [...missing].map((endpoint) =>
+      this.#calls.get(endpoint)?.execution ?? "not_sent"
+    );
+    const execution = [...executions, ...failures.map(({ error }) => executionOf(error))].reduce(
+      lessCertain,
+    );
+    return this.#timeoutError([...missing], hasRun ? "unknown" : execution, failures);
+  }
+
+  #timeoutError(
+    missing: readonly Endpoint[],
+    execution: Execution,
+    attempts: readonly Attempt[] = [],
   ): TimeoutError {
     const serviceMethod = this.#serviceMethod;
-    const message = `${serviceMethod}: no reply within ${timeoutMs} ms from ` +
-      [...missing].join(", ");
-    return new TimeoutError(message, { serviceMethod, attempts });
+    const addresses = missing.map(({ address }) => address);
+    const message = `${serviceMethod}: no reply within ${this.#options.timeoutMs} ms from ` +
+      addresses.join(", ");
+    return new TimeoutError(message, { address: addresses[0], serviceMethod, execution, attempts });
   }
 
-  #failed(failures: readonly Attempt[], quorum: number): unknown {
-    if (quorum === this.#endpoints.length) return failures[0].error;
+  #quorumError(failures: readonly Attempt[], quorum: number): unknown {
     const first = failures[0].error;
+    if (quorum === this.#endpoints.length) return first;
     const code = first instanceof RpcError ? first.code : "unavailable";
     const servers = this.#endpoints.length;
     const message = `${this.#serviceMethod}: ${failures.length} of ${servers} servers failed, ` +
       `${quorum} had to succeed; the first: ${failures[0].address}: ${errorText(first)}`;
     return new RpcError(code, message, {
       serviceMethod: this.#serviceMethod,
-      execution: failures.reduce(lessCertain, "not_sent"),
+      execution: failures.map(({ error }) => executionOf(error)).reduce(lessCertain),
       attempts: failures,
       cause: new AggregateError(failures.map(({ error }) => error)),
     });
   }
 }
 
-const CERTAINTIES: readonly unknown[] = ["not_sent", "rejected", "answered"];
-
-/** What is certain about some calls, taken together: what is so about each. */
-function lessCertain(execution: Execution, { error }: Attempt): Execution {
-  const other = error instanceof RpcError || error instanceof TimeoutError
-    ? error.execution
-    : "unknown";
-  const [one, two] = [CERTAINTIES.indexOf(execution), CERTAINTIES.indexOf(other)];
-  return one < 0 || two < 0 ? "unknown" : one < two ? other : execution;
-}
-
-/** What a timer can hold; what it can't is for ever. */
-function timerMs(timeoutMs: number): number {
-  return timeoutMs > LONGEST_TIMER_MS ? Infinity : Math.max(timeoutMs, 0);
-}
-
-function failureOf(receipt: Receipt<unknown> & { ok: false }): Attempt {
-  const { address, elapsedMs, error } = receipt;
+function failureOf({ address, elapsedMs, error }: Receipt<unknown> & { ok: false }): Attempt {
   return { address, phase: "call", elapsedMs, why: "fan-out", error };
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "TimeoutError";
 }

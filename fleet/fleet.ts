@@ -1,67 +1,63 @@
 /**
- * The servers of an `XClient`: kept in step with discovery, and picked from
- * with regard to who can be reached and who is in health.
+ * This file is one class: the endpoints of an `XClient`, kept in step with the
+ * list of servers, and picked from by the policy among those that can be
+ * reached and whose calls succeed.
  *
  * @module
  */
 
 import { parseAddress } from "../address.ts";
-import type { Discovery } from "../discovery.ts";
-import type { HealthOptions } from "./health.ts";
-import type { InFlight, Outcome } from "./load.ts";
-import { Endpoint, type EndpointEvent, type EndpointHost } from "./endpoint.ts";
-import type { Client, ClientOptions } from "../client.ts";
+import type { ClientOptions } from "../client.ts";
+import type { Clock } from "../clock.ts";
 import { isSame } from "../discovery/endpoint_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
+import { Endpoint, type EndpointHost } from "./endpoint.ts";
+import type { EndpointEvent } from "./events.ts";
+import type { HealthOptions } from "./health.ts";
+import type { ServerSource } from "./server_source.ts";
 
-/** Beyond so many servers a policy that looks at each is given a subset. Source: gRPC A68. */
+/** Beyond so many endpoints a policy that looks at each is given a subset. Source: gRPC A68. */
 const SUBSET_SIZE = 128;
-/** At most this share of the servers is left out for failures; one may always be. */
-const MOST_EJECTED = 0.1;
-/** While something is amiss, how often dials and trials are looked after, in milliseconds. */
-const ATTEND_EVERY_MS = 100;
+/** At most this share of the endpoints is ejected; one always may be. */
+const MAX_EJECTED = 0.1;
+/** How often dials and trials are looked after while some endpoint is not fit, in milliseconds. */
+const REVIEW_EVERY_MS = 100;
 
 /** What a fleet needs of its `XClient`. */
 export interface FleetOptions {
-  /** Which servers there are. */
-  readonly discovery: Discovery;
+  /** Where the list of servers comes from. */
+  readonly source: ServerSource;
   /** The policy. */
   readonly selector: Selector;
-  /** Whether the policy is the caller's, and what it picks has to be looked at. */
-  readonly isOwnSelector: boolean;
   /** How to connect. */
   readonly client: ClientOptions;
-  /** When a server is left out for failures. */
+  /** When an endpoint is ejected for its failures. */
   readonly health: Required<HealthOptions>;
   /** Where backoff and subsets take chance from. */
   readonly random: Random;
-  /** The present time, in milliseconds. */
-  nowMs(): number;
-  /** Something has happened to a server. */
-  tell(endpoint: Endpoint, event: EndpointEvent, cause?: unknown): void;
+  /** Where the time comes from. */
+  readonly clock: Pick<Clock, "now">;
+  /** Something has happened to an endpoint. Called once all is up to date; it must not throw. */
+  onEvent(endpoint: Endpoint, event: EndpointEvent, cause?: unknown): void;
 }
 
-/** A call to a server, as far as its end says something of the server. */
-export interface JudgedCall extends InFlight {
-  /** The server. */
-  readonly endpoint: Endpoint;
-  /** The connection that it was sent on, if it was. */
-  readonly client: Client | undefined;
-}
-
-/** The servers, and which of them is to get a call. */
+/** The endpoints, and which of them gets a call. */
 export class Fleet implements EndpointHost {
   readonly options: ClientOptions;
   readonly health: Required<HealthOptions>;
   readonly random: Random;
-  readonly #fleet: FleetOptions;
-  readonly #watching = new AbortController();
+  readonly clock: Pick<Clock, "now">;
+  readonly #source: ServerSource;
+  readonly #selector: Selector;
+  readonly #onEvent: FleetOptions["onEvent"];
+  readonly #watchAbort = new AbortController();
+  /** Those that are listed no more, but whose last calls have not ended. */
   readonly #leaving = new Set<Endpoint>();
   /** Which part of a large fleet is ours. */
   #seed: number | undefined;
-  #watched = false;
-  #closed = false;
-  /** How many times discovery has been asked, and which answer is the newest. */
+  #isWatched = false;
+  #isClosed = false;
+  /** How many times the source was asked, and which answer is the newest. */
   #asked = 0;
   #answered = 0;
   /** The list that `#endpoints` was made from. */
@@ -69,50 +65,49 @@ export class Fleet implements EndpointHost {
   #endpoints: readonly Endpoint[] = [];
   /** Those of them that the policy may ever be shown. */
   #candidates: readonly Endpoint[] = [];
-  /** The best of them: what the policy is shown. All, while nothing is amiss. */
+  /** The best of them, which the policy is shown: all, while all are fit. */
   #best: readonly Endpoint[] = [];
-  /** When dials and trials are to be looked after; `Infinity` while nothing is amiss. */
-  #attendAtMs = Infinity;
-  /** A server that the next call tries out. */
-  #trial: Endpoint | undefined;
+  /** When dials and trials are looked after next; `Infinity` while all are fit. */
+  #reviewAtMs = Infinity;
+  /** The endpoint that gets the next call as its trial. */
+  #onTrial: Endpoint | undefined;
 
-  /** @param fleet Discovery, policy, and how to connect. */
-  constructor(fleet: FleetOptions) {
-    this.#fleet = fleet;
-    this.options = fleet.client;
-    this.health = fleet.health;
-    this.random = fleet.random;
+  /** @param options Source, policy, and how to connect. */
+  constructor(options: FleetOptions) {
+    this.options = options.client;
+    this.health = options.health;
+    this.random = options.random;
+    this.clock = options.clock;
+    this.#source = options.source;
+    this.#selector = options.selector;
+    this.#onEvent = options.onEvent;
   }
 
-  nowMs(): number {
-    return this.#fleet.nowMs();
-  }
-
-  /** All servers that are listed now. */
+  /** All that are listed now. */
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints;
   }
 
   /** Whether it has been closed. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#isClosed;
   }
 
-  /** All servers that may have a connection: those too that have left, but not ended. */
+  /** All that may have a connection: also those that are listed no more, but not over. */
   *all(): Generator<Endpoint> {
     yield* this.#endpoints;
     yield* this.#leaving;
   }
 
   /**
-   * Brings the servers in step with discovery.
+   * Brings the endpoints in step with the source.
    *
-   * @returns A promise if discovery has to be waited for, or has failed.
+   * @returns A promise if the source has to be waited for, or has failed.
    */
   update(): Promise<void> | undefined {
-    if (this.#closed) return undefined;
+    if (this.#isClosed) return undefined;
     try {
-      const { current } = this.#fleet.discovery;
+      const { current } = this.#source;
       if (current === undefined) return this.#ask();
       if (current !== this.#servers) this.#reconcile(current);
     } catch (error) {
@@ -122,49 +117,41 @@ export class Fleet implements EndpointHost {
   }
 
   /**
-   * Picks a server for a call, or for another try of it.
+   * Picks an endpoint for a call, or for a further attempt of it.
    *
    * @param context Time and key.
-   * @param tried Those that have been tried.
-   * @returns `undefined` if there is none that was not tried.
+   * @param tried Those that were tried already.
+   * @returns `undefined` if there is none that was not.
+   * @throws What the policy throws.
    */
   pick(context: PickContext, tried?: ReadonlySet<Endpoint>): Endpoint | undefined {
     const { nowMs } = context;
-    if (nowMs >= this.#attendAtMs) this.#attend(nowMs);
+    if (nowMs >= this.#reviewAtMs) this.#review(nowMs);
     if (tried !== undefined) {
       const others = this.#candidates.filter((endpoint) => !tried.has(endpoint));
       if (others.length === 0) return undefined;
-      return this.#select(this.#bestOf(others, nowMs), context);
+      return this.#selector.pick(this.#bestOf(others, nowMs), context);
     }
-    const trial = this.#takeTrial(nowMs);
-    if (trial !== undefined) return trial;
-    const picked = this.#select(this.#best, context);
-    if (picked === undefined || isFit(picked, nowMs)) return picked;
-    this.#attend(nowMs);
-    return this.#select(this.#best, context);
+    const onTrial = this.#takeTrial(nowMs);
+    if (onTrial !== undefined) return onTrial;
+    const picked = this.#selector.pick(this.#best, context);
+    if (picked === undefined || picked.isFit(nowMs)) return picked;
+    this.#review(nowMs);
+    return this.#selector.pick(this.#best, context);
   }
 
-  #select(among: readonly Endpoint[], context: PickContext): Endpoint | undefined {
-    const { selector, isOwnSelector } = this.#fleet;
-    const picked = selector.pick(among, context);
-    if (isOwnSelector && picked !== undefined && !among.includes(picked)) {
-      throw new TypeError("the selector picked what is not among its candidates");
-    }
-    return picked;
-  }
-
-  /** The best that there are of some: in health, else connected, else due to be dialled. */
+  /** The best of some: those that are fit and not ejected, else fit, else due to be dialled. */
   #bestOf(some: readonly Endpoint[], nowMs: number): readonly Endpoint[] {
-    const fit = some.filter((endpoint) => isFit(endpoint, nowMs));
+    const fit = some.filter((endpoint) => endpoint.isFit(nowMs));
     if (fit.length > 0) {
-      // Panic: if half of them fail, the fault is more likely elsewhere than in them.
-      const unhealthy = this.#count((endpoint) => endpoint.isUnhealthy(nowMs));
+      // Panic mode, as Envoy calls it: if half of them fail, the fault is more likely elsewhere.
+      const unhealthy = this.#count(({ health }) => health.state(nowMs) !== "healthy");
       if (unhealthy > 1 && unhealthy * 2 >= this.#endpoints.length) return fit;
-      const healthy = fit.filter(({ health }) => health.state(nowMs) === "healthy");
-      return healthy.length > 0 ? healthy : fit;
+      const notEjected = fit.filter(({ health }) => !health.isEjected);
+      return notEjected.length > 0 ? notEjected : fit;
     }
-    const dialable = some.filter((endpoint) => endpoint.isDialDue(nowMs));
-    return dialable.length > 0 ? dialable : some;
+    const due = some.filter(({ connector }) => connector.isDialDue(nowMs));
+    return due.length > 0 ? due : some;
   }
 
   #count(test: (endpoint: Endpoint) => boolean): number {
@@ -173,81 +160,46 @@ export class Fleet implements EndpointHost {
     return count;
   }
 
-  /** Dials again who is due, finds who is to be tried out, and who is best. */
-  #attend(nowMs: number): void {
-    let amiss = false;
-    this.#trial = undefined;
+  /** Dials those that are due, and finds the one on trial and the best. */
+  #review(nowMs: number): void {
+    let areAllFit = true;
+    this.#onTrial = undefined;
     for (const endpoint of this.#endpoints) {
-      const state = endpoint.health.state(nowMs);
-      const fit = isFit(endpoint, nowMs);
-      if (endpoint.isUnhealthy(nowMs) || !fit) amiss = true;
-      if (!fit && endpoint.isDialDue(nowMs)) endpoint.connect().catch(() => {});
-      if (state === "trial" && fit && endpoint.trial === undefined) this.#trial = endpoint;
+      const { health, connector } = endpoint;
+      const isFit = endpoint.isFit(nowMs);
+      if (!isFit || health.state(nowMs) !== "healthy") areAllFit = false;
+      if (!isFit && connector.isDialDue(nowMs)) connector.connect().catch(() => {});
+      if (isFit && health.isTrialDue(nowMs)) this.#onTrial = endpoint;
     }
-    this.#attendAtMs = amiss ? nowMs + ATTEND_EVERY_MS : Infinity;
-    const best = amiss ? this.#bestOf(this.#candidates, nowMs) : this.#candidates;
-    // The same list as long as it is the same: policies keep what they know of it.
+    this.#reviewAtMs = areAllFit ? Infinity : nowMs + REVIEW_EVERY_MS;
+    const best = areAllFit ? this.#candidates : this.#bestOf(this.#candidates, nowMs);
+    // The same array as long as it holds the same: policies keep what they know of it.
     if (!areSame(best, this.#best)) {
       this.#best = areSame(best, this.#candidates) ? this.#candidates : best;
     }
   }
 
   #takeTrial(nowMs: number): Endpoint | undefined {
-    const trial = this.#trial;
-    if (trial === undefined) return undefined;
-    this.#trial = undefined;
-    if (trial.trial !== undefined || !isFit(trial, nowMs)) return undefined;
-    trial.trial = "next";
-    return trial;
+    const endpoint = this.#onTrial;
+    if (endpoint === undefined) return undefined;
+    this.#onTrial = undefined;
+    return endpoint.isFit(nowMs) && endpoint.health.reserveTrial() ? endpoint : undefined;
   }
 
-  /**
-   * A call to a server has ended.
-   *
-   * @param call The call.
-   * @param outcome How, as far as the server is concerned.
-   * @param nowMs The present time.
-   */
-  judge(call: JudgedCall, outcome: Outcome, nowMs: number): void {
-    const { endpoint } = call;
-    if (outcome === "success") {
-      endpoint.isCondemned = false;
-      if (endpoint.health.succeed(nowMs)) this.tell(endpoint, "restored");
-    } else if (outcome === "failure") {
-      // All the calls that a lost connection takes along are one failure; none, if another
-      // connection has followed it: they say nothing of the process that is there now.
-      if (call.client?.available) this.#fail(endpoint, nowMs);
-      else if (endpoint.client === undefined) endpoint.hasLostCalls = true;
-    }
-    if (endpoint.trial === call) endpoint.trial = undefined;
-    if (endpoint.inFlight === 0) endpoint.idle();
+  mayEject(endpoint: Endpoint): boolean {
+    const ejected = this.#count((other) => other !== endpoint && other.health.isEjected);
+    return ejected < Math.max(1, Math.floor(this.#endpoints.length * MAX_EJECTED));
   }
 
-  #fail(endpoint: Endpoint, nowMs: number): void {
-    const { health } = endpoint;
-    if (!health.fail(nowMs)) return;
-    const others = this.#count((other) =>
-      other !== endpoint && other.health.state(nowMs) !== "healthy"
-    );
-    if (others < Math.max(1, Math.floor(this.#endpoints.length * MOST_EJECTED))) {
-      endpoint.isCondemned = false;
-      health.eject(nowMs);
-      this.tell(endpoint, "ejected");
-    } else if (!endpoint.isCondemned) {
-      endpoint.isCondemned = true;
-      this.#attendAtMs = -Infinity;
-    }
-  }
-
-  tell(endpoint: Endpoint, event: EndpointEvent, cause?: unknown): void {
-    if (event === "disconnected" && endpoint.hasLostCalls) {
-      endpoint.hasLostCalls = false;
-      this.#fail(endpoint, this.nowMs());
-    }
-    if (event === "connected" && endpoint.wasUnreachable) this.#dialOthers();
-    const isNothingAmiss = event === "joined" || event === "connected";
-    if (!isNothingAmiss || this.#attendAtMs < Infinity) this.#attendAtMs = -Infinity;
-    this.#fleet.tell(endpoint, event, cause);
+  endpointChanged(
+    endpoint: Endpoint,
+    event: EndpointEvent | "condemned",
+    cause?: unknown,
+  ): void {
+    if (event === "connected" && endpoint.connector.wasUnreachable) this.#redialOthers();
+    const isGood = event === "joined" || event === "connected";
+    if (!isGood || this.#reviewAtMs < Infinity) this.#reviewAtMs = -Infinity;
+    if (event !== "condemned") this.#onEvent(endpoint, event, cause);
   }
 
   /**
@@ -255,11 +207,11 @@ export class Fleet implements EndpointHost {
    * outage is over. The others are dialled at once, or it would get all calls.
    * One that could be reached all the time, and loses its connections, is no sign.
    */
-  #dialOthers(): void {
-    const nowMs = this.nowMs();
-    const away = this.#endpoints.filter((endpoint) => !endpoint.isReachable(nowMs));
+  #redialOthers(): void {
+    const nowMs = this.clock.now();
+    const away = this.#endpoints.filter(({ connector }) => !connector.isReachable(nowMs));
     if (away.length * 2 < this.#endpoints.length) return;
-    for (const endpoint of away) endpoint.redialSoon();
+    for (const { connector } of away) connector.redialSoon();
   }
 
   /**
@@ -268,11 +220,11 @@ export class Fleet implements EndpointHost {
    * @param graceMs How long calls in flight may take to end.
    */
   async close(graceMs: number): Promise<void> {
-    this.#closed = true;
-    this.#watching.abort();
-    const endpoints = [...this.#endpoints, ...this.#leaving];
+    this.#isClosed = true;
+    this.#watchAbort.abort();
+    const endpoints = [...this.all()];
     this.#endpoints = this.#candidates = this.#best = [];
-    this.#trial = undefined;
+    this.#onTrial = undefined;
     await Promise.all(endpoints.map((endpoint) => endpoint.close(graceMs)));
   }
 
@@ -280,19 +232,19 @@ export class Fleet implements EndpointHost {
     const turn = ++this.#asked;
     let servers: readonly string[];
     try {
-      servers = await this.#fleet.discovery.getAll();
+      servers = await this.#source.getAll();
     } catch (error) {
       if (this.#servers === undefined) throw error;
       return; // the last good list stays
     }
-    if (turn < this.#answered) return; // who was asked later has answered already
+    if (turn < this.#answered) return; // a later question was answered before
     this.#answered = turn;
     this.#reconcile(servers);
   }
 
-  /** Keeps who stays, lets go who leaves, takes in who joins. */
+  /** Makes endpoints of a new list: those in both lists stay, the others leave or join. */
   #reconcile(servers: readonly string[]): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     if (!Array.isArray(servers)) {
       if (this.#servers !== undefined) return; // the last good list stays
       throw new TypeError("discovery gave no list of servers");
@@ -308,10 +260,10 @@ export class Fleet implements EndpointHost {
       try {
         const parsed = parseAddress(server);
         const endpoint = before.get(parsed.address) ?? new Endpoint(parsed, this);
-        endpoint.parsed = parsed;
+        endpoint.relist(parsed);
         endpoints.set(parsed.address, endpoint);
       } catch (error) {
-        invalid = error; // the others are not to suffer for it
+        invalid = error; // it is left out
       }
     }
     if (endpoints.size === 0 && invalid !== undefined) {
@@ -322,34 +274,33 @@ export class Fleet implements EndpointHost {
     this.#servers = servers;
     this.#endpoints = [...endpoints.values()];
     this.#candidates = this.#subset();
-    this.#best = []; // even if all stay, their weights may have changed
-    this.#attend(this.nowMs());
+    this.#best = []; // even if all stay: weights may have changed
+    this.#review(this.clock.now());
     for (const endpoint of this.#endpoints) {
-      if (!before.delete(endpoint.address)) this.tell(endpoint, "joined");
+      if (!before.delete(endpoint.address)) this.endpointChanged(endpoint, "joined");
     }
     for (const endpoint of before.values()) {
       this.#leaving.add(endpoint);
       endpoint.leave().then(() => this.#leaving.delete(endpoint));
-      this.tell(endpoint, "left");
+      this.endpointChanged(endpoint, "left");
     }
     this.#watch();
   }
 
   #subset(): readonly Endpoint[] {
-    if (!this.#fleet.selector.subsets || this.#endpoints.length <= SUBSET_SIZE) {
+    if (!this.#selector.subsets || this.#endpoints.length <= SUBSET_SIZE) {
       return this.#endpoints;
     }
     this.#seed ??= Math.floor(this.random() * 2 ** 32);
     return subsetOf(this.#endpoints, this.#seed, SUBSET_SIZE);
   }
 
-  /** Hears of changes also while no calls are made, so that who leaves is let go. */
+  /** Follows the source while no calls are made too, so that endpoints that leave are closed. */
   async #watch(): Promise<void> {
-    const { discovery } = this.#fleet;
-    if (this.#watched || discovery.watch === undefined) return;
-    this.#watched = true;
+    if (this.#isWatched || this.#source.watch === undefined) return;
+    this.#isWatched = true;
     try {
-      for await (const servers of discovery.watch(this.#watching.signal)) {
+      for await (const servers of this.#source.watch(this.#watchAbort.signal)) {
         try {
           this.#reconcile(servers);
         } catch {
@@ -357,15 +308,10 @@ export class Fleet implements EndpointHost {
         }
       }
     } catch {
-      // A source that can't be watched is asked for each call.
+      // A source whose watch fails is asked for each call.
     }
-    this.#watched = false;
+    this.#isWatched = false;
   }
-}
-
-/** Whether a call may be on its way to a server at once, and will be heard there. */
-function isFit(endpoint: Endpoint, nowMs: number): boolean {
-  return !endpoint.stalled && endpoint.isReachable(nowMs);
 }
 
 function areSame(some: readonly Endpoint[], others: readonly Endpoint[]): boolean {

@@ -1,34 +1,34 @@
 /**
- * Passive health: a server whose calls fail is left out for a while, and one
- * trial call lets it back in. Source: Envoy's outlier detection, gRPC A50,
- * Finagle's failure accrual.
+ * Passive health: an endpoint whose calls fail is ejected for a while, and one
+ * trial call decides whether it is let back in. Source: Envoy's outlier
+ * detection, gRPC A50, Finagle's failure accrual.
  *
  * @module
  */
 
 import { aboveZero, atLeast } from "../internal/validate.ts";
 
-/** When a server is left out, and for how long. */
+/** When an endpoint is ejected for its failures, and for how long. */
 export interface HealthOptions {
-  /** So many failures in a row. Default 5; `Infinity`: never for that. */
+  /** So many failures in a row eject it; at least 1. Default 5; `Infinity`: never for that. */
   failuresInARow?: number;
-  /** A lower share of successes than this over `windowMs`. Default 0.8; 0: never for that. */
+  /** A lower share of successes over `windowMs` ejects it. Default 0.8; 0: never for that. */
   minSuccessRate?: number;
-  /** Over how long the share is counted, in milliseconds. Default 30,000. */
+  /** Over how long the share is counted, in milliseconds, above 0. Default 30,000. */
   windowMs?: number;
-  /** With fewer calls than this in the window the share says nothing. Default 50. */
+  /** With fewer calls in the window the share does not count. Default 50. */
   minCalls?: number;
-  /** For how long the first time, in milliseconds; so much longer each time. Default 10,000. */
+  /** How long the first ejection lasts, in milliseconds; each further one so much longer. Default 10,000. */
   ejectionMs?: number;
-  /** The longest, in milliseconds. Default 300,000. */
+  /** How long an ejection lasts at most, in milliseconds. Default 300,000. */
   maxEjectionMs?: number;
 }
 
 /**
- * Checks what was said of health, and completes it.
+ * Checks the options and fills in the defaults.
  *
- * @param options What was said.
- * @returns What holds.
+ * @param options What the caller gave.
+ * @returns All of them.
  * @throws {RangeError} If a number is out of range.
  */
 export function healthOptions(options: HealthOptions = {}): Required<HealthOptions> {
@@ -42,111 +42,177 @@ export function healthOptions(options: HealthOptions = {}): Required<HealthOptio
   };
 }
 
-/** Whether a server may be given calls. */
-export type HealthState = "healthy" | "ejected" | "trial";
+/**
+ * Whether an endpoint is given calls:
+ *
+ * - `healthy`: it is.
+ * - `condemned`: it is, but only because too many others are ejected already.
+ * - `ejected`: it is not.
+ * - `trial`: its ejection is over, and one call at a time tests whether it is well again.
+ */
+export type HealthState = "healthy" | "condemned" | "ejected" | "trial";
 
 /** Into how many parts the window is cut; the oldest is dropped as a whole. */
 const WINDOW_PARTS = 3;
 
-/** The health of one server. Times are in milliseconds, on one scale. */
+/** The health of one endpoint. Times are in milliseconds, on one scale. */
 export class Health {
   readonly #options: Required<HealthOptions>;
-  #inARow = 0;
-  #good = [0];
-  #bad = [0];
-  #part = -1;
-  #partEndsAtMs = -Infinity;
+  /** What was last decided; an ejection becomes a trial by time alone. */
+  #state: "healthy" | "condemned" | "ejected" = "healthy";
   #ejectedUntilMs = -Infinity;
-  #ejected = false;
   #timesEjected = 0;
   #healthySinceMs = 0;
+  /** The call that is the trial; `reserved` until that call begins. */
+  #trial: object | "reserved" | undefined;
+  #failuresInARow = 0;
+  #successes = [0];
+  #failures = [0];
+  #part = -1;
+  #partEndsAtMs = -Infinity;
 
-  /** @param options When it is left out, and for how long. */
+  /** @param options When it is ejected, and for how long. */
   constructor(options: Required<HealthOptions>) {
     this.#options = options;
   }
 
   /**
-   * Whether it may be given calls: all, none, or one on trial.
+   * Its state.
    *
    * @param nowMs The present time.
    */
   state(nowMs: number): HealthState {
-    if (!this.#ejected) return "healthy";
+    if (this.#state !== "ejected") return this.#state;
     return nowMs < this.#ejectedUntilMs ? "ejected" : "trial";
   }
 
+  /** Whether it is ejected or on trial: calls go elsewhere if they can. */
+  get isEjected(): boolean {
+    return this.#state === "ejected";
+  }
+
   /**
-   * A call went well.
+   * Whether the next call may be the trial.
    *
    * @param nowMs The present time.
-   * @returns Whether it is let back in by this.
+   * @returns `false` while another call is.
    */
-  succeed(nowMs: number): boolean {
-    this.#inARow = 0;
-    this.#count(nowMs, this.#good);
-    if (this.state(nowMs) !== "trial") return false;
-    this.#ejected = false;
-    this.#healthySinceMs = nowMs;
-    this.#good = [0];
-    this.#bad = [0];
+  isTrialDue(nowMs: number): boolean {
+    return this.#trial === undefined && this.state(nowMs) === "trial";
+  }
+
+  /**
+   * Makes the next call that begins the trial.
+   *
+   * @returns `false` if another call is the trial already.
+   */
+  reserveTrial(): boolean {
+    if (this.#trial !== undefined) return false;
+    this.#trial = "reserved";
     return true;
   }
 
   /**
-   * A call failed by its fault.
+   * A call begins.
    *
-   * @param nowMs The present time.
-   * @returns Whether it ought to be left out now: `eject` does it.
+   * @param call The call.
    */
-  fail(nowMs: number): boolean {
-    this.#inARow++;
-    this.#count(nowMs, this.#bad);
-    const state = this.state(nowMs);
-    if (state !== "healthy") return state === "trial";
-    if (this.#inARow >= this.#options.failuresInARow) return true;
-    const bad = sum(this.#bad);
-    const calls = bad + sum(this.#good);
-    return calls >= this.#options.minCalls && 1 - bad / calls < this.#options.minSuccessRate;
+  begin(call: object): void {
+    if (this.#trial === "reserved") this.#trial = call;
   }
 
   /**
-   * Leaves it out: longer each time, while it was not healthy for long in between.
+   * A call has ended, and has been judged.
+   *
+   * @param call The call.
+   */
+  end(call: object): void {
+    if (this.#trial === call) this.#trial = undefined;
+  }
+
+  /**
+   * A call succeeded.
+   *
+   * @param nowMs The present time.
+   * @returns Whether that ends its ejection.
+   */
+  succeed(nowMs: number): boolean {
+    this.#failuresInARow = 0;
+    this.#count(nowMs, this.#successes);
+    const state = this.state(nowMs);
+    if (state === "condemned") this.#state = "healthy";
+    if (state !== "trial") return false;
+    this.#state = "healthy";
+    this.#healthySinceMs = nowMs;
+    this.#successes = [0];
+    this.#failures = [0];
+    return true;
+  }
+
+  /**
+   * A call failed by the endpoint's fault.
+   *
+   * @param nowMs The present time.
+   * @returns Whether it is to be ejected: `eject` or `condemn` follows.
+   */
+  fail(nowMs: number): boolean {
+    this.#failuresInARow++;
+    this.#count(nowMs, this.#failures);
+    if (this.#state === "ejected") return this.state(nowMs) === "trial";
+    if (this.#failuresInARow >= this.#options.failuresInARow) return true;
+    const failures = sum(this.#failures);
+    const calls = failures + sum(this.#successes);
+    return calls >= this.#options.minCalls && 1 - failures / calls < this.#options.minSuccessRate;
+  }
+
+  /**
+   * Ejects it: longer each time, unless it was healthy for long in between.
    *
    * @param nowMs The present time.
    * @returns Until when.
    */
   eject(nowMs: number): number {
     const { windowMs, ejectionMs, maxEjectionMs } = this.#options;
-    if (!this.#ejected) {
+    if (this.#state !== "ejected") {
       const forgiven = Math.floor((nowMs - this.#healthySinceMs) / windowMs);
       this.#timesEjected = Math.max(0, this.#timesEjected - forgiven);
     }
-    this.#ejected = true;
-    this.#inARow = 0;
+    this.#state = "ejected";
+    this.#failuresInARow = 0;
     this.#timesEjected++;
     const forMs = Math.min(ejectionMs * this.#timesEjected, maxEjectionMs);
     return this.#ejectedUntilMs = nowMs + forMs;
   }
 
+  /**
+   * It ought to be ejected, but too many others are. On trial it stays so.
+   *
+   * @returns Whether it was healthy before.
+   */
+  condemn(): boolean {
+    if (this.#state !== "healthy") return false;
+    this.#state = "condemned";
+    return true;
+  }
+
   #count(nowMs: number, counts: number[]): void {
-    if (nowMs >= this.#partEndsAtMs) this.#turnPage(nowMs);
+    if (nowMs >= this.#partEndsAtMs) this.#startPart(nowMs);
     counts[counts.length - 1]++;
   }
 
-  #turnPage(nowMs: number): void {
+  #startPart(nowMs: number): void {
     const partMs = this.#options.windowMs / WINDOW_PARTS;
     const part = Math.floor(nowMs / partMs);
     for (let passed = Math.min(part - this.#part, WINDOW_PARTS); passed > 0; passed--) {
-      push(this.#good);
-      push(this.#bad);
+      pushPart(this.#successes);
+      pushPart(this.#failures);
     }
     this.#part = part;
     this.#partEndsAtMs = (part + 1) * partMs;
   }
 }
 
-function push(counts: number[]): void {
+function pushPart(counts: number[]): void {
   if (counts.push(0) > WINDOW_PARTS) counts.shift();
 }
 

@@ -1,45 +1,57 @@
 /**
- * Finds out who is silent: a server that is stalled, or a connection whose
+ * Finds silent connections: a server that stands still, or a connection whose
  * other end is gone without a word.
  *
  * @module
  */
 
-import type { Client } from "../client.ts";
+import type { ClientConnection } from "../connection/client_connection.ts";
 import type { Clock, Timer } from "../clock.ts";
-import type { Fleet } from "./fleet.ts";
-import type { Endpoint } from "./endpoint.ts";
 import { aboveZero } from "../internal/validate.ts";
+import type { Endpoint } from "./endpoint.ts";
 
-/** When a silent connection is doubted, and when it is given up. */
+/** When a silent connection is doubted, and when it is closed. Above 0; `Infinity` for never. */
 export interface LivenessOptions {
   /**
-   * A server that owes a reply and has sent nothing for so long is asked for a
-   * sign of life, in milliseconds. Default 1,000; `Infinity`: never.
+   * A server that owes a reply and has sent nothing for so many milliseconds is
+   * asked for a sign of life. Default 1,000.
    */
   silenceMs?: number;
-  /** It is passed over if it gives none within so many milliseconds. Default 500. */
+  /**
+   * If it gives none within so many milliseconds, it is stalled: it gets no
+   * further calls, and its idempotent ones are sent elsewhere as well. Default 500.
+   */
   pongMs?: number;
-  /** Its connection is given up after so many milliseconds without any. Default 10,000. */
+  /** Its connection is closed after so many milliseconds of silence. Default 10,000. */
   deadMs?: number;
+}
+
+/** Whose connections are watched: a `Fleet`. */
+export interface WatchedFleet {
+  /** Whether it has been closed. */
+  readonly closed: boolean;
+  /** All endpoints that may have a connection. */
+  all(): Iterable<Endpoint>;
 }
 
 /** What is known of one connection's silence. */
 interface Watch {
+  /** How many times bytes had come when the silence began. */
   heard: number;
-  heardAtMs: number;
+  /** When the silence began. */
+  silentSinceMs: number;
+  /** When it was asked for a sign of life; `Infinity` if it was not. */
   askedAtMs: number;
 }
 
-/** Watches the connections on which calls wait. Runs only while there are any. */
+/** Watches the connections on which calls are in flight. Its timer runs only while there are any. */
 export class Liveness {
-  readonly #fleet: Fleet;
+  readonly #fleet: WatchedFleet;
   readonly #clock: Clock;
   readonly #silenceMs: number;
   readonly #pongMs: number;
   readonly #deadMs: number;
-  readonly #onStall: (endpoint: Endpoint) => void;
-  #watches = new Map<Client, Watch>();
+  #watches = new Map<ClientConnection, Watch>();
   #timer: Timer | undefined;
   #dueAtMs = 0;
 
@@ -47,31 +59,24 @@ export class Liveness {
    * @param fleet Whose connections.
    * @param clock Where the time comes from.
    * @param options When.
-   * @param onStall Told of a server that gives no sign of life.
    * @throws {RangeError} If a duration is not above 0.
    */
-  constructor(
-    fleet: Fleet,
-    clock: Clock,
-    options: LivenessOptions,
-    onStall: (endpoint: Endpoint) => void,
-  ) {
+  constructor(fleet: WatchedFleet, clock: Clock, options: LivenessOptions) {
     this.#fleet = fleet;
     this.#clock = clock;
     this.#silenceMs = aboveZero("liveness.silenceMs", options.silenceMs ?? 1000);
     this.#pongMs = aboveZero("liveness.pongMs", options.pongMs ?? 500);
     this.#deadMs = aboveZero("liveness.deadMs", options.deadMs ?? 10_000);
-    this.#onStall = onStall;
   }
 
-  /** A call is on its way: watches until none is. */
+  /** A call has been sent: watches until none is in flight. */
   wake(): void {
     if (this.#timer !== undefined || this.#silenceMs === Infinity || this.#fleet.closed) return;
     this.#dueAtMs = this.#clock.now() + this.#pongMs;
     this.#timer = this.#clock.setTimer(this.#pongMs, this.#tick);
   }
 
-  /** Watches no more. */
+  /** Ends the watching. */
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -83,21 +88,22 @@ export class Liveness {
     if (this.#fleet.closed) return;
     const nowMs = this.#clock.now();
     const lateMs = nowMs - this.#dueAtMs;
-    const watches = new Map<Client, Watch>();
+    const watches = new Map<ClientConnection, Watch>();
     for (const endpoint of this.#fleet.all()) {
-      for (const client of endpoint.clients) {
+      const { connector } = endpoint;
+      for (const client of connector.clients) {
         if (client.inFlight === 0) {
-          this.#resume(endpoint, client); // all is answered, what was asked too
+          connector.resume(client); // all is answered, the question for a sign of life too
           continue;
         }
         const watch = this.#watches.get(client) ??
-          { heard: client.heard, heardAtMs: nowMs, askedAtMs: Infinity };
+          { heard: client.heard, silentSinceMs: nowMs, askedAtMs: Infinity };
         watches.set(client, watch);
         if (lateMs < this.#pongMs / 2) {
-          this.#look(endpoint, client, watch, nowMs);
+          this.#check(endpoint, client, watch, nowMs);
         } else {
-          // It was we who stood still: what has been said meanwhile has not been read yet.
-          watch.heardAtMs += lateMs;
+          // This process stood still: what has come meanwhile has not been read yet.
+          watch.silentSinceMs += lateMs;
           watch.askedAtMs += lateMs;
         }
       }
@@ -106,15 +112,15 @@ export class Liveness {
     if (watches.size > 0) this.wake();
   };
 
-  #look(endpoint: Endpoint, client: Client, watch: Watch, nowMs: number): void {
+  #check(endpoint: Endpoint, client: ClientConnection, watch: Watch, nowMs: number): void {
     if (client.heard !== watch.heard) {
       watch.heard = client.heard;
-      watch.heardAtMs = nowMs;
+      watch.silentSinceMs = nowMs;
       watch.askedAtMs = Infinity;
-      this.#resume(endpoint, client);
+      endpoint.connector.resume(client);
       return;
     }
-    const silentMs = nowMs - watch.heardAtMs;
+    const silentMs = nowMs - watch.silentSinceMs;
     if (watch.askedAtMs === Infinity) {
       if (silentMs < this.#silenceMs) return;
       if (client.ping({ resolve() {}, reject() {} })) watch.askedAtMs = nowMs;
@@ -123,22 +129,7 @@ export class Liveness {
     if (silentMs >= this.#deadMs) {
       client.giveUp(`no sign of life for ${Math.round(silentMs)} ms`);
     } else if (nowMs - watch.askedAtMs >= this.#pongMs) {
-      this.#stall(endpoint, client);
+      endpoint.stall(client);
     }
-  }
-
-  /** A connection that drains is passed over anyway, and says nothing of the one behind it. */
-  #stall(endpoint: Endpoint, client: Client): void {
-    if (client === endpoint.client && !endpoint.stalled) {
-      endpoint.stalled = true;
-      this.#fleet.tell(endpoint, "stalled");
-      this.#onStall(endpoint);
-    }
-  }
-
-  #resume(endpoint: Endpoint, client: Client): void {
-    if (client !== endpoint.client || !endpoint.stalled) return;
-    endpoint.stalled = false;
-    this.#fleet.tell(endpoint, "resumed");
   }
 }

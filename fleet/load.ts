@@ -1,41 +1,94 @@
 /**
- * The live figures of one server: what is in flight, how long replies take,
- * and how many calls went well.
+ * The live figures of one endpoint: what is in flight, how long replies take,
+ * how many calls succeeded and failed.
  *
  * @module
  */
 
-import { DECAY_MS } from "../balance/decay.ts";
-
-/** What a failed call counts as, unless it took longer: no failure may look fast. */
+/** Over how long old reply times give way to new ones, in milliseconds. */
+const DECAY_MS = 10_000;
+/** A failed call counts as a reply that took so long, or longer: no failure may look fast. */
 const FAILURE_MS = 1000;
 
-/** A call in flight, as a link of the list that knows the oldest. */
-export interface InFlight {
-  /** When it began. */
-  startedAtMs: number;
-  /** The call that began before it. */
-  older: InFlight | undefined;
-  /** The call that began after it. */
-  newer: InFlight | undefined;
-}
-
-/** How a call ended, as far as its server is concerned. `given_up` says nothing of it. */
+/** How a call ended, as far as its endpoint is to blame. `given_up` says nothing of it. */
 export type Outcome = "success" | "failure" | "given_up";
 
-/** The live figures of one server. Times are in milliseconds, on the clock's scale. */
+/**
+ * A call in flight, as a link of the list in which {@linkcode Load} knows the
+ * oldest. Calls extend it: a handle of its own would cost each call an object.
+ */
+export class InFlight {
+  #startedAtMs = 0;
+  #older: InFlight | undefined;
+  #newer: InFlight | undefined;
+
+  /** When it was sent. Before it is sent: when it began to wait for a connection. */
+  get startedAtMs(): number {
+    return this.#startedAtMs;
+  }
+
+  /** The call that began before it and is in flight too. */
+  get older(): InFlight | undefined {
+    return this.#older;
+  }
+
+  /** The call that began after it. */
+  get newer(): InFlight | undefined {
+    return this.#newer;
+  }
+
+  /** Its endpoint gives no sign of life while the call is in flight. Does nothing by default. */
+  endpointStalled(): void {}
+
+  /**
+   * Joins the list at its end.
+   *
+   * @param newest The last link so far.
+   * @param nowMs The present time.
+   */
+  join(newest: InFlight | undefined, nowMs: number): void {
+    this.#startedAtMs = nowMs;
+    this.#older = newest;
+    this.#newer = undefined;
+    if (newest !== undefined) newest.#newer = this;
+  }
+
+  /** Leaves the list. */
+  leave(): void {
+    const older = this.#older;
+    const newer = this.#newer;
+    if (older !== undefined) older.#newer = newer;
+    if (newer !== undefined) newer.#older = older;
+    this.#older = this.#newer = undefined;
+  }
+
+  /**
+   * It is sent only now: its reply time counts from here.
+   *
+   * @param nowMs The present time.
+   */
+  protected markSent(nowMs: number): void {
+    this.#startedAtMs = nowMs;
+  }
+}
+
+/**
+ * The live figures of one endpoint. Times are in milliseconds, on the clock's
+ * scale. The figures are plain fields because policies read them in every pick;
+ * only the methods here change them.
+ */
 export class Load {
-  /** How many calls have not ended. */
+  /** How many calls are in flight. */
   inFlight = 0;
   /** Smoothed reply time; 0 while none is known. */
   latencyMs = 0;
   /** The same, but a slower reply replaces it at once. */
   peakMs = 0;
-  /** When the two were last brought up to date. */
+  /** When the two were last updated. */
   updatedAtMs = 0;
-  /** How many calls went well. */
+  /** How many calls succeeded. */
   successes = 0;
-  /** How many calls failed by the server's fault. */
+  /** How many calls and dials failed. */
   failures = 0;
   #oldest: InFlight | undefined;
   #newest: InFlight | undefined;
@@ -45,7 +98,7 @@ export class Load {
     return this.#oldest === undefined ? Infinity : this.#oldest.startedAtMs;
   }
 
-  /** The calls in flight, the oldest first. */
+  /** The calls in flight, the oldest first. They may end while they are iterated. */
   *calls(): Generator<InFlight> {
     for (let call = this.#oldest; call !== undefined;) {
       const { newer } = call;
@@ -55,37 +108,27 @@ export class Load {
   }
 
   /**
-   * A call begins.
+   * Counts a call as in flight.
    *
-   * @param call Its link; `startedAtMs` is set.
+   * @param call The call, which ends by `end` or `endUnsent`.
    * @param nowMs The present time.
    */
   begin(call: InFlight, nowMs: number): void {
     this.inFlight++;
-    call.startedAtMs = nowMs;
-    call.older = this.#newest;
-    call.newer = undefined;
-    if (this.#newest === undefined) this.#oldest = call;
-    else this.#newest.newer = call;
+    call.join(this.#newest, nowMs);
+    this.#oldest ??= call;
     this.#newest = call;
   }
 
   /**
-   * A call ends.
+   * Counts a call as ended.
    *
-   * @param call What was begun.
+   * @param call A call that has begun.
    * @param nowMs The present time.
-   * @param outcome How.
+   * @param outcome How it ended.
    */
   end(call: InFlight, nowMs: number, outcome: Outcome): void {
-    this.inFlight--;
-    const { older, newer } = call;
-    if (older === undefined) this.#oldest = newer;
-    else older.newer = newer;
-    if (newer === undefined) this.#newest = older;
-    else newer.older = older;
-    call.older = call.newer = undefined;
-
+    this.#remove(call);
     const tookMs = nowMs - call.startedAtMs;
     if (outcome === "success") {
       this.successes++;
@@ -99,13 +142,32 @@ export class Load {
   }
 
   /**
-   * Takes a reply time in: `old · w + new · (1 − w)`, `w = e^(−Δt/τ)`. A server
-   * that was very slow, was avoided for longer than τ, and is fast when it is
-   * tried again, comes back at once: what has faded meanwhile stays faded.
+   * Counts a call as ended that was waiting for a connection: how long a dial
+   * takes and how it ends says nothing of reply times.
+   *
+   * @param call A call that has begun.
+   * @param hasFailed Whether the dial failed or took too long.
+   */
+  endUnsent(call: InFlight, hasFailed: boolean): void {
+    this.#remove(call);
+    if (hasFailed) this.failures++;
+  }
+
+  #remove(call: InFlight): void {
+    this.inFlight--;
+    if (call === this.#oldest) this.#oldest = call.newer;
+    if (call === this.#newest) this.#newest = call.older;
+    call.leave();
+  }
+
+  /**
+   * Adds a reply time: `old · w + new · (1 − w)` with `w = e^(−Δt/τ)`. An
+   * endpoint that was very slow, was avoided for longer than τ and is fast when
+   * it is tried again recovers faster than that: its old figure fades twice.
    */
   #observe(tookMs: number, nowMs: number): void {
     const passedMs = nowMs - this.updatedAtMs;
-    // Replies that come together are many, and fade nothing.
+    // Many replies come in the same turn, and no time has passed between them.
     const kept = this.latencyMs === 0 ? 0 : passedMs === 0 ? 1 : Math.exp(-passedMs / DECAY_MS);
     if (passedMs > DECAY_MS && tookMs < this.latencyMs) {
       this.latencyMs = Math.max(this.latencyMs * kept, tookMs);

@@ -1,60 +1,71 @@
 /**
- * What an `XClient` may be told, and what it tells.
+ * The options of an `XClient`, its events, and the snapshot of its endpoints.
  *
  * @module
  */
 
 import type { ClientOptions } from "../client.ts";
-import { type RpcCode, RpcError, TimeoutError } from "../errors.ts";
+import { type RpcCode, RpcError } from "../errors.ts";
+import type { Random, SelectMode, Selector } from "../selector.ts";
+import type { EndpointEvent } from "./events.ts";
+import type { FailMode } from "./fail_mode.ts";
 import type { HealthOptions, HealthState } from "./health.ts";
 import type { LivenessOptions } from "./liveness.ts";
-import type { EndpointEvent } from "./endpoint.ts";
-import type { FailMode, RetryBudgetOptions } from "./retry.ts";
-import type { Random, SelectMode, Selector } from "../selector.ts";
+import type { RetryBudgetOptions } from "./retry_budget.ts";
 
-/** How an `XClient` picks servers, connects to them, and gets calls through. */
+/** How an `XClient` picks servers, connects to them, and repeats calls that fail. */
 export interface XClientOptions extends ClientOptions {
   /** The balancing policy, by name or your own. Default `SelectMode.ShortestExpectedDelay`. */
   mode?: SelectMode | Selector;
-  /** For `consistent_hash`: how many times the mean of calls in flight a server may have. */
+  /**
+   * For `consistent_hash`: how many times the mean of calls in flight a server
+   * may have, at least 1. Default `Infinity`.
+   */
   boundedLoad?: number;
   /** Where policies and backoff take chance from. Default `Math.random`. */
   random?: Random;
-  /** What becomes of a call whose try fails. Default `FailMode.Failover`. */
+
+  /** What happens to a call after a failed attempt. Default `FailMode.Failover`. */
   failMode?: FailMode;
-  /** The most tries of a call, the first included. Default 3. */
+  /** The most attempts of a call, the first included; at least 1. Default 3. */
   maxAttempts?: number;
-  /** Which methods may be run twice: their names, or a test. Default: none. */
+  /** Which methods may run twice: their names (`Service.Method`), or a test. Default: none. */
   idempotent?: readonly string[] | ((serviceMethod: string) => boolean);
-  /** How many tries beyond the first there may be. Default: 20 % of calls and 10/s. */
+  /** How many attempts beyond the first there may be. Default: 20 % of the calls and 10/s. */
   retryBudget?: RetryBudgetOptions;
-  /** How many of them may be hedges. Default: 5 % of calls and 1/s. */
+  /** How many of them may be hedges. Default: 5 % of the calls and 1/s. */
   hedgeBudget?: RetryBudgetOptions;
-  /** When a server whose calls fail is left out. */
+
+  /** When a server whose calls fail is ejected. */
   health?: HealthOptions;
-  /** When a silent server is doubted. */
-  liveness?: LivenessOptions;
   /**
-   * Whether an error is its server's fault, and counts against it. Default:
-   * `unavailable`, `internal`, `resource_exhausted`, `data_loss`,
-   * `deadline_exceeded` and timeouts; what handlers themselves throw does not.
+   * Whether an error is the server's fault, and counts against its health.
+   * Default: timeouts, `unavailable`, `internal`, `resource_exhausted`,
+   * `data_loss` and `deadline_exceeded`; what handlers throw does not. If it
+   * throws, the default holds for that error, and what it threw is an uncaught error.
    */
   isFailure?: (error: unknown) => boolean;
-  /** Told what happens to each server, as it happens. */
+  /** When a silent connection is doubted, and when it is closed. */
+  liveness?: LivenessOptions;
+
+  /**
+   * Called with what happens to each server, a microtask after it has happened.
+   * What it throws is an uncaught error of the program.
+   */
   onEvent?: (event: XClientEvent) => void;
 }
 
-/** Something that has happened to a server. */
+/** Something that has happened to a server. Frozen. */
 export interface XClientEvent {
-  /** What. */
+  /** What has happened. */
   readonly type: EndpointEvent;
-  /** Which server. */
+  /** The server. */
   readonly address: string;
-  /** The error that it happened by, if any. */
+  /** The error that caused it, for `unreachable`. */
   readonly cause?: unknown;
 }
 
-/** The live figures of one server, as they were. */
+/** The live figures of one server at one time. Frozen. */
 export interface EndpointSnapshot {
   /** The server. */
   readonly address: string;
@@ -62,19 +73,19 @@ export interface EndpointSnapshot {
   readonly weight: number;
   /** Whether it has a connection that takes calls. */
   readonly connected: boolean;
-  /** Whether its calls have been failing. */
+  /** Whether it is given calls, as far as its own have failed. */
   readonly health: HealthState;
-  /** Whether it gives no sign of life. */
+  /** Whether it was asked for a sign of life and gave none. */
   readonly stalled: boolean;
-  /** How many calls it has not answered. */
+  /** How many calls are in flight. */
   readonly inFlight: number;
-  /** For how long the oldest of these has waited, in milliseconds; 0 if there are none. */
+  /** How long the oldest of these has been in flight, in milliseconds; 0 if there are none. */
   readonly oldestAgeMs: number;
   /** Smoothed reply time, in milliseconds; 0 while none is known. */
   readonly latencyMs: number;
-  /** How many calls went well. */
+  /** How many calls succeeded. */
   readonly successes: number;
-  /** How many failed by its fault. */
+  /** How many calls and dials failed by its fault. */
   readonly failures: number;
 }
 
@@ -99,12 +110,11 @@ const SERVERS_FAULTS: Readonly<Record<RpcCode, boolean>> = {
 };
 
 /**
- * Whether an error is its server's fault, unless the program says otherwise.
+ * Whether an error is the server's fault, unless `isFailure` says otherwise.
  *
  * @param error What a call failed with.
- * @returns `false` for what handlers throw as answers.
+ * @returns `false` for what handlers throw.
  */
 export function isServersFault(error: unknown): boolean {
-  return error instanceof TimeoutError ||
-    error instanceof RpcError && SERVERS_FAULTS[error.code] === true;
+  return error instanceof RpcError && SERVERS_FAULTS[error.code] === true;
 }

@@ -1,28 +1,27 @@
 /**
- * Gob streams to values: messages are found in whatever chunks arrive, definitions are kept, and
- * each value is read once it is there as a whole.
+ * Gob streams to values: each value is decoded once it has arrived as a whole, with the definitions
+ * of its types.
  *
  * @module
  */
 
-import { isWorthKeeping } from "../internal/buffer.ts";
 import { RpcError } from "../errors.ts";
-import { malformed } from "./wire.ts";
 import { GobCursor } from "./cursor.ts";
-import type { AnyGobSchema, GobSchema } from "./types.ts";
-import { GobWalk, readSingle, type WireType, WireTypes } from "./definitions.ts";
+import { DecodePlans } from "./decode_plans.ts";
+import type { AnyGobSchema, GobSchema } from "./schema.ts";
+import { ValueFinder } from "./value_finder.ts";
+import { readSingle } from "./walk.ts";
+import { DEFAULT_MAX_DEPTH, DEFAULT_MAX_MESSAGE_BYTES, malformed } from "./wire.ts";
+import { type WireType, WireTypes } from "./wire_types.ts";
 import type { Read } from "./zero.ts";
-import { GobPlans } from "./plans.ts";
-
-/** The most bytes that an integer takes. */
-const LONGEST_INTEGER = 9;
 
 /** Options of {@linkcode GobDecoder}. */
 export interface GobDecoderOptions {
   /**
-   * The longest message, the most bytes of one value that is spread over messages, and the most
-   * bytes of all type definitions together. Zero fields may be left out of one value, 4,096 and 32
-   * more for each of its bytes, but no more than a quarter of this. @default {4194304}
+   * The longest message in bytes. It is also the limit for a value that is spread over messages,
+   * and for all type definitions of the stream together. One value may leave out 4,096 zero fields
+   * and 32 more for each of its bytes, up to a quarter of this limit.
+   * @default {4194304}
    */
   maxMessageBytes?: number;
   /** How deep values may be nested. @default {100} */
@@ -34,7 +33,7 @@ export interface GobDecoderOptions {
 }
 
 /**
- * Decodes one gob stream, however its bytes are cut.
+ * Decodes one gob stream, in whatever chunks it arrives.
  *
  * @example Chunks in, values out
  * ```ts
@@ -52,31 +51,14 @@ export interface GobDecoderOptions {
  */
 export class GobDecoder {
   readonly #cursor: GobCursor;
-  readonly #types: WireTypes;
-  readonly #plans: GobPlans;
-  readonly #walk: GobWalk;
+  readonly #finder: ValueFinder;
+  readonly #plans: DecodePlans;
   /** The reader that each type was last read with at the top. */
   readonly #readers = new Map<
     WireType,
     { schema: AnyGobSchema | undefined; read: Read }
   >();
-  readonly #nextMessage: () => boolean;
   #failure: unknown;
-  /** The first byte that is not consumed. */
-  #start = 0;
-  /** The value that comes next, once its first message is there. */
-  #type: WireType | undefined;
-  #isWhole = false;
-  #bodyStart = 0;
-  #bodyEnd = 0;
-  #valueEnd = 0;
-  /** Why the value that comes next can't be taken: it is too long. */
-  #excess: RpcError | undefined;
-  /** How many bytes of it are still to be dropped, as they come. */
-  #toDrop = 0;
-  /** Where the walk over a value stopped for want of its next message. */
-  #walkPosition = 0;
-  #walkEnd = 0;
 
   /**
    * Creates a decoder for a new stream.
@@ -84,87 +66,47 @@ export class GobDecoder {
    * @param options The limits, and what values without a schema become.
    */
   constructor(options: GobDecoderOptions = {}) {
-    const maxMessageBytes = options.maxMessageBytes ?? 4 * 1024 * 1024;
-    const cursor = new GobCursor(options.maxDepth ?? 100, maxMessageBytes);
-    this.#cursor = cursor;
-    this.#nextMessage = () => {
-      if (cursor.nextMessage()) return true;
-      if (cursor.excessive > 0) throw cursor.tooLong("a message", cursor.excessive);
-      return false;
-    };
-    this.#types = new WireTypes(maxMessageBytes);
-    this.#walk = new GobWalk(this.#types, true);
-    this.#plans = new GobPlans(this.#types, {
-      time: options.time ?? "date",
-      maps: options.maps ?? "map",
-    });
+    const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, maxDepth = DEFAULT_MAX_DEPTH } = options;
+    const { time = "date", maps = "map" } = options;
+    const types = new WireTypes(maxMessageBytes);
+    this.#cursor = new GobCursor(maxDepth, maxMessageBytes);
+    this.#finder = new ValueFinder(this.#cursor, types);
+    this.#plans = new DecodePlans(types, { time, maps });
   }
 
   /** How many bytes have arrived and are not part of a value that was taken. */
   get buffered(): number {
-    return this.#cursor.limit - this.#start;
+    return this.#finder.buffered;
   }
 
   /**
-   * Whether the stream may end here: what has arrived was taken, and nothing of a value that was
-   * too long is still to come.
+   * Whether the stream may end here: every value that has begun was taken, or dropped as a whole
+   * if it was too long.
    */
   get isBetween(): boolean {
-    return this.buffered === 0 && this.#toDrop === 0;
+    return this.#finder.isBetween;
   }
 
   /**
    * Adds bytes to the stream. They are copied, so the chunk may be used again at once. Nothing is
-   * decoded or refused here: take what is ready before pushing more, so that little is kept.
+   * decoded or refused here. Take what is ready before pushing more, so that little is kept.
    *
    * @param chunk The bytes that arrived.
    */
   push(chunk: Uint8Array): void {
-    const cursor = this.#cursor;
-    if (this.#start > 0 && this.#start === cursor.limit) {
-      if (!isWorthKeeping(cursor.bytes, cursor.limit)) cursor.bytes = new Uint8Array(0);
-      this.#start = 0;
-      cursor.limit = 0;
-    }
-    if (cursor.limit + chunk.length > cursor.bytes.length) {
-      this.#makeRoom(chunk.length);
-    }
-    cursor.bytes.set(chunk, cursor.limit);
-    cursor.limit += chunk.length;
-  }
-
-  #makeRoom(count: number): void {
-    const cursor = this.#cursor;
-    const kept = cursor.limit - this.#start;
-    const needed = kept + count;
-    const shift = this.#start;
-    // Moving is worth it only if it leaves room, or small pushes would each move everything.
-    if (needed * 2 <= cursor.bytes.length) {
-      cursor.bytes.copyWithin(0, shift, cursor.limit);
-    } else {
-      const larger = new Uint8Array(Math.max(1024, needed * 2));
-      larger.set(cursor.bytes.subarray(shift, cursor.limit));
-      cursor.bytes = larger;
-    }
-    cursor.limit = kept;
-    this.#start = 0;
-    this.#bodyStart -= shift;
-    this.#bodyEnd -= shift;
-    this.#valueEnd -= shift;
-    this.#walkPosition -= shift;
-    this.#walkEnd -= shift;
+    this.#finder.push(chunk);
   }
 
   /**
-   * Tells whether the next value has arrived as a whole, with the type definitions it needs.
+   * Whether the next value has arrived as a whole, with the definitions of its types.
    *
-   * A value that is too long is never held: it is ready as soon as its length is known,
-   * {@linkcode GobDecoder.take} refuses it, and its bytes are dropped as they come.
+   * A value that is too long is never held. It is ready as soon as its length is known, then
+   * {@linkcode GobDecoder.take} throws, and its bytes are dropped while they arrive.
    *
-   * @returns Whether {@linkcode GobDecoder.take} has something to take.
-   * @throws {RpcError} `data_loss` if the stream is broken, `resource_exhausted` if a type
-   * definition passes a limit, or a value whose end is not known in advance: one that holds
-   * interfaces. All are final: every later call throws the same.
+   * @returns Whether there is a value to take.
+   * @throws {RpcError} `data_loss` if the stream is broken; `resource_exhausted` if a limit is
+   * exceeded by type definitions, or by a value that holds interfaces, whose end is not known in
+   * advance. Both are final: every later call throws the same error.
    *
    * @example A header and a body that are taken together
    * ```ts
@@ -179,141 +121,45 @@ export class GobDecoder {
    * ```
    */
   ready(): boolean {
-    if (this.#isWhole) return true;
+    if (this.#finder.hasFound) return true;
     if (this.#failure !== undefined) throw this.#failure;
     try {
-      this.#isWhole = this.#find();
-      return this.#isWhole;
+      return this.#finder.find();
     } catch (error) {
       this.#failure = error;
       throw error;
     }
   }
 
-  /** Reads definitions up to the next value and finds its end. */
-  #find(): boolean {
-    const cursor = this.#cursor;
-    if (this.#toDrop > 0 && !this.#drop()) return false;
-    while (this.#type === undefined) {
-      cursor.end = this.#start;
-      if (!cursor.nextMessage()) return cursor.excessive > 0 && this.#refuse(cursor.excessive);
-      const id = typeId(cursor);
-      if (id < 0) {
-        this.#types.define(-id, cursor);
-        if (cursor.position !== cursor.end) {
-          throw malformed("bytes behind a type definition");
-        }
-        this.#start = cursor.end;
-        continue;
-      }
-      const type = this.#types.get(id);
-      this.#bodyStart = cursor.position;
-      this.#bodyEnd = cursor.end;
-      this.#valueEnd = cursor.end;
-      if (!type.holdsInterface) {
-        cursor.continues = false;
-        this.#type = type;
-        return true;
-      }
-      // Types that first appear in an interface are defined in the middle of the value, which
-      // then goes on in further messages; only its structure tells where it ends.
-      cursor.continues = true;
-      cursor.depth = 0;
-      if (type.kind !== "struct") readSingle(cursor);
-      this.#walk.start(type, cursor);
-      this.#walkPosition = cursor.position;
-      this.#walkEnd = cursor.end;
-      this.#type = type;
-    }
-    cursor.position = this.#walkPosition;
-    cursor.end = this.#walkEnd;
-    cursor.continues = true;
-    cursor.depth = 0;
-    const ended = this.#walk.resume(cursor, this.#nextMessage);
-    this.#walkPosition = cursor.position;
-    this.#walkEnd = cursor.end;
-    const length = cursor.end - this.#bodyStart;
-    if (length > cursor.maxMessageBytes) throw cursor.tooLong("a value", length);
-    if (!ended) return false;
-    if (cursor.position !== cursor.end) throw malformed("bytes behind a value");
-    this.#valueEnd = cursor.end;
-    return true;
-  }
-
   /**
-   * Refuses a message that is too long. Only a value whose type is known to end with it can be
-   * passed over: without a definition, what follows can't be read.
+   * Takes the next value. {@linkcode GobDecoder.ready} must have returned `true`.
    *
-   * @returns False if its type id is not there yet.
-   */
-  #refuse(length: number): boolean {
-    const cursor = this.#cursor;
-    const body = cursor.position;
-    const end = body + length;
-    cursor.end = Math.min(end, cursor.limit);
-    if (cursor.end - body < Math.min(length, LONGEST_INTEGER)) return false;
-    const id = typeId(cursor);
-    const error = cursor.tooLong("a message", length);
-    if (id < 0) throw error;
-    const type = this.#types.get(id);
-    if (type.holdsInterface) throw error;
-    this.#type = type;
-    this.#excess = error;
-    this.#toDrop = end - this.#start;
-    return true;
-  }
-
-  /** Drops what has arrived of a value that is too long; returns whether that was all of it. */
-  #drop(): boolean {
-    const count = Math.min(this.#toDrop, this.buffered);
-    this.#start += count;
-    this.#toDrop -= count;
-    return this.#toDrop === 0;
-  }
-
-  /**
-   * Takes the next value, which must be {@linkcode GobDecoder.ready}.
+   * Without a schema a value becomes what the type definitions say: a struct an object, a slice or
+   * an array an array, a map a `Map`, an integer a number, or a bigint beyond the safe range, a
+   * `time.Time` a `Date`, a `big.Int` a bigint, and any other type that encodes itself a
+   * `Uint8Array`. A nil pointer to a struct or an array is null. In arrays and maps, Go sends no
+   * name for `time.Time` and `big.Int`: without a schema they are a `Uint8Array`, too.
    *
-   * Without a schema a value becomes what the type definitions say: structs objects, slices and
-   * arrays arrays, maps `Map`s, integers numbers or, beyond the safe range, bigints, `time.Time`
-   * a `Date`, `big.Int` a bigint, other types that encode themselves bytes; a nil pointer to a
-   * struct or an array is null. Go gives `time.Time` and `big.Int` in arrays and maps no name;
-   * those are bytes unless a schema says what they are.
-   *
-   * @param schema Its type.
+   * @param schema Its type. Default: as the definitions say.
    * @returns The value.
    * @throws {TypeError} If no value is ready.
    * @throws {RpcError} `invalid_argument` if the value doesn't fit the schema, and
-   * `resource_exhausted` if it passes a limit: then only this value is lost. `data_loss` if the
+   * `resource_exhausted` if it exceeds a limit: then only this value is lost. `data_loss` if the
    * stream is broken, which is final.
    */
   take<T = unknown>(schema?: GobSchema<T, never>): T {
-    const type = this.#type;
-    if (!this.#isWhole || type === undefined) {
-      throw new TypeError("No value is ready to be taken: ask ready() first");
-    }
-    if (this.#excess !== undefined) {
-      const error = this.#excess;
-      this.skip();
-      throw error;
-    }
     const cursor = this.#cursor;
-    cursor.openValue(this.#bodyStart, this.#bodyEnd, this.#valueEnd - this.#bodyStart);
-    this.#isWhole = false;
-    this.#type = undefined;
-    this.#start = this.#valueEnd;
+    const finder = this.#finder;
+    if (!finder.hasFound) throw new TypeError("No value is ready to be taken: ask ready() first");
+    const type = finder.open();
     try {
       const read = this.#readerOf(type, schema);
       if (type.kind !== "struct") readSingle(cursor);
       const value = read(cursor);
-      if (cursor.position !== this.#valueEnd) {
-        throw malformed("bytes behind a value");
-      }
+      if (cursor.position !== finder.start) throw malformed("bytes behind a value");
       return value as T;
     } catch (error) {
-      if (error instanceof RpcError && error.code === "data_loss") {
-        this.#failure = error;
-      }
+      if (error instanceof RpcError && error.code === "data_loss") this.#failure = error;
       throw error;
     }
   }
@@ -327,10 +173,10 @@ export class GobDecoder {
   }
 
   /**
-   * Takes the next value if it is there.
+   * Takes the next value if it has arrived.
    *
-   * @param schema Its type; without it, see {@linkcode GobDecoder.take}.
-   * @returns The value in an object, or undefined if more bytes are needed.
+   * @param schema Its type. Default: as the definitions say, see {@linkcode GobDecoder.take}.
+   * @returns The value in an object, or `undefined` if more bytes are needed.
    * @throws {RpcError} As {@linkcode GobDecoder.ready} and {@linkcode GobDecoder.take}.
    */
   next<T = unknown>(schema?: GobSchema<T, never>): { value: T } | undefined {
@@ -338,23 +184,14 @@ export class GobDecoder {
   }
 
   /**
-   * Drops the next value if it is there, without decoding it.
+   * Drops the next value if it has arrived, without decoding it.
    *
    * @returns Whether there was one; if not, more bytes are needed.
    * @throws {RpcError} As {@linkcode GobDecoder.ready}.
    */
   skip(): boolean {
     if (!this.ready()) return false;
-    this.#isWhole = false;
-    this.#type = undefined;
-    if (this.#excess === undefined) this.#start = this.#valueEnd;
-    else this.#excess = undefined;
+    this.#finder.drop();
     return true;
   }
-}
-
-function typeId(cursor: GobCursor): number {
-  const id = cursor.int();
-  if (typeof id === "bigint" || id === 0) throw malformed(`a type id of ${id}`);
-  return id;
 }

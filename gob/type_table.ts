@@ -1,25 +1,18 @@
 /**
- * The types that an encoder has defined in its stream, and their definitions.
+ * The types that an encoder has defined in its stream. Writes their definitions, each once.
  *
  * @module
  */
 
 import type { RpcError } from "../errors.ts";
-import { MAX_FIELDS, MAX_TYPES, tooMuch, tooWide } from "./wire.ts";
+import { type AnyGobSchema, type Shape, shapeOf, targetOf } from "./schema.ts";
+import { BUILT_IN, FIRST_USER_ID, MAX_FIELDS, MAX_TYPES, tooMuch, tooWide } from "./wire.ts";
 import { GobWriter } from "./writer.ts";
-import {
-  type AnyGobSchema,
-  BUILT_IN,
-  FIRST_USER_ID,
-  type Shape,
-  shapeOf,
-  targetOf,
-} from "./types.ts";
 
 /** The most bytes that the definition of `struct{}` takes. */
 const EMPTY_STRUCT_BYTES = 12;
 
-/** The fields of the struct that a definition is. */
+/** The fields of Go's `wireType`, the struct that a definition is. */
 const WIRE_FIELD = {
   array: 0,
   slice: 1,
@@ -35,20 +28,20 @@ function builtInId(shape: Shape): number {
   return shape.kind in BUILT_IN ? BUILT_IN[shape.kind as keyof typeof BUILT_IN] : 0;
 }
 
-/** Whether a type is `struct{}`, the body of every error: there must always be room for it. */
+/** Whether a type is `struct{}`. Errors need it as their body, so there is always room for it. */
 function isEmptyStruct(shape: Shape): boolean {
   return shape.kind === "struct" && shape.fields.length === 0 && shape.name === "";
 }
 
-/** Gives types their ids and writes their definitions, each once. */
+/** Gives ids to types and writes their definitions, each once. */
 export class TypeTable {
-  /** The definitions that have to be sent before the next value. */
+  /** The definitions that must be sent before the next value. */
   readonly definitions: GobWriter = new GobWriter();
   readonly #ids = new WeakMap<AnyGobSchema, number>();
   /** Ids by structure, so that two schemas that say the same share a definition. */
   readonly #idsBySignature = new Map<string, number>();
   readonly #signatures = new WeakMap<AnyGobSchema, string>();
-  /** What was added since the call began, in case it fails. */
+  /** The schemas that got an id since the call began, in case it fails. */
   readonly #newSchemas: AnyGobSchema[] = [];
   readonly #newSignatures: string[] = [];
   readonly #maxBytes: number;
@@ -57,7 +50,7 @@ export class TypeTable {
   #bytes = 0;
   #bytesBefore = 0;
 
-  /** @param maxBytes How long all definitions of the stream may be together. */
+  /** @param maxBytes The most bytes of all definitions of the stream together. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
@@ -81,11 +74,11 @@ export class TypeTable {
     this.begin();
   }
 
-  /** The id of a type. If it is new, its definition and those of its parts are written. */
+  /** The id of a type. If it is new, its definition and those of its parts are added. */
   idOf(schema: AnyGobSchema): number {
     const waiting: AnyGobSchema[] = [];
     const id = this.#find(schema, waiting);
-    // Definitions may name types that are defined later, as long as no value comes between.
+    // A definition may name a type that is defined after it, but before the next value.
     for (let index = 0; index < waiting.length; index++) {
       this.#define(waiting[index], waiting);
     }
@@ -116,7 +109,7 @@ export class TypeTable {
     return id;
   }
 
-  /** A text that is the same for all schemas of one structure; empty where a type has no end. */
+  /** A text that is equal for schemas of equal structure. Empty for a type that contains itself. */
   #signature(schema: AnyGobSchema): string {
     const known = this.#signatures.get(schema);
     if (known !== undefined) return known;
@@ -181,7 +174,7 @@ export class TypeTable {
     this.#defineParts(shape, waiting);
     writer.byte(0);
     writer.byte(0);
-    // A decoder like ours refuses more for good; here only the value is lost that needs it.
+    // A decoder with this limit would give the stream up. Here only this value fails.
     this.#bytes += writer.length - start;
     const most = isEmptyStruct(shape) ? this.#maxBytes : this.#maxBytes - EMPTY_STRUCT_BYTES;
     if (this.#bytes > most) {

@@ -1,6 +1,6 @@
 /**
- * Go values that JavaScript has no type of its own for, and the bytes of the two self-encoding
- * types that everybody meets: `time.Time` and `big.Int`.
+ * Values of Go for which JavaScript has no type of its own, and the bytes of the two types of its
+ * standard library that encode themselves: `time.Time` and `big.Int`.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface GobComplex {
 export interface GobInstant {
   /** Nanoseconds since 1970-01-01T00:00:00Z. */
   epochNanoseconds: bigint;
-  /** Seconds east of UTC, or null for UTC itself. Left out, it is UTC. */
+  /** Seconds east of UTC; null for UTC itself. @default {null} */
   offsetSeconds?: number | null;
 }
 
@@ -42,9 +42,9 @@ export class GobNamed<T = unknown> {
   readonly value: T;
 
   /**
-   * Pairs a value with a name.
+   * Gives a value the name of its type.
    *
-   * @param name The name that Go's `gob.Register` or `gob.RegisterName` knows the type by.
+   * @param name The name by which Go's `gob.Register` or `gob.RegisterName` knows the type.
    * @param value The value.
    */
   constructor(name: string, value: T) {
@@ -57,8 +57,15 @@ export class GobNamed<T = unknown> {
 const SECONDS_TO_1970 = 62_135_596_800;
 const NANOSECONDS = 1_000_000_000n;
 
-/** Milliseconds since 1970 of Go's zero time, 0001-01-01T00:00:00Z. */
-export const ZERO_TIME_MS = -SECONDS_TO_1970 * 1000;
+/** Go's zero time, 0001-01-01T00:00:00Z. */
+export function zeroDate(): Date {
+  return new Date(-SECONDS_TO_1970 * 1000);
+}
+
+/** Go's zero time, to the nanosecond. */
+export function zeroInstant(): GobInstant {
+  return { epochNanoseconds: BigInt(-SECONDS_TO_1970) * NANOSECONDS, offsetSeconds: null };
+}
 
 /** The bytes of a `time.Time`. */
 export function timeToBytes(value: unknown): Uint8Array {
@@ -99,7 +106,7 @@ function layOutTime(
   nanoseconds: number,
   offset: number | null,
 ): Uint8Array {
-  let minutes = -1; // stands for UTC
+  let minutes = -1; // means UTC
   let rest = 0;
   if (offset !== null) {
     minutes = Math.trunc(offset / 60);
@@ -185,9 +192,12 @@ export function bytesToBigInt(bytes: Uint8Array): bigint {
 }
 
 /**
- * Follows the path of a value that was found too deep, looking for an object that contains itself.
+ * Whether a value is nested too deep because an object contains itself.
  *
- * @returns How many steps lead to where the circle closes, or -1 if there is none.
+ * @param root The whole value.
+ * @param path The path to the part that is too deep.
+ * @param depth The length of the path.
+ * @returns How many steps lead to the object that occurred before; -1 if there is none.
  */
 export function findCycle(
   root: unknown,

@@ -1,6 +1,5 @@
 /**
- * What the modules of gob share below everything else: the limits that nobody sets, the errors
- * they throw, and how they say where in a value something is wrong.
+ * What all modules of gob share: fixed limits, errors, and the path to a part of a value.
  *
  * @module
  */
@@ -9,23 +8,30 @@ import { RpcError } from "../errors.ts";
 
 /**
  * One step from the top of a value to a part of it: a field's name, an index or a map's key. An
- * empty text is the step from an interface to the value in it, which isn't shown.
+ * empty string is the step from an interface to the value in it, which is not shown.
  */
 export type PathStep = string | number;
+
+/** How long a message may be where no option says it: 4 MiB. */
+export const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** How deep a value may be nested where no option says it. */
+export const DEFAULT_MAX_DEPTH = 100;
+/** The largest `int64`. */
+export const INT64_MAX = 2n ** 63n - 1n;
 
 /** The longest name of a type in an interface, as in Go. */
 export const MAX_NAME = 1024;
 /** The most types that one stream defines. */
 export const MAX_TYPES = 10_000;
 /**
- * The most fields of one struct. A definition is paid for once, and each of its values may then
- * leave out all fields for nothing: a wide one would be a lever.
+ * The most fields of one struct. Once a type is defined, each of its values may leave out all its
+ * fields, which takes no bytes: with a wide type a few bytes could fill the memory.
  */
 export const MAX_FIELDS = 4096;
 
 const IDENTIFIER = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
 
-/** Shows the way to a part of a value, as in `$.a.b[3]`. */
+/** Writes the path to a part of a value, as in `$.a.b[3]`. */
 export function formatPath(path: readonly PathStep[], depth: number): string {
   let text = "$";
   for (let index = 0; index < depth; index++) {
@@ -38,24 +44,39 @@ export function formatPath(path: readonly PathStep[], depth: number): string {
   return text;
 }
 
-/** The stream is broken: nothing after this point can be trusted. */
+/** The error for a broken stream: nothing behind this place can be read. */
 export function malformed(message: string): RpcError {
   return new RpcError("data_loss", `gob: ${message}`);
 }
 
-/** A value and its schema don't fit each other. */
+/** The error for a value and a schema that don't fit each other. */
 export function misfit(message: string, cause?: unknown): RpcError {
   return new RpcError("invalid_argument", `gob: ${message}`, { cause });
 }
 
-/** A limit is passed. */
+/** The error for a limit that is exceeded. */
 export function tooMuch(message: string): RpcError {
   return new RpcError("resource_exhausted", `gob: ${message}`);
 }
 
-/** A struct has more fields than it may. */
+/** The error for a struct of too many fields. */
 export function tooWide(): RpcError {
   return tooMuch(
     `a struct of more than ${MAX_FIELDS} fields: send objects that are used as dictionaries as Maps`,
   );
 }
+
+/** The ids of the types that need no definition. */
+export const BUILT_IN = {
+  bool: 1,
+  int: 2,
+  uint: 3,
+  float: 4,
+  bytes: 5,
+  string: 6,
+  complex: 7,
+  interface: 8,
+} as const;
+
+/** The first id that a stream may define. Go begins one above it, and so do we. */
+export const FIRST_USER_ID = 64;

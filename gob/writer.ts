@@ -1,5 +1,5 @@
 /**
- * The bytes of gob, on the way out: integers, byte-reversed floats, strings, and runs of bytes
+ * The bytes of gob as they are written: integers, byte-reversed floats, strings, and runs of bytes
  * preceded by their length.
  *
  * @module
@@ -10,14 +10,14 @@ import { grow } from "../internal/buffer.ts";
 const TWO_TO_32 = 0x1_0000_0000;
 // Up to here 2n and -2n-1 are exact as numbers.
 const HALF_SAFE = 2 ** 51;
-// Below this many characters a loop beats the call into the platform's encoder.
+// A string of fewer characters is written faster by a loop than by the platform's encoder.
 const SHORT_STRING = 48;
 const utf8Encoder = new TextEncoder();
 const floatBytes = new Uint8Array(8);
 const floatView = new DataView(floatBytes.buffer);
 
 /**
- * A growable run of bytes that encoders append to.
+ * A buffer that grows, to which encoders append.
  *
  * Many messages can be gathered in one writer and sent in one write: take
  * {@linkcode GobWriter.view}, hand it to the socket, and {@linkcode GobWriter.clear} the writer
@@ -36,42 +36,59 @@ const floatView = new DataView(floatBytes.buffer);
  * ```
  */
 export class GobWriter {
-  /** The memory; only the first {@linkcode GobWriter.length} bytes of it mean anything. */
-  bytes: Uint8Array<ArrayBuffer>;
-  /** How many bytes have been written. */
-  length = 0;
+  #bytes: Uint8Array<ArrayBuffer>;
+  #length = 0;
 
   /**
    * Creates an empty writer.
    *
-   * @param capacity Bytes to set aside at first. The default is 512.
+   * @param capacity How many bytes it can hold before it grows. Default: 512.
    */
   constructor(capacity = 512) {
-    this.bytes = new Uint8Array(Math.max(capacity, 16));
+    this.#bytes = new Uint8Array(Math.max(capacity, 16));
+  }
+
+  /** The memory. Only the first {@linkcode GobWriter.length} bytes of it have been written. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
+  }
+
+  /** How many bytes have been written. */
+  get length(): number {
+    return this.#length;
   }
 
   /**
-   * What has been written, without copying. It is valid until the writer is next used.
+   * What has been written, without copying. It is valid until the writer is used again.
    *
    * @returns A view into the writer's memory.
    */
   view(): Uint8Array<ArrayBuffer> {
-    return this.bytes.subarray(0, this.length);
+    return this.#bytes.subarray(0, this.#length);
   }
 
   /**
    * A copy of what has been written, from `start` on.
    *
-   * @param start The first byte to copy. The default is 0.
-   * @returns Bytes of the caller's own.
+   * @param start The position of the first byte to copy. Default: 0.
+   * @returns A copy, which later use of the writer does not change.
    */
   copy(start = 0): Uint8Array<ArrayBuffer> {
-    return this.bytes.slice(start, this.length);
+    return this.#bytes.slice(start, this.#length);
   }
 
   /** Forgets what has been written and keeps the memory. */
   clear(): void {
-    this.length = 0;
+    this.#length = 0;
+  }
+
+  /**
+   * Takes back what was written last.
+   *
+   * @param length The {@linkcode GobWriter.length} before it was written.
+   */
+  cut(length: number): void {
+    this.#length = length;
   }
 
   /**
@@ -80,9 +97,9 @@ export class GobWriter {
    * @param count How many bytes will be written next.
    */
   reserve(count: number): void {
-    const needed = this.length + count;
-    if (needed > this.bytes.length) {
-      this.bytes = grow(this.bytes, this.length, needed);
+    const needed = this.#length + count;
+    if (needed > this.#bytes.length) {
+      this.#bytes = grow(this.#bytes, this.#length, needed);
     }
   }
 
@@ -92,8 +109,8 @@ export class GobWriter {
    * @param value 0 to 255.
    */
   byte(value: number): void {
-    if (this.length === this.bytes.length) this.reserve(1);
-    this.bytes[this.length++] = value;
+    if (this.#length === this.#bytes.length) this.reserve(1);
+    this.#bytes[this.#length++] = value;
   }
 
   /**
@@ -129,8 +146,8 @@ export class GobWriter {
   /** Appends a count byte and the significant bytes of a 64-bit number, high byte first. */
   #words(high: number, low: number): void {
     this.reserve(9);
-    const bytes = this.bytes;
-    let at = this.length;
+    const bytes = this.#bytes;
+    let at = this.#length;
     let count = 1;
     if (high > 0) {
       count = high > 0xff_ffff ? 8 : high > 0xffff ? 7 : high > 0xff ? 6 : 5;
@@ -142,7 +159,7 @@ export class GobWriter {
     for (let shift = (Math.min(count, 4) - 1) * 8; shift >= 0; shift -= 8) {
       bytes[at++] = low >>> shift;
     }
-    this.length = at;
+    this.#length = at;
   }
 
   /**
@@ -160,12 +177,12 @@ export class GobWriter {
       return;
     }
     this.reserve(9);
-    this.bytes[this.length++] = 248 + first;
-    while (first < 8) this.bytes[this.length++] = floatBytes[first++];
+    this.#bytes[this.#length++] = 248 + first;
+    while (first < 8) this.#bytes[this.#length++] = floatBytes[first++];
   }
 
   /**
-   * Appends a count and the text as UTF-8. A surrogate without its partner becomes U+FFFD.
+   * Appends the text as UTF-8, preceded by its length. A lone surrogate becomes U+FFFD.
    *
    * @param text Any string.
    */
@@ -173,8 +190,8 @@ export class GobWriter {
     const size = text.length;
     if (size < SHORT_STRING) {
       this.reserve(size + 1);
-      const start = this.length;
-      const bytes = this.bytes;
+      const start = this.#length;
+      const bytes = this.#bytes;
       bytes[start] = size;
       let index = 0;
       for (; index < size; index++) {
@@ -183,68 +200,77 @@ export class GobWriter {
         bytes[start + 1 + index] = code;
       }
       if (index === size) {
-        this.length = start + 1 + size;
+        this.#length = start + 1 + size;
         return;
       }
     }
     this.reserve(size * 3 + 1);
     const start = this.begin();
-    this.length += utf8Encoder.encodeInto(text, this.bytes.subarray(this.length)).written;
+    this.#length += utf8Encoder.encodeInto(text, this.#bytes.subarray(this.#length)).written;
     this.end(start);
   }
 
   /**
-   * Appends a count and the bytes.
+   * Appends bytes as they are.
+   *
+   * @param content The bytes.
+   */
+  raw(content: Uint8Array): void {
+    this.reserve(content.length);
+    this.#bytes.set(content, this.#length);
+    this.#length += content.length;
+  }
+
+  /**
+   * Appends bytes, preceded by their length.
    *
    * @param content The bytes.
    */
   blob(content: Uint8Array): void {
     this.uint(content.length);
-    this.reserve(content.length);
-    this.bytes.set(content, this.length);
-    this.length += content.length;
+    this.raw(content);
   }
 
   /**
-   * Opens a run of bytes that is to be preceded by its own length.
+   * Begins a run of bytes that is preceded by its length.
    *
-   * @returns What {@linkcode GobWriter.end} needs to close it.
+   * @returns What {@linkcode GobWriter.end} needs to end it.
    */
   begin(): number {
-    // Nearly all messages are shorter than 128 bytes, so one byte is set aside for the length.
+    // One byte is kept free for the length: nearly all messages are shorter than 128 bytes.
     this.byte(0);
-    return this.length;
+    return this.#length;
   }
 
   /**
-   * Closes a run that {@linkcode GobWriter.begin} opened, by filling in its length.
+   * Ends the run that {@linkcode GobWriter.begin} began, by filling in its length.
    *
-   * @param start What `begin` returned.
+   * @param start What {@linkcode GobWriter.begin} returned.
    */
   end(start: number): void {
-    const size = this.length - start;
+    const size = this.#length - start;
     if (size < 128) {
-      this.bytes[start - 1] = size;
+      this.#bytes[start - 1] = size;
       return;
     }
     const extra = size > 0xff_ffff ? 4 : size > 0xffff ? 3 : size > 0xff ? 2 : 1;
     this.reserve(extra);
-    this.bytes.copyWithin(start + extra, start, this.length);
-    this.length = start - 1;
+    this.#bytes.copyWithin(start + extra, start, this.#length);
+    this.#length = start - 1;
     this.#words(0, size);
-    this.length += size;
+    this.#length += size;
   }
 
   /**
-   * Puts bytes in before what has been written since `at`.
+   * Inserts bytes before those that were written since a position.
    *
-   * @param at Where they go.
+   * @param at The position.
    * @param content The bytes.
    */
   insert(at: number, content: Uint8Array): void {
     this.reserve(content.length);
-    this.bytes.copyWithin(at + content.length, at, this.length);
-    this.bytes.set(content, at);
-    this.length += content.length;
+    this.#bytes.copyWithin(at + content.length, at, this.#length);
+    this.#bytes.set(content, at);
+    this.#length += content.length;
   }
 }

@@ -1,13 +1,13 @@
 /**
- * The values of what isn't on the wire because it is zero.
+ * The values of fields that are not on the wire because they are zero.
  *
  * @module
  */
 
-import { ZERO_TIME_MS } from "./values.ts";
 import type { GobCursor } from "./cursor.ts";
-import { type AnyGobSchema, shapeOf, targetOf } from "./types.ts";
-import type { WireType } from "./definitions.ts";
+import { type AnyGobSchema, type Shape, shapeOf, targetOf } from "./schema.ts";
+import { zeroDate, zeroInstant } from "./values.ts";
+import type { WireKind, WireType } from "./wire_types.ts";
 
 /** Reads one value. */
 export type Read = (cursor: GobCursor) => unknown;
@@ -19,15 +19,32 @@ export interface PlainChoices {
 }
 
 /** Reads null, from no bytes. */
-export const nothing: Read = () => null;
-const zeroNumber: Read = () => 0;
+export const readNull: Read = () => null;
 
-function zeroTime(choices: PlainChoices): unknown {
-  if (choices.time === "date") return new Date(ZERO_TIME_MS);
-  return {
-    epochNanoseconds: BigInt(ZERO_TIME_MS) * 1_000_000n,
-    offsetSeconds: null,
-  };
+/** The zero of a type whose kind says all; `undefined` for the others. */
+function zeroOfKind(
+  kind: WireKind | Shape["kind"],
+  maps: "map" | "object",
+): Read | undefined {
+  switch (kind) {
+    case "bool":
+      return () => false;
+    case "int":
+    case "uint":
+    case "float":
+    case "float32":
+      return () => 0;
+    case "string":
+      return () => "";
+    case "bytes":
+      return () => new Uint8Array(0);
+    case "complex":
+      return () => ({ real: 0, imaginary: 0 });
+    case "slice":
+      return () => [];
+    case "map":
+      return () => maps === "map" ? new Map() : {};
+  }
 }
 
 /** Whether a type is `time.Time`, by its name. */
@@ -35,58 +52,28 @@ export function isTime(type: WireType): boolean {
   return type.kind === "gobEncoder" && type.name === "Time";
 }
 
-/** Makes the zero value of a type where no schema says it. */
+/** Makes the zero value of a type of the stream, where there is no schema. */
 export function plainZero(type: WireType, choices: PlainChoices): Read {
-  switch (type.kind) {
-    case "bool":
-      return () => false;
-    case "int":
-    case "uint":
-    case "float":
-      return zeroNumber;
-    case "string":
-      return () => "";
-    case "bytes":
-      return () => new Uint8Array(0);
-    case "complex":
-      return () => ({ real: 0, imaginary: 0 });
-    case "slice":
-      return () => [];
-    case "map":
-      return () => choices.maps === "map" ? new Map() : {};
-    default:
-      // Go sends structs and arrays even if they are zero; what is missing was a nil pointer.
-      return isTime(type) ? () => zeroTime(choices) : nothing;
-  }
+  if (isTime(type)) return choices.time === "date" ? zeroDate : zeroInstant;
+  // Go sends structs and arrays even if they are zero: one that is missing was a nil pointer.
+  return zeroOfKind(type.kind, choices.maps) ?? readNull;
 }
 
-/** Makes the zero value of a schema; a struct inside of itself is null. */
+/**
+ * Makes the zero value of a schema. A struct inside of itself is null.
+ *
+ * @param schema The schema.
+ * @param open The structs and arrays that it is inside of.
+ */
 export function zeroOf(
   schema: AnyGobSchema,
   open: readonly AnyGobSchema[],
 ): Read {
-  if (shapeOf(schema).kind === "optional") return nothing;
+  if (shapeOf(schema).kind === "optional") return readNull;
   const target = targetOf(schema);
-  if (open.includes(target)) return nothing;
+  if (open.includes(target)) return readNull;
   const shape = shapeOf(target);
   switch (shape.kind) {
-    case "bool":
-      return () => false;
-    case "int":
-    case "uint":
-    case "float":
-    case "float32":
-      return zeroNumber;
-    case "string":
-      return () => "";
-    case "bytes":
-      return () => new Uint8Array(0);
-    case "complex":
-      return () => ({ real: 0, imaginary: 0 });
-    case "slice":
-      return () => [];
-    case "map":
-      return () => shape.as === "map" ? new Map() : {};
     case "opaque":
       return () => shape.zero();
     case "array": {
@@ -107,7 +94,6 @@ export function zeroOf(
         return result;
       };
     }
-    default:
-      return nothing;
   }
+  return zeroOfKind(shape.kind, shape.kind === "map" ? shape.as : "map") ?? readNull;
 }

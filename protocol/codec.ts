@@ -1,6 +1,6 @@
 /**
- * What a protocol has to be able to do: turn calls and replies into bytes and
- * back. One implementation for each protocol; `protocol.ts` picks it by name.
+ * What a protocol has to do: turn calls and replies into bytes and back. A codec is one half of a
+ * protocol, for one connection; `protocols.ts` makes it by the protocol's name.
  *
  * @module
  */
@@ -9,21 +9,22 @@ import type { RpcCode } from "../errors.ts";
 import { atLeast } from "../internal/validate.ts";
 import type { AnySchema, MethodSchema } from "../schema.ts";
 
-/** The protocols, by name: handshake and encoding. */
+/** The protocols by name: the handshake, and the encoding. */
 export type Protocol = "geerpc/json" | "geerpc/gob" | "netrpc/gob" | "netrpc/json";
 
-/** What a peer may make us hold. */
+/** How much memory and nesting a peer may cause. */
 export interface Limits {
-  /** The largest message, in bytes, in each direction. */
+  /** The largest message in bytes, in each direction. */
   readonly maxMessageBytes: number;
-  /** How deep arrays and objects may be nested in a message that comes. */
+  /** How deep arrays and objects may be nested in a message that arrives. */
   readonly maxDepth: number;
 }
 
 /**
- * The limits that options say: 4 MiB a message and nesting of 100 otherwise.
+ * Fills in the limits that are not given.
  *
- * @param options What may be said of them.
+ * @param options The limits. Default: messages of 4 MiB, nesting of 100.
+ * @returns Both limits.
  * @throws {RangeError} If one of them is less than 1.
  */
 export function limitsOf(options: Partial<Limits> = {}): Limits {
@@ -34,42 +35,55 @@ export function limitsOf(options: Partial<Limits> = {}): Limits {
   };
 }
 
-/** What may go along with a call. */
+/** What may be sent along with a call. */
 export interface RequestExtras {
-  /** Milliseconds left until the caller gives up; for protocols that can say so. */
+  /** Milliseconds left until the caller's deadline; only `geerpc/json` sends it. */
   readonly timeoutMs?: number;
-  /** Metadata for the server; for protocols that can carry it. */
+  /** Metadata for the handler; only `geerpc/json` sends it. */
   readonly meta?: Readonly<Record<string, string>>;
-  /** The types of argument and reply; for protocols whose values don't tell them. */
+  /** The types of argument and reply, for gob: its values do not always show them. */
   readonly schema?: MethodSchema;
 }
 
-/** A call that waits for its reply, as its codec sees it. One of the three is called, once. */
+/** The extras of a call that has none. */
+export const NO_EXTRAS: RequestExtras = {};
+
+/** An error as the answer to a call. */
+export interface Failure {
+  /** The kind of error. */
+  readonly code: RpcCode;
+  /** The text, as the caller is to see it. */
+  readonly message: string;
+  /** Whether the call did not run. */
+  readonly rejected: boolean;
+}
+
+/** A call in flight, as its codec sees it. Exactly one of its three methods is called, once. */
 export interface PendingReply {
-  /** What it calls. */
+  /** The method that was called. */
   readonly serviceMethod: string;
-  /** The types of argument and reply, if the caller said them. */
+  /** The types of argument and reply, if the caller gave them. */
   readonly schema?: MethodSchema;
-  /** Gives it the reply. */
+  /** Ends the call with its reply. */
   resolve(value: unknown): void;
-  /** Fails it with the server's own words. */
+  /** Fails the call with the server's error. */
   fail(code: RpcCode, message: string, execution: "answered" | "rejected"): void;
-  /** Fails it because its reply, which has come, can't be used. */
+  /** Fails the call because its reply has arrived and can't be decoded. */
   failDecode(code: RpcCode, what: string, cause?: unknown): void;
 }
 
-/** What a client's codec tells of what it has read. */
+/** Where a client's codec delivers what it has read. */
 export interface ReplySink {
   /**
-   * Takes the call a reply belongs to, when all of the reply has come.
+   * Takes the call that a reply belongs to, once all of the reply has arrived.
    *
-   * @returns `undefined` if nobody waits for it any more: the reply is dropped.
+   * @returns `undefined` if the call is no longer in flight: the reply is dropped.
    */
   take(seq: number): PendingReply | undefined;
   /**
    * The server takes no new calls on this connection.
    *
-   * @param why Default: it has said so.
+   * @param why The reason. Default: the server has said so.
    */
   drain(why?: string): void;
 }
@@ -77,28 +91,31 @@ export interface ReplySink {
 /** The client's half of a protocol, for one connection. */
 export interface ClientCodec {
   /**
-   * Adds a call to what {@linkcode take} returns. What throws adds nothing.
+   * Adds a call to the bytes that {@linkcode take} returns. What throws adds nothing.
    *
-   * @throws {RpcError} `invalid_argument` for arguments that can't be encoded,
-   * `resource_exhausted` over the limit.
+   * @throws {RpcError} `invalid_argument` for an argument that can't be encoded,
+   * `resource_exhausted` for one over the limit.
    */
   request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void;
-  /** Adds word that nobody waits for a call any more, where the protocol can say so. */
+  /** Adds that a call is cancelled. Absent where the protocol has no word for it. */
   cancel?(seq: number): void;
-  /** Adds a question that proves the peer alive: its answer is a reply to `seq`. */
+  /**
+   * Adds a ping: the server's reply to `seq` proves that it is alive. Absent where the protocol
+   * has none that is safe.
+   */
   ping?(seq: number): void;
   /** How many bytes {@linkcode take} would return. */
   readonly bufferedBytes: number;
   /**
-   * All that has been added since the last time, the handshake first.
+   * Takes all that was added since the last time; at first the handshake.
    *
-   * @returns Valid until the next call.
+   * @returns The bytes. They are valid until the next call of this method.
    */
   take(): Uint8Array;
   /**
    * Reads replies.
    *
-   * @throws {RpcError} If the stream is broken and the connection can't go on.
+   * @throws {RpcError} If the stream is broken, so that the connection can't go on.
    */
   receive(chunk: Uint8Array, sink: ReplySink): void;
   /**
@@ -109,15 +126,15 @@ export interface ClientCodec {
   end(): void;
 }
 
-/** What a server's codec tells of what it has read. */
+/** Where a server's codec delivers what it has read. */
 export interface RequestSink {
-  /** The types of a method's argument and reply, if the server said them. */
+  /** The types of a method's argument and reply, if the server gave them. */
   schemaOf?(serviceMethod: string): MethodSchema | undefined;
-  /** A call has come. */
+  /** A call has arrived. */
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void;
-  /** A call has come whose arguments can't be taken: it is answered so, and did not run. */
+  /** A call has arrived whose argument can't be accepted: it is answered with an error, not run. */
   refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void;
-  /** Nobody waits for that call any more. */
+  /** The caller has cancelled a call. */
   cancel(seq: number): void;
   /** The codec has added an answer of its own, which is to be written. */
   answered(): void;
@@ -128,39 +145,29 @@ export interface ServerCodec {
   /**
    * Reads calls.
    *
-   * @throws {RpcError} If the stream is broken and the connection can't go on.
+   * @throws {RpcError} If the stream is broken, so that the connection can't go on.
    */
   receive(chunk: Uint8Array, sink: RequestSink): void;
   /**
-   * Adds a reply to what {@linkcode take} returns. What throws adds nothing.
+   * Adds a reply to the bytes that {@linkcode take} returns. What throws adds nothing.
    *
-   * @param schema The reply's type, if the server said it.
-   * @throws {RpcError} `internal` for a reply that can't be encoded,
-   * `resource_exhausted` over the limit.
+   * @param schema The type of the reply, if the server gave it.
+   * @throws {RpcError} `internal` for a reply that can't be encoded, `resource_exhausted` for one
+   * over the limit.
    */
   reply(seq: number, serviceMethod: string, value: unknown, schema?: AnySchema): void;
-  /** Adds an error as the reply. `rejected`: the call did not run. */
-  fail(seq: number, serviceMethod: string, message: string, code: RpcCode, rejected: boolean): void;
-  /** Adds word that no new calls are taken, where the protocol can say so. */
+  /** Adds an error as the reply. */
+  fail(seq: number, serviceMethod: string, failure: Failure): void;
+  /** Adds that no new calls are taken. Absent where the protocol has no word for it. */
   drain?(): void;
-  /** Adds why the connection is given up, where the protocol can say so. */
+  /** Adds why the connection is closed. Absent where the protocol has no word for it. */
   giveUp?(message: string, code: RpcCode): void;
   /** How many bytes {@linkcode take} would return. */
   readonly bufferedBytes: number;
-  /** All that has been added since the last time. Valid until the next call. */
+  /**
+   * Takes all that was added since the last time.
+   *
+   * @returns The bytes. They are valid until the next call of this method.
+   */
   take(): Uint8Array;
-}
-
-const encoder = new TextEncoder();
-
-/**
- * Whether a text is over so many bytes in UTF-8.
- *
- * @param text The text.
- * @param maxBytes The limit.
- * @returns `true` if it is longer.
- */
-export function isLongerThan(text: string, maxBytes: number): boolean {
-  if (text.length * 3 <= maxBytes) return false;
-  return text.length > maxBytes || encoder.encode(text).length > maxBytes;
 }

@@ -1,63 +1,102 @@
 /**
- * What an error text of a Go server says about the call, where the protocol
- * has no other place to say it.
+ * What the error texts of Go's servers mean, where the protocol has no field that says it: one
+ * table, read when a reply has failed and written from when a server of ours answers in Go's words.
  *
  * @module
  */
 
 import { receivedCode, type RpcCode } from "../errors.ts";
+import type { Failure } from "./codec.ts";
 
-/** What a server's error text means. */
+/** What the error of a reply means. */
 export interface Verdict {
-  /** The code. */
+  /** The kind of error. */
   readonly code: RpcCode;
-  /** Whether the call ran. */
+  /** `rejected`: the call did not run. `answered`: it ran, or may have. */
   readonly execution: "answered" | "rejected";
 }
 
 /** How our own server refuses a call while it drains. */
 export const DRAINING = "rpc server: the server is draining and takes no new calls";
 
-/** What it means if nothing else is said of a call that did not run. */
-const REJECTED: Verdict = { code: "unimplemented", execution: "rejected" };
-
-const LATE: Verdict = { code: "deadline_exceeded", execution: "answered" };
+const REFUSED: Verdict = { code: "unimplemented", execution: "rejected" };
 const DRAINS: Verdict = { code: "unavailable", execution: "rejected" };
-const OWN_ERROR: Verdict = { code: "unknown", execution: "answered" };
+const TIMED_OUT: Verdict = { code: "deadline_exceeded", execution: "answered" };
+const HANDLERS_ERROR: Verdict = { code: "unknown", execution: "answered" };
 
-/**
- * What an error text says, in the words of Go's `net/rpc` and GeeRPC. Only what
- * names the very call counts as a refusal: a handler may pass on what it heard
- * of a server that it called itself.
- *
- * @param text The error of a reply.
- * @param serviceMethod What was called.
- * @returns `unimplemented`, `rejected` for an unknown service or method; a
- * handler's own error is `unknown`, `answered`.
- */
-export function verdictOf(text: string, serviceMethod: string): Verdict {
-  if (!text.startsWith("rpc")) return OWN_ERROR;
-  if (text === DRAINING) return DRAINS;
-  if (text.startsWith("rpc server: request handle timeout")) return LATE;
-  const dot = serviceMethod.lastIndexOf(".");
-  switch (text) {
-    case `rpc: can't find service ${serviceMethod}`:
-    case `rpc: can't find method ${serviceMethod}`:
-    case `rpc: service/method request ill-formed: ${serviceMethod}`:
-    case `rpc server: can't find service ${serviceMethod.slice(0, Math.max(dot, 0))}`:
-    case `rpc server: can't find method ${serviceMethod.slice(dot + 1)}`:
-    case `rpc server: service/method request ill-formed: ${serviceMethod}`:
-      return REJECTED;
-  }
-  return OWN_ERROR;
+/** What the texts of GeeRPC's server and of `net/rpc` begin with. */
+const GEERPC = "rpc server: ";
+const NET_RPC = "rpc: ";
+
+/** GeeRPC's answer to a call that ran longer than the handshake allows begins so. */
+const TIMEOUT = `${GEERPC}request handle timeout`;
+
+/** A text by which Go's servers refuse a call of an unknown service or method. */
+interface Refusal {
+  readonly text: string;
+  /** Which part of the called name follows in GeeRPC's text; in that of `net/rpc` all of it. */
+  readonly namedByGeeRpc: (serviceMethod: string) => string;
+}
+
+const REFUSALS: readonly Refusal[] = [
+  {
+    text: "can't find service ",
+    namedByGeeRpc: (name) => name.slice(0, Math.max(name.lastIndexOf("."), 0)),
+  },
+  {
+    text: "can't find method ",
+    namedByGeeRpc: (name) => name.slice(name.lastIndexOf(".") + 1),
+  },
+  { text: "service/method request ill-formed: ", namedByGeeRpc: (name) => name },
+];
+
+/** The refusal that a text of GeeRPC's server is, whatever method it names. */
+function refusalOfGeeRpc(text: string): Refusal | undefined {
+  return text.startsWith(GEERPC)
+    ? REFUSALS.find((refusal) => text.startsWith(refusal.text, GEERPC.length))
+    : undefined;
+}
+
+/** Whether a text refuses this very method. A handler may pass on the refusal of another one. */
+function refuses(text: string, serviceMethod: string): boolean {
+  return REFUSALS.some((refusal) =>
+    text === NET_RPC + refusal.text + serviceMethod ||
+    text === GEERPC + refusal.text + refusal.namedByGeeRpc(serviceMethod)
+  );
 }
 
 /**
- * What the header of a failed reply says. A server of ours says it in fields of
- * their own; the words count only where these are missing.
+ * Whether an error text is the refusal of a method by GeeRPC's server, whatever the method.
  *
- * @param header The reply's.
- * @param serviceMethod What was called.
+ * @param text The error of a reply.
+ * @returns `true` for an unknown service or method.
+ */
+export function refusesSomeMethod(text: string): boolean {
+  return refusalOfGeeRpc(text) !== undefined;
+}
+
+/**
+ * What an error text means, in the words of Go's `net/rpc` and GeeRPC.
+ *
+ * @param text The error of a reply.
+ * @param serviceMethod The method that was called: only a text that names it is a refusal.
+ * @returns `unimplemented`, `rejected` for an unknown service or method; `unknown`, `answered` for
+ * an error of the handler's own.
+ */
+export function verdictOf(text: string, serviceMethod: string): Verdict {
+  if (!text.startsWith("rpc")) return HANDLERS_ERROR;
+  if (text === DRAINING) return DRAINS;
+  if (text.startsWith(TIMEOUT)) return TIMED_OUT;
+  return refuses(text, serviceMethod) ? REFUSED : HANDLERS_ERROR;
+}
+
+/**
+ * What the header of a failed reply means. A server of ours says it in the fields `Code` and
+ * `Rejected`; the text counts only where they are missing.
+ *
+ * @param header The header of the reply.
+ * @param serviceMethod The method that was called.
+ * @returns Its code, and whether the call ran.
  */
 export function verdictIn(
   header: { readonly Error: string; readonly Code?: unknown; readonly Rejected?: unknown },
@@ -66,7 +105,7 @@ export function verdictIn(
   const { Error, Code, Rejected } = header;
   const isOurs = typeof Code === "string" && Code !== "";
   if (Rejected !== true && !isOurs) return verdictOf(Error, serviceMethod);
-  const { code, execution } = Rejected === true ? REJECTED : OWN_ERROR;
+  const { code, execution } = Rejected === true ? REFUSED : HANDLERS_ERROR;
   return { code: receivedCode(Code, code), execution };
 }
 
@@ -75,36 +114,29 @@ function soundsRejected(text: string, serviceMethod: string): boolean {
 }
 
 /**
- * Whether a reply has to tell the code of an error. A code, whatever it is, says
- * that the words are not all there is to go by.
+ * Whether a reply needs the field `Code`. A code, whatever it is, says that the text is not all
+ * there is to go by.
  *
- * @param code The code.
- * @param message The error.
- * @param serviceMethod What was called.
- * @returns `false` for a handler's own error that sounds like nothing else.
+ * @param failure The error.
+ * @param serviceMethod The method that was called.
+ * @returns `false` for an error of the handler's own whose text is none of Go's.
  */
-export function mustTellCode(code: RpcCode, message: string, serviceMethod: string): boolean {
+export function needsCode({ code, message }: Failure, serviceMethod: string): boolean {
   return code !== "unknown" || soundsRejected(message, serviceMethod);
 }
 
 /**
- * An error in words by which clients of `net/rpc` know what it means, since
- * these are all they have.
+ * The text of an error for clients of `net/rpc`, who have nothing but the text to go by.
  *
- * @param message The error.
- * @param serviceMethod What was called.
- * @param rejected Whether the call did not run.
- * @returns Go's text for a method that was not found; a handler's error with
- * something before it if it would be taken for that; else the message itself.
+ * @param failure The error.
+ * @param serviceMethod The method that was called.
+ * @returns Go's text for a method that was refused; the handler's own error, with `the handler
+ * failed: ` before it where it would be taken for a refusal; else the message itself.
  */
-export function asNetRpc(message: string, serviceMethod: string, rejected: boolean): string {
+export function netRpcText({ message, rejected }: Failure, serviceMethod: string): string {
   if (!rejected) {
     return soundsRejected(message, serviceMethod) ? `the handler failed: ${message}` : message;
   }
-  for (const what of ["can't find service", "can't find method"]) {
-    if (message.startsWith(`rpc server: ${what}`)) return `rpc: ${what} ${serviceMethod}`;
-  }
-  return message.startsWith("rpc server: service/method request ill-formed")
-    ? message.replace("rpc server: ", "rpc: ")
-    : message;
+  const refusal = refusalOfGeeRpc(message);
+  return refusal === undefined ? message : NET_RPC + refusal.text + serviceMethod;
 }

@@ -1,21 +1,45 @@
 /**
- * JSON as it stands on the wire: values within limits, read with suspicion.
+ * JSON values within the limits on size and nesting.
  *
  * @module
  */
 
-import { isLongerThan, type Limits } from "./codec.ts";
+import type { Limits } from "./codec.ts";
 import { excerpt } from "../internal/excerpt.ts";
 import { errorText, RpcError } from "../errors.ts";
+
+const encoder = new TextEncoder();
+
+/**
+ * Whether a text is longer than a limit, in UTF-8.
+ *
+ * @param text The text.
+ * @param maxBytes The limit in bytes.
+ * @returns `true` if it is longer.
+ */
+export function isLongerThan(text: string, maxBytes: number): boolean {
+  if (text.length * 3 <= maxBytes) return false;
+  return text.length > maxBytes || encoder.encode(text).length > maxBytes;
+}
+
+/**
+ * The end of an error message about a message from the peer that is too long.
+ *
+ * @param limits The largest message.
+ * @returns The limit, and the option that sets it.
+ */
+export function overLimit({ maxMessageBytes }: Limits): string {
+  return `over the limit of ${maxMessageBytes} bytes (maxMessageBytes)`;
+}
 
 /**
  * Writes a value as JSON.
  *
- * @param value What to write; `undefined` becomes `null`.
+ * @param value The value; `undefined` is written as `null`.
  * @param limits The largest message.
  * @returns The text.
- * @throws {RpcError} `invalid_argument` if it can't be written,
- * `resource_exhausted` if it is too large.
+ * @throws {RpcError} `invalid_argument` if JSON can't express it, `resource_exhausted` if it is
+ * too large.
  */
 export function stringify(value: unknown, limits: Limits): string {
   let text: string | undefined;
@@ -35,13 +59,13 @@ export function stringify(value: unknown, limits: Limits): string {
 }
 
 /**
- * Reads a value, with suspicion: nesting has a limit, and a key `__proto__`,
- * which could change objects that it is merged into, is refused.
+ * Reads a value from a peer. Nesting has a limit, and the key `__proto__`, which could change the
+ * prototype of objects that the value is merged into, is refused.
  *
  * @param text The JSON text.
  * @param limits The deepest nesting.
  * @returns The value.
- * @throws {RpcError} `data_loss` if it is malformed, `invalid_argument` if refused.
+ * @throws {RpcError} `data_loss` if it is malformed, `invalid_argument` if it is refused.
  */
 export function parse(text: string, limits: Limits): unknown {
   let value: unknown;
@@ -51,25 +75,25 @@ export function parse(text: string, limits: Limits): unknown {
     throw new RpcError("data_loss", `malformed JSON: ${excerpt(text)}`, { cause });
   }
   if (typeof value !== "object" || value === null) return value;
-  // Too short to be nested too deeply, and no way to write the key: nothing to look for.
-  const suspicious = text.includes("__proto__") || text.includes("\\u");
-  if (suspicious || text.length > limits.maxDepth * 2) inspect(value, limits.maxDepth);
+  // A text that is too short for that nesting and can't spell the key needs no check.
+  const maySpellProto = text.includes("__proto__") || text.includes("\\u");
+  if (maySpellProto || text.length > limits.maxDepth * 2) check(value, limits.maxDepth);
   return value;
 }
 
 /**
- * Looks a value over that was parsed as part of something larger.
+ * Checks a value that was parsed as part of something larger.
  *
- * @param value What was parsed.
+ * @param value The value.
  * @param depthLeft How deep it may be nested.
  * @throws {RpcError} `invalid_argument` if it is nested deeper, or has a key `__proto__`.
  */
-export function inspect(value: unknown, depthLeft: number): void {
+export function check(value: unknown, depthLeft: number): void {
   if (typeof value !== "object" || value === null) return;
   if (depthLeft === 0) throw new RpcError("invalid_argument", "nested too deeply");
   if (Array.isArray(value)) {
     for (const item of value) {
-      if (typeof item === "object" && item !== null) inspect(item, depthLeft - 1);
+      if (typeof item === "object" && item !== null) check(item, depthLeft - 1);
     }
     return;
   }
@@ -78,6 +102,6 @@ export function inspect(value: unknown, depthLeft: number): void {
       throw new RpcError("invalid_argument", 'a key named "__proto__" is not accepted');
     }
     const item = (value as Record<string, unknown>)[key];
-    if (typeof item === "object" && item !== null) inspect(item, depthLeft - 1);
+    if (typeof item === "object" && item !== null) check(item, depthLeft - 1);
   }
 }

@@ -1,14 +1,16 @@
 /**
- * The protocols by name. What a program does not use is not loaded.
+ * The protocols by name. The codecs of gob and JSON-RPC are loaded when a connection first needs
+ * them.
  *
  * @module
  */
 
 import type { ClientCodec, Limits, Protocol, ServerCodec } from "./codec.ts";
-import { JsonClientCodec, JsonServerCodec } from "./geerpc_json.ts";
+import { JsonClientCodec } from "./geerpc_json/client.ts";
+import { JsonServerCodec } from "./geerpc_json/server.ts";
 import { RpcError } from "../errors.ts";
 
-/** The protocols that there are. */
+/** All protocols. */
 export const PROTOCOLS: readonly Protocol[] = [
   "geerpc/json",
   "geerpc/gob",
@@ -17,11 +19,12 @@ export const PROTOCOLS: readonly Protocol[] = [
 ];
 
 /**
- * Finds a protocol by its name.
+ * Checks the name of a protocol.
  *
- * @param name What the caller or the address says.
- * @returns The same, checked.
- * @throws {RpcError} `invalid_argument` for an unknown one, naming those there are.
+ * @param name The name, from an option or an address.
+ * @returns The same name.
+ * @throws {RpcError} `invalid_argument`, `not_sent` for any other name; the message lists all
+ * protocols.
  */
 export function checkProtocol(name: string): Protocol {
   if ((PROTOCOLS as readonly string[]).includes(name)) return name as Protocol;
@@ -32,9 +35,9 @@ export function checkProtocol(name: string): Protocol {
 /**
  * Makes the client's half of a protocol for a new connection.
  *
- * @param protocol Which.
- * @param limits What the server may make us hold.
- * @param handleTimeoutMs What a GeeRPC server gives each call; 0: no limit.
+ * @param protocol The protocol.
+ * @param limits The largest message and the deepest nesting.
+ * @param handleTimeoutMs How long a GeeRPC server lets each call run, in milliseconds; 0: no limit.
  * @returns The codec.
  */
 export async function openClientCodec(
@@ -47,12 +50,11 @@ export async function openClientCodec(
       return new JsonClientCodec(limits, handleTimeoutMs);
     case "geerpc/gob":
     case "netrpc/gob": {
-      const { GobClientCodec } = await import("./gob_codec.ts");
-      const family = protocol === "geerpc/gob" ? "geerpc" : "netrpc";
-      return new GobClientCodec(family, limits, handleTimeoutMs);
+      const { GobClientCodec } = await import("./gob/client.ts");
+      return new GobClientCodec(familyOf(protocol), limits, handleTimeoutMs);
     }
     case "netrpc/json": {
-      const { JsonRpcClientCodec } = await import("./jsonrpc.ts");
+      const { JsonRpcClientCodec } = await import("./jsonrpc/client.ts");
       return new JsonRpcClientCodec(limits);
     }
   }
@@ -61,9 +63,9 @@ export async function openClientCodec(
 /**
  * Makes the server's half of a protocol for a new connection.
  *
- * @param protocol Which.
- * @param limits What the client may make us hold.
- * @returns The codec, or the promise of one whose module is not loaded yet.
+ * @param protocol The protocol.
+ * @param limits The largest message and the deepest nesting.
+ * @returns The codec; a promise of it where its module has to be loaded.
  */
 export function openServerCodec(
   protocol: Protocol,
@@ -74,34 +76,38 @@ export function openServerCodec(
       return new JsonServerCodec(limits);
     case "geerpc/gob":
     case "netrpc/gob": {
-      const family = protocol === "geerpc/gob" ? "geerpc" : "netrpc";
-      return import("./gob_codec.ts").then((module) => new module.GobServerCodec(family, limits));
+      return import("./gob/server.ts")
+        .then((module) => new module.GobServerCodec(familyOf(protocol), limits));
     }
     case "netrpc/json":
-      return import("./jsonrpc.ts").then((module) => new module.JsonRpcServerCodec(limits));
+      return import("./jsonrpc/server.ts").then((module) => new module.JsonRpcServerCodec(limits));
   }
 }
 
-/** What is asked for by HTTP CONNECT, and how it is granted. */
+function familyOf(protocol: "geerpc/gob" | "netrpc/gob"): "geerpc" | "netrpc" {
+  return protocol === "geerpc/gob" ? "geerpc" : "netrpc";
+}
+
+/** A path of HTTP CONNECT. */
 interface ConnectPath {
   readonly path: string;
-  /** The protocol; on GeeRPC's path either encoding, as the handshake says. */
+  /** The protocol that follows. On GeeRPC's path the handshake may say the other encoding. */
   readonly protocol: Protocol;
-  /** The status line's end. */
+  /** The end of the status line that accepts it. */
   readonly granted: string;
 }
 
 const CONNECT_PATHS: readonly ConnectPath[] = [
   { path: "/_geeprc_", protocol: "geerpc/json", granted: "200 Connected to Gee RPC" },
   { path: "/_goRPC_", protocol: "netrpc/gob", granted: "200 Connected to Go RPC" },
-  // Go has no path of its own for it.
+  // Go has no path for it: this one is ours.
   { path: "/_goRPC_json_", protocol: "netrpc/json", granted: "200 Connected to Go RPC" },
 ];
 
 /**
  * The path of HTTP CONNECT for a protocol.
  *
- * @param protocol Which.
+ * @param protocol The protocol.
  * @returns GeeRPC's path, Go's, or ours for `netrpc/json`.
  */
 export function connectPath(protocol: Protocol): string {
@@ -110,10 +116,10 @@ export function connectPath(protocol: Protocol): string {
 }
 
 /**
- * What a path of HTTP CONNECT asks for.
+ * The protocol that a path of HTTP CONNECT asks for.
  *
  * @param path The path.
- * @returns Protocol and answer; nothing for an unknown path.
+ * @returns The protocol and the answer; `undefined` for an unknown path.
  */
 export function protocolOf(path: string): ConnectPath | undefined {
   return CONNECT_PATHS.find((one) => one.path === path);

@@ -1,5 +1,5 @@
 /**
- * Text that is gathered as bytes.
+ * Gathers text as UTF-8.
  *
  * @module
  */
@@ -8,24 +8,24 @@ import { grow, isWorthKeeping } from "../internal/buffer.ts";
 
 const encoder = new TextEncoder();
 
-/** What the first text takes at least. A connection that has written nothing holds nothing. */
-const SMALLEST_BYTES = 512;
-const NOTHING = new Uint8Array(0);
-/** Up to here a loop is faster than a call of the encoder. */
-const SHORT_LENGTH = 128;
-/** Up to here a loop is faster than a copy by the engine. */
+/** The first buffer. A connection that has written nothing has none. */
+const FIRST_BUFFER_BYTES = 512;
+const NO_BYTES = new Uint8Array(0);
+/** A text of up to so many characters is written faster by a loop than by the encoder. */
+const SHORT_TEXT = 128;
+/** Up to so many bytes are copied faster by a loop than by the engine. */
 const SHORT_BYTES = 16;
-/** More digits than a whole number of 31 bits has. */
-const MOST_DIGITS = 10;
+/** No whole number of 31 bits has more digits. */
+const INT31_DIGITS = 10;
 
-/** Text that gathers as UTF-8, and leaves in one piece. */
+/** Gathers text that leaves in one write. */
 export class TextWriter {
-  /** One buffer gathers while the other is being written. */
-  #bytes = NOTHING;
-  #other = NOTHING;
+  /** Text gathers in this buffer while the other one is being written. */
+  #bytes = NO_BYTES;
+  #other = NO_BYTES;
   #length = 0;
 
-  /** How many bytes have gathered. */
+  /** How many bytes have been added since the last {@linkcode TextWriter.take}. */
   get length(): number {
     return this.#length;
   }
@@ -33,7 +33,7 @@ export class TextWriter {
   /** Adds text. */
   append(text: string): void {
     const { length } = text;
-    if (length > SHORT_LENGTH) return this.#encode(text);
+    if (length > SHORT_TEXT) return this.#encode(text);
     this.#reserve(length);
     const bytes = this.#bytes;
     let end = this.#length;
@@ -56,10 +56,10 @@ export class TextWriter {
     this.#length = start + length;
   }
 
-  /** Adds a whole number in digits. */
+  /** Adds a whole number in decimal digits. */
   appendInteger(value: number): void {
     if (value < 0 || (value | 0) !== value) return this.append(String(value));
-    this.#reserve(MOST_DIGITS);
+    this.#reserve(INT31_DIGITS);
     let digits = 1;
     for (let limit = 10; limit <= value; limit *= 10) digits++;
     const bytes = this.#bytes;
@@ -73,24 +73,24 @@ export class TextWriter {
   }
 
   /**
-   * Takes back what has been added behind a place.
+   * Takes back what was added last.
    *
-   * @param length What `length` was there.
+   * @param length The `length` before it was added.
    */
   cut(length: number): void {
     this.#length = length;
   }
 
   /**
-   * All that has been added since the last time.
+   * Takes all that was added since the last time.
    *
-   * @returns Valid until the next call.
+   * @returns The bytes. They are valid until the next call.
    */
   take(): Uint8Array {
     const taken = this.#bytes;
     const { length } = this;
     this.#bytes = this.#other;
-    this.#other = isWorthKeeping(taken, length) ? taken : NOTHING;
+    this.#other = isWorthKeeping(taken, length) ? taken : NO_BYTES;
     this.#length = 0;
     return taken.subarray(0, length);
   }
@@ -109,6 +109,6 @@ export class TextWriter {
   #reserve(more: number): void {
     const length = this.#length + more;
     if (length <= this.#bytes.length) return;
-    this.#bytes = grow(this.#bytes, this.#length, Math.max(length, SMALLEST_BYTES));
+    this.#bytes = grow(this.#bytes, this.#length, Math.max(length, FIRST_BUFFER_BYTES));
   }
 }

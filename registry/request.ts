@@ -6,7 +6,7 @@
 
 import type { Clock } from "../clock.ts";
 import { type Fetch, fetchErrorText } from "../discovery/http.ts";
-import { RpcError } from "../errors.ts";
+import { RpcError, TimeoutError } from "../errors.ts";
 import { TimeLimit } from "../internal/time.ts";
 
 /** How requests to a registry are made. */
@@ -53,7 +53,7 @@ export class RegistryRequest {
    */
   limit(ms: number, what: string): void {
     this.#limit.set(ms, () => {
-      return new DOMException(`${what} within ${Math.round(ms)} ms`, "TimeoutError");
+      return new TimeoutError(`${what} within ${Math.round(ms)} ms`, { address: this.#url });
     });
   }
 

@@ -8,8 +8,8 @@
 import type { Clock } from "../clock.ts";
 import { MultiServerDiscovery } from "../discovery.ts";
 import type { Random } from "../balance/types.ts";
-import { methodsOf, Server, type ServerCloseOptions } from "../server.ts";
-import type { CallContext } from "../connection/server_connection.ts";
+import { Server, type ServerCloseOptions } from "../server.ts";
+import { type CallContext, methodsOf } from "../connection/services.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { Processor } from "./fake_processor.ts";
 import { MemoryNetwork } from "./memory_network.ts";

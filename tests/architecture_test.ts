@@ -46,8 +46,10 @@ const DYNAMIC = [
   "discovery/dns/source.ts discovery/dns/node.ts",
   "net/network.ts net/deno.ts",
   "net/network.ts net/node.ts",
-  "protocol/protocols.ts protocol/gob_codec.ts",
-  "protocol/protocols.ts protocol/jsonrpc.ts",
+  "protocol/protocols.ts protocol/gob/client.ts",
+  "protocol/protocols.ts protocol/gob/server.ts",
+  "protocol/protocols.ts protocol/jsonrpc/client.ts",
+  "protocol/protocols.ts protocol/jsonrpc/server.ts",
 ];
 
 interface Import {
@@ -173,7 +175,7 @@ Deno.test("neither runtime loads the other's sockets; gob and JSON-RPC load when
   const pairs = new Set(dynamic.map(({ from, to }) => `${from} ${to}`));
   assertEquals([...pairs].sort(), DYNAMIC);
   const loaded = loadedWith("mod.ts");
-  assert(loaded.has("protocol/geerpc_json.ts"));
+  assert(loaded.has("protocol/geerpc_json/client.ts"));
   const lazy = [...loaded].filter((module) =>
     /gob|jsonrpc/.test(module) || DENO_ONLY.includes(module) || NODE_ONLY.includes(module) ||
     partOf(module) === "testing"

@@ -59,7 +59,7 @@ onEach("a call that waits when the server drains is turned away: it did not run"
 onEach("an error that a handler passes on is its answer: the call ran", async (site) => {
   const { protocol, network, server } = site;
   let charged = 0;
-  const heard = [
+  const thrown = [
     () => new RpcError("unavailable", DRAINING, { execution: "rejected" }),
     () => new RpcError("unimplemented", "rpc server: can't find service Gate"),
     () => new Error("rpc server: can't find method Pay"),
@@ -70,24 +70,24 @@ onEach("an error that a handler passes on is its answer: the call ran", async (s
   server.register("Gate", {
     Pay: (place: number) => {
       charged++;
-      throw heard[place]();
+      throw thrown[place]();
     },
     Later: async (place: number) => {
       await Promise.resolve();
       charged++;
-      throw heard[place]();
+      throw thrown[place]();
     },
     Fine: () => "fine",
   });
   const addresses = ["memory@a", "memory@b"];
   await server.listen("memory@b", { network, protocol });
   const xclient = new XClient(new MultiServerDiscovery(addresses), { network, protocol });
-  for (let place = 0; place < heard.length; place++) {
+  for (let place = 0; place < thrown.length; place++) {
     for (const serviceMethod of ["Gate.Pay", "Gate.Later"]) {
       charged = 0;
       const error = await failure(xclient.call(serviceMethod, place)) as RpcError;
       assertEquals([error.execution, error.attempts.length, charged], ["answered", 1, 1]);
-      assert(error.message.includes(heard[place]().message), error.message);
+      assert(error.message.includes(thrown[place]().message), error.message);
     }
   }
   assertEquals(xclient.endpoints().map(({ connected }) => connected), [true, true]);
@@ -143,7 +143,7 @@ onEach("names that can't be answered about end the connection, not the server", 
   await next.close();
 }, { maxMessageBytes: 100, maxInFlight: 1 });
 
-onEach("an argument whose encoding uses its own client disturbs nobody", async (site) => {
+onEach("an argument whose encoding uses its own client disturbs no other call", async (site) => {
   const { protocol, network, server } = site;
   const ran: unknown[] = [];
   server.register("A", {

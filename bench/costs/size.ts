@@ -2,7 +2,7 @@
 
 import config from "../../deno.json" with { type: "json" };
 import { list, sources } from "../../scripts/javascript.ts";
-import { Missing, run } from "../stage.ts";
+import { exists, Missing, run } from "../stage.ts";
 import { Bundle, type CodeSize, stopBundler } from "./bundle.ts";
 import { type Figure, type Part, type PartContext, row } from "./part.ts";
 import { table } from "../table.ts";
@@ -13,8 +13,8 @@ const LARGEST = 10;
 
 /** Protocols that are loaded when they are first spoken. */
 const LAZY = {
-  "gob, when first spoken": "protocol/gob_codec.js",
-  "JSON-RPC, likewise": "protocol/jsonrpc.js",
+  "gob, when first spoken": ["protocol/gob/client.js", "protocol/gob/server.js"],
+  "JSON-RPC, likewise": ["protocol/jsonrpc/client.js", "protocol/jsonrpc/server.js"],
 };
 /** What programs import that use only a part of the library. */
 const USES = ["dial", "XClient, MultiServerDiscovery", "Server"];
@@ -52,8 +52,9 @@ async function bundles(folder: string, { details, progress }: PartContext): Prom
     const loaded = bundle.loaded(CORE);
     const core = bundle.size(loaded);
     add("core", core);
-    for (const [name, module] of Object.entries(LAZY)) {
-      add(`+ ${name}`, bundle.size(bundle.loaded(module).difference(loaded)));
+    for (const [name, [client, server]] of Object.entries(LAZY)) {
+      const both = bundle.loaded(client).union(bundle.loaded(server));
+      add(`+ ${name}`, bundle.size(both.difference(loaded)));
     }
     for (const [entry, path] of Object.entries(config.exports)) {
       if (entry === ".") continue;
@@ -115,13 +116,4 @@ function printLargest({ modules, minified }: CodeSize): void {
   ]);
   console.log(`\nthe ${LARGEST} largest of ${modules.length} modules of the core\n`);
   console.log(table(["", "minified", "%"], rows));
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

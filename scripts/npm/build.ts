@@ -26,7 +26,7 @@ await build({
   typeCheck: "both",
   compilerOptions: { target: "ES2022", lib: ["ESNext"] },
   test: true,
-  testPattern: "tests/{client,server,xclient,protocol/gob_codec,protocol/jsonrpc}_test.ts",
+  testPattern: "tests/{client,server,xclient,protocol/gob/codec,protocol/jsonrpc/codec}_test.ts",
   testPreloadModule: "scripts/node/polyfills.ts",
   package: {
     name: config.name,

@@ -1,4 +1,4 @@
-/** What the comparison with others makes of its figures. */
+/** The arithmetic of `bench:peers`, and its plot. */
 
 import { assert, assertEquals } from "@std/assert";
 import { plot } from "../../bench/plot.ts";
@@ -18,7 +18,7 @@ const SERIES = [
   { name: "b", work: "add", inFlight: 64, rates: [100, 100, 100] },
 ];
 
-Deno.test("median() is the value in the middle, or between two", () => {
+Deno.test("median() is the value in the middle, or between the two there", () => {
   assertEquals(median([100, 9, 20]), 20);
   assertEquals(median([1, 2, 10, 4]), 3);
 });
@@ -29,7 +29,7 @@ Deno.test("ratio() compares within each round", () => {
   assertEquals(ratio(series(one), series(other)), 2);
 });
 
-Deno.test("measure() warms up, then goes there and back", async () => {
+Deno.test("measure() warms up, then measures forwards and backwards by turns", async () => {
   const order: string[] = [];
   const subjects = ["a", "b"].map((name) => ({
     name,
@@ -41,7 +41,7 @@ Deno.test("measure() warms up, then goes there and back", async () => {
   assertEquals(series.map(({ rates }) => rates), [[4, 5], [3, 6]]);
 });
 
-Deno.test("reached() has what was measured, and whether that is enough", () => {
+Deno.test("reached() has the ratios that were measured, and whether their targets are met", () => {
   const ratios = reached(SERIES, TARGETS);
   assertEquals(ratios.map(({ ratio, met }) => [ratio, met]), [
     [2, true],
@@ -52,7 +52,7 @@ Deno.test("reached() has what was measured, and whether that is enough", () => {
   assertEquals(verdict(ratios, TARGETS), said);
 });
 
-Deno.test("plot() has a figure for everyone, and dots within the picture", () => {
+Deno.test("plot() has a figure for each contestant, and all dots within the picture", () => {
   const result: Result = {
     machine: {
       cpu: "<fast & small>",

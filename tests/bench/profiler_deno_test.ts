@@ -6,7 +6,7 @@ const node = (id: number, functionName: string, url = "") => ({
   callFrame: { functionName, url },
 });
 
-Deno.test("shares() sums up what each function took itself, wherever it was called", () => {
+Deno.test("shares() sums up the time of each function itself, wherever it was called", () => {
   const profile = {
     nodes: [
       node(1, "(idle)"),

@@ -1,10 +1,10 @@
-/** What the documentation quotes is what the benchmarks have written. */
+/** The documentation quotes the figures that the benchmarks have written. */
 
 import { assert, assertEquals } from "@std/assert";
 
 const read = (file: string) => Deno.readTextFileSync(`${import.meta.dirname}/../../${file}`);
 
-/** The rows of all tables, without the blanks that align them. */
+/** The rows of all tables, without the spaces that align them. */
 function rowsOf(markdown: string): string[] {
   return markdown.split("\n").filter((line) => line.startsWith("|"))
     .map((line) => line.split("|").map((cell) => cell.trim()).join("|"));

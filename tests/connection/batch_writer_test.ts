@@ -1,96 +1,199 @@
 import { assertEquals } from "@std/assert";
-import type { ClientCodec } from "../../protocol/codec.ts";
 import { BatchWriter } from "../../connection/batch_writer.ts";
 import type { Transport } from "../../transport.ts";
 import { settled } from "../support/helpers.ts";
 
 const KIB = 1024;
 
-/** An writer whose writes end when the test says so, or at once. */
-function scene({ holding = false } = {}) {
+/** A writer whose writes end at once, or when the test says so. */
+function scene({ isHolding = false, splitsLargeBatches = true } = {}) {
   const writes: number[] = [];
   const held: (() => void)[] = [];
+  const seen = { taken: 0, written: 0, failure: undefined as unknown };
   let bufferedBytes = 0;
-  let lost: unknown;
-  const codec = {
-    get bufferedBytes() {
-      return bufferedBytes;
-    },
+  const source = {
+    bufferedBytes: () => bufferedBytes,
     take() {
+      seen.taken++;
       const bytes = new Uint8Array(bufferedBytes);
       bufferedBytes = 0;
       return bytes;
     },
-  } as ClientCodec;
+    written(): void {
+      seen.written++;
+    },
+    writeFailed: (error: unknown) => void (seen.failure = error),
+  };
   const transport = {
     write(bytes: Uint8Array) {
       writes.push(bytes.length);
-      return holding ? new Promise<void>((resolve) => held.push(resolve)) : Promise.resolve();
+      return isHolding ? new Promise<void>((resolve) => held.push(resolve)) : Promise.resolve();
     },
   } as Transport;
-  let told = 0;
-  const writer = new BatchWriter(codec, transport, () => told++, (error) => lost = error);
-  /** Some calls made in one go. */
-  const flock = async (calls: number, bytes: number) => {
+  const writer = new BatchWriter(transport, source, { splitsLargeBatches });
+  const add = (bytes: number, microtasks?: number) => {
+    bufferedBytes += bytes;
+    writer.add(microtasks);
+  };
+  /** Calls that are made in one go. */
+  const batch = async (calls: number, bytes: number) => {
     const from = writes.length;
-    for (let call = 0; call < calls; call++) {
-      bufferedBytes += bytes;
-      writer.add(false);
-    }
+    for (let call = 0; call < calls; call++) add(bytes, 4);
     await settled();
     return writes.slice(from);
   };
-  return { writer, writes, held, flock, transport, told: () => told, lost: () => lost };
+  return { writer, source, writes, held, seen, add, batch, transport };
 }
 
-Deno.test("BatchWriter: a flock of calls leaves in one write", async () => {
-  const { flock, told } = scene();
-  assertEquals(await flock(3, 50), [150]);
-  assertEquals(await flock(1, 50), [50]);
-  assertEquals(told(), 2);
+Deno.test("BatchWriter: a batch of calls leaves in one write", async () => {
+  const { batch, seen } = scene();
+  assertEquals(await batch(3, 50), [150]);
+  assertEquals(await batch(1, 50), [50]);
+  assertEquals(seen, { taken: 2, written: 2, failure: undefined });
 });
 
 Deno.test("BatchWriter: calls that come some microtasks later still go along", async () => {
-  const { writer, flock, writes } = scene();
-  const first = flock(1, 50);
+  const { writer, batch, writes } = scene();
+  const first = batch(1, 50);
   await Promise.resolve();
-  const second = flock(1, 50);
+  const second = batch(1, 50);
   await Promise.all([first, second]);
   assertEquals(writes, [100]);
   writer.close();
 });
 
+Deno.test("BatchWriter: each addition says for how many microtasks it waits", async () => {
+  for (const [microtasks, before] of [[1, 0], [4, 3]]) {
+    const { add, writes } = scene();
+    add(50, microtasks);
+    for (let n = 0; n < before; n++) await undefined;
+    assertEquals(writes, []);
+    await undefined;
+    assertEquals(writes, [50]);
+  }
+});
+
 Deno.test("BatchWriter: one write at a time; what comes meanwhile follows it", async () => {
-  const { held, flock, writes } = scene({ holding: true });
-  await flock(1, 50);
-  await flock(2, 30);
-  await flock(100, KIB);
+  const { held, batch, writes, writer } = scene({ isHolding: true });
+  assertEquals([writer.isIdle, writer.isWriting, writer.isBehind], [true, false, false]);
+  await batch(1, 50);
+  assertEquals([writer.isIdle, writer.isWriting, writer.isBehind], [false, true, false]);
+  await batch(2, 30);
+  await batch(100, KIB);
+  assertEquals([writer.isIdle, writer.isWriting, writer.isBehind], [false, true, true]);
   assertEquals(writes, [50]);
   held[0]();
   await settled();
   assertEquals(writes, [50, 60 + 100 * KIB]);
+  assertEquals([writer.isIdle, writer.isWriting, writer.isBehind], [false, true, false]);
+  held[1]();
+  await settled();
+  assertEquals([writer.isIdle, writer.isWriting, writer.isBehind], [true, false, false]);
 });
 
-Deno.test("BatchWriter: the second large flock leaves in halves, the first and small ones do not", async () => {
-  const { flock } = scene();
-  assertEquals(await flock(20, KIB), [20 * KIB]);
-  assertEquals(await flock(20, KIB), [10 * KIB, 10 * KIB]);
-  assertEquals(await flock(7, KIB), [7 * KIB]);
-  assertEquals(await flock(7, KIB), [7 * KIB]);
-  assertEquals(await flock(20, KIB), [20 * KIB]);
+Deno.test("BatchWriter: what is added when a write has ended leaves at once", async () => {
+  const { held, add, writes, source, writer } = scene({ isHolding: true });
+  source.written = () => {
+    if (writes.length < 3) add(20);
+  };
+  add(50);
+  await settled();
+  held[0](); // with nothing behind it
+  await undefined;
+  assertEquals(writes, [50, 20]);
+  add(30);
+  held[1](); // with more behind it
+  await undefined;
+  assertEquals(writes, [50, 20, 50]);
+  assertEquals(writer.isBehind, false);
 });
 
-Deno.test("BatchWriter: 64 KiB wait for nothing", async () => {
-  const { flock } = scene();
-  assertEquals(await flock(65, KIB), [64 * KIB, KIB]);
-});
-
-Deno.test("BatchWriter: a failed write is told; nothing is written once it is closed", async () => {
-  const { writer, transport, flock, lost, writes } = scene();
-  transport.write = () => Promise.reject("broken pipe");
-  await flock(1, 50);
-  assertEquals(lost(), "broken pipe");
-  writer.close();
-  await flock(1, 50);
+Deno.test("BatchWriter: flush writes what waits, and no more", async () => {
+  const { add, writes, writer, seen } = scene({ splitsLargeBatches: false });
+  writer.flush();
   assertEquals(writes, []);
+  add(30);
+  add(40);
+  assertEquals(writes, []);
+  writer.flush();
+  writer.flush();
+  assertEquals(writes, [70]);
+  await settled(); // the microtask that was queued for it finds nothing
+  assertEquals([writes.length, seen.taken, seen.written], [1, 1, 1]);
+});
+
+Deno.test("BatchWriter: the second large batch leaves in halves, the first and small ones do not", async () => {
+  const { batch } = scene();
+  assertEquals(await batch(20, KIB), [20 * KIB]);
+  assertEquals(await batch(20, KIB), [10 * KIB, 10 * KIB]);
+  assertEquals(await batch(7, KIB), [7 * KIB]);
+  assertEquals(await batch(7, KIB), [7 * KIB]);
+  assertEquals(await batch(20, KIB), [20 * KIB]);
+});
+
+Deno.test("BatchWriter: a batch of 64 KiB does not wait, unless batches are not split", async () => {
+  assertEquals(await scene().batch(65, KIB), [64 * KIB, KIB]);
+  const { batch } = scene({ splitsLargeBatches: false });
+  assertEquals(await batch(65, KIB), [65 * KIB]);
+  assertEquals(await batch(65, KIB), [65 * KIB]);
+});
+
+Deno.test("BatchWriter: bytes of a handshake go before what is buffered", async () => {
+  const { writer, add, writes, held } = scene({ isHolding: true });
+  writer.send(new Uint8Array(7));
+  add(50);
+  await settled();
+  assertEquals(writes, [7]);
+  held[0]();
+  await settled();
+  assertEquals(writes, [7, 50]);
+});
+
+Deno.test("BatchWriter: a failed write is reported; nothing is written once it is closed", async () => {
+  const { writer, transport, batch, seen, writes } = scene();
+  transport.write = () => Promise.reject("broken pipe");
+  await batch(1, 50);
+  assertEquals([seen.failure, seen.written], ["broken pipe", 0]);
+  writer.close();
+  await batch(1, 50);
+  assertEquals(writes, []);
+});
+
+Deno.test("BatchWriter: a write that ends or fails after the close is not reported", async () => {
+  for (const fails of [false, true]) {
+    const { writer, transport, batch, seen } = scene();
+    let end = () => {};
+    transport.write = () =>
+      new Promise((resolve, reject) => end = fails ? () => reject("late") : resolve);
+    await batch(1, 50);
+    writer.close();
+    end();
+    await settled();
+    assertEquals(seen, { taken: 1, written: 0, failure: undefined });
+  }
+});
+
+Deno.test("BatchWriter: finish writes a last message, and waits for it", async () => {
+  const { writer, add, writes, held } = scene({ isHolding: true });
+  let isFinished = false;
+  writer.finish(new Uint8Array(9)).then(() => isFinished = true);
+  add(50);
+  await settled();
+  assertEquals([writes, isFinished], [[9], false]);
+  held[0]();
+  await settled();
+  assertEquals([writes, isFinished], [[9], true]);
+});
+
+Deno.test("BatchWriter: finish leaves its message out behind a write that is under way", async () => {
+  const { writer, add, writes, held } = scene({ isHolding: true });
+  add(50);
+  await settled();
+  let isFinished = false;
+  writer.finish(new Uint8Array(9)).then(() => isFinished = true);
+  await settled();
+  assertEquals([writes, isFinished], [[50], false]);
+  held[0]();
+  await settled();
+  assertEquals([writes, isFinished], [[50], true]);
 });

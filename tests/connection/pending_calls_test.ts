@@ -11,8 +11,7 @@ function table() {
   const calls = new PendingCalls(
     "tcp@a:1",
     clock,
-    (seq) => void abandoned.push(seq),
-    () => void empties.count++,
+    { abandoned: (seq) => void abandoned.push(seq), emptied: () => void empties.count++ },
   );
   const outcomes: [number, string, unknown][] = [];
   const add = (seq: number, timeoutMs?: number, signal?: AbortSignal) => {
@@ -21,8 +20,8 @@ function table() {
       reject: (error) => void outcomes.push([seq, "reject", error]),
     });
     calls.add(call);
-    if (timeoutMs !== undefined && timeoutMs < Infinity) calls.limit(call, timeoutMs);
-    if (signal !== undefined) calls.heed(call, signal);
+    if (timeoutMs !== undefined && timeoutMs < Infinity) call.limit(timeoutMs);
+    if (signal !== undefined) call.abortOn(signal);
     return call;
   };
   return { clock, calls, abandoned, empties, outcomes, add };
@@ -47,7 +46,7 @@ Deno.test("a reply takes its call out, and leaves nothing", () => {
   assertEquals(clock.timers, 0);
 });
 
-Deno.test("a spoilt reply names the place", () => {
+Deno.test("a reply that can't be decoded names the place", () => {
   const { calls, outcomes, add } = table();
   add(1);
   calls.take(1)!.failDecode("data_loss", "unreadable", "cause");
@@ -59,8 +58,9 @@ Deno.test("a spoilt reply names the place", () => {
 Deno.test("failAll: what was handed over may have run, the rest was not sent", () => {
   const { clock, calls, abandoned, empties, outcomes, add } = table();
   const { signal } = new AbortController();
-  for (let seq = 1; seq <= 4; seq++) add(seq, 100, signal);
-  calls.handedOver = 2;
+  for (let seq = 1; seq <= 2; seq++) add(seq, 100, signal);
+  calls.handOver();
+  for (let seq = 3; seq <= 4; seq++) add(seq, 100, signal);
   calls.failAll("unavailable", "gone", "cause");
   assertEquals(
     outcomes.map(([seq, , error]) => [seq, (error as RpcError).execution]),

@@ -37,7 +37,7 @@ Deno.test("RequestQueue does as a naive model does", () => {
 
 Deno.test("RequestQueue: cancelling and taking cost the same, however many wait", () => {
   const held = new RequestQueue();
-  const many = 200_000; // at a price that grows with their number, this would take minutes
+  const many = 200_000; // if a step took longer the more there are, this would take minutes
   for (let seq = 1; seq <= many; seq++) held.add(call(seq));
   for (let seq = 2; seq <= many; seq += 2) held.cancel(seq);
   for (let seq = 1; seq <= many; seq += 2) assertEquals(held.take()?.seq, seq);

@@ -13,7 +13,7 @@ Deno.test("SeqTable: does what a Map does, at random, with some that stay long",
       table.set(item);
       model.set(seq, item);
     } else {
-      // Mostly a young one, now and then any that ever was.
+      // Mostly one of the last hundred, now and then any number that there was.
       const back = random() < 0.9 ? 100 : seq;
       const asked = seq - Math.floor(random() * back);
       assertEquals(table.get(asked), model.get(asked));

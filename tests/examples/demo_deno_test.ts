@@ -1,9 +1,9 @@
-/** The demo, as it is run by `deno task demo`: it ends with 0 only if all of it happened. */
+/** The demo, run as by `deno task demo`: it exits with 0 only if all that it shows has happened. */
 
 import { assertEquals } from "@std/assert";
 import { ownStdFlags } from "../../scripts/std.ts";
 
-Deno.test("the demo shows what it says", async () => {
+Deno.test("all that the demo shows has happened", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", ...ownStdFlags(), `${import.meta.dirname}/../../examples/demo.ts`],
     stdin: "null",

@@ -1,10 +1,10 @@
-/** When a server is left out, for how long, and what lets it back in. */
+/** When a server is ejected, for how long, and what ends that. */
 
 import { assert, assertEquals } from "@std/assert";
 import { Health, healthOptions } from "../../fleet/health.ts";
 import { seededRandom } from "../../testing.ts";
 
-/** Fails so often in a row; whether it ought to be left out by the last of them. */
+/** Fails so often in a row; returns whether the last failure asks for an ejection. */
 function fail(health: Health, times: number, nowMs = 0): boolean {
   let out = false;
   for (let time = 0; time < times; time++) out = health.fail(nowMs);
@@ -20,7 +20,7 @@ Deno.test("five failures in a row, and not one less", () => {
   assertEquals(health.state(0), "healthy"); // it ought to be; `eject` does it
 });
 
-Deno.test("it says so again for as long as it is not left out", () => {
+Deno.test("each further failure asks for the ejection again until it happens", () => {
   const health = new Health(healthOptions());
   assertEquals(fail(health, 5), true);
   assertEquals(health.fail(0), true);
@@ -68,7 +68,7 @@ Deno.test("what is within the window still counts", () => {
   assertEquals(health.fail(19_000), true); // 60 of 101
 });
 
-Deno.test("out for 10 s × times ejected, then on trial; a failed trial leaves it out longer", () => {
+Deno.test("ejected for 10 s × times ejected, then on trial; a failed trial ejects it for longer", () => {
   const health = new Health(healthOptions());
   let now = 0;
   fail(health, 5, now);
@@ -133,6 +133,39 @@ Deno.test("times ejected are forgiven, one for each window in health", () => {
   assertEquals(health.eject(now), now + 10_000);
 });
 
+Deno.test("condemned while too many others are ejected, until a success or its own ejection", () => {
+  const health = new Health(healthOptions());
+  assertEquals(health.fail(0), false);
+  assertEquals(fail(health, 4), true);
+  assertEquals([health.condemn(), health.state(0), health.isEjected], [true, "condemned", false]);
+  assertEquals(health.fail(0), true); // it asks again each time
+  assertEquals([health.condemn(), health.state(0)], [false, "condemned"]);
+  assertEquals([health.succeed(0), health.state(0)], [false, "healthy"]); // it was never ejected
+  fail(health, 5);
+  health.condemn();
+  health.eject(0);
+  assertEquals([health.state(0), health.isEjected], ["ejected", true]);
+  assertEquals(health.fail(10_000), true); // the trial
+  assertEquals([health.condemn(), health.state(10_000)], [false, "trial"]);
+});
+
+Deno.test("one call at a time is the trial: the one for which it was reserved", () => {
+  const health = new Health(healthOptions());
+  const [early, trial, other] = [{}, {}, {}];
+  health.begin(early);
+  fail(health, 5);
+  health.eject(0);
+  assertEquals([health.isTrialDue(9_999), health.isTrialDue(10_000)], [false, true]);
+  assertEquals([health.reserveTrial(), health.reserveTrial()], [true, false]);
+  health.begin(trial);
+  health.begin(other);
+  assertEquals(health.reserveTrial(), false);
+  for (const call of [early, other]) health.end(call);
+  assertEquals(health.isTrialDue(10_000), false);
+  health.end(trial);
+  assertEquals([health.isTrialDue(10_000), health.reserveTrial()], [true, true]);
+});
+
 Deno.test("each limit is an option, and may be switched off", () => {
   const never = new Health(healthOptions({ failuresInARow: Infinity, minSuccessRate: 0 }));
   assertEquals(fail(never, 1000), false);
@@ -147,7 +180,7 @@ Deno.test("each limit is an option, and may be switched off", () => {
   assertEquals([rate.fail(0), rate.fail(0)], [false, true]);
 });
 
-Deno.test("a server that never fails is never left out; one that always does, at once", () => {
+Deno.test("a server that never fails is never ejected; one that always does, at once", () => {
   const random = seededRandom(1);
   const good = new Health(healthOptions());
   const bad = new Health(healthOptions());

@@ -1,17 +1,13 @@
 /** A server's live figures, by hand-computed values. */
 
 import { assert, assertAlmostEquals, assertEquals, assertStrictEquals } from "@std/assert";
-import { type InFlight, Load, type Outcome } from "../../fleet/load.ts";
+import { InFlight, Load, type Outcome } from "../../fleet/load.ts";
 import { between } from "../support/helpers.ts";
 import { seededRandom } from "../../testing.ts";
 
-function link(): InFlight {
-  return { startedAtMs: 0, older: undefined, newer: undefined };
-}
-
 /** One call from `fromMs` to `toMs`. */
 function run(load: Load, fromMs: number, toMs: number, outcome: Outcome = "success"): void {
-  const call = link();
+  const call = new InFlight();
   load.begin(call, fromMs);
   load.end(call, toMs, outcome);
 }
@@ -40,7 +36,7 @@ Deno.test("the first reply time is taken as it is, the next by their age", () =>
   assertEquals(load.updatedAtMs, 520);
 });
 
-Deno.test("after a long time the peak counts as its age says", () => {
+Deno.test("after a long time the peak has faded by its age", () => {
   const load = new Load();
   run(load, 0, 20);
   run(load, 10_010, 10_020);
@@ -48,7 +44,7 @@ Deno.test("after a long time the peak counts as its age says", () => {
   assertAlmostEquals(load.peakMs, 20 * kept + 10 * (1 - kept), 1e-9);
 });
 
-Deno.test("who was slow, was let alone for long, and is fast when tried again, comes back sooner", () => {
+Deno.test("a server that was slow, was avoided for long, and is fast when tried again, recovers faster", () => {
   const load = new Load();
   run(load, 0, 200);
   run(load, 15_180, 15_200);
@@ -110,7 +106,7 @@ Deno.test("the oldest call in flight is known whichever ends, as in a model", ()
   const model: InFlight[] = [];
   for (let step = 0; step < 5000; step++) {
     if (model.length === 0 || random() < 0.5) {
-      const call = link();
+      const call = new InFlight();
       load.begin(call, step);
       model.push(call);
     } else {
@@ -130,7 +126,7 @@ Deno.test("the oldest call in flight is known whichever ends, as in a model", ()
 
 Deno.test("calls may end while they are gone through", () => {
   const load = new Load();
-  const links = [link(), link(), link()];
+  const links = [new InFlight(), new InFlight(), new InFlight()];
   links.forEach((call, place) => load.begin(call, place));
   let seen = 0;
   for (const call of load.calls()) {

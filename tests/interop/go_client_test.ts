@@ -42,7 +42,7 @@ withGoClients("Go's clients call our server, over every protocol and transport",
         lastError: "",
         ...(isJson ? {} : { echoed: true, echoError: "" }),
       }, kind);
-      // By these words Go's clients know that it did not run.
+      // The text by which a client in Go knows that the call did not run.
       assertEquals(
         [noMethod, noService],
         gee

@@ -50,7 +50,7 @@ withGoServers("calls of Go's servers, over every protocol and transport", async 
         execution: "answered",
         message: /^divide by zero$/,
       });
-      // An answer that comes behind a later call's, and one that nobody waits for.
+      // A reply that arrives after that of a later call, and one of a cancelled call.
       const order: number[] = [];
       const controller = new AbortController();
       const slow = service.Slow(100).then((ms) => order.push(ms));
@@ -106,7 +106,7 @@ withGoServers(
           execution: "rejected",
           message: /^rpc server: can't find method None$/,
         });
-        // At once, while the old connection still waits for its calls.
+        // At once, while calls are still in flight on the old connection.
         assertEquals(await xclient.call("Arith.Sum", { A: 3, B: 4 }), 7);
         await outcomes;
       } finally {
@@ -118,7 +118,7 @@ withGoServers(
 
 withGoServers("a GeeRPC server in JSON that knows none of our extensions", async (go) => {
   await withClient(go.gee, { protocol: "geerpc/json" }, async (client) => {
-    // What it takes for unknown calls: a cancelled call, metadata, a deadline.
+    // Our extensions, of which it takes some for unknown calls: cancel, metadata, deadline.
     const controller = new AbortController();
     const given = client.call("Arith.Slow", 60_000, { signal: controller.signal });
     assertEquals(await client.call("Arith.Sum", { A: 1, B: 2 }, { meta: { a: "b" } }), 3);
@@ -147,7 +147,7 @@ withGoServers("what does not fit costs only its own call", async (go) => {
         code: "data_loss",
         execution: "answered",
       });
-      // Go refuses it, in gob's own words.
+      // Go refuses it with an error of its gob package.
       await assertFails(client.call("Arith.Sum", { A: "one", B: 2 }), {
         code: "unknown",
         execution: "answered",

@@ -1,5 +1,7 @@
-// Random values between this codec and Go's own, both ways, through one Go process a direction.
-// GOB_SEED chooses the values, GOB_COUNT how many there are.
+/**
+ * Random values between our gob and Go's own, in both directions, through one Go process each.
+ * `GOB_SEED` chooses the values, `GOB_COUNT` says how many there are.
+ */
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -8,8 +10,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { GobDecoder, GobEncoder, type GobSchema } from "../../gob.ts";
-import { type Description, difference, randomSource, randomValue, table } from "./gob_table.ts";
-import { mutationReport } from "./gob_mutations.ts";
+import { seededRandom } from "../../testing.ts";
+import { damageReport } from "./gob_damage.ts";
+import { type Description, difference } from "./gob_difference.ts";
+import { randomValue } from "./gob_random.ts";
+import { table } from "./gob_table.ts";
 import { goTest, run, SOURCE } from "./peer.ts";
 
 const seed = Number(
@@ -23,7 +28,7 @@ interface Emitted {
   value: Description;
 }
 
-/** A test with the Go program, built in a directory of its own. */
+/** A test with the Go program, which is built in a folder of its own. */
 function withProgram(name: string, body: (program: string) => Promise<void>): void {
   goTest(name, async () => {
     const directory = mkdtempSync(join(tmpdir(), "xclient_gob_"));
@@ -37,7 +42,7 @@ function withProgram(name: string, body: (program: string) => Promise<void>): vo
   });
 }
 
-/** The frames in a stream of bytes. */
+/** Splits a stream of bytes into frames. */
 async function* framesOf(
   stream: AsyncIterable<Uint8Array>,
 ): AsyncIterable<Uint8Array> {
@@ -72,7 +77,7 @@ function frame(content: Uint8Array): Uint8Array {
   return framed;
 }
 
-/** What Go emits: descriptions, each with the bytes of the value. */
+/** The values that Go sends: a description of each, and its bytes. */
 async function* emitted(
   program: string,
   values: number,
@@ -110,7 +115,7 @@ function schemaOf(
 
 withProgram("values from Go, with and without a schema, in pieces of any size", async (program) => {
   const started = performance.now();
-  const random = randomSource(seed);
+  const random = seededRandom(seed);
   let fitted = new GobDecoder();
   let plain = new GobDecoder();
   let whole = new GobDecoder();
@@ -133,7 +138,7 @@ withProgram("values from Go, with and without a schema, in pieces of any size", 
     assert(value !== undefined, `${where}: not ready`);
     const found = difference(said.value, value.value, false);
     assertEquals(found, "", where);
-    // A version that has other fields can't be compared without a schema, only read.
+    // Without a schema, a version with other fields is only read: its fields are not the same.
     if (seen % 16 === 0) {
       for (const byte of bytes) plain.push(Uint8Array.of(byte));
     } else plain.push(bytes);
@@ -162,7 +167,7 @@ withProgram("values from Go, with and without a schema, in pieces of any size", 
 
 withProgram("values to Go", async (program) => {
   const started = performance.now();
-  const random = randomSource(seed + 1);
+  const random = seededRandom(seed + 1);
   const names = [...table.keys()];
   const child = spawn(program, ["read"], {
     stdio: ["pipe", "pipe", "inherit"],
@@ -213,7 +218,7 @@ withProgram("values to Go", async (program) => {
   console.log(`GOB_SEED=${seed}: ${seen} values to Go in ${seconds} s`);
 });
 
-withProgram("broken streams are read or refused, soon and cheaply", async (program) => {
+withProgram("broken streams are read or refused, and take little memory", async (program) => {
   const corpus: { name: string; bytes: Uint8Array }[] = [];
   let stream: Uint8Array[] = [];
   for await (const [said, bytes] of emitted(program, 3000, 2)) {
@@ -229,5 +234,5 @@ withProgram("broken streams are read or refused, soon and cheaply", async (progr
     }
     corpus.push({ name: said.type, bytes: joined });
   }
-  console.log(`GOB_SEED=${seed}: ${mutationReport(corpus, seed, 2 * count)}`);
+  console.log(`GOB_SEED=${seed}: ${damageReport(corpus, seed, 2 * count)}`);
 });

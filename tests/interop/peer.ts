@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 export const SOURCE = fileURLToPath(new URL("./go/", import.meta.url));
 const hasGo = spawnSync("go", ["version"]).status === 0;
 
-/** Where the Go servers listen. */
+/** The addresses of the Go servers. */
 export interface GoAddresses {
   /** `netrpc/gob` over TCP, a unix socket, and HTTP CONNECT (there for all protocols). */
   readonly gob: string;
@@ -23,17 +23,14 @@ export interface GoAddresses {
   readonly gee: string;
 }
 
-/**
- * A test that needs Go. Without Go it is skipped, and its name says why; in
- * CI, where Go has to be, it fails.
- */
+/** A test that needs Go. Without Go it is skipped, and its name says so; in CI it fails. */
 export function goTest(name: string, body: () => Promise<void>): void {
   const mustRun = Boolean(process.env.CI);
   if (hasGo || mustRun) Deno.test(name, body);
   else Deno.test({ name: `${name} (skipped: there is no Go here)`, ignore: true, fn() {} });
 }
 
-/** Runs a program to its end and gives its output. */
+/** Runs a program to its end and returns its output. */
 export function run(program: string, args: string[], cwd?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd });
@@ -49,7 +46,7 @@ export function run(program: string, args: string[], cwd?: string): Promise<stri
   });
 }
 
-/** The Go program, built for one test. Go keeps what it has built, so the next is quick. */
+/** The Go program, which is built for each test. Go caches what it has built. */
 export class GoPeer {
   readonly #folder: string;
   readonly #program: string;
@@ -83,7 +80,7 @@ export class GoPeer {
     );
   }
 
-  /** Lets Go's client try everything at a server of ours. */
+  /** Lets Go's client call everything that a server of ours has. */
   async call(kind: string, address: string): Promise<Record<string, unknown>> {
     return JSON.parse(await run(this.#program, ["call", kind, address]));
   }
@@ -93,7 +90,7 @@ export class GoPeer {
     return JSON.parse(await run(this.#program, ["connect", address, String(count)]));
   }
 
-  /** Ends the servers. */
+  /** Stops the servers. */
   async end(): Promise<void> {
     const server = this.#server;
     if (server !== undefined && server.exitCode === null) {

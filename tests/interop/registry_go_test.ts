@@ -1,23 +1,22 @@
 /** Our registry, discovery and heartbeat with a registry, servers and a client in Go. */
 
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assertEquals } from "@std/assert";
 import { register, Registry, RegistryDiscovery } from "../../registry.ts";
 import { Server } from "../../server.ts";
 import { XClient } from "../../xclient.ts";
+import { goTest, run } from "./peer.ts";
 
 const SOURCE = fileURLToPath(new URL("./go_registry/", import.meta.url));
-const hasGo = spawnSync("go", ["version"]).status === 0;
 
-/** A Go program that runs, and what it says. */
+/** A running Go program, and the lines that it prints. */
 class GoProcess {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
@@ -30,8 +29,8 @@ class GoProcess {
     this.#ended = new Promise((resolve) => child.once("close", resolve));
   }
 
-  /** The rest of the next line, which has to begin with this word. */
-  async heard(word: string): Promise<string> {
+  /** Waits for the next line, which must begin with this word, and returns the rest of it. */
+  async line(word: string): Promise<string> {
     const { value } = await this.#lines.next();
     assertEquals(value?.split(" ")[0], word);
     return value.slice(word.length + 1);
@@ -43,21 +42,17 @@ class GoProcess {
   }
 }
 
-/** Runs a test with the Go program, built for it. Without Go it is skipped, but in CI it fails. */
+/** A test with the Go program, which is built for it. */
 function withGo(
   name: string,
   body: (start: (...args: string[]) => GoProcess) => Promise<void>,
 ): void {
-  if (!hasGo && !process.env.CI) {
-    return Deno.test({ name: `${name} (skipped: there is no Go here)`, ignore: true, fn() {} });
-  }
-  Deno.test(name, async () => {
+  goTest(name, async () => {
     const folder = await mkdtemp(join(tmpdir(), "xclient_go_registry_"));
     const started: GoProcess[] = [];
     try {
       const program = join(folder, "peer");
-      const built = spawnSync("go", ["build", "-o", program, "."], { cwd: SOURCE });
-      assertEquals(built.status, 0, String(built.stderr));
+      await run("go", ["build", "-o", program, "."], SOURCE);
       await body((...args) => {
         started.push(new GoProcess(program, args));
         return started.at(-1)!;
@@ -83,13 +78,13 @@ withGo("a Go server registers with our registry, and our client calls it", async
   try {
     const one = start("server", url, "200");
     const two = start("server", url, "200");
-    const addresses = [await one.heard("registered"), await two.heard("registered")];
+    const addresses = [await one.line("registered"), await two.line("registered")];
     assertEquals(registry.servers, [...addresses].sort());
     assertEquals(await xclient.call("Arith.Sum", { A: 1, B: 2 }, { timeoutMs: 5000 }), 3);
     for await (const receipt of xclient.inform("Arith.Sum", { A: 3, B: 4 }, { timeoutMs: 5000 })) {
       assertEquals([receipt.ok, receipt.ok && receipt.reply], [true, 7], receipt.address);
     }
-    assertEquals(await start("list", url).heard("200"), registry.servers.join(","));
+    assertEquals(await start("list", url).line("200"), registry.servers.join(","));
 
     await one.end();
     for await (const servers of discovery.watch(new AbortController().signal)) {
@@ -109,12 +104,12 @@ withGo("a Go server registers with our registry, and our client calls it", async
 
 withGo("our server registers with Go's registry, and our client finds it there", async (start) => {
   const go = start("registry");
-  const url = await go.heard("listening");
+  const url = await go.line("listening");
   const server = new Server();
   server.register("Arith", { Sum: ({ A, B }: { A: number; B: number }) => A + B });
   const { address } = await server.listen("tcp@127.0.0.1:0");
   const heartbeat = await register(url, `${address}?weight=2`);
-  assertEquals(await go.heard("registered"), `${address}?weight=2`);
+  assertEquals(await go.line("registered"), `${address}?weight=2`);
 
   const discovery = new RegistryDiscovery(url);
   const xclient = new XClient(discovery);
@@ -122,15 +117,15 @@ withGo("our server registers with Go's registry, and our client finds it there",
   assertEquals(await discovery.getAll(), [`${address}?weight=2`]);
 
   const another = start("server", url, "60000");
-  const other = await another.heard("registered");
+  const other = await another.line("registered");
   await discovery.refresh();
   assertEquals(await discovery.getAll(), [`${address}?weight=2`, other].sort());
   assertEquals(await xclient.call("Arith.Sum", { A: 2, B: 2 }, { timeoutMs: 5000 }), 4);
   assertEquals(xclient.endpoints().length, 2);
 
   await heartbeat.close();
-  await go.heard("registered"); // the other's
-  assertEquals(await go.heard("refused"), "DELETE", "Go's registry waits for the lease instead");
+  await go.line("registered"); // the other's
+  assertEquals(await go.line("refused"), "DELETE", "Go's registry waits for the lease instead");
   await xclient.close();
   await discovery.close();
   await server.close();

@@ -1,4 +1,4 @@
-/** The services of the Go programs, as they are on this side. */
+/** The services of the Go programs, in TypeScript. */
 
 import { gob, type Infer } from "../../gob.ts";
 
@@ -38,7 +38,7 @@ export const arithSchema = gob.service({
 });
 export const typesSchema = gob.service({ Echo: { args: everything, reply: everything } });
 
-/** What Go's `Arith` does. */
+/** The same service as Go's `Arith`. */
 export const arith = {
   Sum: ({ A, B }: Infer<typeof args>): number => A + B,
   Divide({ A, B }: Infer<typeof args>): number {

@@ -35,7 +35,7 @@ Deno.test("TextWriter: whole numbers", () => {
   }
 });
 
-Deno.test("TextWriter: what is taken stays as it is until the next time", () => {
+Deno.test("TextWriter: what is taken does not change until the next time", () => {
   const writer = new TextWriter();
   writer.append("first");
   const first = writer.take();
@@ -43,7 +43,7 @@ Deno.test("TextWriter: what is taken stays as it is until the next time", () => 
   assertEquals(decoder.decode(first), "first");
 });
 
-Deno.test("TextWriter: what is cut was never there", () => {
+Deno.test("TextWriter: what is cut is not written", () => {
   const writer = new TextWriter();
   writer.append("kept");
   const { length } = writer;

@@ -1,5 +1,6 @@
-/** A fleet in memory whose servers write down what they ran. */
+/** Fleets in memory. */
 
+import type { ClientConnection } from "../../connection/client_connection.ts";
 import { assertEquals } from "@std/assert";
 import type { Attempt } from "../../errors.ts";
 import { RpcError, TimeoutError } from "../../errors.ts";
@@ -7,6 +8,8 @@ import { type Discovery, MultiServerDiscovery } from "../../discovery.ts";
 import { SelectMode } from "../../selector.ts";
 import type { CallContext } from "../../server.ts";
 import { XClient } from "../../xclient.ts";
+import type { FanOutOptions, Receipt } from "../../fleet/fan_out.ts";
+import type { HealthState } from "../../fleet/health.ts";
 import type { XClientEvent, XClientOptions } from "../../fleet/options.ts";
 import { type Deferred, deferred, inWorld, type Site, type World } from "./helpers.ts";
 
@@ -38,7 +41,7 @@ export interface Case {
   readonly nodes: Node[];
   readonly discovery: MultiServerDiscovery;
   readonly xclient: XClient;
-  /** What was told of the servers: `connected a`. */
+  /** The events so far: `connected a`. */
   readonly events: string[];
   /** Lets so much time pass. */
   pass(ms: number): Promise<void>;
@@ -146,6 +149,71 @@ async function withStillDate(body: () => Promise<void>): Promise<void> {
   }
 }
 
+/** What a test works with that needs real services: each site has a gate. */
+export interface SiteFleet {
+  readonly world: World;
+  readonly sites: Site[];
+  readonly addresses: string[];
+  readonly discovery: MultiServerDiscovery;
+  readonly xclient: XClient;
+}
+
+/** Runs a test with so many sites, and a client that goes through them in turn. */
+export function withFleet(
+  count: number,
+  body: (fleet: SiteFleet) => Promise<void>,
+  options: XClientOptions = {},
+): Promise<void> {
+  return inWorld(async (world) => {
+    const sites: Site[] = [];
+    for (let n = 0; n < count; n++) sites.push(await world.serve(`s${n}`));
+    const addresses = sites.map(({ address }) => address);
+    const discovery = new MultiServerDiscovery(addresses, { random: () => 0 });
+    const { network, clock } = world;
+    const mode = SelectMode.RoundRobin;
+    // One attempt, so that each test sees what became of it.
+    const given = { network, clock, random: () => 0, mode, maxAttempts: 1, ...options };
+    const xclient = new XClient(discovery, given);
+    await body({ world, sites, addresses, discovery, xclient });
+    await xclient.close();
+    for (const address of addresses) assertEquals(network.connections(address), 0);
+  });
+}
+
+/** Makes so many calls, one after the other: the names of the servers that answered. */
+export async function answeredBy(xclient: XClient, calls: number): Promise<string> {
+  let answered = "";
+  for (let n = 0; n < calls; n++) {
+    answered += await xclient.call<string>("Work.Do", n).catch(() => "-");
+  }
+  return answered;
+}
+
+/** The health of each endpoint. */
+export function healthOf(xclient: XClient): HealthState[] {
+  return xclient.endpoints().map(({ health }) => health);
+}
+
+/** The names of the endpoints that are listed. */
+export function listed(xclient: XClient): (string | undefined)[] {
+  return xclient.endpoints().map(({ address }) => address.at(-1));
+}
+
+/** How many calls came to each server. */
+export function came(nodes: readonly Node[]): number[] {
+  return nodes.map((node) => node.came);
+}
+
+/** What a function throws. */
+export function thrownBy(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was thrown");
+}
+
 /** A source that a test plays by hand. */
 export function source(methods: Partial<Discovery>): Discovery {
   return {
@@ -177,19 +245,59 @@ export function watch<T>(promise: Promise<T>): Watched<T> {
   return watched;
 }
 
-/** The error's story: `a call failover unavailable`. */
-export function story(error: unknown): string[] {
+/** An error's attempts: `a call failover unavailable`. */
+export function attemptsOf(error: unknown): string[] {
   if (!(error instanceof RpcError)) {
-    throw new Error(`no story in ${error}`);
+    throw new Error(`no attempts in ${error}`);
   }
-  return error.attempts.map(tell);
+  return error.attempts.map(attemptText);
 }
 
-function tell({ address, phase, why, error }: Attempt): string {
+function attemptText({ address, phase, why, error }: Attempt): string {
   const what = error instanceof RpcError && !(error instanceof TimeoutError)
     ? `${error.code} ${error.execution}`
-    : error instanceof Error
+    : error instanceof Error || error instanceof DOMException
     ? error.name
     : String(error);
   return `${address.replace("memory@", "")} ${phase} ${why} ${what}`;
+}
+
+/** A receipt in short: `a replied`. */
+export function short(receipt: Receipt<unknown>): string {
+  const name = receipt.address.replace("memory@", "");
+  if (receipt.ok) return `${name} ${receipt.reply}`;
+  const { error } = receipt;
+  return `${name} ${
+    error instanceof RpcError && !(error instanceof TimeoutError)
+      ? error.code
+      : (error as Error)?.name ?? error
+  }`;
+}
+
+/** All receipts, or what it ends with. */
+export async function receipts(xclient: XClient, options: FanOutOptions = {}): Promise<string[]> {
+  const all: string[] = [];
+  for await (const receipt of xclient.inform("Work.Do", 1, options)) all.push(short(receipt));
+  return all;
+}
+
+/** Makes servers hold the calls that come. */
+export function hold(nodes: readonly Node[]): void {
+  for (const node of nodes) node.behaviour = "hold";
+}
+
+/** How many calls were aborted at each server. */
+export function aborted(nodes: readonly Node[]): number[] {
+  return nodes.map((node) => node.aborted);
+}
+
+/** A call on a connection itself, as an attempt makes it. */
+export function callOn(
+  connection: ClientConnection,
+  serviceMethod: string,
+  args?: unknown,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    connection.send(serviceMethod, args, {}, { resolve, reject });
+  });
 }

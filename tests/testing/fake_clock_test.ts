@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { FakeClock } from "../../testing.ts";
+import { FakeClock, seededRandom } from "../../testing.ts";
 
 Deno.test("FakeClock never goes back, though two advance it at once", async () => {
   const clock = new FakeClock();
@@ -31,4 +31,36 @@ Deno.test("FakeClock calls timers in order, and lets promises settle between the
   ]);
   assertEquals([clock.now(), clock.timers], [130, 1]);
   await assertRejects(() => clock.advance(-1), RangeError, "-1 ms");
+});
+
+Deno.test("FakeClock calls timers in the order of time, then in that of their setting", async () => {
+  const clock = new FakeClock(1000);
+  const seen: string[] = [];
+  const note = (what: string) => () => void seen.push(`${what} ${clock.now()}`);
+  clock.setTimer(20, note("late"));
+  const random = seededRandom(3);
+  for (let count = 0; count < 200; count++) clock.setTimer(100 + random() * 900, () => {}).cancel();
+  clock.setTimer(10, note("first"));
+  clock.setTimer(10, () => {
+    note("second")();
+    clock.setTimer(0, note("third"));
+    clock.setTimer(5, note("fourth"));
+  });
+  assertEquals(clock.timers, 3);
+  await clock.advance(20);
+  assertEquals(seen, ["first 1010", "second 1010", "third 1010", "fourth 1015", "late 1020"]);
+  assertEquals(clock.timers, 0);
+  await assertRejects(() => clock.advance(-1), RangeError);
+});
+
+Deno.test("FakeClock lets what a timer starts run to its end before the next timer", async () => {
+  const clock = new FakeClock();
+  let hops = 0;
+  clock.setTimer(1, async () => {
+    for (; hops < 1000; hops++) await null;
+  });
+  let seen = 0;
+  clock.setTimer(1.5, () => seen = hops);
+  await clock.advance(2);
+  assertEquals(seen, 1000);
 });

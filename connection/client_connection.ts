@@ -1,0 +1,299 @@
+/**
+ * A client's side of one connection: calls in, replies out, and what happens
+ * to the calls in flight when it ends.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "../clock.ts";
+import { errorText, type RpcCode, RpcError } from "../errors.ts";
+import { atLeast } from "../internal/validate.ts";
+import { sleep } from "../internal/time.ts";
+import type { ClientCodec, ReplySink, RequestExtras } from "../protocol/codec.ts";
+import type { Transport } from "../transport.ts";
+import { type BatchSource, BatchWriter } from "./batch_writer.ts";
+import { type ClientOptions, type CloseOptions, MAX_IN_FLIGHT } from "./client_options.ts";
+import { PendingCall, PendingCalls, type Settler } from "./pending_calls.ts";
+
+/**
+ * - `open`: calls are taken.
+ * - `draining`: the server takes no new calls; those in flight go on.
+ * - `closing`: we take no new calls; those in flight have some time to end.
+ * - `lost`: the connection is over, and we did not ask for it.
+ * - `closed`: the connection is over, as we asked.
+ */
+type Phase = "open" | "draining" | "closing" | "lost" | "closed";
+
+/**
+ * A reply resumes its caller some microtasks after it was read. A batch waits
+ * so many, and takes along all the calls that one read has set off.
+ */
+const BATCH_MICROTASKS = 4;
+/** No other call is in flight whose reply could set one off. */
+const ALONE_MICROTASKS = 1;
+
+/** One connection to one server: many calls in flight, answered in any order. */
+export class ClientConnection {
+  /** The server's address. */
+  readonly address: string;
+  /** Resolves when the connection is over, whoever ended it. */
+  readonly closed: Promise<void>;
+  readonly #transport: Transport;
+  readonly #codec: ClientCodec;
+  readonly #clock: Clock;
+  readonly #maxInFlight: number;
+  readonly #writer: BatchWriter;
+  readonly #calls: PendingCalls;
+  readonly #replies: ReplySink = {
+    take: (seq) => this.#calls.take(seq),
+    drain: (why = "the server is draining and takes no new calls") => {
+      if (this.#phase !== "open") return;
+      this.#phase = "draining";
+      this.#drainReason = why;
+      if (this.#calls.size === 0) this.#emptied();
+    },
+  };
+  /** Aborts when no call is left in flight, for a close that waits for it. */
+  #idle: AbortController | undefined;
+  #phase: Phase = "open";
+  /** Why the server takes no new calls, if it drains. */
+  #drainReason = "";
+  /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
+  #isEncoding = false;
+  #heard = 0;
+  #resolveClosed!: () => void;
+
+  /**
+   * @param address The server's address, for messages.
+   * @param transport The connection, owned from here on.
+   * @param codec The protocol's half for it.
+   * @param options `maxInFlight` and `clock`.
+   */
+  constructor(
+    address: string,
+    transport: Transport,
+    codec: ClientCodec,
+    options: ClientOptions = {},
+  ) {
+    this.address = address;
+    this.#transport = transport;
+    this.#codec = codec;
+    this.#clock = options.clock ?? systemClock;
+    this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
+    this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
+    this.#calls = new PendingCalls(address, this.#clock, {
+      abandoned: (seq) => this.#cancel(seq),
+      emptied: () => this.#emptied(),
+    });
+    this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
+    transport.start({
+      data: (chunk) => this.#receive(chunk),
+      end: (error) => this.#ended(error),
+    });
+  }
+
+  /** Whether new calls can be made: `true` until either side ends it. */
+  get available(): boolean {
+    return this.#phase === "open";
+  }
+
+  /** How many calls wait for a reply. */
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  /** How many times bytes have come from the server: if it stays the same, the server is silent. */
+  get heard(): number {
+    return this.#heard;
+  }
+
+  /**
+   * Sends a call.
+   *
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param extras Metadata, schema, and the time that is left.
+   * @param settler Learns how it ended; perhaps before this returns.
+   * @returns The call; `undefined` if it has failed already.
+   */
+  send(
+    serviceMethod: string,
+    args: unknown,
+    extras: RequestExtras,
+    settler: Settler,
+  ): PendingCall | undefined {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return void settler.reject(this.#notSent(serviceMethod, refusal));
+    const seq = this.#calls.nextSeq;
+    this.#isEncoding = true;
+    try {
+      this.#codec.request(seq, serviceMethod, args, extras);
+    } catch (error) {
+      // An error that is not ours was thrown by the argument itself, by a getter perhaps.
+      const code = error instanceof RpcError ? error.code : "invalid_argument";
+      const message = `the argument of the call is refused: ${errorText(error)}`;
+      return void settler.reject(this.#notSent(serviceMethod, { code, message, cause: error }));
+    } finally {
+      this.#isEncoding = false;
+    }
+    if (this.#isOver) { // the argument has closed the connection while it was encoded
+      return void settler.reject(this.#notSent(serviceMethod, this.#refusal()!));
+    }
+    const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
+    this.#calls.add(call);
+    this.#writeSoon();
+    return call;
+  }
+
+  /**
+   * Asks the server for a sign of life, where the protocol has a way to.
+   *
+   * @param settler Learns of the answer, or of the connection's end.
+   * @returns Whether the question could be asked.
+   */
+  ping(settler: Settler): boolean {
+    if (this.#isOver || this.#isEncoding || this.#codec.ping === undefined) return false;
+    const seq = this.#calls.nextSeq;
+    this.#codec.ping(seq);
+    this.#calls.add(new PendingCall(this.#calls, seq, "ping", settler));
+    this.#writeSoon();
+    return true;
+  }
+
+  /**
+   * Gives the connection up as dead: calls in flight fail as `unavailable`.
+   *
+   * @param why For their messages.
+   */
+  giveUp(why: string): void {
+    this.#over("unavailable", why);
+  }
+
+  /**
+   * Ends the connection. Idempotent.
+   *
+   * @param options `graceMs`: how long calls in flight may take to end.
+   * Default 0: they fail at once, as `canceled`.
+   * @returns Resolves when it is over.
+   * @throws {RangeError} If `graceMs` is negative or not a number.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    const graceMs = atLeast(0, "graceMs", options.graceMs ?? 0);
+    if (this.#isOver) this.#phase = "closed";
+    else {
+      this.#phase = "closing";
+      if (graceMs > 0 && this.#calls.size > 0) {
+        this.#idle ??= new AbortController();
+        await sleep(this.#clock, graceMs, this.#idle.signal);
+      }
+      this.#over("canceled", "the client was closed");
+    }
+    return this.closed;
+  }
+
+  get #isOver(): boolean {
+    return this.#phase === "lost" || this.#phase === "closed";
+  }
+
+  /** Why no call can be sent now, if none can. */
+  #refusal(): Refusal | undefined {
+    switch (this.#phase) {
+      case "closing":
+      case "closed":
+        return { code: "canceled", message: "the client is closed" };
+      case "lost":
+        return { code: "unavailable", message: "the connection is over" };
+      case "draining":
+        return { code: "unavailable", message: this.#drainReason };
+    }
+    if (this.#isEncoding) {
+      const message = "it was made while the argument of another call was being encoded";
+      return { code: "invalid_argument", message };
+    }
+    if (this.#calls.held < this.#maxInFlight) return undefined;
+    const message = `${this.#maxInFlight} calls are in flight already (maxInFlight)`;
+    return { code: "resource_exhausted", message };
+  }
+
+  #notSent(serviceMethod: string, { code, message, ...cause }: Refusal): RpcError {
+    const { address } = this;
+    const details = { address, serviceMethod, execution: "not_sent", ...cause } as const;
+    return new RpcError(code, `${serviceMethod} at ${address}: ${message}`, details);
+  }
+
+  /** Tells the server that a call was given up, where the protocol can. */
+  #cancel(seq: number): void {
+    if (this.#isOver || this.#codec.cancel === undefined) return;
+    if (this.#isEncoding) return queueMicrotask(() => this.#cancel(seq));
+    this.#codec.cancel(seq);
+    this.#writeSoon();
+  }
+
+  #writeSoon(): void {
+    this.#writer.add(this.#calls.size <= 1 ? ALONE_MICROTASKS : BATCH_MICROTASKS);
+  }
+
+  #batchSource(): BatchSource {
+    return {
+      bufferedBytes: () => this.#codec.bufferedBytes,
+      take: () => {
+        this.#calls.handOver();
+        return this.#codec.take();
+      },
+      writeFailed: (error) => this.#lost(error),
+    };
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#heard++;
+    try {
+      this.#codec.receive(chunk, this.#replies);
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  /** No call is in flight. A connection that the server drains is ours to close then. */
+  #emptied(): void {
+    if (this.#phase === "draining") this.#over("unavailable", this.#drainReason);
+    this.#idle?.abort();
+  }
+
+  #ended(error: unknown): void {
+    if (this.#isOver) return;
+    if (error !== undefined) return this.#lost(error);
+    try {
+      this.#codec.end();
+    } catch (broken) {
+      return this.#broken(broken);
+    }
+    this.#over("unavailable", "the server closed the connection");
+  }
+
+  #lost(error: unknown): void {
+    this.#over("unavailable", `the connection was lost: ${errorText(error)}`, error);
+  }
+
+  #broken(error: unknown): void {
+    const code = error instanceof RpcError ? error.code : "internal";
+    this.#over(code, `the connection was given up: ${errorText(error)}`, error);
+  }
+
+  #over(code: RpcCode, message: string, cause?: unknown): void {
+    if (this.#isOver) return;
+    this.#phase = this.#phase === "closing" ? "closed" : "lost";
+    this.#writer.close();
+    this.#transport.close();
+    this.#calls.failAll(code, message, cause);
+    this.#idle?.abort();
+    this.#resolveClosed();
+  }
+}
+
+/** Why a call is not sent. */
+interface Refusal {
+  readonly code: RpcCode;
+  readonly message: string;
+  readonly cause?: unknown;
+}

@@ -1,0 +1,63 @@
+/**
+ * From an address to a connection: protocol, socket, HTTP CONNECT.
+ *
+ * @module
+ */
+
+import { parseAddress, type ParsedAddress } from "../address.ts";
+import { systemClock } from "../clock.ts";
+import { RpcError, TimeoutError } from "../errors.ts";
+import { TimeLimit } from "../internal/time.ts";
+import { connectThrough } from "../net/http_connect.ts";
+import { systemNetwork } from "../net/network.ts";
+import { limitsOf, type Protocol } from "../protocol/codec.ts";
+import { checkProtocol, connectPath, openClientCodec } from "../protocol/protocols.ts";
+import type { Transport } from "../transport.ts";
+import { ClientConnection } from "./client_connection.ts";
+import { checkClientOptions, CONNECT_TIMEOUT_MS, type DialOptions } from "./client_options.ts";
+
+/**
+ * Connects to one server.
+ *
+ * @param address `tcp@host:port`, `tls@host:port`, `http@host:port` or `unix@/path`.
+ * @param options Protocol, limits and timeouts.
+ * @returns The connection, ready for calls.
+ * @throws {RpcError} `invalid_argument` for a wrong address or protocol;
+ * `unavailable` if the server can't be reached in time.
+ * @throws {RangeError} If a number among the options is out of range.
+ * @throws The signal's reason, if it aborts first.
+ */
+export async function dialConnection(
+  address: string,
+  options: DialOptions = {},
+): Promise<ClientConnection> {
+  const parsed = parseAddress(address);
+  const protocol = checkProtocol(options.protocol ?? parsed.metadata.protocol ?? "geerpc/json");
+  checkClientOptions(options);
+  const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
+  const transport = await connect(parsed, protocol, options);
+  return new ClientConnection(parsed.address, transport, codec, options);
+}
+
+async function connect(
+  parsed: ParsedAddress,
+  protocol: Protocol,
+  options: DialOptions,
+): Promise<Transport> {
+  const { address, scheme } = parsed;
+  const { network = systemNetwork, clock = systemClock, tls } = options;
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
+  const limit = new TimeLimit({ clock, signal: options.signal });
+  limit.set(connectTimeoutMs, () => {
+    const message = `${address}: no connection within ${connectTimeoutMs} ms (connectTimeoutMs)`;
+    const cause = new TimeoutError(message, { address, execution: "not_sent" });
+    return new RpcError("unavailable", message, { address, execution: "not_sent", cause });
+  });
+  try {
+    const transport = await network.connect(parsed, { signal: limit.signal, tls });
+    if (scheme !== "http") return transport;
+    return await connectThrough(transport, connectPath(protocol), limit.signal);
+  } finally {
+    limit.end();
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The answers of a server on one connection: replies and errors, within the limits.
+ *
+ * @module
+ */
+
+import { codeOf, errorText, type RpcCode } from "../errors.ts";
+import type { ServerCodec } from "../protocol/codec.ts";
+import type { BatchWriter } from "./batch_writer.ts";
+import type { Method } from "./services.ts";
+
+/** The longest error message that is sent, in characters: longer ones are cut. */
+const LONGEST_ERROR = 65_536;
+/** It may be shorter where messages are small, but not below this. */
+const SHORTEST_LIMIT = 1024;
+
+/** Encodes answers, and has them written. */
+export class Replies {
+  readonly #codec: ServerCodec;
+  readonly #writer: BatchWriter;
+  readonly #connection: { close(): void };
+  readonly #longestError: number;
+
+  /**
+   * @param codec The protocol's half for the connection.
+   * @param writer Writes what the codec has buffered.
+   * @param connection Closed if not even an error fits into the limit.
+   * @param maxMessageBytes The limit.
+   */
+  constructor(
+    codec: ServerCodec,
+    writer: BatchWriter,
+    connection: { close(): void },
+    maxMessageBytes: number,
+  ) {
+    this.#codec = codec;
+    this.#writer = writer;
+    this.#connection = connection;
+    this.#longestError = Math.min(LONGEST_ERROR, Math.max(maxMessageBytes / 8, SHORTEST_LIMIT));
+  }
+
+  /**
+   * Answers a call with what its handler has returned. A value that can't be
+   * encoded is answered with an error.
+   */
+  reply(seq: number, method: Method, value: unknown): void {
+    try {
+      this.#codec.reply(seq, method.serviceMethod, value, method.schema?.reply);
+    } catch (error) {
+      const code = codeOf(error) === "resource_exhausted" ? "resource_exhausted" : "internal";
+      const message = `rpc server: the reply is refused: ${errorText(error)}`;
+      return this.fail(seq, method.serviceMethod, code, message);
+    }
+    this.#writer.add();
+  }
+
+  /** Answers a call with an error: it has run, perhaps in part. */
+  fail(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
+    this.#error(seq, serviceMethod, code, message, false);
+  }
+
+  /** Answers a call with an error that says that it did not run. */
+  reject(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
+    this.#error(seq, serviceMethod, code, message, true);
+  }
+
+  /** Answers a call whose sequence number another call has that is not answered yet. */
+  rejectDuplicate(seq: number, serviceMethod: string): void {
+    const message = `rpc server: a call with Seq ${seq} is running already`;
+    this.reject(seq, serviceMethod, "invalid_argument", message);
+  }
+
+  #error(
+    seq: number,
+    serviceMethod: string,
+    code: RpcCode,
+    message: string,
+    rejected: boolean,
+  ): void {
+    const longest = this.#longestError;
+    const text = message.length > longest ? `${message.slice(0, longest)}…` : message;
+    // Clients go by the sequence number, and no method has a name of that length.
+    const name = serviceMethod.length > longest ? "" : serviceMethod;
+    try {
+      this.#codec.fail(seq, name, { code, message: text, rejected });
+    } catch {
+      return this.#connection.close(); // not even the error fits into the limit
+    }
+    this.#writer.add();
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * The calls of one connection that a server runs: from the handler's start to
+ * its answer, its cancel or its deadline.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { Deadlines, type Expiring } from "../internal/deadlines.ts";
+import { codeOf, errorText, type RpcCode, RpcError, TimeoutError } from "../errors.ts";
+import type { RequestExtras } from "../protocol/codec.ts";
+import { goDuration } from "../protocol/go_duration.ts";
+import type { Replies } from "./replies.ts";
+import { SeqTable } from "./seq_table.ts";
+import type { CallContext, Method } from "./services.ts";
+
+/** The latest time that a `Date` can hold. */
+const LAST_DATE_MS = 8.64e15;
+
+const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+
+/** One call that runs, as its handler sees it. */
+class RunningCall implements CallContext, Expiring {
+  /** When it expires, on the clock's scale. */
+  dueAt = 0;
+  /** Whether its deadline is running: kept by the queue of deadlines. */
+  waiting = false;
+  #lateAnswer: string | undefined;
+  #rejection: RpcError | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(
+    readonly table: RunningCalls,
+    readonly seq: number,
+    readonly method: Method,
+    readonly meta: Readonly<Record<string, string>>,
+    readonly deadline: Date | undefined,
+  ) {}
+
+  get serviceMethod(): string {
+    return this.method.serviceMethod;
+  }
+
+  get remote(): string {
+    return this.table.remote;
+  }
+
+  /** Made only if the handler asks for it, or something aborts it. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  reject(message: string, code: RpcCode = "unavailable"): RpcError {
+    this.#rejection = new RpcError(code, message, { execution: "rejected" });
+    return this.#rejection;
+  }
+
+  /** Whether an error was made by {@linkcode reject} of this call, not of another. */
+  hasRejectedWith(error: unknown): boolean {
+    return error !== undefined && error === this.#rejection;
+  }
+
+  /** Aborts its signal. */
+  abort(reason: unknown): void {
+    // A handler that asks for its signal later must find it aborted.
+    (this.#controller ??= new AbortController()).abort(reason);
+  }
+
+  /**
+   * Sets its deadline, before it is queued.
+   *
+   * @param dueAt On the clock's scale.
+   * @param answer The error message for the client then; none if its own deadline ends then.
+   */
+  limit(dueAt: number, answer: string | undefined): void {
+    this.dueAt = dueAt;
+    this.#lateAnswer = answer;
+  }
+
+  /** The error message for the client when the deadline has passed, if it gets one. */
+  get lateAnswer(): string | undefined {
+    return this.#lateAnswer;
+  }
+
+  expire(): void {
+    this.table.expire(this);
+  }
+}
+
+/** What the running calls need of their connection. */
+export interface RunningCallsOwner {
+  /** The client's address. */
+  readonly remote: string;
+  /** A call or its handler has ended: others may run. */
+  callEnded(): void;
+  /** Ends the connection. */
+  close(): void;
+}
+
+/** The calls of one connection that run. */
+export class RunningCalls {
+  readonly #owner: RunningCallsOwner;
+  readonly #replies: Replies;
+  readonly #clock: Clock;
+  readonly #handleTimeoutMs: number;
+  readonly #deadlines: Deadlines;
+  readonly #calls = new SeqTable<RunningCall>();
+  #handlers = 0;
+
+  /**
+   * @param owner The connection.
+   * @param replies Answers the calls.
+   * @param clock Where deadlines take the time from.
+   * @param handleTimeoutMs How long each call may take by the handshake; 0: no limit.
+   */
+  constructor(owner: RunningCallsOwner, replies: Replies, clock: Clock, handleTimeoutMs: number) {
+    this.#owner = owner;
+    this.#replies = replies;
+    this.#clock = clock;
+    this.#handleTimeoutMs = handleTimeoutMs || Infinity;
+    this.#deadlines = new Deadlines(clock);
+  }
+
+  /** The client's address. */
+  get remote(): string {
+    return this.#owner.remote;
+  }
+
+  /** How many calls are not answered. */
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** How many handlers have not ended, those of cancelled calls included. */
+  get handlers(): number {
+    return this.#handlers;
+  }
+
+  /**
+   * Runs a call, and answers it. It is rejected if a call of its number runs,
+   * or its deadline has passed.
+   *
+   * @param seq Its sequence number.
+   * @param method What it calls.
+   * @param args Its argument.
+   * @param extras Its metadata, and the time that its caller still waits.
+   */
+  run(seq: number, method: Method, args: unknown, extras: RequestExtras): void {
+    const { serviceMethod } = method;
+    const { timeoutMs, meta = NO_META } = extras;
+    if (this.#calls.get(seq) !== undefined) {
+      return this.#replies.rejectDuplicate(seq, serviceMethod);
+    }
+    if (timeoutMs !== undefined && !(timeoutMs > 0)) {
+      const message = "rpc server: the deadline had passed before the call could run";
+      return this.#replies.reject(seq, serviceMethod, "deadline_exceeded", message);
+    }
+    const deadline = timeoutMs === undefined
+      ? undefined
+      : new Date(Math.min(Date.now() + timeoutMs, LAST_DATE_MS));
+    const call = new RunningCall(this, seq, method, meta, deadline);
+    let result: unknown;
+    try {
+      result = method.handle(args, call);
+      if (isPromise(result)) return this.#await(call, settlingOnce(result), timeoutMs);
+    } catch (error) {
+      return this.#fail(call, error);
+    }
+    this.#replies.reply(seq, method, result);
+  }
+
+  /**
+   * Gives a call up: its signal aborts, and it is not answered.
+   *
+   * @param seq Its sequence number.
+   * @returns `false` if no call of that number runs.
+   */
+  cancel(seq: number): boolean {
+    const call = this.#calls.get(seq);
+    if (call === undefined) return false;
+    this.#take(call);
+    call.abort(new RpcError("canceled", `the caller gave ${call.serviceMethod} up`));
+    return true;
+  }
+
+  /**
+   * A call's deadline has passed. The time that the handshake gave every call
+   * is answered for; a caller that has set a deadline waits no longer than it.
+   *
+   * @param call The call.
+   */
+  expire(call: RunningCall): void {
+    if (!this.#take(call)) return;
+    const { seq, serviceMethod, lateAnswer } = call;
+    if (lateAnswer !== undefined) {
+      this.#replies.fail(seq, serviceMethod, "deadline_exceeded", lateAnswer);
+    }
+    const reason = lateAnswer ?? "the caller's deadline has passed";
+    call.abort(new TimeoutError(reason, { serviceMethod }));
+    this.#owner.callEnded();
+  }
+
+  /** Gives all calls up: the connection is over. */
+  close(): void {
+    this.#deadlines.clear();
+    const calls = this.#calls.clear();
+    const reason = new RpcError("canceled", `the connection of ${this.remote} is over`);
+    for (const call of calls) call.abort(reason);
+  }
+
+  #await(call: RunningCall, result: Promise<unknown>, timeoutMs: number | undefined): void {
+    result.then((value) => this.#settled(call, true, value), (error) => {
+      this.#settled(call, false, error);
+    });
+    this.#calls.set(call);
+    this.#handlers++;
+    this.#limit(call, timeoutMs);
+  }
+
+  /** Limits a call to its own deadline, or to what the handshake gave every call, if that is less. */
+  #limit(call: RunningCall, timeoutMs = Infinity): void {
+    const handleTimeoutMs = this.#handleTimeoutMs;
+    const limitMs = Math.min(timeoutMs, handleTimeoutMs);
+    if (limitMs === Infinity) return;
+    const answer = handleTimeoutMs <= timeoutMs
+      ? `rpc server: request handle timeout: expect within ${goDuration(handleTimeoutMs)}`
+      : undefined;
+    call.limit(this.#clock.now() + limitMs, answer);
+    this.#deadlines.add(call);
+  }
+
+  /** A handler's promise has settled; its call may have been given up before. */
+  #settled(call: RunningCall, isFulfilled: boolean, result: unknown): void {
+    this.#handlers--;
+    try {
+      if (this.#take(call)) {
+        if (isFulfilled) this.#replies.reply(call.seq, call.method, result);
+        else this.#fail(call, result);
+      }
+      this.#owner.callEnded();
+    } catch {
+      this.#owner.close(); // an unhandled rejection would end the process
+    }
+  }
+
+  /** Takes a call out; `false` if it was out already. */
+  #take(call: RunningCall): boolean {
+    if (this.#calls.get(call.seq) !== call) return false;
+    this.#calls.take(call.seq);
+    this.#deadlines.remove(call);
+    return true;
+  }
+
+  #fail(call: RunningCall, error: unknown): void {
+    const { seq, serviceMethod } = call;
+    if (call.hasRejectedWith(error)) {
+      this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error));
+    } else {
+      this.#replies.fail(seq, serviceMethod, codeOf(error), errorText(error));
+    }
+  }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
+/** A promise that settles once: a `then` of the handler's own may throw, or call back twice. */
+function settlingOnce(result: PromiseLike<unknown>): Promise<unknown> {
+  const promise = Promise.resolve(result); // the same, if it is one of the platform's
+  if (promise.then === Promise.prototype.then) return promise;
+  return new Promise((resolve) => resolve(promise));
+}

@@ -1,0 +1,236 @@
+/**
+ * The connection to one endpoint: dialled when it is needed, once for all
+ * calls that need it, and after failures not before a backoff has passed.
+ *
+ * @module
+ */
+
+import type { ClientOptions } from "../client.ts";
+import type { ClientConnection } from "../connection/client_connection.ts";
+import { dialConnection } from "../connection/dial.ts";
+import type { Clock } from "../clock.ts";
+import type { RpcError } from "../errors.ts";
+import { type Backoff, backoffMs } from "../internal/backoff.ts";
+import type { Random } from "../selector.ts";
+import type { ConnectorEvent } from "./events.ts";
+
+/** How long a call waits for a dial before it looks elsewhere, in milliseconds. */
+export const SLOW_DIAL_MS = 500;
+
+/**
+ * How long an endpoint is not dialled after a dial that failed: 1 s, then 1.6
+ * times longer each time, at most 100 s, all ± 20 %. Source: gRPC's connection
+ * backoff.
+ */
+export const REDIAL_BACKOFF: Backoff = {
+  firstMs: 1000,
+  maxMs: 100_000,
+  factor: 1.6,
+  jitter: { least: 0.8, range: 0.4 },
+};
+
+/**
+ * - `idle`: it was never dialled.
+ * - `dialling`: a dial is under way, perhaps beside a connection that drains.
+ * - `ready`: it has a connection, which takes calls unless it drains.
+ * - `backing off`: the last dial failed or the last connection was lost; it is
+ *   dialled again when it is due, which may be at once.
+ */
+export type ConnectorState = "idle" | "dialling" | "ready" | "backing off";
+
+/** What a connector needs of its endpoint. */
+export interface ConnectorHost {
+  /** The address to dial, with the metadata that decides how. */
+  readonly dialAddress: string;
+  /** How to connect. */
+  readonly options: ClientOptions;
+  /** Where backoff takes chance from. */
+  readonly random: Random;
+  /** Where the time comes from. */
+  readonly clock: Pick<Clock, "now">;
+  /** Something has happened to the connection. Called when the state is up to date. */
+  connectionChanged(event: ConnectorEvent, cause?: unknown): void;
+}
+
+/** Dials, and owns the present connection and those before it that still drain. */
+export class Connector {
+  readonly #host: ConnectorHost;
+  #state: ConnectorState = "idle";
+  /** The present connection; it may drain. */
+  #client: ClientConnection | undefined;
+  /** The present connection, and those before it whose last calls have not ended. */
+  readonly #clients = new Set<ClientConnection>();
+  #dial: Promise<ClientConnection> | undefined;
+  /** When the first dial of all began; `-Infinity` for every other. */
+  #firstDialAtMs = -Infinity;
+  /** Ends the dial that is under way. */
+  #dialAbort: AbortController | undefined;
+  /** How many dials in a row have failed, or led to a connection that was lost in silence. */
+  #dialFailures = 0;
+  #redialAtMs = 0;
+  #wasUnreachable = false;
+  #isStalled = false;
+  /** Why it is closed, if it is. */
+  #closeReason: RpcError | undefined;
+
+  /** @param host What it needs of its endpoint. */
+  constructor(host: ConnectorHost) {
+    this.#host = host;
+  }
+
+  /** Its state. */
+  get state(): ConnectorState {
+    return this.#state;
+  }
+
+  /** The present connection, if it takes calls. */
+  get client(): ClientConnection | undefined {
+    return this.#client?.available ? this.#client : undefined;
+  }
+
+  /** The present connection and those before it whose last calls have not ended. */
+  get clients(): Iterable<ClientConnection> {
+    return this.#clients;
+  }
+
+  /** Whether the present connection was asked for a sign of life and gave none. */
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
+  /** Whether a dial failed before the present connection came about, or the last one did. */
+  get wasUnreachable(): boolean {
+    return this.#wasUnreachable;
+  }
+
+  /**
+   * Whether a call can be sent at once, or behind a first dial that is not slow.
+   *
+   * @param nowMs The present time.
+   */
+  isReachable(nowMs: number): boolean {
+    if (this.#client !== undefined) return this.#client.available;
+    if (this.#state === "dialling") return nowMs - this.#firstDialAtMs < SLOW_DIAL_MS;
+    return this.#state === "idle";
+  }
+
+  /**
+   * Whether it is to be dialled: it has no connection that takes calls, and its backoff is over.
+   *
+   * @param nowMs The present time.
+   */
+  isDialDue(nowMs: number): boolean {
+    return this.client === undefined && this.#state !== "dialling" && nowMs >= this.#redialAtMs;
+  }
+
+  /** Ends the backoff: there is reason to hope. */
+  redialSoon(): void {
+    this.#redialAtMs = 0;
+  }
+
+  /**
+   * Connects if there is no connection that takes calls. Calls share one dial,
+   * and none of them can end it for the others.
+   *
+   * @returns A client that takes calls.
+   * @throws {RpcError} What `dial` throws, or why the connector is closed.
+   */
+  connect(): Promise<ClientConnection> {
+    const { client } = this;
+    if (client !== undefined) return Promise.resolve(client);
+    if (this.#closeReason !== undefined) return Promise.reject(this.#closeReason);
+    if (this.#state === "dialling") return this.#dial!;
+    this.#firstDialAtMs = this.#state === "idle" ? this.#host.clock.now() : -Infinity;
+    this.#state = "dialling";
+    return this.#dial = this.#connect();
+  }
+
+  /**
+   * A connection has given no sign of life.
+   *
+   * @param client The connection.
+   * @returns Whether that is news of the present connection. One that drains is
+   * not used anyway, and says nothing of the one that follows it.
+   */
+  stall(client: ClientConnection): boolean {
+    if (client !== this.client || this.#isStalled) return false;
+    this.#isStalled = true;
+    this.#host.connectionChanged("stalled");
+    return true;
+  }
+
+  /**
+   * A connection has given a sign of life.
+   *
+   * @param client The connection.
+   */
+  resume(client: ClientConnection): void {
+    if (client !== this.client || !this.#isStalled) return;
+    this.#isStalled = false;
+    this.#host.connectionChanged("resumed");
+  }
+
+  /**
+   * Ends the dial and all connections. Idempotent: the first reason stays.
+   *
+   * @param reason What dials fail with from now on.
+   * @param graceMs How long calls in flight may take to end.
+   * @returns Resolves when all is over.
+   */
+  async close(reason: RpcError, graceMs: number): Promise<void> {
+    this.#closeReason ??= reason;
+    this.#dialAbort?.abort(this.#closeReason);
+    await Promise.all([...this.#clients].map((client) => client.close({ graceMs })));
+    await this.#dial?.catch(() => {});
+  }
+
+  async #connect(): Promise<ClientConnection> {
+    const host = this.#host;
+    const { signal } = this.#dialAbort = new AbortController();
+    // A call that finds no other server dials before it is due: that is no further failure.
+    const isDue = host.clock.now() >= this.#redialAtMs;
+    let client: ClientConnection;
+    try {
+      client = await dialConnection(host.dialAddress, { ...host.options, signal });
+    } catch (error) {
+      this.#dialFailed(isDue);
+      if (!signal.aborted) host.connectionChanged("unreachable", error);
+      throw error;
+    }
+    this.#clients.add(client);
+    client.closed.then(() => this.#lost(client));
+    if (signal.aborted) {
+      this.#state = "backing off";
+      await client.close();
+      throw signal.reason;
+    }
+    this.#client = client;
+    this.#state = "ready";
+    this.#isStalled = false;
+    host.connectionChanged("connected");
+    return client;
+  }
+
+  #dialFailed(isDue: boolean): void {
+    this.#state = "backing off";
+    this.#wasUnreachable = true;
+    if (isDue) this.#backOff();
+  }
+
+  #lost(client: ClientConnection): void {
+    this.#clients.delete(client);
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    if (this.#state === "ready") this.#state = "backing off";
+    this.#isStalled = this.#wasUnreachable = false;
+    if (client.heard > 0) this.#dialFailures = this.#redialAtMs = 0;
+    else this.#backOff();
+    if (this.#closeReason === undefined) this.#host.connectionChanged("disconnected");
+  }
+
+  #backOff(): void {
+    const { clock, random } = this.#host;
+    const waitMs = backoffMs(REDIAL_BACKOFF, this.#dialFailures++, random());
+    this.#redialAtMs = clock.now() + waitMs;
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * What a call does next when an attempt has failed: pure decisions over what
+ * is known then.
+ *
+ * @module
+ */
+
+import { type Execution, type RpcCode, RpcError, TimeoutError } from "../errors.ts";
+import { FailMode } from "./fail_mode.ts";
+
+/** What decides whether a failed attempt may be repeated. */
+export interface Failure {
+  /** What went wrong. */
+  readonly code: RpcCode;
+  /** Whether the call ran. */
+  readonly execution: Execution;
+}
+
+/** Errors that every other server would give as well, or that end the client. */
+const FINAL: ReadonlySet<RpcCode> = new Set<RpcCode>([
+  "invalid_argument",
+  "unimplemented",
+  "canceled",
+]);
+
+/**
+ * Whether a failed attempt may be repeated without running the call twice
+ * against the caller's will.
+ *
+ * @param failure What is certain about the attempt.
+ * @param idempotent Whether the caller said that the call may run twice.
+ * @returns `true` if it certainly did not run, or may run again.
+ */
+export function mayRepeat(failure: Failure, idempotent: boolean): boolean {
+  switch (failure.execution) {
+    case "not_sent":
+    case "rejected":
+      return !FINAL.has(failure.code);
+    case "unknown":
+      return idempotent && failure.code !== "canceled";
+    case "answered":
+      return false;
+  }
+}
+
+/**
+ * The same for anything that an attempt may fail with.
+ *
+ * @param error What it failed with.
+ * @param idempotent Whether the caller said that the call may run twice.
+ * @returns `false` also for what is none of our errors, for the call's own
+ * deadline, and for an argument that is too long: it is so for every server.
+ */
+export function mayRepeatAfter(error: unknown, idempotent: boolean): boolean {
+  if (!(error instanceof RpcError) || error instanceof TimeoutError) return false;
+  const { code, execution, cause } = error;
+  const isTooLong = code === "resource_exhausted" && execution === "not_sent" &&
+    cause !== undefined;
+  return !isTooLong && mayRepeat(error, idempotent);
+}
+
+/** What is known of a call when one of its attempts has failed. */
+export interface Situation {
+  /** Whether the failed attempt may be repeated; see {@linkcode mayRepeat}. */
+  readonly mayRepeat: boolean;
+  /** What happens after a failed attempt. */
+  readonly failMode: FailMode;
+  /** Whether the call backs off already, and its next attempt is to come. */
+  readonly isBackingOff: boolean;
+  /** The call's other attempts in flight: some may yet be answered, or all servers are stalled. */
+  readonly others: "none" | "stalled" | "alive";
+  /** Whether `maxAttempts`, the retry budget and the client admit one more attempt. */
+  readonly hasBudget: boolean;
+  /** Whether there is a server that has not been tried in this round. */
+  readonly hasUntried: boolean;
+}
+
+/**
+ * What a call does next: fail with the error, wait for its other attempts, or
+ * make another one: elsewhere at once, at the same server after a backoff, or
+ * at any server after a backoff.
+ */
+export type NextStep = "settle" | "wait" | "try elsewhere" | "try the same later" | "try later";
+
+/**
+ * Decides what a call does next when one of its attempts has failed.
+ *
+ * @param situation What is known.
+ * @returns The next step.
+ */
+export function nextStep(situation: Situation): NextStep {
+  const { failMode, others } = situation;
+  if (!situation.mayRepeat) return "settle";
+  if (situation.isBackingOff || others === "alive") return "wait";
+  if (failMode === FailMode.Failfast || !situation.hasBudget) {
+    return others === "none" ? "settle" : "wait";
+  }
+  if (failMode === FailMode.Failtry) return "try the same later";
+  return situation.hasUntried ? "try elsewhere" : "try later";
+}

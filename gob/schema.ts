@@ -1,0 +1,96 @@
+/**
+ * A schema: the Go type that a value has on the other side. It holds no state, and carries the
+ * TypeScript types of the values that it describes.
+ *
+ * @module
+ */
+
+/** The content of a schema, for the encoder and the decoder. */
+export type Shape =
+  | { kind: "bool" | "float" | "float32" | "complex" | "string" | "bytes" }
+  | { kind: "int" | "uint"; bits: number; always: "number" | "either" }
+  | { kind: "slice"; element: AnyGobSchema }
+  | { kind: "array"; length: number; element: AnyGobSchema }
+  | {
+    kind: "map";
+    key: AnyGobSchema;
+    value: AnyGobSchema;
+    as: "map" | "object";
+  }
+  | {
+    kind: "struct";
+    name: string;
+    fields: readonly (readonly [string, AnyGobSchema])[];
+  }
+  | { kind: "optional"; target: AnyGobSchema }
+  | { kind: "lazy"; target: () => AnyGobSchema }
+  | {
+    kind: "interface";
+    registry: GobRegistry | undefined;
+    as: "value" | "named";
+  }
+  | OpaqueShape;
+
+/** One kind of shape. */
+export type ShapeOf<K extends Shape["kind"]> = Extract<Shape, { kind: K }>;
+
+/** A type that encodes itself. */
+export interface OpaqueShape {
+  kind: "opaque";
+  /** The interface of Go by which it does. */
+  wire: "gobEncoder" | "binaryMarshaler" | "textMarshaler";
+  name: string;
+  encode: (value: unknown) => Uint8Array;
+  decode: (bytes: Uint8Array) => unknown;
+  zero: () => unknown;
+}
+
+let readShape: (schema: AnyGobSchema) => Shape;
+
+/**
+ * A Go type, made by one of the builders in `gob`.
+ *
+ * @typeParam Output What decoding gives.
+ * @typeParam Input What encoding takes.
+ */
+export class GobSchema<Output = unknown, Input = Output> {
+  /** Never set: it carries the types for `Infer` and `InferInput`. */
+  declare readonly "~types"?: { output: Output; input: (value: Input) => void };
+  readonly #shape: Shape;
+
+  /**
+   * For the builders in `gob`; not meant to be called from elsewhere.
+   *
+   * @param shape The content of the schema.
+   */
+  constructor(shape: unknown) {
+    this.#shape = shape as Shape;
+  }
+
+  static {
+    readShape = (schema) => schema.#shape;
+  }
+}
+
+/** Any schema, whatever its types. */
+export type AnyGobSchema = GobSchema<unknown, never>;
+
+/** The content of a schema. */
+export function shapeOf(schema: AnyGobSchema): Shape {
+  return readShape(schema);
+}
+
+/** The schema that optional and lazy ones stand for; any other is its own target. */
+export function targetOf(schema: AnyGobSchema): AnyGobSchema {
+  let current = schema;
+  for (let steps = 0; steps < 100; steps++) {
+    const shape = shapeOf(current);
+    if (shape.kind === "optional") current = shape.target;
+    else if (shape.kind === "lazy") current = shape.target();
+    else return current;
+  }
+  throw new TypeError("gob: a lazy schema that leads only to itself");
+}
+
+/** The concrete types that an interface may hold, by the names they are registered under in Go. */
+export type GobRegistry = { readonly [name: string]: AnyGobSchema };

@@ -1,0 +1,67 @@
+/**
+ * Bytes of JSON that is read without turning it into text first: the characters that matter, and
+ * how a known run of bytes and a whole number are recognised.
+ *
+ * @module
+ */
+
+export const TAB = 9;
+export const NEWLINE = 10;
+export const CARRIAGE_RETURN = 13;
+export const SPACE = 32;
+export const QUOTE = 34;
+export const COMMA = 44;
+export const MINUS = 45;
+export const ZERO = 48;
+export const NINE = 57;
+export const COLON = 58;
+export const OPEN_BRACKET = 91;
+export const BACKSLASH = 92;
+export const CLOSE_BRACKET = 93;
+export const OPEN_BRACE = 123;
+export const CLOSE_BRACE = 125;
+
+/** A number of so many digits is always a safe integer. */
+export const MAX_DIGITS = 15;
+
+/**
+ * Whether the bytes at a position are those expected.
+ *
+ * @param bytes What to look at.
+ * @param at The position of the first byte to compare.
+ * @param expected The bytes that should be there.
+ * @returns `true` if all of them are.
+ */
+export function startsWithAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
+  for (let index = 0; index < expected.length; index++) {
+    if (bytes[at + index] !== expected[index]) return false;
+  }
+  return true;
+}
+
+/** Reads whole numbers from 0 on, as JSON writes them. */
+export class DigitsReader {
+  /** The number that was read last. */
+  value = 0;
+
+  /**
+   * Reads a number.
+   *
+   * @param bytes What to read from.
+   * @param from The position of the first digit.
+   * @returns The position behind the last digit. 0 if there is no number that JSON allows (it has
+   * no leading zeros), or one of more than 15 digits.
+   */
+  read(bytes: Uint8Array, from: number): number {
+    let at = from;
+    let value = 0;
+    for (let byte = bytes[at]; byte >= ZERO && byte <= NINE; byte = bytes[++at]) {
+      value = value * 10 + byte - ZERO;
+    }
+    const digits = at - from;
+    if (digits === 0 || digits > MAX_DIGITS) return 0;
+    if (bytes[from] === ZERO && digits > 1) return 0; // 007 is no JSON
+    this.value = value;
+    return at;
+  }
+}

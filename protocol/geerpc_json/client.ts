@@ -1,0 +1,140 @@
+/**
+ * The client's half of `geerpc/json`: GeeRPC's header and body, each one line of JSON.
+ *
+ * @module
+ */
+
+import type { ClientCodec, Limits, PendingReply, ReplySink, RequestExtras } from "../codec.ts";
+import { excerpt } from "../../internal/excerpt.ts";
+import { errorText, receivedCode, RpcError } from "../../errors.ts";
+import { verdictIn } from "../go_errors.ts";
+import { encodeOption } from "../handshake.ts";
+import { overLimit, parse, stringify } from "../json.ts";
+import { answersUnreadArgument } from "../unknown_method.ts";
+import { FastValueReader } from "./fast_values.ts";
+import { CALL_END, FastHeaderReader, type Header, isBlank, parseHeader } from "./header.ts";
+import { LineReader, type Lines, type LineSink } from "./lines.ts";
+import { MessageWriter } from "./message_writer.ts";
+
+/** Writes calls and reads replies. */
+export class JsonClientCodec implements ClientCodec, LineSink {
+  readonly #limits: Limits;
+  readonly #lines: LineReader;
+  readonly #writer: MessageWriter;
+  readonly #fastHeader = new FastHeaderReader();
+  readonly #fastValue = new FastValueReader();
+  #sink!: ReplySink;
+  /** The header whose body comes next, unless it was read on the fast path. */
+  #header: Header | undefined;
+  #seq = 0;
+  #inBody = false;
+
+  /**
+   * @param limits The largest message and the deepest nesting.
+   * @param handleTimeoutMs How long the server lets each call run, in milliseconds; 0: no limit.
+   */
+  constructor(limits: Limits, handleTimeoutMs: number) {
+    this.#limits = limits;
+    this.#lines = new LineReader(limits.maxMessageBytes);
+    this.#writer = new MessageWriter(limits);
+    this.#writer.append(encodeOption("application/json", handleTimeoutMs));
+  }
+
+  request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
+    const { timeoutMs = Infinity, meta } = extras;
+    if (timeoutMs === Infinity && meta === undefined) {
+      return this.#writer.add(seq, serviceMethod, CALL_END, args);
+    }
+    let more = "";
+    if (timeoutMs !== Infinity) more += `,"Timeout":${Math.ceil(timeoutMs)}`;
+    if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits)}`;
+    this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
+  }
+
+  cancel(seq: number): void {
+    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Cancel":true}\nnull\n`);
+  }
+
+  ping(seq: number): void {
+    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Ping":true}\nnull\n`);
+  }
+
+  get bufferedBytes(): number {
+    return this.#writer.length;
+  }
+
+  take(): Uint8Array {
+    return this.#writer.take();
+  }
+
+  receive(chunk: Uint8Array, sink: ReplySink): void {
+    this.#sink = sink;
+    this.#lines.push(chunk, this);
+  }
+
+  end(): void {
+    if (this.#lines.atBoundary && !this.#inBody) return;
+    const { unfinished } = this.#lines;
+    const behind = unfinished === "" ? "" : `, behind ${excerpt(unfinished)}`;
+    throw new RpcError("data_loss", `the stream ended in the middle of a reply${behind}`);
+  }
+
+  lines(lines: Lines): void {
+    while (lines.more) {
+      if (this.#inBody) this.#body(lines);
+      else this.#head(lines);
+    }
+  }
+
+  tooLong(): void {
+    const what = overLimit(this.#limits);
+    if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
+    this.#inBody = false;
+    this.#sink.take(this.#seq)?.failDecode("resource_exhausted", `the reply is ${what}`);
+  }
+
+  #head(lines: Lines): void {
+    if (this.#fastHeader.read(lines)) {
+      this.#seq = this.#fastHeader.seq;
+      this.#header = undefined;
+    } else {
+      const line = lines.text();
+      if (isBlank(line)) return;
+      const header = this.#header = parseHeader(line);
+      if (header.Drain) this.#sink.drain();
+      else if (header.Seq === 0 && header.Error !== "" && !answersUnreadArgument(header)) {
+        throw new RpcError(
+          receivedCode(header.Code, "unavailable"),
+          `the server refused the connection: ${header.Error}`,
+        );
+      }
+      this.#seq = header.Seq;
+    }
+    this.#inBody = true;
+  }
+
+  #body(lines: Lines): void {
+    this.#inBody = false;
+    // Taken only now: until its body is here, the call may be cancelled or its connection lost.
+    const call = this.#sink.take(this.#seq);
+    if (call === undefined) return lines.skip(); // it was cancelled
+    const header = this.#header;
+    if (header !== undefined && header.Error !== "") {
+      lines.skip();
+      const { code, execution } = verdictIn(header, call.serviceMethod);
+      return call.fail(code, header.Error, execution);
+    }
+    if (this.#fastValue.read(lines)) return call.resolve(this.#fastValue.value);
+    this.#resolve(call, lines.text());
+  }
+
+  #resolve(call: PendingReply, text: string): void {
+    let value: unknown;
+    try {
+      value = parse(text, this.#limits);
+    } catch (cause) {
+      return call.failDecode("data_loss", `the reply can't be decoded: ${errorText(cause)}`, cause);
+    }
+    call.resolve(value);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The server's half of `geerpc/json`: GeeRPC's header and body, each one line of JSON.
+ *
+ * @module
+ */
+
+import {
+  type Failure,
+  type Limits,
+  NO_EXTRAS,
+  type RequestExtras,
+  type RequestSink,
+  type ServerCodec,
+} from "../codec.ts";
+import { errorText, type RpcCode, RpcError } from "../../errors.ts";
+import { needsCode } from "../go_errors.ts";
+import { overLimit, parse } from "../json.ts";
+import { FastValueReader } from "./fast_values.ts";
+import { FastHeaderReader, type Header, isBlank, parseHeader, REPLY_END } from "./header.ts";
+import { LineReader, type Lines, type LineSink } from "./lines.ts";
+import { MessageWriter } from "./message_writer.ts";
+
+/** Reads calls and writes replies. The handshake has been read by then. */
+export class JsonServerCodec implements ServerCodec, LineSink {
+  readonly #limits: Limits;
+  readonly #lines: LineReader;
+  readonly #writer: MessageWriter;
+  readonly #fastHeader = new FastHeaderReader();
+  readonly #fastValue = new FastValueReader();
+  #sink!: RequestSink;
+  #inBody = false;
+  #serviceMethod = "";
+  #seq = 0;
+  /** The header whose body comes next, unless it was read on the fast path. */
+  #header: Header | undefined;
+
+  /** @param limits The largest message and the deepest nesting. */
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.#lines = new LineReader(limits.maxMessageBytes);
+    this.#writer = new MessageWriter(limits);
+  }
+
+  receive(chunk: Uint8Array, sink: RequestSink): void {
+    this.#sink = sink;
+    this.#lines.push(chunk, this);
+  }
+
+  lines(lines: Lines): void {
+    while (lines.more) {
+      if (this.#inBody) this.#body(lines);
+      else this.#head(lines);
+    }
+  }
+
+  tooLong(): void {
+    const what = overLimit(this.#limits);
+    if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
+    this.#inBody = false;
+    const message = `rpc server: the arguments are ${what}`;
+    this.#sink.refuse(this.#seq, this.#serviceMethod, "resource_exhausted", message);
+  }
+
+  reply(seq: number, serviceMethod: string, value: unknown): void {
+    this.#writer.add(seq, serviceMethod, REPLY_END, value);
+  }
+
+  fail(seq: number, serviceMethod: string, failure: Failure): void {
+    const { code, message, rejected } = failure;
+    let header = `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}` +
+      `,"Error":${JSON.stringify(message)}`;
+    if (needsCode(failure, serviceMethod)) header += `,"Code":"${code}"`;
+    if (rejected) header += ',"Rejected":true';
+    this.#writer.append(`${header}}\n{}\n`);
+  }
+
+  drain(): void {
+    this.#writer.append('{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n');
+  }
+
+  giveUp(message: string, code: RpcCode): void {
+    this.#writer.append(
+      `{"ServiceMethod":"","Seq":0,"Error":${JSON.stringify(message)},"Code":"${code}"}\n{}\n`,
+    );
+  }
+
+  get bufferedBytes(): number {
+    return this.#writer.length;
+  }
+
+  take(): Uint8Array {
+    return this.#writer.take();
+  }
+
+  #head(lines: Lines): void {
+    if (this.#fastHeader.read(lines)) {
+      this.#serviceMethod = this.#fastHeader.serviceMethod;
+      this.#seq = this.#fastHeader.seq;
+      this.#header = undefined;
+    } else {
+      const line = lines.text();
+      if (isBlank(line)) return; // Go writes a newline behind the handshake
+      const header = this.#header = parseHeader(line);
+      this.#serviceMethod = header.ServiceMethod;
+      this.#seq = header.Seq;
+    }
+    this.#inBody = true;
+  }
+
+  #body(lines: Lines): void {
+    this.#inBody = false;
+    const header = this.#header;
+    if (header === undefined && this.#fastValue.read(lines)) {
+      return this.#sink.call(this.#seq, this.#serviceMethod, this.#fastValue.value, NO_EXTRAS);
+    }
+    const text = lines.text();
+    if (header?.Cancel) return this.#sink.cancel(this.#seq);
+    if (header?.Ping) {
+      this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true}\nnull\n`);
+      return this.#sink.answered();
+    }
+    this.#call(header, text);
+  }
+
+  #call(header: Header | undefined, text: string): void {
+    let args: unknown;
+    try {
+      args = parse(text, this.#limits);
+    } catch (error) {
+      const code = error instanceof RpcError ? error.code : "data_loss";
+      const message = `rpc server: the arguments can't be decoded: ${errorText(error)}`;
+      return this.#sink.refuse(this.#seq, this.#serviceMethod, code, message);
+    }
+    this.#sink.call(this.#seq, this.#serviceMethod, args, header ? extrasOf(header) : NO_EXTRAS);
+  }
+}
+
+/** The deadline and the metadata of a call. Metadata that is not a string is dropped. */
+function extrasOf(header: Header): RequestExtras {
+  const { Timeout, Meta } = header;
+  const meta: Record<string, string> = Object.create(null);
+  if (typeof Meta === "object" && Meta !== null) {
+    for (const [key, value] of Object.entries(Meta)) {
+      if (typeof value === "string") meta[key] = value;
+    }
+  }
+  return { timeoutMs: typeof Timeout === "number" ? Timeout : undefined, meta };
+}

@@ -1,0 +1,47 @@
+/**
+ * The headers of `geerpc/gob` and `netrpc/gob`, by their types and names in Go.
+ *
+ * @module
+ */
+
+import { gob, type GobSchema } from "../../gob.ts";
+
+/** Which of the two protocols: they differ in the handshake and in the headers. */
+export type GobFamily = "geerpc" | "netrpc";
+
+/** The header of a call. */
+export interface RequestHeader {
+  ServiceMethod: string;
+  Seq: number;
+}
+
+/** The header of a reply. */
+export interface ResponseHeader extends RequestHeader {
+  Error: string;
+  /** The code of the error: an extension of our own server on `geerpc/gob`. Go ignores it. */
+  Code?: string;
+  /** Whether the call did not run and the stream goes on: another extension. */
+  Rejected?: boolean;
+}
+
+/** The types of both headers. */
+export interface Headers {
+  readonly request: GobSchema<RequestHeader, ResponseHeader>;
+  readonly response: GobSchema<ResponseHeader>;
+}
+
+const REQUEST_FIELDS = { ServiceMethod: gob.string, Seq: gob.safeUint };
+const RESPONSE_FIELDS = { ...REQUEST_FIELDS, Error: gob.string };
+const EXTENDED_FIELDS = { ...RESPONSE_FIELDS, Code: gob.string, Rejected: gob.bool };
+
+/** GeeRPC has one header for both directions, `net/rpc` has two. */
+export const HEADERS: Readonly<Record<GobFamily, Headers>> = {
+  geerpc: {
+    request: gob.struct(RESPONSE_FIELDS, { name: "Header" }),
+    response: gob.struct(EXTENDED_FIELDS, { name: "Header" }) as GobSchema as Headers["response"],
+  },
+  netrpc: {
+    request: gob.struct(REQUEST_FIELDS, { name: "Request" }),
+    response: gob.struct(RESPONSE_FIELDS, { name: "Response" }),
+  },
+};

@@ -1,0 +1,130 @@
+/**
+ * The client's half of `netrpc/json`: JSON-RPC 1.0 as Go's `net/rpc/jsonrpc` speaks it.
+ *
+ * @module
+ */
+
+import type { ClientCodec, Limits, ReplySink } from "../codec.ts";
+import { excerpt } from "../../internal/excerpt.ts";
+import { errorText, RpcError } from "../../errors.ts";
+import { MAX_DIGITS, NINE, ZERO } from "../ascii.ts";
+import { verdictOf } from "../go_errors.ts";
+import { check, overLimit, parse, stringify } from "../json.ts";
+import { MethodCache } from "../method_cache.ts";
+import { TextWriter } from "../text_writer.ts";
+import { PING_METHOD } from "../unknown_method.ts";
+import { broken, idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
+import { ObjectReader, type ObjectSink } from "./object_reader.ts";
+
+/** Writes calls and reads replies. */
+export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
+  readonly #limits: Limits;
+  readonly #objects: ObjectReader;
+  readonly #writer = new TextWriter();
+  readonly #starts = new MethodCache((name) => `{"method":${JSON.stringify(name)},"params":[`);
+  #sink!: ReplySink;
+
+  /** @param limits The largest message and the deepest nesting. */
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.#objects = new ObjectReader(limits.maxMessageBytes);
+  }
+
+  request(seq: number, serviceMethod: string, args: unknown): void {
+    const body = stringify(args, this.#limits);
+    this.#writer.append(this.#starts.get(serviceMethod) + body + REQUEST.id + seq + "}\n");
+  }
+
+  ping(seq: number): void {
+    this.request(seq, PING_METHOD, null);
+  }
+
+  get bufferedBytes(): number {
+    return this.#writer.length;
+  }
+
+  take(): Uint8Array {
+    return this.#writer.take();
+  }
+
+  receive(chunk: Uint8Array, sink: ReplySink): void {
+    this.#sink = sink;
+    this.#objects.push(chunk, this);
+  }
+
+  end(): void {
+    if (this.#objects.atBoundary) return;
+    const behind = excerpt(this.#objects.unfinished);
+    throw broken(`the stream ended in the middle of a reply, behind ${behind}`);
+  }
+
+  /** The fast path: a reply as Go writes it, of which only the result is parsed. */
+  line(text: string, from: number, to: number): boolean {
+    if (!text.startsWith(REPLY.start, from)) return false;
+    const digits = from + REPLY.start.length;
+    let at = digits;
+    let seq = 0;
+    for (
+      let code = text.charCodeAt(at);
+      code >= ZERO && code <= NINE;
+      code = text.charCodeAt(++at)
+    ) {
+      seq = seq * 10 + code - ZERO;
+    }
+    if (at === digits || at - digits > MAX_DIGITS || !text.startsWith(REPLY.result, at)) {
+      return false;
+    }
+    const start = at + REPLY.result.length;
+    const end = to - REPLY.end.length;
+    if (end <= start || !text.startsWith(REPLY.end, end)) return false;
+    let result: unknown;
+    try {
+      result = parse(text.slice(start, end), this.#limits);
+    } catch (error) {
+      if (isMalformed(error)) return false; // not one object, or a broken one
+      this.#failDecode(seq, error);
+      return true;
+    }
+    this.#sink.take(seq)?.resolve(result);
+    return true;
+  }
+
+  object(text: string): void {
+    const { id, result, error } = parseObject(text, "reply");
+    const failed = error !== undefined && error !== null;
+    const message = typeof error === "string"
+      ? error || "unspecified error"
+      : JSON.stringify(error);
+    if (!Number.isSafeInteger(id)) {
+      if (failed) {
+        throw new RpcError("unavailable", `the server refused the connection: ${message}`);
+      }
+      throw broken(`a reply of netrpc/json without an id of ours: ${excerpt(text)}`);
+    }
+    const seq = id as number;
+    if (failed) {
+      const call = this.#sink.take(seq);
+      if (call === undefined) return;
+      const { code, execution } = verdictOf(message, call.serviceMethod);
+      return call.fail(code, message, execution);
+    }
+    try {
+      check(result, this.#limits.maxDepth);
+    } catch (refusal) {
+      return this.#failDecode(seq, refusal);
+    }
+    this.#sink.take(seq)?.resolve(result ?? null);
+  }
+
+  tooLong(head: string, tail: string): void {
+    const what = overLimit(this.#limits);
+    const id = idAtEitherEnd(head, tail);
+    if (id === undefined) throw new RpcError("resource_exhausted", `a reply ${what}`);
+    this.#sink.take(id)?.failDecode("resource_exhausted", `the reply is ${what}`);
+  }
+
+  #failDecode(seq: number, error: unknown): void {
+    const what = `the reply can't be decoded: ${errorText(error)}`;
+    this.#sink.take(seq)?.failDecode("data_loss", what, error);
+  }
+}

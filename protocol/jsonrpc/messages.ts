@@ -1,0 +1,41 @@
+/**
+ * What both halves of `netrpc/json` share: the fixed parts of messages as Go writes them, and how
+ * an object is read that does not have that form.
+ *
+ * @module
+ */
+
+import { excerpt } from "../../internal/excerpt.ts";
+import { RpcError } from "../../errors.ts";
+
+/** A request as Go writes it: `{"method":"S.M","params":[…],"id":1}`. */
+export const REQUEST = { start: '{"method":"', params: '","params":[', id: '],"id":' } as const;
+/** A reply without an error as Go writes it: `{"id":1,"result":…,"error":null}`. */
+export const REPLY = { start: '{"id":', result: ',"result":', end: ',"error":null}' } as const;
+
+/** The error for a stream that can't be read any further. */
+export function broken(what: string, cause?: unknown): RpcError {
+  return new RpcError("data_loss", what, cause === undefined ? {} : { cause });
+}
+
+/** Parses a message; `what` names it in the error. */
+export function parseObject(text: string, what: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw broken(`expected a ${what} of netrpc/json, got ${excerpt(text)}`, cause);
+  }
+}
+
+/** Whether an error means that the text is not JSON, rather than a value that is refused. */
+export function isMalformed(error: unknown): boolean {
+  return error instanceof RpcError && error.code === "data_loss";
+}
+
+/** The id of an object over the limit, of which only the two ends were kept. */
+export function idAtEitherEnd(head: string, tail: string): number | undefined {
+  // A string can't end like this: a quote within one has a backslash before it.
+  const found = /[,{]\s*"id"\s*:\s*(\d{1,15})\s*\}$/.exec(tail) ??
+    /^\s*\{\s*"id"\s*:\s*(\d{1,15})\s*,/.exec(head);
+  return found === null ? undefined : Number(found[1]);
+}

@@ -1,0 +1,146 @@
+/**
+ * The server's half of `netrpc/json`: JSON-RPC 1.0 as Go's `net/rpc/jsonrpc` speaks it.
+ *
+ * @module
+ */
+
+import {
+  type Failure,
+  type Limits,
+  NO_EXTRAS,
+  type RequestSink,
+  type ServerCodec,
+} from "../codec.ts";
+import { errorText, RpcError } from "../../errors.ts";
+import { CLOSE_BRACE, MAX_DIGITS, NINE, ZERO } from "../ascii.ts";
+import { netRpcText } from "../go_errors.ts";
+import { check, overLimit, parse, stringify } from "../json.ts";
+import { TextWriter } from "../text_writer.ts";
+import { idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
+import { ObjectReader, type ObjectSink } from "./object_reader.ts";
+
+/** Reads calls and writes replies. */
+export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
+  readonly #limits: Limits;
+  readonly #objects: ObjectReader;
+  readonly #writer = new TextWriter();
+  /** Ids that are not whole numbers from 0 on, by the numbers that we give them: −1, −2, … */
+  readonly #otherIds = new Map<number, string>();
+  #lastOther = 0;
+  #sink!: RequestSink;
+
+  /** @param limits The largest message and the deepest nesting. */
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.#objects = new ObjectReader(limits.maxMessageBytes);
+  }
+
+  receive(chunk: Uint8Array, sink: RequestSink): void {
+    this.#sink = sink;
+    this.#objects.push(chunk, this);
+  }
+
+  /** The fast path: a request as Go writes it, of which only the argument is parsed. */
+  line(text: string, from: number, to: number): boolean {
+    if (!text.startsWith(REQUEST.start, from)) return false;
+    const nameFrom = from + REQUEST.start.length;
+    const nameTo = text.indexOf(REQUEST.params, nameFrom);
+    let at = to - 1;
+    if (nameTo < 0 || nameTo > at || text.charCodeAt(at) !== CLOSE_BRACE) return false;
+    let seq = 0;
+    let place = 1;
+    for (
+      let code = text.charCodeAt(--at);
+      code >= ZERO && code <= NINE;
+      code = text.charCodeAt(--at)
+    ) {
+      seq += (code - ZERO) * place;
+      place *= 10;
+    }
+    const start = nameTo + REQUEST.params.length;
+    const end = at + 1 - REQUEST.id.length;
+    if (place === 1 || place > 10 ** MAX_DIGITS) return false;
+    if (end <= start || !text.startsWith(REQUEST.id, end)) return false;
+    const name = text.slice(nameFrom, nameTo);
+    if (name.includes('"') || name.includes("\\")) return false;
+    let args: unknown;
+    try {
+      args = parse(text.slice(start, end), this.#limits);
+    } catch (error) {
+      if (isMalformed(error)) return false; // not one object, not one argument, or a broken one
+      this.#refuseArgs(seq, name, error);
+      return true;
+    }
+    this.#sink.call(seq, name, args, NO_EXTRAS);
+    return true;
+  }
+
+  object(text: string): void {
+    const { id, method, params } = parseObject(text, "request");
+    const seq = this.#seqOf(id);
+    if (typeof method !== "string") {
+      const message = "rpc: service/method request ill-formed: no method";
+      return this.#sink.refuse(seq, "", "invalid_argument", message);
+    }
+    if (params !== undefined && params !== null && !(Array.isArray(params) && params.length < 2)) {
+      const message = "rpc server: the params are not an array of one argument";
+      return this.#sink.refuse(seq, method, "invalid_argument", message);
+    }
+    const args = params?.[0];
+    try {
+      check(args, this.#limits.maxDepth);
+    } catch (error) {
+      return this.#refuseArgs(seq, method, error);
+    }
+    this.#sink.call(seq, method, args, NO_EXTRAS);
+  }
+
+  tooLong(head: string, tail: string): void {
+    const what = overLimit(this.#limits);
+    const id = idAtEitherEnd(head, tail);
+    if (id === undefined) throw new RpcError("resource_exhausted", `a request ${what}`);
+    const [, method = ""] = /"method"\s*:\s*"([^"\\]*)"/.exec(head) ?? [];
+    const message = `rpc server: the arguments are ${what}`;
+    this.#sink.refuse(id, method, "resource_exhausted", message);
+  }
+
+  reply(seq: number, _serviceMethod: string, value: unknown): void {
+    const body = stringify(value, this.#limits);
+    // Go's client takes a reply with two nulls for a broken connection.
+    const result = body === "null" ? "{}" : body;
+    this.#writer.append(REPLY.start + this.#idOf(seq) + REPLY.result + result + REPLY.end + "\n");
+  }
+
+  fail(seq: number, serviceMethod: string, failure: Failure): void {
+    const error = JSON.stringify(netRpcText(failure, serviceMethod));
+    this.#writer.append(`${REPLY.start}${this.#idOf(seq)},"result":null,"error":${error}}\n`);
+  }
+
+  get bufferedBytes(): number {
+    return this.#writer.length;
+  }
+
+  take(): Uint8Array {
+    return this.#writer.take();
+  }
+
+  #refuseArgs(seq: number, serviceMethod: string, error: unknown): void {
+    const code = error instanceof RpcError ? error.code : "data_loss";
+    const message = `rpc server: the arguments can't be decoded: ${errorText(error)}`;
+    this.#sink.refuse(seq, serviceMethod, code, message);
+  }
+
+  #seqOf(id: unknown): number {
+    if (Number.isSafeInteger(id) && (id as number) >= 0) return id as number;
+    const seq = --this.#lastOther;
+    this.#otherIds.set(seq, JSON.stringify(id ?? null));
+    return seq;
+  }
+
+  #idOf(seq: number): number | string {
+    if (seq >= 0) return seq;
+    const id = this.#otherIds.get(seq) ?? "null";
+    this.#otherIds.delete(seq);
+    return id;
+  }
+}
