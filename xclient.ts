@@ -10,6 +10,7 @@ import type { CloseOptions } from "./client.ts";
 import { checkClientOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
 import { Deadlines } from "./internal/deadlines.ts";
+import { queueMicrotask } from "./internal/platform.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { noServers } from "./discovery/endpoint_list.ts";

@@ -6,6 +6,7 @@
  */
 
 import type { Transport } from "../transport.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 
 /** What a {@linkcode BatchWriter} writes, and what learns how its writes end. */
 export interface BatchSource {

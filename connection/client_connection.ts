@@ -7,6 +7,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import { atLeast } from "../internal/validate.ts";
 import { sleep } from "../internal/time.ts";
 import type { ClientCodec, ReplySink, RequestExtras } from "../protocol/codec.ts";

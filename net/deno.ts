@@ -6,6 +6,7 @@
 
 import { formatHost, type ParsedAddress } from "../address.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
+import { setTimeout } from "../internal/platform.ts";
 import type {
   ConnectOptions,
   ListenOptions,

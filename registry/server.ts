@@ -6,6 +6,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText } from "../errors.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import { aboveZero } from "../internal/validate.ts";
 import { LONGEST_TIMER_MS } from "../internal/time.ts";
 import { Leases, type RegistryEventType } from "./leases.ts";

@@ -5,6 +5,7 @@
  */
 
 import type { Clock, Timer } from "../clock.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 
 /** Changes within so many milliseconds of one that was sent are sent together. */
 const PACE_MS = 20;

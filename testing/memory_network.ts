@@ -8,6 +8,7 @@ import type { ParsedAddress } from "../address.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { RpcError } from "../errors.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import type { ConnectOptions, Network, Transport, TransportListener } from "../transport.ts";
 import { type Arrive, MemoryTransport, Pipe, type Travel } from "./memory_transport.ts";
 
