@@ -176,7 +176,7 @@ export class FleetCall implements AttemptOwner, Abortable {
     if (step !== "settle" && step !== "wait") {
       // Only now: the policy takes its turn with a pick, and the budget pays.
       if (this.#mayMove && this.#hasAttempts) next = this.#pickUntried();
-      if (this.#isDone) return; // the policy threw
+      if (this.isDone) return; // the policy threw
       // A dial that failed burdened no server: one that is connected gets the call for the first time.
       const isFirst = attempt.phase === "dial" && next?.client !== undefined;
       const hasBudget = this.#mayTry(isFirst);
@@ -200,7 +200,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   /** A dial takes long: the call goes to an endpoint that is connected, or is so first. */
   #dialIsSlow(attempt: CallAttempt): void {
     // It may have been sent meanwhile: this may be another endpoint's dial that has ended.
-    if (this.#isDone || attempt.isOver || attempt.phase !== "dial") return;
+    if (this.isDone || attempt.isOver || attempt.phase !== "dial") return;
     if (!this.#mayMove || !this.#hasAttempts) return;
     const next = this.#pickUntried();
     if (next === undefined) return;
@@ -231,7 +231,8 @@ export class FleetCall implements AttemptOwner, Abortable {
     }
   }
 
-  get #isDone(): boolean {
+  /** Whether it is settled. Public, as a private getter shows in the time of a call. */
+  get isDone(): boolean {
     return this.#state === "done";
   }
 
@@ -243,7 +244,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 
   #begin(): void {
-    if (this.#isDone) return;
+    if (this.isDone) return;
     this.#resume();
     const { context, options, only } = this;
     context.budget.deposit();
@@ -253,7 +254,7 @@ export class FleetCall implements AttemptOwner, Abortable {
     } catch (error) {
       return this.#settle(undefined, error); // an option is wrong, or the caller's own test threw
     }
-    if (this.#isDone) return; // aborted by the caller's own test
+    if (this.isDone) return; // aborted by the caller's own test
     // Only now: an endpoint that is picked for its trial gets no other call until that has ended.
     const endpoint = only ?? this.#pick();
     if (endpoint === undefined) return this.#settle(undefined, this.#noServers());
@@ -289,7 +290,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 
   #try(endpoint: Endpoint, why: string): void {
-    if (this.#isDone) return;
+    if (this.isDone) return;
     const attempt = new CallAttempt(this, endpoint, why);
     this.#attempts = this.#attempts.length === 0 ? [attempt] : [...this.#attempts, attempt];
     attempt.start();
@@ -321,7 +322,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   #setTimer(ms: number, expire: () => void): void {
     const { clock, deadlines } = this.context;
     if (this.#timer !== undefined) deadlines.remove(this.#timer);
-    this.#timer = new CallTimer(clock.now() + ms, () => this.#isDone || expire());
+    this.#timer = new CallTimer(clock.now() + ms, () => this.isDone || expire());
     deadlines.add(this.#timer);
   }
 
@@ -333,7 +334,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 
   #timeOut(timeoutMs: number): void {
-    if (this.#isDone) return;
+    if (this.isDone) return;
     const { context, serviceMethod } = this;
     const last = this.#attempts.findLast(({ isOver }) => !isOver) ?? this.#attempts.at(-1);
     const where = last === undefined ? "" : ` at ${last.endpoint.address}`;
@@ -376,7 +377,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 
   #settle(value: unknown, error: unknown): void {
-    if (this.#isDone) return;
+    if (this.isDone) return;
     // Before copies that are still in flight end with this error too: it is not what became of them.
     const execution = isOurs(error) ? executionAfter(error.execution, this.#attempts) : "unknown";
     this.#end(error);

@@ -16,26 +16,16 @@ export type Outcome = "success" | "failure" | "given_up";
 /**
  * A call in flight, as a link of the list in which {@linkcode Load} knows the
  * oldest. Calls extend it: a handle of its own would cost each call an object.
+ * The fields are plain because every pick reads them; only the methods here
+ * change them.
  */
 export class InFlight {
-  #startedAtMs = 0;
-  #older: InFlight | undefined;
-  #newer: InFlight | undefined;
-
   /** When it was sent. Before it is sent: when it began to wait for a connection. */
-  get startedAtMs(): number {
-    return this.#startedAtMs;
-  }
-
+  startedAtMs = 0;
   /** The call that began before it and is in flight too. */
-  get older(): InFlight | undefined {
-    return this.#older;
-  }
-
+  older: InFlight | undefined = undefined;
   /** The call that began after it. */
-  get newer(): InFlight | undefined {
-    return this.#newer;
-  }
+  newer: InFlight | undefined = undefined;
 
   /** Its endpoint gives no sign of life while the call is in flight. Does nothing by default. */
   endpointStalled(): void {}
@@ -47,19 +37,19 @@ export class InFlight {
    * @param nowMs The present time.
    */
   join(newest: InFlight | undefined, nowMs: number): void {
-    this.#startedAtMs = nowMs;
-    this.#older = newest;
-    this.#newer = undefined;
-    if (newest !== undefined) newest.#newer = this;
+    this.startedAtMs = nowMs;
+    this.older = newest;
+    this.newer = undefined;
+    if (newest !== undefined) newest.newer = this;
   }
 
   /** Leaves the list. */
   leave(): void {
-    const older = this.#older;
-    const newer = this.#newer;
-    if (older !== undefined) older.#newer = newer;
-    if (newer !== undefined) newer.#older = older;
-    this.#older = this.#newer = undefined;
+    const older = this.older;
+    const newer = this.newer;
+    if (older !== undefined) older.newer = newer;
+    if (newer !== undefined) newer.older = older;
+    this.older = this.newer = undefined;
   }
 
   /**
@@ -68,7 +58,7 @@ export class InFlight {
    * @param nowMs The present time.
    */
   protected markSent(nowMs: number): void {
-    this.#startedAtMs = nowMs;
+    this.startedAtMs = nowMs;
   }
 }
 

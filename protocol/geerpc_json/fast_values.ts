@@ -11,12 +11,14 @@ import {
   CLOSE_BRACE,
   COLON,
   COMMA,
-  DigitsReader,
+  MAX_DIGITS,
   MINUS,
   NEWLINE,
+  NINE,
   OPEN_BRACE,
   QUOTE,
   startsWithAt,
+  ZERO,
 } from "../ascii.ts";
 import type { TextWriter } from "../text_writer.ts";
 import type { Lines } from "./lines.ts";
@@ -41,7 +43,6 @@ export class FastValueReader {
   /** The value that was read last. */
   value: unknown;
   readonly #keys: Key[] = [];
-  readonly #digits = new DigitsReader();
   #number = 0;
 
   /**
@@ -87,11 +88,17 @@ export class FastValueReader {
   /** Reads a number. Returns the position behind it, or 0 if this is not the fast path's. */
   #integer(bytes: Uint8Array, from: number): number {
     const isNegative = bytes[from] === MINUS;
-    const end = this.#digits.read(bytes, isNegative ? from + 1 : from);
-    const { value } = this.#digits;
-    if (isNegative && value === 0) return 0; // -0 is not 0
+    const start = isNegative ? from + 1 : from;
+    let at = start;
+    let value = 0;
+    for (let byte = bytes[at]; byte >= ZERO && byte <= NINE; byte = bytes[++at]) {
+      value = value * 10 + byte - ZERO;
+    }
+    const digits = at - start;
+    if (digits === 0 || digits > MAX_DIGITS) return 0;
+    if (bytes[start] === ZERO && at > from + 1) return 0; // 007 is no JSON, and -0 is not 0
     this.#number = isNegative ? -value : value;
-    return end;
+    return at;
   }
 }
 
