@@ -6,11 +6,21 @@
 
 import { parseAddress } from "./address.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { checkCloseOptions } from "./connection/client_options.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
 import { type CallContext, Services } from "./connection/services.ts";
-import { atLeast } from "./internal/validate.ts";
+import {
+  aClock,
+  aNetwork,
+  anObject,
+  checkOptions,
+  type Checks,
+  name,
+  whole,
+} from "./internal/options.ts";
+import { tlsGroup } from "./internal/tls_options.ts";
 import { systemNetwork } from "./net/network.ts";
-import { limitsOf, type Protocol } from "./protocol/codec.ts";
+import { LIMIT_CHECKS, limitsOf, type Protocol } from "./protocol/codec.ts";
 import { checkProtocol } from "./protocol/protocols.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
@@ -69,6 +79,17 @@ export interface ServerCloseOptions {
 }
 
 const MAX_IN_FLIGHT = 1024;
+const SERVER_CHECKS: Checks<ServerOptions> = {
+  ...LIMIT_CHECKS,
+  maxInFlight: whole(1),
+  clock: aClock,
+};
+const SERVE_CHECKS: Checks<ServeOptions> = {
+  protocol: name(checkProtocol),
+  tls: tlsGroup,
+  network: aNetwork,
+};
+const REGISTER_CHECKS: Checks<RegisterOptions> = { schema: anObject };
 const GRACE_MS = 5000;
 
 /**
@@ -111,14 +132,16 @@ export class Server implements AsyncDisposable {
    * Makes a server that serves nothing yet.
    *
    * @param options Limits and clock.
-   * @throws {RangeError} If a limit is less than 1.
+   * @throws {RangeError} If a limit is less than 1, or no whole number.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
    */
   constructor(options: ServerOptions = {}) {
+    checkOptions("Server", options, SERVER_CHECKS);
     const { maxInFlight = MAX_IN_FLIGHT, clock = systemClock } = options;
     this.#context = {
       services: this.#services,
       limits: limitsOf(options),
-      maxInFlight: atLeast(1, "maxInFlight", maxInFlight),
+      maxInFlight,
       clock,
     };
   }
@@ -153,6 +176,7 @@ export class Server implements AsyncDisposable {
     options: RegisterOptions<S>,
   ): void;
   register(name: string, methods: object, options: RegisterOptions = {}): void {
+    checkOptions("register", options, REGISTER_CHECKS);
     this.#services.add(name, methods, options.schema);
   }
 
@@ -168,6 +192,7 @@ export class Server implements AsyncDisposable {
    */
   async listen(address: string, options: ServeOptions = {}): Promise<Listener> {
     if (this.#closing) throw new TypeError("the server is closed");
+    checkOptions("listen", options, SERVE_CHECKS);
     const { network = systemNetwork, tls } = options;
     const protocol = checkProtocol(options.protocol ?? "geerpc/json");
     const listener = await network.listen(
@@ -199,7 +224,7 @@ export class Server implements AsyncDisposable {
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: ServerCloseOptions = {}): Promise<void> {
-    const graceMs = atLeast(0, "graceMs", options.graceMs ?? GRACE_MS);
+    const graceMs = checkCloseOptions(options, GRACE_MS);
     this.#closing ??= this.#close();
     if (graceMs === 0) this.#endGrace?.();
     else {

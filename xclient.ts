@@ -7,28 +7,34 @@
  */
 
 import type { CloseOptions } from "./client.ts";
-import { checkClientOptions } from "./connection/client_options.ts";
+import { checkCloseOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
+import { NO_OPTIONS } from "./internal/call_options.ts";
 import { Deadlines } from "./internal/deadlines.ts";
+import { checkOptions } from "./internal/options.ts";
 import { queueMicrotask } from "./internal/platform.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { noServers } from "./discovery/endpoint_list.ts";
 import { RpcError } from "./errors.ts";
 import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
-import type { FleetCallOptions } from "./fleet/call_options.ts";
-import { checkFailMode, FailMode } from "./fleet/fail_mode.ts";
+import { checkFleetCallOptions, type FleetCallOptions } from "./fleet/call_options.ts";
+import { FailMode } from "./fleet/fail_mode.ts";
 import { checkFanOutOptions, FanOut, type FanOutOptions, type Receipt } from "./fleet/fan_out.ts";
 import { untilListed } from "./fleet/until_listed.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { healthOptions } from "./fleet/health.ts";
 import { Liveness } from "./fleet/liveness.ts";
-import { type EndpointSnapshot, isServersFault, type XClientOptions } from "./fleet/options.ts";
+import {
+  type EndpointSnapshot,
+  isServersFault,
+  XCLIENT_CHECKS,
+  type XClientOptions,
+} from "./fleet/options.ts";
 import { OwnSelector } from "./fleet/own_selector.ts";
 import { Quantile } from "./fleet/quantile.ts";
 import { RetryBudget, type RetryBudgetOptions } from "./fleet/retry_budget.ts";
 import { type ServerSource, toServerSource } from "./fleet/server_source.ts";
-import { atLeast } from "./internal/validate.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
 import { type Service, serviceView, type WithReply } from "./service.ts";
@@ -73,9 +79,11 @@ export class XClient implements AsyncDisposable {
    * @throws {RpcError} `invalid_argument` for a wrong address in a list, or an
    * unknown mode or fail mode.
    * @throws {RangeError} If a number among the options is out of range.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
    * @throws {TypeError} If `servers` is neither.
    */
   constructor(servers: readonly string[] | ServerSource, options: XClientOptions = {}) {
+    checkOptions("XClient", options, XCLIENT_CHECKS);
     const {
       mode = SelectMode.ShortestExpectedDelay,
       random = Math.random,
@@ -84,11 +92,12 @@ export class XClient implements AsyncDisposable {
       isFailure = isServersFault,
       onEvent,
     } = options;
-    checkClientOptions(options);
     const turnClock = new TurnClock(clock);
     const fleet = this.#fleet = new Fleet({
       source: toServerSource(servers),
-      selector: typeof mode === "string" ? createSelector(mode, options) : new OwnSelector(mode),
+      selector: typeof mode === "string"
+        ? createSelector(mode, { random, boundedLoad: options.boundedLoad })
+        : new OwnSelector(mode),
       client: options,
       health: healthOptions(options.health),
       random,
@@ -111,8 +120,8 @@ export class XClient implements AsyncDisposable {
       hedgeBudget: new RetryBudget(turnClock.now(), options.hedgeBudget ?? HEDGE_BUDGET),
       p95: new Quantile(0.95),
       policy: typeof mode === "string" ? mode : "selector",
-      failMode: checkFailMode(options.failMode ?? FailMode.Failover),
-      maxAttempts: atLeast(1, "maxAttempts", options.maxAttempts ?? MAX_ATTEMPTS),
+      failMode: options.failMode ?? FailMode.Failover,
+      maxAttempts: options.maxAttempts ?? MAX_ATTEMPTS,
       idempotent: typeof idempotent === "function"
         ? idempotent
         : (serviceMethod) => idempotent.includes(serviceMethod),
@@ -144,10 +153,11 @@ export class XClient implements AsyncDisposable {
   call<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: WithReply<T, FleetCallOptions> = {},
+    options: WithReply<T, FleetCallOptions> = NO_OPTIONS,
   ): Promise<NoInfer<T>> {
-    const update = this.#fleet.update();
     return new Promise((resolve, reject) => {
+      if (options !== NO_OPTIONS) checkFleetCallOptions(options);
+      const update = this.#fleet.update();
       const settler = { resolve: resolve as Settler["resolve"], reject };
       new FleetCall(this.#context, serviceMethod, args, options, settler).start(update);
     });
@@ -203,7 +213,7 @@ export class XClient implements AsyncDisposable {
   async broadcast<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: WithReply<T, FanOutOptions> = {},
+    options: WithReply<T, FanOutOptions> = NO_OPTIONS,
   ): Promise<NoInfer<T>> {
     const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
     return await fanOut.quorum();
@@ -230,7 +240,7 @@ export class XClient implements AsyncDisposable {
   async fork<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: WithReply<T, FanOutOptions> = {},
+    options: WithReply<T, FanOutOptions> = NO_OPTIONS,
   ): Promise<NoInfer<T>> {
     const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
     return await fanOut.quorum(1);
@@ -258,7 +268,7 @@ export class XClient implements AsyncDisposable {
   async *inform<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: WithReply<T, FanOutOptions> = {},
+    options: WithReply<T, FanOutOptions> = NO_OPTIONS,
   ): AsyncGenerator<Receipt<NoInfer<T>>> {
     const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
     yield* fanOut.receipts();
@@ -296,7 +306,7 @@ export class XClient implements AsyncDisposable {
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    const graceMs = atLeast(0, "graceMs", options.graceMs ?? 0);
+    const graceMs = checkCloseOptions(options, 0);
     await (this.#closed ??= this.#close(graceMs));
   }
 

@@ -8,12 +8,16 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { queueMicrotask } from "../internal/platform.ts";
-import { atLeast } from "../internal/validate.ts";
 import { sleep } from "../internal/time.ts";
 import type { ClientCodec, ReplySink, RequestExtras } from "../protocol/codec.ts";
 import type { Transport } from "../transport.ts";
 import { type BatchSource, BatchWriter } from "./batch_writer.ts";
-import { type ClientOptions, type CloseOptions, MAX_IN_FLIGHT } from "./client_options.ts";
+import {
+  checkCloseOptions,
+  type ClientOptions,
+  type CloseOptions,
+  MAX_IN_FLIGHT,
+} from "./client_options.ts";
 import { PendingCall, PendingCalls, type Settler } from "./pending_calls.ts";
 
 /**
@@ -179,7 +183,7 @@ export class ClientConnection {
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    const graceMs = atLeast(0, "graceMs", options.graceMs ?? 0);
+    const graceMs = checkCloseOptions(options, 0);
     if (this.#isOver) this.#phase = "closed";
     else {
       this.#phase = "closing";

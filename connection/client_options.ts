@@ -5,8 +5,21 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { aboveZero, atLeast } from "../internal/validate.ts";
-import { limitsOf, type Protocol } from "../protocol/codec.ts";
+import {
+  aClock,
+  aNetwork,
+  aSignal,
+  checkOptions,
+  type Checks,
+  name,
+  number,
+  numberFrom,
+  positive,
+  whole,
+} from "../internal/options.ts";
+import { tlsGroup } from "../internal/tls_options.ts";
+import { LIMIT_CHECKS, type Protocol } from "../protocol/codec.ts";
+import { checkProtocol } from "../protocol/protocols.ts";
 import type { Network, TlsOptions } from "../transport.ts";
 
 /** How a client connects, and what it allows. */
@@ -45,19 +58,48 @@ export interface CloseOptions {
 
 /** The default of {@linkcode ClientOptions.connectTimeoutMs}. */
 export const CONNECT_TIMEOUT_MS = 10_000;
+/** Go counts a duration in nanoseconds, as an int64. */
+const LONGEST_GO_MS = 9_223_372_036_854;
+
 /** The default of {@linkcode ClientOptions.maxInFlight}. */
 export const MAX_IN_FLIGHT = 10_000;
 
+/** What the options of a client may be. */
+export const CLIENT_CHECKS: Checks<ClientOptions> = {
+  protocol: name(checkProtocol),
+  tls: tlsGroup,
+  connectTimeoutMs: positive,
+  handleTimeoutMs: numberFrom(0, LONGEST_GO_MS),
+  ...LIMIT_CHECKS,
+  maxInFlight: whole(1),
+  network: aNetwork,
+  clock: aClock,
+};
+
+const DIAL_CHECKS: Checks<DialOptions> = { ...CLIENT_CHECKS, signal: aSignal };
+
 /**
- * Checks the numbers among a client's options.
+ * Checks the options of `dial`.
  *
  * @param options The caller's options.
- * @throws {RangeError} If one is out of range.
+ * @throws {TypeError} If one does not exist, or is of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ * @throws {RpcError} `invalid_argument` for an unknown protocol, or TLS options that are no PEM.
  */
-export function checkClientOptions(options: ClientOptions): void {
-  limitsOf(options);
-  const { maxInFlight, connectTimeoutMs, handleTimeoutMs } = options;
-  atLeast(1, "maxInFlight", maxInFlight ?? MAX_IN_FLIGHT);
-  aboveZero("connectTimeoutMs", connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
-  atLeast(0, "handleTimeoutMs", handleTimeoutMs ?? 0);
+export function checkDialOptions(options: DialOptions): void {
+  checkOptions("dial", options, DIAL_CHECKS);
+}
+
+/**
+ * Checks how a client or server is to close.
+ *
+ * @param options The caller's options.
+ * @param defaultMs The grace if they do not say.
+ * @returns The grace, in milliseconds.
+ * @throws {TypeError} If an option does not exist, or is no number.
+ * @throws {RangeError} If the grace is negative or not a number.
+ */
+export function checkCloseOptions(options: CloseOptions, defaultMs: number): number {
+  checkOptions("close", options, { graceMs: number(0) });
+  return options.graceMs ?? defaultMs;
 }

@@ -7,7 +7,15 @@
 
 import { deadline } from "@std/async/deadline";
 import { type Attempt, errorText, type Execution, RpcError, TimeoutError } from "../errors.ts";
-import { atLeast } from "../internal/validate.ts";
+import { checkTime, NO_OPTIONS } from "../internal/call_options.ts";
+import {
+  anObject,
+  aSignal,
+  checkOptions,
+  type Checks,
+  textByName,
+  whole,
+} from "../internal/options.ts";
 import { TimeLimit } from "../internal/time.ts";
 import type { CallOptions } from "../service.ts";
 import { FleetCall, type FleetCallContext } from "./call.ts";
@@ -61,19 +69,28 @@ type Outcome<T> = { readonly ok: true; readonly reply: T } | {
  */
 const DEADLINE_TIMER_MS = 60_000;
 
+const FAN_OUT_CHECKS: Checks<FanOutOptions> = {
+  signal: aSignal,
+  timeoutMs: checkTime,
+  meta: textByName,
+  schema: anObject,
+  quorum: whole(1),
+  concurrency: whole(1),
+  serverTimeoutMs: checkTime,
+};
+
 /**
  * Checks what needs no list of servers to be wrong.
  *
  * @param options What the caller gave.
- * @throws {RangeError} If the concurrency is below 1, or a time is not a number.
+ * @throws {RangeError} If a number is out of range.
+ * @throws {TypeError} If an option does not exist, or is of the wrong type.
  * @throws The signal's reason, if it has aborted.
  */
 export function checkFanOutOptions(options: FanOutOptions): void {
-  const { signal, concurrency = 1, timeoutMs = Infinity, serverTimeoutMs = Infinity } = options;
-  signal?.throwIfAborted();
-  atLeast(1, "concurrency", concurrency);
-  if (Number.isNaN(timeoutMs)) throw new RangeError("timeoutMs is not a number");
-  if (Number.isNaN(serverTimeoutMs)) throw new RangeError("serverTimeoutMs is not a number");
+  if (options === NO_OPTIONS) return;
+  checkOptions("a call to all endpoints", options, FAN_OUT_CHECKS);
+  options.signal?.throwIfAborted();
 }
 
 /** A call to all endpoints, made of a call to each. It ends in one way: its limit aborts. */

@@ -7,7 +7,7 @@
 
 import type { ClientConnection } from "../connection/client_connection.ts";
 import type { Clock, Timer } from "../clock.ts";
-import { aboveZero } from "../internal/validate.ts";
+import { type Checks, positive } from "../internal/options.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** When a silent connection is doubted, and when it is closed. Above 0; `Infinity` for never. */
@@ -25,6 +25,13 @@ export interface LivenessOptions {
   /** Its connection is closed after so many milliseconds of silence. Default 10,000. */
   deadMs?: number;
 }
+
+/** What the options may be. */
+export const LIVENESS_CHECKS: Checks<LivenessOptions> = {
+  silenceMs: positive,
+  pongMs: positive,
+  deadMs: positive,
+};
 
 /** Whose connections are watched: a `Fleet`. */
 export interface WatchedFleet {
@@ -58,15 +65,14 @@ export class Liveness {
   /**
    * @param fleet Whose connections.
    * @param clock Where the time comes from.
-   * @param options When.
-   * @throws {RangeError} If a duration is not above 0.
+   * @param options When; checked.
    */
   constructor(fleet: WatchedFleet, clock: Clock, options: LivenessOptions) {
     this.#fleet = fleet;
     this.#clock = clock;
-    this.#silenceMs = aboveZero("liveness.silenceMs", options.silenceMs ?? 1000);
-    this.#pongMs = aboveZero("liveness.pongMs", options.pongMs ?? 500);
-    this.#deadMs = aboveZero("liveness.deadMs", options.deadMs ?? 10_000);
+    this.#silenceMs = options.silenceMs ?? 1000;
+    this.#pongMs = options.pongMs ?? 500;
+    this.#deadMs = options.deadMs ?? 10_000;
   }
 
   /** A call has been sent: watches until none is in flight. */

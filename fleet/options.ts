@@ -5,13 +5,27 @@
  */
 
 import type { ClientOptions } from "../client.ts";
+import { CLIENT_CHECKS } from "../connection/client_options.ts";
 import { type RpcCode, RpcError } from "../errors.ts";
 import type { Random, SelectMode, Selector } from "../selector.ts";
 import type { EndpointEvent } from "./events.ts";
-import type { FailMode } from "./fail_mode.ts";
-import type { HealthOptions, HealthState } from "./health.ts";
-import type { LivenessOptions } from "./liveness.ts";
-import type { RetryBudgetOptions } from "./retry_budget.ts";
+import {
+  callback,
+  callbackOr,
+  type Checks,
+  either,
+  group,
+  having,
+  name,
+  number,
+  text,
+  texts,
+  whole,
+} from "../internal/options.ts";
+import { checkFailMode, type FailMode } from "./fail_mode.ts";
+import { HEALTH_CHECKS, type HealthOptions, type HealthState } from "./health.ts";
+import { LIVENESS_CHECKS, type LivenessOptions } from "./liveness.ts";
+import { BUDGET_CHECKS, type RetryBudgetOptions } from "./retry_budget.ts";
 
 /** How an `XClient` picks servers, connects to them, and repeats calls that fail. */
 export interface XClientOptions extends ClientOptions {
@@ -54,6 +68,27 @@ export interface XClientOptions extends ClientOptions {
    */
   onEvent?: (event: XClientEvent) => void;
 }
+
+/** What the options may be. */
+export const XCLIENT_CHECKS: Checks<XClientOptions> = {
+  ...CLIENT_CHECKS,
+  mode: either(
+    (value) => typeof value === "string",
+    text, // `createSelector` knows the names
+    having("a SelectMode or a Selector, with pick", "pick"),
+  ),
+  boundedLoad: number(1),
+  random: callback,
+  failMode: name(checkFailMode),
+  maxAttempts: whole(1),
+  idempotent: callbackOr(texts),
+  retryBudget: group(BUDGET_CHECKS),
+  hedgeBudget: group(BUDGET_CHECKS),
+  health: group(HEALTH_CHECKS),
+  isFailure: callback,
+  liveness: group(LIVENESS_CHECKS),
+  onEvent: callback,
+};
 
 /** Something that has happened to a server. Frozen. */
 export interface XClientEvent {

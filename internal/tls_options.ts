@@ -7,12 +7,26 @@
 
 import { RpcError } from "../errors.ts";
 import type { TlsOptions } from "../transport.ts";
+import { type Check, type Checks, group, text, wrongType } from "./options.ts";
 
 const CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/;
 const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/;
 /** Host names and IP addresses: what a certificate can be for. */
 const HOST = /^(?:[\w*-]+(?:\.[\w-]+)*\.?|[\da-f.]*:[\da-f.]*:[\da-f:.]*(?:%[\w.-]+)?)$/i;
 const LONGEST_PATH = 256;
+
+const TLS_CHECKS: Checks<TlsOptions> = {
+  caCerts(name, value) {
+    if (!Array.isArray(value)) throw wrongType(name, "a list of PEM texts", value);
+    value.forEach((pem, place) => checkPem(`${name}[${place}]`, pem, CERTIFICATE));
+  },
+  serverName: checkServerName,
+  cert: (name, value) => checkPem(name, value, CERTIFICATE),
+  key: (name, value) => checkPem(name, value, PRIVATE_KEY),
+};
+
+/** The check of `tls` among other options. */
+export const tlsGroup: Check = group(TLS_CHECKS);
 
 /**
  * Checks certificates, key and server name.
@@ -24,23 +38,12 @@ const LONGEST_PATH = 256;
  * server name is no host.
  */
 export function checkTlsOptions(tls: TlsOptions): TlsOptions {
-  const { caCerts, serverName, cert, key } = tls;
-  if (caCerts !== undefined) {
-    if (!Array.isArray(caCerts)) {
-      throw new TypeError(`tls.caCerts must be a list of PEM texts, got ${typeof caCerts}`);
-    }
-    caCerts.forEach((pem, place) => checkPem(`tls.caCerts[${place}]`, pem, CERTIFICATE));
-  }
-  if (cert !== undefined) checkPem("tls.cert", cert, CERTIFICATE);
-  if (key !== undefined) checkPem("tls.key", key, PRIVATE_KEY);
-  if (serverName !== undefined) checkServerName(serverName);
+  tlsGroup("tls", tls);
   return tls;
 }
 
 function checkPem(name: string, pem: unknown, begin: RegExp): void {
-  if (typeof pem !== "string") {
-    throw new TypeError(`${name} must be a PEM text, got ${typeof pem}`);
-  }
+  if (typeof pem !== "string") throw wrongType(name, "a PEM text", pem);
   if (begin.test(pem)) return;
   const what = begin === CERTIFICATE ? "certificate" : "private key";
   throw new RpcError("invalid_argument", `${name} is no ${what} in PEM: ${description(pem)}`, {
@@ -60,14 +63,13 @@ function description(text: string): string {
   return `${text.length} characters without the -----BEGIN line`;
 }
 
-function checkServerName(serverName: unknown): void {
-  if (typeof serverName !== "string") {
-    throw new TypeError(`tls.serverName must be a string, got ${typeof serverName}`);
-  }
+function checkServerName(name: string, value: unknown): void {
+  text(name, value);
+  const serverName = value as string;
   if (HOST.test(serverName)) return;
   throw new RpcError(
     "invalid_argument",
-    `tls.serverName ${JSON.stringify(serverName)} is no host name and no IP address; ` +
+    `${name} ${JSON.stringify(serverName)} is no host name and no IP address; ` +
       "an IPv6 address is written without brackets, and no port belongs to it",
     { execution: "not_sent" },
   );

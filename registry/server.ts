@@ -7,7 +7,15 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText } from "../errors.ts";
 import { queueMicrotask } from "../internal/platform.ts";
-import { aboveZero } from "../internal/validate.ts";
+import {
+  aClock,
+  callback,
+  checkOptions,
+  type Checks,
+  positive,
+  text,
+  whole,
+} from "../internal/options.ts";
 import { LONGEST_TIMER_MS } from "../internal/time.ts";
 import { Leases, type RegistryEventType } from "./leases.ts";
 import { answerNode, type NodeRequest, type NodeResponse } from "./node_http.ts";
@@ -61,6 +69,23 @@ export interface RegistryOptions {
 }
 
 const TEXT = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+
+const REGISTRY_CHECKS: Checks<RegistryOptions> = {
+  timeoutMs: positive,
+  path(name, value) {
+    text(name, value);
+    if (!(value as string).startsWith("/")) {
+      throw new TypeError(`${name} must begin with /, got ${JSON.stringify(value)}`);
+    }
+  },
+  maxServers: whole(0),
+  maxAddressBytes: whole(1),
+  maxListBytes: whole(1),
+  maxStreams: whole(0),
+  beatMs: positive,
+  clock: aClock,
+  onEvent: callback,
+};
 
 /**
  * A registry: servers register with it, and clients ask it for the list. It
@@ -120,18 +145,20 @@ export class Registry implements AsyncDisposable {
    * Makes a registry that lists no server yet.
    *
    * @param options Leases and limits.
-   * @throws {RangeError} If a duration is not above 0.
+   * @throws {RangeError} If a number is out of range.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
    */
   constructor(options: RegistryOptions = {}) {
+    checkOptions("Registry", options, REGISTRY_CHECKS);
     const { onEvent } = options;
     this.#options = {
-      timeoutMs: aboveZero("timeoutMs", options.timeoutMs ?? LEASE_MS),
+      timeoutMs: options.timeoutMs ?? LEASE_MS,
       path: options.path ?? REGISTRY_PATH,
       maxServers: options.maxServers ?? 4096,
       maxAddressBytes: options.maxAddressBytes ?? 1024,
       maxListBytes: options.maxListBytes ?? 256 * 1024,
       maxStreams: options.maxStreams ?? 1024,
-      beatMs: aboveZero("beatMs", options.beatMs ?? 15_000),
+      beatMs: options.beatMs ?? 15_000,
       clock: options.clock ?? systemClock,
     };
     const { clock, beatMs } = this.#options;

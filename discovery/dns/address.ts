@@ -59,7 +59,7 @@ export function parseDnsAddress(address: string): DnsAddress {
  * @throws {RpcError} `invalid_argument` if it has another form.
  */
 export function parseNameServer(text: string): NameServer {
-  const match = /^(?:\[([\da-f:.]+)\]|([\d.]+))(?::(\d{1,5}))?$/i.exec(text) ??
+  const match = /^(?:\[([\da-f:.]+)\]|((?:\d{1,3}\.){3}\d{1,3}))(?::(\d{1,5}))?$/i.exec(text) ??
     /^([\da-f]*:[\da-f:.]+)$/i.exec(text);
   const port = Number(match?.[3] ?? 53);
   if (!match || port === 0 || port > 65535) {

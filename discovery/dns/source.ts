@@ -8,7 +8,7 @@
 import { formatHost, type Scheme } from "../../address.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { aboveZero } from "../../internal/validate.ts";
+import { checkOptions } from "../../internal/options.ts";
 import { sleep, TimeLimit } from "../../internal/time.ts";
 import type { Random } from "../../selector.ts";
 import type { Source, SourceAnswer, SourceList } from "../source.ts";
@@ -20,7 +20,7 @@ import {
   serversOf,
 } from "./address.ts";
 import { HostLookup } from "./lookup.ts";
-import type { DnsDiscoveryOptions } from "./options.ts";
+import { DNS_CHECKS, type DnsDiscoveryOptions } from "./options.ts";
 import type { DnsResolver } from "./resolver.ts";
 import { TtlBounds } from "./ttl.ts";
 
@@ -55,13 +55,14 @@ export class DnsSource implements Source {
    * @throws {RangeError} If a duration is not above 0.
    */
   constructor(address: string, options: DnsDiscoveryOptions) {
+    checkOptions("DnsDiscovery", options, DNS_CHECKS);
     this.name = address;
     this.#address = parseDnsAddress(address);
     const nameServer = options.nameServer === undefined
       ? undefined
       : parseNameServer(options.nameServer);
     this.#ttl = new TtlBounds(options);
-    this.#requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
+    this.#requestTimeoutMs = options.requestTimeoutMs ?? 5000;
     this.firstRetryMs = Math.min(1000, this.#ttl.minMs);
     this.longestRetryMs = 4 * this.#ttl.minMs;
     this.#scheme = options.scheme ?? "tcp";
