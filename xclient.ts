@@ -1,13 +1,13 @@
 /**
  * One client for a whole fleet: it picks a server for each call, keeps one
  * connection to each, sends a call elsewhere when a server is slow or dies, and
- * can ask all of them at once.
+ * can ask all of them at once. This file is one class, with the documentation
+ * that its users read.
  *
  * @module
  */
 
-import type { CloseOptions } from "./client.ts";
-import { checkCloseOptions } from "./connection/client_options.ts";
+import { checkCloseOptions, type CloseOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
 import { NO_OPTIONS } from "./internal/call_options.ts";
 import { Deadlines } from "./internal/deadlines.ts";

@@ -1,6 +1,6 @@
 /**
  * A client's side of one connection: calls in, replies out, and what happens
- * to the calls in flight when it ends.
+ * to the calls in flight when it ends. This file is one class.
  *
  * @module
  */

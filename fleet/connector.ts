@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ClientOptions } from "../client.ts";
+import type { ClientOptions } from "../connection/client_options.ts";
 import type { ClientConnection } from "../connection/client_connection.ts";
 import { dialConnection } from "../connection/dial.ts";
 import type { Clock } from "../clock.ts";

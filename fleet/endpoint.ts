@@ -6,7 +6,7 @@
  */
 
 import type { ParsedAddress } from "../address.ts";
-import type { ClientOptions } from "../client.ts";
+import type { ClientOptions } from "../connection/client_options.ts";
 import type { ClientConnection } from "../connection/client_connection.ts";
 import type { Clock } from "../clock.ts";
 import { type RpcCode, RpcError } from "../errors.ts";

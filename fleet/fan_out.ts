@@ -1,6 +1,7 @@
 /**
  * One call to all endpoints: a quorum of them, the first that succeeds, or the
- * outcome of each as it comes.
+ * outcome of each as it comes. This file is one class, and the types of its
+ * options and outcomes.
  *
  * @module
  */

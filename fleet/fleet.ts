@@ -7,7 +7,7 @@
  */
 
 import { parseAddress } from "../address.ts";
-import type { ClientOptions } from "../client.ts";
+import type { ClientOptions } from "../connection/client_options.ts";
 import type { Clock } from "../clock.ts";
 import { isSame } from "../discovery/endpoint_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";

@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { ClientOptions } from "../client.ts";
-import { CLIENT_CHECKS } from "../connection/client_options.ts";
+import { CLIENT_CHECKS, type ClientOptions } from "../connection/client_options.ts";
 import { type RpcCode, RpcError } from "../errors.ts";
 import type { Random, SelectMode, Selector } from "../selector.ts";
 import type { EndpointEvent } from "./events.ts";

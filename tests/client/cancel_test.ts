@@ -12,24 +12,7 @@ import {
   RawServer,
   settled,
 } from "../support/helpers.ts";
-
-/** A signal that counts its listeners. */
-function countingSignal() {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const counts = { now: 0, most: 0 };
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    counts.most = Math.max(counts.most, ++counts.now);
-    add(...args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    counts.now--;
-    remove(...args);
-  };
-  return { controller, signal, counts };
-}
+import { countingSignal } from "../support/signals.ts";
 
 Deno.test("an abort before, during and after sending rejects with the signal's reason", () =>
   inWorld(async (world) => {

@@ -2,7 +2,7 @@
 
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { devNull, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -29,6 +29,10 @@ export function goTest(name: string, body: () => Promise<void>): void {
   if (hasGo || mustRun) Deno.test(name, body);
   else Deno.test({ name: `${name} (skipped: there is no Go here)`, ignore: true, fn() {} });
 }
+
+// The first build compiles Go's own packages too: longer, on a busy machine, than a test may
+// take. If it fails, the test that builds says why.
+if (hasGo) await run("go", ["build", "-o", devNull, "."], SOURCE).catch(() => {});
 
 /** Runs a program to its end and returns its output. */
 export function run(program: string, args: string[], cwd?: string): Promise<string> {
