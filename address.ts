@@ -23,7 +23,10 @@ export interface ParsedAddress {
   readonly hostname: string;
   /** Port, from 0 to 65,535; 0 listens on any free one. 0 for `unix` and `memory`, too. */
   readonly port: number;
-  /** The path of a `unix` socket, or the name of a `memory` one; empty otherwise. */
+  /**
+   * The path of a `unix` socket, or the name of a `memory` one; empty otherwise. In an
+   * address a `?` begins the metadata, so one in a path is written `%3F`, and `%25` is a `%`.
+   */
   readonly path: string;
   /** The share of calls that it gets, relative to other endpoints: 1e-6 to 1e6. Default 1. */
   readonly weight: number;
@@ -38,8 +41,15 @@ const MAX_WEIGHT = 1e6;
 const FORMS =
   "an address looks like tcp@10.0.0.1:9001, tcp@[::1]:9001, tls@host:9001, http@host:9001 or unix@/run/a.sock, with metadata as ?weight=3&zone=a";
 
+/** The system cuts a longer path off, or refuses it: Linux' limit, and a NUL behind it. */
+const MAX_PATH_BYTES = 107;
+
+/** How much of a wrong address its error quotes, in characters: it may come from anywhere. */
+const LONGEST_QUOTE = 200;
+
 function invalid(address: unknown, what: string): RpcError {
-  const text = typeof address === "string" ? JSON.stringify(address) : String(address);
+  const shown = String(address).slice(0, LONGEST_QUOTE);
+  const text = typeof address === "string" ? JSON.stringify(shown) : shown;
   return new RpcError(
     "invalid_argument",
     `invalid address ${text}: ${what}; ${FORMS}`,
@@ -81,11 +91,20 @@ export function parseAddress(address: string): ParsedAddress {
     query < 0 ? "" : address.slice(query + 1),
   );
   switch (scheme) {
-    case "unix":
+    case "unix": {
+      const path = parsePath(address, rest, query < 0 ? "" : address.slice(query + 1));
+      return {
+        address: `unix@${path.replace(/%(?=3f|25)/gi, "%25").replaceAll("?", "%3F")}`,
+        scheme,
+        hostname: "",
+        port: 0,
+        path,
+        weight,
+        metadata,
+      };
+    }
     case "memory":
-      if (rest === "") {
-        throw invalid(address, scheme === "unix" ? "no path" : "no name");
-      }
+      if (rest === "") throw invalid(address, "no name");
       return {
         address: `${scheme}@${rest}`,
         scheme,
@@ -123,6 +142,25 @@ export function parseAddress(address: string): ParsedAddress {
  */
 export function formatHost(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/** The path of a socket; a wrong one could be listened at, elsewhere than is meant. */
+function parsePath(address: string, rest: string, query: string): string {
+  const path = rest.replace(/%3f/gi, "?").replaceAll("%25", "%");
+  if (path === "") throw invalid(address, "no path");
+  if (path.includes("\0")) throw invalid(address, "a path has no NUL");
+  if (path.startsWith("@")) {
+    throw invalid(address, `abstract sockets are not supported; a file of that name is ./${path}`);
+  }
+  if (new TextEncoder().encode(path).length > MAX_PATH_BYTES) {
+    throw invalid(address, `the path of a socket has at most ${MAX_PATH_BYTES} bytes`);
+  }
+  const part = query === "" ? undefined : query.split("&").find((one) => !one.includes("="));
+  if (part !== undefined) {
+    const what = `${JSON.stringify(part)} is no metadata, which is key=value`;
+    throw invalid(address, `${what}; a ? in a path is written %3F`);
+  }
+  return path;
 }
 
 function parseHost(

@@ -11,6 +11,8 @@ import { clearTimeout, now, setTimeout } from "./internal/platform.ts";
 export interface Timer {
   /** Stops the timer: its callback is not called any more. Idempotent. */
   cancel(): void;
+  /** Lets the program end while the timer runs. Left out where it may end anyway. */
+  unref?(): void;
 }
 
 /** The source of time of a client, a server or a policy. */
@@ -42,6 +44,11 @@ class SystemTimer implements Timer {
   }
   cancel(): void {
     clearTimeout(this.#id);
+  }
+  unref(): void {
+    // A number in browsers, and on older versions of Deno.
+    const id = this.#id as unknown as { unref?(): void };
+    id.unref?.();
   }
 }
 

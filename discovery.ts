@@ -10,6 +10,8 @@ import { EndpointList } from "./discovery/endpoint_list.ts";
 
 /** A list of servers, wherever it comes from. */
 export interface Discovery {
+  /** What it is called in errors, such as `registry http://10.0.0.1:9999/…`. */
+  readonly name?: string;
   /**
    * Asks again where the list comes from.
    *

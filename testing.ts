@@ -1,11 +1,52 @@
 /**
  * For tests of programs that use this library: a network in memory, a clock
- * that stands still until it is advanced, seeded randomness, and a fleet whose
- * servers fail on demand.
+ * that stands still until it is advanced, seeded randomness, a fleet whose
+ * servers fail on demand, and an explorer that runs services through random
+ * schedules of calls and faults.
  *
  * @module
  */
 
+export {
+  explore,
+  ExploreError,
+  type ExploreOptions,
+  type ExploreReport,
+  KNOWN_FAULTS,
+  runPlan,
+} from "./testing/explorer/explore.ts";
+export type { HistoryEvent } from "./testing/explorer/history.ts";
+export {
+  type ArgumentKind,
+  type CallStep,
+  type ClientPlan,
+  type DiscoveryStyle,
+  type FaultStep,
+  type Feature,
+  FEATURES,
+  type OtherStep,
+  type Plan,
+  type PlanProtocol,
+  type ServerPlan,
+  type ServerStep,
+  type Step,
+} from "./testing/explorer/plan.ts";
+export type {
+  CallRecord,
+  EventRecord,
+  Outcome,
+  RunResult,
+  Violation,
+} from "./testing/explorer/records.ts";
+export type { ExploredServices, RunRecord } from "./testing/explorer/server.ts";
+export type {
+  ExploredCall,
+  ExploredCallOptions,
+  ExploredClient,
+  ExploredClientOptions,
+  ExploredMethod,
+  ReceiptRecord,
+} from "./testing/explorer/subject.ts";
 export { FakeClock } from "./testing/fake_clock.ts";
 export {
   type FakeFaults,

@@ -15,7 +15,6 @@ import { checkOptions } from "./internal/options.ts";
 import { queueMicrotask } from "./internal/platform.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
 import type { Settler } from "./connection/pending_calls.ts";
-import { noServers } from "./discovery/endpoint_list.ts";
 import { RpcError } from "./errors.ts";
 import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
 import { checkFleetCallOptions, type FleetCallOptions } from "./fleet/call_options.ts";
@@ -336,7 +335,9 @@ export class XClient implements AsyncDisposable {
     options.signal?.throwIfAborted(); // it may have, in the turn in which the list came
     const { endpoints, closed } = this.#fleet;
     if (closed) throw new RpcError("canceled", "the client is closed", { execution: "not_sent" });
-    if (endpoints.length === 0) throw noServers();
+    if (endpoints.length === 0) {
+      throw new RpcError("unavailable", this.#fleet.emptyText, { execution: "not_sent" });
+    }
     return new FanOut<T>(endpoints, context, serviceMethod, args, options, startedAtMs);
   }
 }

@@ -9,7 +9,8 @@ import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
-import type { ClientCodec, ReplySink, RequestExtras } from "../protocol/codec.ts";
+import type { ClientCodec, Protocol, ReplySink, RequestExtras } from "../protocol/codec.ts";
+import { mayBeAnother } from "../protocol/foreign.ts";
 import type { Transport } from "../transport.ts";
 import { type BatchSource, BatchWriter } from "./batch_writer.ts";
 import {
@@ -45,6 +46,7 @@ export class ClientConnection {
   readonly closed: Promise<void>;
   readonly #transport: Transport;
   readonly #codec: ClientCodec;
+  readonly #protocol: Protocol;
   readonly #clock: Clock;
   readonly #maxInFlight: number;
   readonly #writer: BatchWriter;
@@ -72,7 +74,7 @@ export class ClientConnection {
    * @param address The server's address, for messages.
    * @param transport The connection, owned from here on.
    * @param codec The protocol's half for it.
-   * @param options `maxInFlight` and `clock`.
+   * @param options `protocol`, `maxInFlight` and `clock`.
    */
   constructor(
     address: string,
@@ -83,6 +85,7 @@ export class ClientConnection {
     this.address = address;
     this.#transport = transport;
     this.#codec = codec;
+    this.#protocol = options.protocol ?? "geerpc/json";
     this.#clock = options.clock ?? systemClock;
     this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
@@ -273,11 +276,16 @@ export class ClientConnection {
     } catch (broken) {
       return this.#broken(broken);
     }
-    this.#over("unavailable", "the server closed the connection");
+    this.#over("unavailable", `the server closed the connection${this.#hint}`);
   }
 
   #lost(error: unknown): void {
-    this.#over("unavailable", `the connection was lost: ${errorText(error)}`, error);
+    this.#over("unavailable", `the connection was lost: ${errorText(error)}${this.#hint}`, error);
+  }
+
+  /** What may be wrong, if the server has answered nothing. */
+  get #hint(): string {
+    return this.#heard === 0 && this.#calls.size > 0 ? mayBeAnother(this.#protocol) : "";
   }
 
   #broken(error: unknown): void {

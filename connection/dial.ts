@@ -34,7 +34,7 @@ export async function dialConnection(
   const protocol = checkProtocol(options.protocol ?? parsed.metadata.protocol ?? "geerpc/json");
   const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
   const transport = await connect(parsed, protocol, options);
-  return new ClientConnection(parsed.address, transport, codec, options);
+  return new ClientConnection(parsed.address, transport, codec, { ...options, protocol });
 }
 
 async function connect(

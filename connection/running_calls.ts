@@ -162,7 +162,8 @@ export class RunningCalls {
     const call = new RunningCall(this, seq, method, meta, deadline);
     let result: unknown;
     try {
-      result = method.handle(args, call);
+      // An absent argument is null where the protocol has nothing else for it.
+      result = method.handle(args ?? undefined, call);
       if (isPromise(result)) return this.#await(call, settlingOnce(result), timeoutMs);
     } catch (error) {
       return this.#fail(call, error);

@@ -9,6 +9,7 @@
 import type { Limits, Protocol, ServerCodec } from "../protocol/codec.ts";
 import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
+import { beginningOf, beginsWithOption, foreign } from "../protocol/foreign.ts";
 import { OptionReader } from "../protocol/handshake.ts";
 import { HeadReader } from "../net/http_connect.ts";
 import { openServerCodec, protocolOf } from "../protocol/protocols.ts";
@@ -29,15 +30,12 @@ const REFUSAL = "HTTP/1.0 405 Method Not Allowed\nContent-Type: text/plain\n\n40
 
 const encoder = new TextEncoder();
 
-/** How HTTP begins where gob is spoken, whose streams may begin with a letter too. */
-const CONNECT = encoder.encode("CONNECT ");
-
 /** Reads the beginning of one connection. */
 export class Handshake {
   readonly #limits: Limits;
   readonly #protocol: Protocol;
   readonly #write: (bytes: Uint8Array) => void;
-  /** The first bytes, while too few have come to tell whether they are HTTP. */
+  /** The first bytes, while too few have come to tell what they are. */
   #begun = new Uint8Array(0);
   #head: HeadReader | undefined;
   #option: OptionReader | undefined;
@@ -70,7 +68,7 @@ export class Handshake {
         bytes.set(this.#begun);
         bytes.set(chunk, this.#begun.length);
       }
-      const isHttp = this.#protocol === "netrpc/gob" ? asksToConnect(bytes) : isLetter(bytes[0]);
+      const isHttp = this.#isHttp(bytes);
       if (isHttp === undefined) {
         this.#begun = bytes.slice();
         return undefined;
@@ -80,6 +78,32 @@ export class Handshake {
     }
     const read = this.#head.push(bytes);
     return read && this.#begin(this.#connect(read.head), read.rest);
+  }
+
+  /**
+   * Whether it begins with HTTP; `undefined` while too few bytes have come to tell.
+   *
+   * @throws {RpcError} If it begins with what is neither HTTP nor the protocol that is spoken here.
+   * GeeRPC's handshake is read first, which finds that out.
+   */
+  #isHttp(bytes: Uint8Array): boolean | undefined {
+    const protocol = this.#protocol;
+    const beginning = beginningOf(bytes);
+    if (beginning === undefined || beginning === "http") return beginning && true;
+    if (protocol === "netrpc/gob" && beginning !== "gob") throw this.#foreign(bytes);
+    if (protocol === "netrpc/json") {
+      if (beginning !== "json") throw this.#foreign(bytes);
+      const isGeeRpc = beginsWithOption(bytes);
+      if (isGeeRpc === undefined) return undefined;
+      if (isGeeRpc) throw this.#foreign(bytes);
+    }
+    return false;
+  }
+
+  #foreign(bytes: Uint8Array): RpcError {
+    const protocol = this.#protocol;
+    const what = foreign(new TextDecoder("latin1").decode(bytes.subarray(0, 600)), protocol);
+    return new RpcError("data_loss", `this address speaks ${protocol}, got ${what}`);
   }
 
   #begin(protocol: Protocol, bytes: Uint8Array): Opening | undefined {
@@ -116,18 +140,4 @@ export class Handshake {
     this.#write(encoder.encode(`HTTP/1.0 ${asked.granted}\n\n`));
     return asked.protocol;
   }
-}
-
-/** GeeRPC's option and a request in JSON begin with a brace or a space, HTTP with a letter. */
-function isLetter(byte: number): boolean {
-  return byte >= 65 && byte <= 90;
-}
-
-/** `undefined` while too few bytes have come to tell. */
-function asksToConnect(bytes: Uint8Array): boolean | undefined {
-  const length = Math.min(bytes.length, CONNECT.length);
-  for (let at = 0; at < length; at++) {
-    if (bytes[at] !== CONNECT[at]) return false;
-  }
-  return length === CONNECT.length || undefined;
 }

@@ -21,15 +21,20 @@ const IDLE = { inFlight: 0, oldestAtMs: 0, latencyMs: 0, peakMs: 0, updatedAtMs:
 /** A list of endpoints that can be replaced, picked from and watched. */
 export class EndpointList {
   readonly #random: Random | undefined;
+  readonly #source: string | undefined;
   readonly #selectors = new Map<SelectMode, Selector>();
   /** Each wakes one watcher. */
   readonly #watchers = new Set<() => void>();
   #current: readonly string[] | undefined;
   #views: readonly EndpointView[] = [];
 
-  /** @param random The randomness of `get`. Default `Math.random`. */
-  constructor(random?: Random) {
+  /**
+   * @param random The randomness of `get`. Default `Math.random`.
+   * @param source Where the list comes from, for errors.
+   */
+  constructor(random?: Random, source?: string) {
     this.#random = random;
+    this.#source = source;
   }
 
   /** The present list: a new array whenever it changes, `undefined` before the first. */
@@ -75,7 +80,7 @@ export class EndpointList {
       this.#selectors.set(mode, selector);
     }
     const picked = selector.pick(this.#views, { nowMs: 0 });
-    if (picked === undefined) throw noServers();
+    if (picked === undefined) throw noServers(this.#source);
     return picked.address;
   }
 
@@ -111,10 +116,22 @@ export class EndpointList {
 /**
  * The error of a pick from an empty list.
  *
- * @returns `unavailable`, "no available servers".
+ * @param source Where the list comes from, if that has a name.
+ * @returns `unavailable`, "no available servers", and who lists none.
  */
-export function noServers(): RpcError {
-  return new RpcError("unavailable", "no available servers", { execution: "not_sent" });
+export function noServers(source?: string): RpcError {
+  return new RpcError("unavailable", noServersText(source), { execution: "not_sent" });
+}
+
+/**
+ * What is said of an empty list.
+ *
+ * @param source Where the list comes from, if that has a name.
+ */
+export function noServersText(source: string | undefined): string {
+  return source === undefined
+    ? "no available servers"
+    : `no available servers: ${source} lists none`;
 }
 
 /**

@@ -17,6 +17,8 @@ export interface LastGoodListOptions {
   readonly clock: Clock;
   /** The randomness of picks. Default `Math.random`. */
   readonly random?: Random;
+  /** Where the list comes from, for errors. */
+  readonly source?: string;
   /** Called with each event that concerns the list. */
   readonly emit: (event: SourceEvent) => void;
 }
@@ -36,10 +38,10 @@ export class LastGoodList implements SourceList {
   #invalid: ReadonlySet<string> = new Set();
 
   /** @param options Clock, randomness, and who gets the events. */
-  constructor({ clock, random, emit }: LastGoodListOptions) {
+  constructor({ clock, random, source, emit }: LastGoodListOptions) {
     this.#clock = clock;
     this.#emit = emit;
-    this.endpoints = new EndpointList(random);
+    this.endpoints = new EndpointList(random, source);
   }
 
   /**

@@ -11,6 +11,7 @@ import { type Backoff, backoffMs, type Jitter } from "../internal/backoff.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
+import { isLasting } from "./lasting.ts";
 
 /** Where one server is registered, such as one registry or etcd. */
 export interface Registrar {
@@ -70,7 +71,10 @@ export interface RegistrationLoopOptions {
 export class RegistrationLoop {
   /** Settles with the first try: it resolves if that has succeeded, and rejects with its error. */
   readonly tried: Promise<void>;
-  /** Resolves once the server is registered; rejects if the loop is closed before. */
+  /**
+   * Resolves once the server is registered. Rejects if the loop is closed before, and
+   * with an error that does not heal by itself; the loop goes on all the same.
+   */
   readonly ready: Promise<void>;
   readonly #registrar: Registrar;
   readonly #options: RegistrationLoopOptions;
@@ -159,6 +163,7 @@ export class RegistrationLoop {
 
   /** Returns how long to wait until the next try. */
   #onFailed(error: unknown, failures: number): number {
+    if (isLasting(error)) this.#ready.reject(error);
     const isLost = this.#registrar.isLost(error);
     if (isLost) this.#isRegistered = false;
     this.#emit({ type: isLost ? "lost" : "failed", error });

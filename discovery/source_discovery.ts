@@ -51,6 +51,8 @@ export type {
  * ```
  */
 export class SourceDiscovery implements Discovery, AsyncDisposable {
+  /** The source's name, as errors have it. */
+  readonly name: string;
   readonly #loop: SourceLoop;
 
   /**
@@ -62,6 +64,7 @@ export class SourceDiscovery implements Discovery, AsyncDisposable {
   constructor(source: Source, options: SourceOptions = {}) {
     // Classes below have options of their own, and check them.
     if (new.target === SourceDiscovery) checkOptions("SourceDiscovery", options, SOURCE_CHECKS);
+    this.name = source.name;
     this.#loop = new SourceLoop(source, options);
   }
 

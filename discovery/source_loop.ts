@@ -59,7 +59,8 @@ export class SourceLoop {
     this.#clock = clock;
     this.#random = random ?? Math.random;
     this.#backoff = { firstMs: source.firstRetryMs, maxMs: source.longestRetryMs };
-    const list = new LastGoodList({ clock, random, emit: (event) => this.#emit(event) });
+    const emit = (event: SourceEvent) => this.#emit(event);
+    const list = new LastGoodList({ clock, random, source: source.name, emit });
     this.list = list;
     this.#sourceList = {
       take: (listing) => list.take(listing),

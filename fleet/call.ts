@@ -368,9 +368,7 @@ export class FleetCall implements AttemptOwner, Abortable {
       return new RpcError("canceled", `${this.serviceMethod}: the client is closed`, details);
     }
     const count = fleet.endpoints.length;
-    const what = count === 0
-      ? "no available servers"
-      : `the selector picked none of ${count} servers`;
+    const what = count === 0 ? fleet.emptyText : `the selector picked none of ${count} servers`;
     return new RpcError("unavailable", `${this.serviceMethod}: ${what}`, details);
   }
 

@@ -9,7 +9,7 @@
 import { parseAddress } from "../address.ts";
 import type { ClientOptions } from "../connection/client_options.ts";
 import type { Clock } from "../clock.ts";
-import { isSame } from "../discovery/endpoint_list.ts";
+import { isSame, noServersText } from "../discovery/endpoint_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
 import { Endpoint, type EndpointHost } from "./endpoint.ts";
 import type { EndpointEvent } from "./events.ts";
@@ -86,6 +86,11 @@ export class Fleet implements EndpointHost {
   /** All that are listed now. */
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints;
+  }
+
+  /** What is said of a list without endpoints; it names the source. */
+  get emptyText(): string {
+    return noServersText(this.#source.name);
   }
 
   /** Whether it has been closed. */

@@ -10,7 +10,7 @@ import { type Discovery, MultiServerDiscovery } from "../discovery.ts";
  * A source of servers, as much of a {@linkcode Discovery} as an `XClient`
  * needs: any object that has `getAll`.
  */
-export interface ServerSource extends Pick<Discovery, "current" | "watch"> {
+export interface ServerSource extends Pick<Discovery, "name" | "current" | "watch"> {
   /** All servers' addresses, with metadata if wanted. Asked for every call if there is no `current`. */
   getAll(): Promise<readonly string[]> | readonly string[];
 }

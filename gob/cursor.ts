@@ -9,8 +9,11 @@ import type { RpcError } from "../errors.ts";
 import { isWorthKeeping } from "../internal/buffer.ts";
 import { formatPath, malformed, MAX_FIELDS, type PathStep, tooMuch } from "./wire.ts";
 
-// How many zero fields a value may leave out for each of its bytes. An empty struct is one byte.
-const ZEROS_PER_BYTE = 32;
+// How many parts a value may have for each of its bytes. An empty struct is one byte, and may leave
+// out many fields.
+const PARTS_PER_BYTE = 33;
+/** What takes the engine as much memory and time as four small objects counts for as many parts. */
+export const HEAVY_PARTS = 4;
 // Go refuses a message of this length or more, too: the bytes are not gob, and the end of such a
 // message would never come.
 const NO_MESSAGE_BYTES = 2 ** 33;
@@ -19,6 +22,8 @@ const TWO_TO_32 = 0x1_0000_0000;
 const SHORT_STRING = 48;
 // A byte order mark is part of the string, as it is in Go.
 const utf8Decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+/** All that are empty are the same: nothing in it can be changed, and making one takes long. */
+export const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 const floatBytes = new Uint8Array(8);
 const floatView = new DataView(floatBytes.buffer);
 const asciiText: string[] = Array.from(
@@ -28,15 +33,15 @@ const asciiText: string[] = Array.from(
 
 /**
  * Holds what has arrived of a stream, and reads from one message of it, never past its end. It
- * keeps the path to the part that is being read, and counts the zeros that are filled in.
+ * keeps the path to the part that is being read, and counts the parts that take more memory than bytes.
  */
 export class GobCursor {
   /** The deepest nesting that is read. */
   readonly maxDepth: number;
   /** The longest message that is read. */
   readonly maxMessageBytes: number;
-  /** The most zero values that may be filled in for any value. */
-  readonly #mostFilled: number;
+  /** The most parts that any value may have. */
+  readonly #mostParts: number;
   #bytes: Uint8Array = new Uint8Array(0);
   #limit = 0;
   #position = 0;
@@ -45,10 +50,10 @@ export class GobCursor {
   #excessive = 0;
   #depth = 0;
   readonly #path: PathStep[] = [];
-  /** How many zero values were filled in that were not on the wire. */
-  #filled = 0;
-  /** The most that `#filled` may become in this value. */
-  #maxFilled = 0;
+  /** How many zeros were filled in that were not on the wire, and objects made of few bytes. */
+  #parts = 0;
+  /** The most that `#parts` may become in this value. */
+  #maxParts = 0;
 
   /**
    * @param maxDepth The deepest nesting that is read.
@@ -57,7 +62,7 @@ export class GobCursor {
   constructor(maxDepth: number, maxMessageBytes: number) {
     this.maxDepth = maxDepth;
     this.maxMessageBytes = maxMessageBytes;
-    this.#mostFilled = Math.ceil(maxMessageBytes / 4);
+    this.#mostParts = Math.ceil(maxMessageBytes / 4);
   }
 
   /** The position of the next byte to read. */
@@ -141,14 +146,14 @@ export class GobCursor {
    *
    * @param start Its first byte.
    * @param end The end of its first message.
-   * @param bytes How long it is: the more, the more zero fields may it leave out.
+   * @param bytes How long it is: the more, the more parts may it have.
    */
   openValue(start: number, end: number, bytes: number): void {
     this.#position = start;
     this.#end = end;
     this.#depth = 0;
-    this.#filled = 0;
-    this.#maxFilled = Math.min(MAX_FIELDS + bytes * ZEROS_PER_BYTE, this.#mostFilled);
+    this.#parts = 0;
+    this.#maxParts = Math.min(MAX_FIELDS + bytes * PARTS_PER_BYTE, this.#mostParts);
   }
 
   /** The path to the part that is being read, for error messages. */
@@ -156,10 +161,11 @@ export class GobCursor {
     return formatPath(this.#path, this.#depth);
   }
 
-  /** Goes one level down. */
+  /** Goes one level down, into an object. */
   enter(): void {
     if (this.#depth >= this.maxDepth) throw this.tooDeep();
     this.#depth++;
+    if (++this.#parts > this.#maxParts) throw this.#tooManyParts();
   }
 
   /** Names the part of the open level that is read next. */
@@ -182,12 +188,17 @@ export class GobCursor {
     return tooMuch(`${what} of ${bytes} bytes, beyond maxMessageBytes, ${this.maxMessageBytes}`);
   }
 
-  /** Counts values that take memory but no bytes of the message. */
+  /** Counts values that take more memory than bytes of the message. */
   fill(count: number): void {
-    this.#filled += count;
-    if (this.#filled > this.#maxFilled) {
-      throw tooMuch(`a value leaves out more than ${this.#maxFilled} zero fields`);
-    }
+    this.#parts += count;
+    if (this.#parts > this.#maxParts) throw this.#tooManyParts();
+  }
+
+  #tooManyParts(): RpcError {
+    return tooMuch(
+      `a value has more than ${this.#maxParts} parts, such as zero fields that are left out, for ` +
+        "so few bytes (maxMessageBytes)",
+    );
   }
 
   /** Reads an unsigned integer: a number where it is a safe one, else a bigint. */
@@ -235,6 +246,19 @@ export class GobCursor {
     const value = this.uint();
     if (typeof value === "bigint") throw malformed(`a count of ${value}`);
     return value;
+  }
+
+  /**
+   * Reads how many fields further the next one of a struct is. The end of the message ends a struct
+   * as a 0 does, as in Go, which sends nothing at all for a nil pointer at the top.
+   */
+  delta(): number {
+    return this.#position < this.#end ? this.count() : 0;
+  }
+
+  /** Whether the message has no more bytes. */
+  get isAtEnd(): boolean {
+    return this.#position === this.#end;
   }
 
   /** Reads the count of the elements of a slice, an array or a map. */
@@ -310,6 +334,8 @@ export class GobCursor {
   /** Reads a run of bytes; returns a copy. */
   blob(): Uint8Array<ArrayBuffer> {
     const start = this.#run();
+    if (this.#position === start) return NO_BYTES;
+    this.fill(HEAVY_PARTS);
     return this.#bytes.slice(start, this.#position);
   }
 

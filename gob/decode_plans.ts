@@ -7,7 +7,7 @@
  */
 
 import { BASIC_TYPES } from "./basic_types.ts";
-import type { GobCursor } from "./cursor.ts";
+import { type GobCursor, HEAVY_PARTS } from "./cursor.ts";
 import { fittedScalar, plainScalar } from "./decode_scalars.ts";
 import { type AnyGobSchema, type Shape, type ShapeOf, shapeOf, targetOf } from "./schema.ts";
 import { GobNamed } from "./values.ts";
@@ -103,6 +103,15 @@ export class DecodePlans {
     return read;
   }
 
+  /** The reader for what stands as no bytes at all: the nil pointer that Go sends at the top. */
+  absentReaderOf(type: WireType, schema: AnyGobSchema | undefined): Read {
+    if (schema === undefined) {
+      return type.kind === "struct" ? this.#zeroStruct(type) : plainZero(type, this.#choices);
+    }
+    const problem = mismatch(type, schema);
+    return problem === undefined ? zeroOf(schema, []) : misfitting(problem);
+  }
+
   #compilePlain(type: WireType): Read {
     switch (type.kind) {
       case "slice":
@@ -138,7 +147,20 @@ export class DecodePlans {
   }
 
   #plainStruct(type: WireType): Read {
-    const fields = type.fields.map((field): FieldPlan => ({
+    return this.#struct(type, this.#plainFields(type), []);
+  }
+
+  #zeroStruct(type: WireType): Read {
+    const fields = this.#plainFields(type);
+    return (cursor) => {
+      const result: Record<string, unknown> = {};
+      this.#fill(result, fields, 0, fields.length, cursor);
+      return result;
+    };
+  }
+
+  #plainFields(type: WireType): FieldPlan[] {
+    return type.fields.map((field): FieldPlan => ({
       name: field.name,
       type: field.type,
       // No field in Go has this name, and it would set the prototype of the result.
@@ -147,7 +169,6 @@ export class DecodePlans {
       read: undefined,
       zero: plainZero(this.#types.get(field.type), this.#choices),
     }));
-    return this.#struct(type, fields, []);
   }
 
   #fittedStruct(
@@ -199,7 +220,7 @@ export class DecodePlans {
       const result: Record<string, unknown> = {};
       let next = 0;
       for (;;) {
-        const delta = cursor.count();
+        const delta = cursor.delta();
         if (delta === 0) break;
         const index = next + delta - 1;
         if (index >= fields.length) {
@@ -285,6 +306,7 @@ export class DecodePlans {
     let readValue: Read | undefined;
     return (cursor) => {
       const count = cursor.elements(2);
+      cursor.fill(HEAVY_PARTS);
       cursor.enter();
       const map = new Map<unknown, unknown>();
       const object: Record<string, unknown> = {};
@@ -324,7 +346,7 @@ export class DecodePlans {
         () => cursor.nextMessage(),
       );
       if (id === 0) throw malformed("a value ends in the middle");
-      cursor.uint(); // the length of the value, which reading it finds out
+      const isNil = cursor.uint() === 0; // else the length of the value, which reading it finds out
       const type = this.#types.get(id);
       const known = registry !== undefined && Object.hasOwn(registry, name);
       if (registry !== undefined && !known && !BASIC_TYPES.has(name)) {
@@ -332,8 +354,9 @@ export class DecodePlans {
           `${cursor.where()}: the registry of the interface has no "${name}"`,
         );
       }
-      const read = this.readerOf(type, known ? registry[name] : undefined);
-      if (type.kind !== "struct") readSingle(cursor);
+      const schema = known ? registry[name] : undefined;
+      if (!isNil && type.kind !== "struct") readSingle(cursor);
+      const read = isNil ? this.absentReaderOf(type, schema) : this.readerOf(type, schema);
       const value = read(cursor);
       cursor.leave();
       return as === "named" ? new GobNamed(name, value) : value;

@@ -11,16 +11,23 @@ import { DecodePlans } from "./decode_plans.ts";
 import type { AnyGobSchema, GobSchema } from "./schema.ts";
 import { ValueFinder } from "./value_finder.ts";
 import { readSingle } from "./walk.ts";
-import { DEFAULT_MAX_DEPTH, DEFAULT_MAX_MESSAGE_BYTES, malformed } from "./wire.ts";
+import {
+  DEFAULT_MAX_DEPTH,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  malformed,
+  mostDefinitionBytes,
+} from "./wire.ts";
 import { type WireType, WireTypes } from "./wire_types.ts";
 import type { Read } from "./zero.ts";
 
 /** Options of {@linkcode GobDecoder}. */
 export interface GobDecoderOptions {
   /**
-   * The longest message in bytes. It is also the limit for a value that is spread over messages,
-   * and for all type definitions of the stream together. One value may leave out 4,096 zero fields
-   * and 32 more for each of its bytes, up to a quarter of this limit.
+   * The longest message in bytes. It is also the limit for a value that is spread over messages.
+   * All type definitions of the stream together may take a quarter of it, or 64 KiB if that is
+   * more. One value may have 4,096 parts and 33 more for each of its bytes, up to a quarter of this
+   * limit: zero fields that are left out, structs, lists, and, counting fourfold, maps, bytes and
+   * times.
    * @default {4194304}
    */
   maxMessageBytes?: number;
@@ -68,7 +75,7 @@ export class GobDecoder {
   constructor(options: GobDecoderOptions = {}) {
     const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, maxDepth = DEFAULT_MAX_DEPTH } = options;
     const { time = "date", maps = "map" } = options;
-    const types = new WireTypes(maxMessageBytes);
+    const types = new WireTypes(mostDefinitionBytes(maxMessageBytes));
     this.#cursor = new GobCursor(maxDepth, maxMessageBytes);
     this.#finder = new ValueFinder(this.#cursor, types);
     this.#plans = new DecodePlans(types, { time, maps });
@@ -137,7 +144,8 @@ export class GobDecoder {
    * Without a schema a value becomes what the type definitions say: a struct an object, a slice or
    * an array an array, a map a `Map`, an integer a number, or a bigint beyond the safe range, a
    * `time.Time` a `Date`, a `big.Int` a bigint, and any other type that encodes itself a
-   * `Uint8Array`. A nil pointer to a struct or an array is null. In arrays and maps, Go sends no
+   * `Uint8Array`. A nil pointer to a struct or an array is null, except for a struct at the top:
+   * Go takes that for a zero struct. In arrays and maps, Go sends no
    * name for `time.Time` and `big.Int`: without a schema they are a `Uint8Array`, too.
    *
    * @param schema Its type. Default: as the definitions say.
@@ -153,8 +161,9 @@ export class GobDecoder {
     if (!finder.hasFound) throw new TypeError("No value is ready to be taken: ask ready() first");
     const type = finder.open();
     try {
-      const read = this.#readerOf(type, schema);
-      if (type.kind !== "struct") readSingle(cursor);
+      const isNil = cursor.isAtEnd;
+      if (!isNil && type.kind !== "struct") readSingle(cursor);
+      const read = isNil ? this.#plans.absentReaderOf(type, schema) : this.#readerOf(type, schema);
       const value = read(cursor);
       if (cursor.position !== finder.start) throw malformed("bytes behind a value");
       return value as T;
@@ -162,6 +171,18 @@ export class GobDecoder {
       if (error instanceof RpcError && error.code === "data_loss") this.#failure = error;
       throw error;
     }
+  }
+
+  /**
+   * Whether the next value, which has arrived, is of a struct type of this name without fields.
+   *
+   * @internal
+   * @param name The name that its definition gives it.
+   * @returns `false` for any other value.
+   */
+  isEmptyStruct(name: string): boolean {
+    const type = this.#finder.type;
+    return type?.kind === "struct" && type.fields.length === 0 && type.name === name;
   }
 
   #readerOf(type: WireType, schema: AnyGobSchema | undefined): Read {

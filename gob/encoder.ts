@@ -9,14 +9,19 @@ import { EncodePlans } from "./encode_plans.ts";
 import { GobInference } from "./inference.ts";
 import type { AnyGobSchema, GobSchema } from "./schema.ts";
 import { TypeTable } from "./type_table.ts";
-import { DEFAULT_MAX_DEPTH, DEFAULT_MAX_MESSAGE_BYTES, tooMuch } from "./wire.ts";
+import {
+  DEFAULT_MAX_DEPTH,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  mostDefinitionBytes,
+  tooMuch,
+} from "./wire.ts";
 import { GobWriter } from "./writer.ts";
 
 /** Options of {@linkcode GobEncoder}. */
 export interface GobEncoderOptions {
   /**
-   * The longest message in bytes. It is also the limit for all type definitions of the stream
-   * together.
+   * The longest message in bytes. All type definitions of the stream together may take a quarter
+   * of it, or 64 KiB if that is more.
    * @default {4194304}
    */
   maxMessageBytes?: number;
@@ -60,7 +65,7 @@ export class GobEncoder {
     const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, maxDepth = DEFAULT_MAX_DEPTH } = options;
     this.#maxMessageBytes = maxMessageBytes;
     this.#inference = new GobInference(maxDepth);
-    this.#types = new TypeTable(maxMessageBytes);
+    this.#types = new TypeTable(mostDefinitionBytes(maxMessageBytes));
     this.#context = new EncodeContext(this.#own, maxDepth);
     this.#plans = new EncodePlans(this.#types, this.#context);
   }

@@ -92,5 +92,10 @@ export function targetOf(schema: AnyGobSchema): AnyGobSchema {
   throw new TypeError("gob: a lazy schema that leads only to itself");
 }
 
+/** Whether a schema lets a value be null. */
+export function isOptional(schema: AnyGobSchema): boolean {
+  return shapeOf(schema).kind === "optional";
+}
+
 /** The concrete types that an interface may hold, by the names they are registered under in Go. */
 export type GobRegistry = { readonly [name: string]: AnyGobSchema };

@@ -6,11 +6,21 @@
 
 import type { RpcError } from "../errors.ts";
 import { type AnyGobSchema, type Shape, shapeOf, targetOf } from "./schema.ts";
-import { BUILT_IN, FIRST_USER_ID, MAX_FIELDS, MAX_TYPES, tooMuch, tooWide } from "./wire.ts";
+import {
+  BUILT_IN,
+  FIRST_USER_ID,
+  MAX_FIELDS,
+  MAX_TYPES,
+  RESERVED_TYPES,
+  tooMuch,
+  tooWide,
+} from "./wire.ts";
 import { GobWriter } from "./writer.ts";
 
-/** The most bytes that the definition of `struct{}` takes. */
-const EMPTY_STRUCT_BYTES = 12;
+/** The most bytes that the definitions of the reserved types take. */
+const RESERVED_BYTES = 40;
+/** The longest name of one of them. */
+const RESERVED_NAME = 8;
 
 /** The fields of Go's `wireType`, the struct that a definition is. */
 const WIRE_FIELD = {
@@ -28,9 +38,12 @@ function builtInId(shape: Shape): number {
   return shape.kind in BUILT_IN ? BUILT_IN[shape.kind as keyof typeof BUILT_IN] : 0;
 }
 
-/** Whether a type is `struct{}`. Errors need it as their body, so there is always room for it. */
-function isEmptyStruct(shape: Shape): boolean {
-  return shape.kind === "struct" && shape.fields.length === 0 && shape.name === "";
+/**
+ * Whether there is always room for a type: `struct{}`, the body of errors, and the struct without
+ * fields that stands for an absent value.
+ */
+function isReserved(shape: Shape): boolean {
+  return shape.kind === "struct" && shape.fields.length === 0 && shape.name.length <= RESERVED_NAME;
 }
 
 /** Gives ids to types and writes their definitions, each once. */
@@ -93,9 +106,9 @@ export class TypeTable {
     const signature = this.#signature(target);
     let id = this.#idsBySignature.get(signature);
     if (id === undefined) {
-      const most = isEmptyStruct(shapeOf(target)) ? MAX_TYPES : MAX_TYPES - 1;
+      const most = isReserved(shapeOf(target)) ? MAX_TYPES + RESERVED_TYPES : MAX_TYPES;
       if (this.#nextId > FIRST_USER_ID + most) {
-        throw this.#tooMuch(`more than ${MAX_TYPES} types`);
+        throw this.#tooMuch(`more than ${MAX_TYPES + 1} types`);
       }
       id = this.#nextId++;
       waiting.push(target);
@@ -176,9 +189,9 @@ export class TypeTable {
     writer.byte(0);
     // A decoder with this limit would give the stream up. Here only this value fails.
     this.#bytes += writer.length - start;
-    const most = isEmptyStruct(shape) ? this.#maxBytes : this.#maxBytes - EMPTY_STRUCT_BYTES;
+    const most = isReserved(shape) ? this.#maxBytes : this.#maxBytes - RESERVED_BYTES;
     if (this.#bytes > most) {
-      throw this.#tooMuch(`type definitions of more than maxMessageBytes, ${this.#maxBytes},`);
+      throw this.#tooMuch(`type definitions of more than ${this.#maxBytes} bytes`);
     }
     writer.end(start);
   }

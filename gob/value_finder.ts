@@ -71,6 +71,11 @@ export class ValueFinder {
     return this.#isWhole;
   }
 
+  /** The type of the next value, if it has been found. */
+  get type(): WireType | undefined {
+    return this.#isWhole ? this.#type : undefined;
+  }
+
   /** Adds bytes that arrived. They are copied. */
   push(chunk: Uint8Array): void {
     const shift = this.#cursor.append(chunk, this.#start);
@@ -139,7 +144,7 @@ export class ValueFinder {
       this.#bodyStart = cursor.position;
       this.#bodyEnd = cursor.end;
       this.#valueEnd = cursor.end;
-      if (!type.holdsInterface) {
+      if (!type.holdsInterface || cursor.isAtEnd) {
         cursor.seek(cursor.position, cursor.end, false);
         this.#type = type;
         return true;

@@ -54,13 +54,14 @@ export class GobWalk {
           nextMessage,
         );
         if (id === 0) return false;
-        cursor.uint(); // the length of the value, which the walk finds out by itself
+        const isNil = cursor.uint() === 0; // else the length, which the walk finds out by itself
         this.#pop();
+        if (isNil) continue;
         const content = this.#types.get(id);
         if (content.kind !== "struct") readSingle(cursor);
         this.#visit(content, cursor);
       } else if (type.kind === "struct") {
-        const delta = cursor.count();
+        const delta = cursor.delta();
         if (delta === 0) this.#pop();
         else {
           counts[top] += delta;

@@ -21,13 +21,32 @@ export const INT64_MAX = 2n ** 63n - 1n;
 
 /** The longest name of a type in an interface, as in Go. */
 export const MAX_NAME = 1024;
-/** The most types that one stream defines. */
-export const MAX_TYPES = 10_000;
+/** The most types that one stream defines, beside the reserved ones. */
+export const MAX_TYPES = 9_999;
+/**
+ * How many structs without fields may be defined beyond that: `struct{}`, the body of errors, and the
+ * one that stands for an absent value.
+ */
+export const RESERVED_TYPES = 2;
 /**
  * The most fields of one struct. Once a type is defined, each of its values may leave out all its
  * fields, which takes no bytes: with a wide type a few bytes could fill the memory.
  */
 export const MAX_FIELDS = 4096;
+
+/** The definitions of a stream may take so many bytes, whatever the limit of a message is. */
+const DEFINITIONS_BYTES = 64 * 1024;
+
+/**
+ * How many bytes the type definitions of one stream may take. They are kept for as long as it
+ * lasts, and what is compiled from them takes some 25 times as much memory.
+ *
+ * @param maxMessageBytes The longest message.
+ * @returns A quarter of it: 1 MiB by default. Up to 64 KiB all of it.
+ */
+export function mostDefinitionBytes(maxMessageBytes: number): number {
+  return Math.min(maxMessageBytes, Math.max(DEFINITIONS_BYTES, Math.floor(maxMessageBytes / 4)));
+}
 
 const IDENTIFIER = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
 

@@ -11,6 +11,7 @@ import {
   malformed,
   MAX_FIELDS,
   MAX_TYPES,
+  RESERVED_TYPES,
   tooMuch,
   tooWide,
 } from "./wire.ts";
@@ -192,9 +193,12 @@ export class WireTypes {
     const type = readDefinition(cursor);
     this.#bytes += cursor.position - start;
     this.#defined++;
-    if (this.#bytes > this.#maxBytes || this.#defined > MAX_TYPES) {
+    if (this.#bytes > this.#maxBytes || this.#defined > MAX_TYPES + RESERVED_TYPES) {
       throw tooMuch(
-        `the stream defines more than ${MAX_TYPES} types, or ${this.#maxBytes} bytes of them`,
+        `the stream defines more than ${
+          MAX_TYPES + RESERVED_TYPES
+        } types, or ${this.#maxBytes} bytes of them ` +
+          "(a quarter of maxMessageBytes)",
       );
     }
     this.#types.set(id, type);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GobCursor } from "./cursor.ts";
+import { type GobCursor, HEAVY_PARTS, NO_BYTES } from "./cursor.ts";
 import { type AnyGobSchema, type Shape, shapeOf, targetOf } from "./schema.ts";
 import { zeroDate, zeroInstant } from "./values.ts";
 import type { WireKind, WireType } from "./wire_types.ts";
@@ -21,6 +21,25 @@ export interface PlainChoices {
 /** Reads null, from no bytes. */
 export const readNull: Read = () => null;
 
+const readFalse: Read = () => false;
+const readZero: Read = () => 0;
+const readEmptyString: Read = () => "";
+const readNoBytes: Read = () => NO_BYTES;
+const readEmptyList: Read = () => [];
+const readComplex = heavy(() => ({ real: 0, imaginary: 0 }));
+const readEmptyMap = heavy(() => new Map());
+const readEmptyObject = heavy(() => ({}));
+const readZeroDate = heavy(zeroDate);
+const readZeroInstant = heavy(zeroInstant);
+
+/** Makes a zero that is an object which takes more than others. */
+function heavy(make: () => unknown): Read {
+  return (cursor) => {
+    cursor.fill(HEAVY_PARTS - 1); // the field itself has been counted
+    return make();
+  };
+}
+
 /** The zero of a type whose kind says all; `undefined` for the others. */
 function zeroOfKind(
   kind: WireKind | Shape["kind"],
@@ -28,22 +47,22 @@ function zeroOfKind(
 ): Read | undefined {
   switch (kind) {
     case "bool":
-      return () => false;
+      return readFalse;
     case "int":
     case "uint":
     case "float":
     case "float32":
-      return () => 0;
+      return readZero;
     case "string":
-      return () => "";
+      return readEmptyString;
     case "bytes":
-      return () => new Uint8Array(0);
+      return readNoBytes;
     case "complex":
-      return () => ({ real: 0, imaginary: 0 });
+      return readComplex;
     case "slice":
-      return () => [];
+      return readEmptyList;
     case "map":
-      return () => maps === "map" ? new Map() : {};
+      return maps === "map" ? readEmptyMap : readEmptyObject;
   }
 }
 
@@ -54,7 +73,7 @@ export function isTime(type: WireType): boolean {
 
 /** Makes the zero value of a type of the stream, where there is no schema. */
 export function plainZero(type: WireType, choices: PlainChoices): Read {
-  if (isTime(type)) return choices.time === "date" ? zeroDate : zeroInstant;
+  if (isTime(type)) return choices.time === "date" ? readZeroDate : readZeroInstant;
   // Go sends structs and arrays even if they are zero: one that is missing was a nil pointer.
   return zeroOfKind(type.kind, choices.maps) ?? readNull;
 }
@@ -75,7 +94,7 @@ export function zeroOf(
   const shape = shapeOf(target);
   switch (shape.kind) {
     case "opaque":
-      return () => shape.zero();
+      return heavy(() => shape.zero());
     case "array": {
       const element = zeroOf(shape.element, [...open, target]);
       return (cursor) => {

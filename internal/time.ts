@@ -116,3 +116,20 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     if (signal !== undefined) abortWith(signal, sleeper);
   });
 }
+
+/**
+ * A clock whose timers let the program end, for what only serves others.
+ *
+ * @param clock Where the time comes from.
+ * @returns The same time.
+ */
+export function unrefClock(clock: Clock): Clock {
+  return {
+    now: () => clock.now(),
+    setTimer(delayMs, callback) {
+      const timer = clock.setTimer(delayMs, callback);
+      timer.unref?.();
+      return timer;
+    },
+  };
+}

@@ -14,6 +14,7 @@ import type {
   Transport,
   TransportListener,
 } from "../transport.ts";
+import { closeAt, listenAt, type SocketFiles } from "./unix_socket.ts";
 
 /** The read buffer of a connection at first, so that idle ones take little memory. */
 const MIN_READ_BYTES = 2 * 1024;
@@ -139,18 +140,19 @@ export async function connect(
  * @returns The listener.
  * @throws The runtime's own error if it can't listen.
  */
-export function listen(
+export async function listen(
   endpoint: ParsedAddress,
   accept: (transport: Transport) => void,
   options: ListenOptions = {},
-): TransportListener {
+): Promise<TransportListener> {
   const { scheme, hostname, port, path } = endpoint;
   const { cert = "", key = "" } = options.tls ?? {};
   const listener: Deno.Listener = scheme === "unix"
-    ? Deno.listen({ transport: "unix", path })
+    ? await listenAt(path, socketFiles, () => Deno.listen({ transport: "unix", path }))
     : scheme === "tls"
     ? Deno.listenTls({ hostname, port, cert, key })
     : Deno.listen({ hostname, port });
+  const socketId = scheme === "unix" ? socketFiles.idOf(path) : undefined;
   let open = true;
   const accepting = (async () => {
     while (open) {
@@ -174,13 +176,45 @@ export function listen(
     async close(): Promise<void> {
       if (open) {
         open = false;
-        listener.close();
-        if (scheme === "unix") await Deno.remove(path).catch(() => {});
+        if (scheme === "unix") {
+          const closing = closeAt(path, socketFiles, socketId, () => listener.close());
+          await accepting; // until then Deno holds the listener
+          closing.finish();
+        } else listener.close();
       }
       await accepting;
     },
   };
 }
+
+const socketFiles: SocketFiles = {
+  idOf(path) {
+    try {
+      const { isSocket, dev, ino, mtime } = Deno.lstatSync(path);
+      return isSocket ? `${dev} ${ino} ${mtime?.getTime()}` : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  async answers(path) {
+    try {
+      closeQuietly(await Deno.connect({ transport: "unix", path }));
+      return true;
+    } catch (error) {
+      const { ConnectionRefused, NotFound } = Deno.errors;
+      return !(error instanceof ConnectionRefused || error instanceof NotFound);
+    }
+  },
+  link: Deno.linkSync,
+  rename: Deno.renameSync,
+  remove(path) {
+    try {
+      Deno.removeSync(path);
+    } catch {
+      // It is gone already, or may not be removed.
+    }
+  },
+};
 
 function remoteOf(conn: Deno.Conn, endpoint: ParsedAddress): string {
   const addr = conn.remoteAddr;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { linkSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { connect as connectTcp, createServer, isIP, type Server, type Socket } from "node:net";
 import {
   checkServerIdentity,
@@ -20,6 +21,7 @@ import type {
   Transport,
   TransportListener,
 } from "../transport.ts";
+import { closeAt, listenAt, type SocketFiles } from "./unix_socket.ts";
 
 const TUNING = { noDelay: true, keepAlive: true, allowHalfOpen: true } as const;
 
@@ -148,10 +150,18 @@ export function listen(
       ? createTlsServer({ ...TUNING, cert: options.tls?.cert, key: options.tls?.key }, onSocket)
       : createServer(TUNING, onSocket);
     const handshakes = scheme === "tls" ? handshakesOf(server) : undefined;
-    server.once("error", reject);
-    server.listen(scheme === "unix" ? { path } : { host: hostname, port }, () => {
-      server.removeListener("error", reject);
+    const bind = () =>
+      new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(scheme === "unix" ? { path } : { host: hostname, port }, () => {
+          server.removeListener("error", reject);
+          resolve();
+        });
+      });
+    const binding = scheme === "unix" ? listenAt(path, socketFiles, bind) : bind();
+    binding.then(() => {
       server.on("error", () => {}); // a connection failed; the listener goes on
+      const socketId = scheme === "unix" ? socketFiles.idOf(path) : undefined;
       const bound = server.address();
       resolve({
         address: bound === null || typeof bound === "string"
@@ -159,14 +169,48 @@ export function listen(
           : `${scheme}@${formatHost(hostname, bound.port)}`,
         close: (): Promise<void> => {
           // The port is free at once; connections that were accepted are their owners' to close.
-          server.close(() => {});
+          const close = () => void server.close(() => {});
+          if (scheme === "unix") closeAt(path, socketFiles, socketId, close).finish();
+          else close();
           for (const socket of handshakes?.values() ?? []) socket.destroy();
           return Promise.resolve();
         },
       });
-    });
+    }, reject);
   });
 }
+
+const socketFiles: SocketFiles = {
+  idOf(path) {
+    try {
+      const stat = lstatSync(path);
+      return stat.isSocket() ? `${stat.dev} ${stat.ino} ${stat.mtimeMs}` : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  answers(path) {
+    return new Promise((resolve) => {
+      const socket = connectTcp({ path });
+      socket.once("connect", () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once("error", ({ code }: NodeJS.ErrnoException) => {
+        resolve(code !== "ECONNREFUSED" && code !== "ENOENT");
+      });
+    });
+  },
+  link: linkSync,
+  rename: renameSync,
+  remove(path) {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // It may not be removed.
+    }
+  },
+};
 
 /** The sockets that are still in their TLS handshake, by peer: they have no other owner yet. */
 function handshakesOf(server: Server): Map<string, Socket> {

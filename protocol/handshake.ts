@@ -8,6 +8,7 @@
 import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
 import { CLOSE_BRACE } from "./ascii.ts";
+import { foreign } from "./foreign.ts";
 
 /** What a GeeRPC client asks for in its handshake. */
 export interface GeeRpcOption {
@@ -73,7 +74,10 @@ export class OptionReader {
     const text = new TextDecoder().decode(bytes.subarray(0, end || MAX_OPTION_BYTES));
     const start = text.trimStart();
     if (start !== "" && !start.startsWith("{") || end === 0 && bytes.length >= MAX_OPTION_BYTES) {
-      throw new RpcError("data_loss", `expected a GeeRPC handshake, got ${excerpt(start)}`);
+      throw new RpcError(
+        "data_loss",
+        `expected a GeeRPC handshake, got ${foreign(start, "geerpc/json")}`,
+      );
     }
     if (end === 0) return undefined;
     return { option: parseOption(text), rest: bytes.subarray(end) };
@@ -85,12 +89,15 @@ function parseOption(text: string): GeeRpcOption {
   try {
     option = JSON.parse(text);
   } catch (cause) {
-    const message = `expected a GeeRPC handshake, got ${excerpt(text.trim())}`;
+    const message = `expected a GeeRPC handshake, got ${foreign(text.trim(), "geerpc/json")}`;
     throw new RpcError("data_loss", message, { cause });
   }
   const { MagicNumber, CodecType, HandleTimeout = 0 } = option;
   if (MagicNumber !== MAGIC_NUMBER) {
-    const message = `rpc server: invalid magic number ${MagicNumber}; expected ${MAGIC_NUMBER}`;
+    const message = `rpc server: invalid magic number ${MagicNumber}; expected ${MAGIC_NUMBER}` +
+      (MagicNumber === undefined
+        ? ` of a GeeRPC handshake, got ${foreign(text.trim(), "geerpc/json")}`
+        : "");
     throw new RpcError("data_loss", message);
   }
   if (CodecType !== "application/json" && CodecType !== "application/gob") {

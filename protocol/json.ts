@@ -7,6 +7,7 @@
 import type { Limits } from "./codec.ts";
 import { excerpt } from "../internal/excerpt.ts";
 import { errorText, RpcError } from "../errors.ts";
+import { findLost, mayHaveLost } from "./json_values.ts";
 
 const encoder = new TextEncoder();
 
@@ -32,30 +33,54 @@ export function overLimit({ maxMessageBytes }: Limits): string {
   return `over the limit of ${maxMessageBytes} bytes (maxMessageBytes)`;
 }
 
+/** What a value that is written is, for error messages: where paths into it begin. */
+export type ValueRole = "args" | "reply" | "meta";
+
 /**
  * Writes a value as JSON.
  *
  * @param value The value; `undefined` is written as `null`.
  * @param limits The largest message.
+ * @param role What it is, for error messages.
  * @returns The text.
- * @throws {RpcError} `invalid_argument` if JSON can't express it, `resource_exhausted` if it is
- * too large.
+ * @throws {RpcError} `invalid_argument` if JSON can't express it, or a part of it, which the message
+ * names; `resource_exhausted` if it is too large.
  */
-export function stringify(value: unknown, limits: Limits): string {
+export function stringify(value: unknown, limits: Limits, role: ValueRole = "args"): string {
   let text: string | undefined;
   try {
     text = value === undefined ? "null" : JSON.stringify(value);
   } catch (cause) {
+    refuseLost(value, role, cause);
     const what = `can't be encoded as JSON: ${errorText(cause).split("\n")[0]}`;
     throw new RpcError("invalid_argument", what, { cause });
   }
   if (text === undefined) {
     throw new RpcError("invalid_argument", `can't be encoded as JSON: a ${typeof value}`);
   }
+  if (typeof value !== "string" && mayHaveLost(text)) refuseLost(value, role);
   if (isLongerThan(text, limits.maxMessageBytes)) {
     throw new RpcError("resource_exhausted", `over the limit of ${limits.maxMessageBytes} bytes`);
   }
   return text;
+}
+
+/**
+ * Refuses a value with a part that JSON does not have.
+ *
+ * @throws {RpcError} `invalid_argument` that names the part.
+ */
+function refuseLost(value: unknown, role: ValueRole, cause?: unknown): void {
+  let found;
+  try {
+    found = findLost(value);
+  } catch {
+    return; // it can't be looked through: nested without end, or a getter that throws
+  }
+  if (found === undefined) return;
+  const { path, what, advice } = found;
+  const message = `${role}${path}: ${what} can't be sent: it can't be encoded as JSON; ${advice}`;
+  throw new RpcError("invalid_argument", message, { cause });
 }
 
 /**

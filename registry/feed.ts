@@ -4,8 +4,17 @@
  * @module
  */
 
+import type { HttpEndpoint } from "../discovery/http.ts";
 import { errorText, RpcError } from "../errors.ts";
-import { type Listing, parseListing, SERVERS_HEADER, splitServers } from "./protocol.ts";
+import { ListedServers } from "./listed_servers.ts";
+import {
+  type Listing,
+  parseEvent,
+  parseListing,
+  SERVERS_HEADER,
+  splitServers,
+  STREAM_HEADER,
+} from "./protocol.ts";
 import { RegistryRequest, type RequestSettings } from "./request.ts";
 
 /** A stream is given up after a silence of so many of its keep-alive intervals. */
@@ -34,7 +43,7 @@ export interface FeedOptions {
 /**
  * Asks a registry for its servers.
  *
- * @param url The registry.
+ * @param endpoint The registry.
  * @param settings How requests are made.
  * @param options Time limit, and whether a stream is wanted.
  * @returns The answer. Whoever gets it calls `end`.
@@ -42,16 +51,21 @@ export interface FeedOptions {
  * its answer can't be understood.
  */
 export async function openFeed(
-  url: string,
+  endpoint: HttpEndpoint,
   settings: RequestSettings,
   options: FeedOptions,
 ): Promise<Feed> {
-  const request = new RegistryRequest(url, settings);
+  const { url } = endpoint;
+  const request = new RegistryRequest(endpoint, settings);
   let isStream = false;
   try {
     request.limit(options.timeoutMs, "no list of servers came");
-    const accept = options.stream ? "text/event-stream, application/json" : "application/json";
-    const { headers } = await request.send("GET", { accept });
+    const { headers } = await request.send(
+      "GET",
+      options.stream
+        ? { accept: "text/event-stream, application/json", [STREAM_HEADER]: "changes" }
+        : { accept: "application/json" },
+    );
     const type = headers.get("content-type") ?? "";
     if (type.startsWith("text/event-stream")) {
       isStream = true;
@@ -63,14 +77,14 @@ export async function openFeed(
     if (servers !== null) {
       const { instance } = options;
       listing = { instance, version: 0, beatMs: Infinity, servers: splitServers(servers) };
-    } else listing = read(await request.text(), url);
+    } else listing = read(parseListing, await request.text(), url);
     request.end();
     return { listing, end() {} };
   } catch (error) {
     request.end();
     if (!isStream || settings.signal?.aborted) throw error;
     // A proxy may hold streams back: a plain list can be had nevertheless.
-    return openFeed(url, settings, { ...options, stream: false });
+    return openFeed(endpoint, settings, { ...options, stream: false });
   }
 }
 
@@ -78,7 +92,7 @@ async function follow(request: RegistryRequest, url: string): Promise<Feed> {
   const events = request.events();
   let first: string | undefined;
   while (first === undefined) first = (await events.next()).value;
-  const listing = read(first, url);
+  const listing = read(parseListing, first, url);
   return { listing, changes: changes(request, url, events, listing), end: () => request.end() };
 }
 
@@ -86,19 +100,22 @@ async function* changes(
   request: RegistryRequest,
   url: string,
   events: AsyncIterable<string | undefined>,
-  { beatMs }: Listing,
+  listing: Listing,
 ): AsyncGenerator<Listing | undefined> {
-  const silenceMs = beatMs * INTERVALS_MISSED;
+  const silenceMs = listing.beatMs * INTERVALS_MISSED;
+  const listed = new ListedServers(listing);
   request.limit(silenceMs, "no sign of life on the stream");
   for await (const event of events) {
     request.limit(silenceMs, "no sign of life on the stream");
-    yield event === undefined ? undefined : read(event, url);
+    yield event === undefined
+      ? undefined
+      : read((text) => listed.take(parseEvent(text)), event, url);
   }
 }
 
-function read(text: string, url: string): Listing {
+function read(parse: (text: string) => Listing, text: string, url: string): Listing {
   try {
-    return parseListing(text);
+    return parse(text);
   } catch (error) {
     const message = `${url}: this is no registry's answer: ${errorText(error)}`;
     throw new RpcError("data_loss", message, { address: url, execution: "not_sent", cause: error });

@@ -8,7 +8,7 @@ import { systemClock } from "../clock.ts";
 import { RegistrationLoop } from "../discovery/registration_loop.ts";
 import { errorText, RpcError } from "../errors.ts";
 import type { HeartbeatOptions } from "./options.ts";
-import { registryUrls } from "./protocol.ts";
+import { registryEndpoints } from "./protocol.ts";
 import { registrationSettings, RegistryRegistrar } from "./registrar.ts";
 
 /** A heartbeat comes up to a tenth early, so that a fleet's are not all at once. */
@@ -49,8 +49,10 @@ const JITTER = { least: 0.9, range: 0.1 };
  */
 export class Heartbeat implements AsyncDisposable {
   /**
-   * Resolves when the first registry lists the server, however long that takes;
-   * rejects if the heartbeat is closed before.
+   * Resolves when the first registry lists the server, however long that takes.
+   * Rejects if the heartbeat is closed before, and as soon as every registry has
+   * failed with what does not heal by itself: the address, the owner or the user is
+   * refused, or a certificate is not trusted. It is tried again all the same.
    */
   readonly registered: Promise<void>;
   /** The server's address. */
@@ -64,7 +66,7 @@ export class Heartbeat implements AsyncDisposable {
    * @param address Where clients reach the server, with or without metadata.
    * @param options How often, and for how long.
    * @throws {RpcError} `invalid_argument` if the address can't be registered.
-   * @throws {TypeError} If a registry is no http or https URL.
+   * @throws {TypeError} If a registry is no http or https URL, or the owner's secret is none.
    * @throws {RangeError} If a duration is not above 0.
    * @throws The signal's reason, if it has aborted.
    */
@@ -75,19 +77,20 @@ export class Heartbeat implements AsyncDisposable {
   ) {
     const { signal, clock = systemClock, random = Math.random, onEvent } = options;
     signal?.throwIfAborted();
-    const urls = registryUrls(registry);
+    const registries = registryEndpoints(registry);
     const settings = registrationSettings(address, clock, options);
     const newClosedError = () =>
       new RpcError("canceled", `the heartbeat of ${address} is closed`, { execution: "not_sent" });
     this.address = address;
-    this.#registrations = urls.map((url) =>
-      new RegistrationLoop(new RegistryRegistrar(url, settings), {
+    this.#registrations = registries.map((registry) =>
+      new RegistrationLoop(new RegistryRegistrar(registry, settings), {
         clock,
         random,
         jitter: JITTER,
         signal,
         closedError: () => signal?.aborted ? signal.reason : newClosedError(),
-        onEvent: onEvent && ((event) => event.type !== "lost" && onEvent({ ...event, url })),
+        onEvent: onEvent &&
+          ((event) => event.type !== "lost" && onEvent({ ...event, url: registry.url })),
       })
     );
     this.registered = Promise.any(this.#registrations.map(({ ready }) => ready))
@@ -99,8 +102,8 @@ export class Heartbeat implements AsyncDisposable {
    * Waits for the first try at each registry.
    *
    * @returns Resolves if at least one registry lists the server.
-   * @throws {RpcError} `unavailable`, or `invalid_argument` if the only registry
-   * refuses the address; it names every registry.
+   * @throws {RpcError} `unavailable`; of an only registry `invalid_argument`,
+   * `unauthenticated` or `permission_denied` if it refuses. It names every registry.
    */
   async tried(): Promise<void> {
     const tries = await Promise.allSettled(this.#registrations.map(({ tried }) => tried));

@@ -11,10 +11,15 @@ import { Deadlines, type Expiring } from "../internal/deadlines.ts";
 /** What happens to a server in a registry. */
 export type RegistryEventType = "joined" | "changed" | "left" | "expired";
 
+/** Called after each change of the list, with the lease that has begun, changed or ended. */
+export type OnLeaseEvent = (type: RegistryEventType, lease: Lease) => void;
+
 /** A server and its lease. */
 export class Lease implements Expiring {
   readonly dueAt: number;
   waiting = false;
+  /** The secret of who may renew and end it; `undefined` if anyone may. */
+  readonly #owner: string | undefined;
   readonly #onExpired: (lease: Lease) => void;
 
   /**
@@ -23,6 +28,7 @@ export class Lease implements Expiring {
    * @param leaseMs How long it is listed without a heartbeat; `Infinity` for ever.
    * @param joinedAtMs When it first registered.
    * @param renewedAtMs When its last heartbeat came.
+   * @param owner The secret of who may renew and end it.
    * @param onExpired Called when the lease has expired.
    */
   constructor(
@@ -31,10 +37,35 @@ export class Lease implements Expiring {
     readonly leaseMs: number,
     readonly joinedAtMs: number,
     readonly renewedAtMs: number,
+    owner: string | undefined,
     onExpired: (lease: Lease) => void,
   ) {
     this.dueAt = renewedAtMs + leaseMs;
+    this.#owner = owner;
     this.#onExpired = onExpired;
+  }
+
+  /**
+   * Whether someone may renew the lease, or end it.
+   *
+   * @param owner The secret that they have sent, if any.
+   * @returns `true` for its owner, and for everyone if it has none.
+   */
+  belongsTo(owner: string | undefined): boolean {
+    return this.#owner === undefined || owner !== undefined && isEqual(this.#owner, owner);
+  }
+
+  /**
+   * The lease as it is from a heartbeat on. It stays its owner's.
+   *
+   * @param server The server's address, with its metadata.
+   * @param endpoint The same, parsed.
+   * @param leaseMs How long it is listed without another heartbeat.
+   * @param nowMs The present time.
+   */
+  renewed(server: string, endpoint: ParsedAddress, leaseMs: number, nowMs: number): Lease {
+    const { joinedAtMs } = this;
+    return new Lease(server, endpoint, leaseMs, joinedAtMs, nowMs, this.#owner, this.#onExpired);
   }
 
   /** The lease has expired. */
@@ -47,7 +78,7 @@ export class Lease implements Expiring {
 export class Leases {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
-  readonly #emit: (type: RegistryEventType, server: string) => void;
+  readonly #emit: OnLeaseEvent;
   readonly #leases = new Map<string, Lease>();
   #sorted: readonly Lease[] | undefined;
   #bytes = 0;
@@ -56,7 +87,7 @@ export class Leases {
    * @param clock The clock by which leases expire.
    * @param emit Called after each change of the list.
    */
-  constructor(clock: Clock, emit: (type: RegistryEventType, server: string) => void) {
+  constructor(clock: Clock, emit: OnLeaseEvent) {
     this.#clock = clock;
     this.#deadlines = new Deadlines(clock);
     this.#emit = emit;
@@ -93,20 +124,21 @@ export class Leases {
    * @param server Its address, with its metadata.
    * @param endpoint The same, parsed.
    * @param leaseMs How long it is listed unless its lease is renewed.
+   * @param owner The secret of a lease that begins with this.
    */
-  renew(server: string, endpoint: ParsedAddress, leaseMs: number): void {
+  renew(server: string, endpoint: ParsedAddress, leaseMs: number, owner?: string): void {
     const { address } = endpoint;
     const before = this.#leases.get(address);
     if (before !== undefined) this.#deadlines.remove(before);
     const nowMs = this.#clock.now();
-    const joinedAtMs = before?.joinedAtMs ?? nowMs;
-    const lease = new Lease(server, endpoint, leaseMs, joinedAtMs, nowMs, this.#expire);
+    const lease = before?.renewed(server, endpoint, leaseMs, nowMs) ??
+      new Lease(server, endpoint, leaseMs, nowMs, nowMs, owner, this.#expire);
     this.#leases.set(address, lease);
     this.#sorted = undefined;
     if (leaseMs !== Infinity) this.#deadlines.add(lease);
     this.#bytes += server.length - (before?.server.length ?? -1);
-    if (before === undefined) this.#emit("joined", server);
-    else if (before.server !== server || before.leaseMs !== leaseMs) this.#emit("changed", server);
+    if (before === undefined) this.#emit("joined", lease);
+    else if (before.server !== server || before.leaseMs !== leaseMs) this.#emit("changed", lease);
   }
 
   /**
@@ -132,6 +164,13 @@ export class Leases {
     this.#leases.delete(lease.endpoint.address);
     this.#sorted = undefined;
     this.#bytes -= lease.server.length + 1;
-    this.#emit(type, lease.server);
+    this.#emit(type, lease);
   }
+}
+
+/** Compares secrets in a time that does not tell how much of them is equal. */
+function isEqual(one: string, other: string): boolean {
+  let difference = one.length ^ other.length;
+  for (let at = 0; at < one.length; at++) difference |= one.charCodeAt(at) ^ other.charCodeAt(at);
+  return difference === 0;
 }

@@ -67,7 +67,8 @@ function answerTo(fetch: (request: Request) => Response, from: NodeRequest): Res
       if (value !== undefined && !name.startsWith(":")) headers.set(name, String(value));
     }
     const { method, url = "/" } = from;
-    const target = url.startsWith("/") ? `http://localhost${url}` : url; // a whole URL, as for a proxy
+    const host = from.headers.host ?? from.headers[":authority"] ?? "localhost";
+    const target = url.startsWith("/") ? `http://${host}${url}` : url; // a whole URL, as for a proxy
     request = new Request(target, { method, headers });
   } catch {
     return new Response("this is no request that fetch knows\n", { status: 400 }); // such as TRACE

@@ -14,6 +14,7 @@ import {
   type Checks,
   flag,
   positive,
+  text,
   textByName,
 } from "../internal/options.ts";
 import type { Random } from "../selector.ts";
@@ -59,6 +60,14 @@ export interface HeartbeatOptions {
    */
   everyMs?: number;
   /**
+   * A secret of 1 to 256 visible ASCII characters: while the lease lasts, only who
+   * sends the same can renew, change or end it. Give a server the same one at each
+   * start, or it has to wait for the lease of a run that was killed. A lease that
+   * began without one has no owner until it ends. Only a registry of this library
+   * keeps to it; over http it can be read on the way. Default: none.
+   */
+  owner?: string;
+  /**
    * How long a registry may take to answer, in milliseconds. A renewal takes at
    * first no more than a tenth of the lease, so that another try can follow.
    * Default 5,000.
@@ -92,6 +101,7 @@ export const DISCOVERY_CHECKS: Checks<RegistryDiscoveryOptions> = {
 export const HEARTBEAT_CHECKS: Checks<HeartbeatOptions> = {
   timeoutMs: positive,
   everyMs: positive,
+  owner: text,
   requestTimeoutMs: positive,
   signal: aSignal,
   headers: textByName,

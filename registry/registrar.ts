@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { platformFetch } from "../discovery/http.ts";
+import { type HttpEndpoint, platformFetch } from "../discovery/http.ts";
 import type { Registrar } from "../discovery/registration_loop.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type { Backoff } from "../internal/backoff.ts";
@@ -15,8 +15,11 @@ import { HEARTBEAT_CHECKS, type HeartbeatOptions } from "./options.ts";
 import {
   checkReachable,
   FIRST_RETRY_MS,
+  isOwner,
   LEASE_HEADER,
   LEASE_MS,
+  LONGEST_OWNER,
+  OWNER_HEADER,
   SERVER_HEADER,
 } from "./protocol.ts";
 import { RegistryRequest, type RequestSettings } from "./request.ts";
@@ -25,6 +28,8 @@ import { RegistryRequest, type RequestSettings } from "./request.ts";
 const LEASE_SHARE = 0.8;
 /** A renewal may take this share of the lease at first, so that another try is in time. */
 const LIMIT_SHARE = 0.1;
+/** A lease that a registry grants is renewed no more often, in milliseconds, however short it is. */
+const LEAST_RENEWAL_MS = 200;
 /** The longest pause between tries while a registry does not answer. */
 const LONGEST_RETRY_MS = 10_000;
 /** How long each of the last two requests may take once the registration is closed. */
@@ -32,7 +37,7 @@ const CLOSE_MS = 1000;
 
 /** What the registrations of one server with several registries have in common. */
 export interface RegistrationSettings {
-  /** The headers of each request: the address, and the lease if one is asked for. */
+  /** The headers of each request: the address, and lease and owner if there are any. */
   readonly headers: Record<string, string>;
   /** How often to renew at the least. */
   readonly everyMs: number;
@@ -51,6 +56,7 @@ export interface RegistrationSettings {
  * @returns What they come to.
  * @throws {RpcError} `invalid_argument` if the address can't be registered.
  * @throws {RangeError} If a duration is not above 0.
+ * @throws {TypeError} If the owner's secret is none.
  */
 export function registrationSettings(
   server: string,
@@ -59,11 +65,19 @@ export function registrationSettings(
 ): RegistrationSettings {
   checkOptions("Heartbeat", options, HEARTBEAT_CHECKS);
   checkReachable(server);
-  const { timeoutMs, everyMs = (timeoutMs ?? LEASE_MS) * LEASE_SHARE } = options;
+  const { timeoutMs, owner, everyMs = (timeoutMs ?? LEASE_MS) * LEASE_SHARE } = options;
   const headers: Record<string, string> = { [SERVER_HEADER]: server };
   if (timeoutMs !== undefined) {
     const leaseMs = Math.min(timeoutMs, LONGEST_TIMER_MS);
     headers[LEASE_HEADER] = String(Math.ceil(leaseMs));
+  }
+  if (owner !== undefined) {
+    if (!isOwner(owner)) {
+      throw new TypeError(
+        `owner must be a secret of 1 to ${LONGEST_OWNER} visible ASCII characters`,
+      );
+    }
+    headers[OWNER_HEADER] = owner;
   }
   return {
     headers,
@@ -77,7 +91,7 @@ export function registrationSettings(
 
 /** Registers one server with one registry. */
 export class RegistryRegistrar implements Registrar {
-  readonly #url: string;
+  readonly #registry: HttpEndpoint;
   readonly #settings: RegistrationSettings;
   #leaseMs = LEASE_MS;
   /** How long a renewal may take; the first has no lease to lose. */
@@ -86,16 +100,17 @@ export class RegistryRegistrar implements Registrar {
   #isListed = false;
 
   /**
-   * @param url The registry.
+   * @param registry The registry.
    * @param settings What to send, and how often.
    */
-  constructor(url: string, settings: RegistrationSettings) {
-    this.#url = url;
+  constructor(registry: HttpEndpoint, settings: RegistrationSettings) {
+    this.#registry = registry;
     this.#settings = settings;
   }
 
   get renewAfterMs(): number {
-    return Math.min(this.#settings.everyMs, this.#leaseMs * LEASE_SHARE);
+    const { everyMs } = this.#settings;
+    return Math.min(everyMs, Math.max(this.#leaseMs * LEASE_SHARE, LEAST_RENEWAL_MS));
   }
 
   get backoff(): Backoff {
@@ -122,7 +137,7 @@ export class RegistryRegistrar implements Registrar {
       this.#limitMs *= 2; // the registry may only be slow
       throw error;
     }
-    this.#limitMs = this.#leaseMs * LIMIT_SHARE;
+    this.#limitMs = Math.max(this.#leaseMs, LEAST_RENEWAL_MS) * LIMIT_SHARE;
     const isNew = !this.#isListed;
     this.#isListed = true;
     return isNew;
@@ -141,18 +156,22 @@ export class RegistryRegistrar implements Registrar {
   /** Makes one request; returns the lease that was granted. */
   async #send(method: string, limitMs: number, closing?: AbortSignal): Promise<number> {
     const { headers, requests } = this.#settings;
-    const request = new RegistryRequest(this.#url, requests);
+    const request = new RegistryRequest(this.#registry, requests);
     const limit = (ms: number) => request.limit(ms, "no answer came");
     const onClose = { abort: () => limit(CLOSE_MS) };
     try {
       limit(limitMs);
       if (closing !== undefined) abortWith(closing, onClose);
       const answer = await request.send(method, headers);
-      // A registry that reports no lease, as Go's, knows none but GeeRPC's.
-      return Number(answer.headers.get(LEASE_HEADER)) || LEASE_MS;
+      return grantedLeaseMs(answer.headers.get(LEASE_HEADER));
     } finally {
       if (closing !== undefined) releaseFrom(closing, onClose);
       request.end();
     }
   }
+}
+
+/** A registry that reports no lease, as Go's, or none that can be one, knows GeeRPC's. */
+function grantedLeaseMs(text: string | null): number {
+  return text !== null && /^\d{1,10}$/.test(text) ? Number(text) || LEASE_MS : LEASE_MS;
 }

@@ -5,9 +5,11 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { type Fetch, fetchErrorText } from "../discovery/http.ts";
-import { RpcError, TimeoutError } from "../errors.ts";
+import { joined, LineSplitter, TooLongError } from "../discovery/bounded_text.ts";
+import { type Fetch, fetchErrorText, headersFor, type HttpEndpoint } from "../discovery/http.ts";
+import { type RpcCode, RpcError, TimeoutError } from "../errors.ts";
 import { TimeLimit } from "../internal/time.ts";
+import { LONGEST_ANSWER } from "./protocol.ts";
 
 /** How requests to a registry are made. */
 export interface RequestSettings {
@@ -21,24 +23,28 @@ export interface RequestSettings {
   readonly signal?: AbortSignal;
 }
 
-/** In characters. A longer answer does not come from a registry. */
-const LONGEST_ANSWER = 4 * 1024 * 1024;
+/** What the status of a refusal means; any other may heal by itself. */
+const REFUSALS: Readonly<Record<number, RpcCode>> = {
+  400: "invalid_argument",
+  401: "unauthenticated",
+  403: "permission_denied",
+};
 /** How much of a refusal's text goes into an error, in characters. */
 const LONGEST_REFUSAL = 200;
 
 /** One request and its answer. Whoever makes it calls `end`, whatever came of it. */
 export class RegistryRequest {
-  readonly #url: string;
+  readonly #endpoint: HttpEndpoint;
   readonly #settings: RequestSettings;
   readonly #limit: TimeLimit;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
   /**
-   * @param url The registry.
+   * @param endpoint The registry.
    * @param settings How the request is made.
    */
-  constructor(url: string, settings: RequestSettings) {
-    this.#url = url;
+  constructor(endpoint: HttpEndpoint, settings: RequestSettings) {
+    this.#endpoint = endpoint;
     this.#settings = settings;
     this.#limit = new TimeLimit(settings);
     // The abort alone does not always end a pending read (Deno 2.9).
@@ -64,8 +70,9 @@ export class RegistryRequest {
    * @param headers Headers besides those of the settings.
    * @returns An answer that is no refusal.
    * @throws {RpcError} `invalid_argument` if the registry refuses the request as
-   * wrong; `unavailable` if it refuses it otherwise or does not answer. The
-   * message names the registry and quotes its refusal.
+   * wrong, `unauthenticated` or `permission_denied` if it wants to know who asks, or
+   * refuses who asks; `unavailable` if it refuses it otherwise or does not answer.
+   * The message names the registry and quotes its refusal.
    */
   async send(method: string, headers: Record<string, string>): Promise<Response> {
     let response;
@@ -78,7 +85,7 @@ export class RegistryRequest {
     const text = await this.text().catch(() => "");
     const refusal = text.trim().slice(0, LONGEST_REFUSAL) || response.statusText;
     throw new RpcError(
-      response.status === 400 ? "invalid_argument" : "unavailable",
+      REFUSALS[response.status] ?? "unavailable",
       `${this.#url}: the registry answers ${response.status}: ${refusal}`,
       { address: this.#url, execution: "not_sent" },
     );
@@ -91,12 +98,11 @@ export class RegistryRequest {
    * @throws {RpcError} `unavailable` if it does not come whole, or is too long.
    */
   async text(): Promise<string> {
-    let text = "";
-    for await (const chunk of this.#chunks()) {
-      text += chunk;
-      if (text.length > LONGEST_ANSWER) throw this.#failure("the answer is too long");
+    try {
+      return await joined(this.#chunks(), LONGEST_ANSWER);
+    } catch (error) {
+      throw error instanceof TooLongError ? this.#failure(error) : error;
     }
-    return text;
   }
 
   /**
@@ -104,20 +110,25 @@ export class RegistryRequest {
    *
    * @returns The data of each event; `undefined` for a comment, which only shows
    * that the connection is alive. It has no end but an error.
+   * @throws {RpcError} `unavailable` if the stream ends, or an event is too long.
    */
   async *events(): AsyncGenerator<string | undefined> {
-    let rest = "";
+    const splitter = new LineSplitter(LONGEST_ANSWER);
     let data: string[] = [];
+    let length = 0;
     for await (const chunk of this.#chunks()) {
       let isEvent = false;
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop()!;
-      if (rest.length > LONGEST_ANSWER) throw this.#failure("a line is too long");
-      for (const line of lines.map((line) => line.replace(/\r$/, ""))) {
-        if (line.startsWith("data:")) data.push(line.slice(5).trimStart());
-        else if (line === "" && data.length > 0) {
+      for (const line of this.#split(splitter, chunk)) {
+        if (line.startsWith("data:")) {
+          data.push(line.slice(5).trimStart());
+          length += line.length;
+          if (length > LONGEST_ANSWER) {
+            throw this.#failure(new TooLongError("an event", LONGEST_ANSWER));
+          }
+        } else if (line === "" && data.length > 0) {
           yield data.join("\n");
           data = [];
+          length = 0;
           isEvent = true;
         }
       }
@@ -133,7 +144,8 @@ export class RegistryRequest {
 
   async #fetch(method: string, headers: Record<string, string>): Promise<Response> {
     const { signal } = this.#limit;
-    const init = { method, headers: { ...this.#settings.headers, ...headers }, signal };
+    const all = headersFor(this.#endpoint, { ...this.#settings.headers, ...headers });
+    const init = { method, headers: all, signal };
     const response = await this.#settings.fetch(this.#url, init);
     this.#reader = response.body?.getReader();
     if (signal.aborted) this.#cancelRead(); // too late: nobody reads the answer
@@ -153,6 +165,18 @@ export class RegistryRequest {
       if (signal.aborted) throw this.#failure(signal.reason);
       if (chunk === undefined || chunk.done) break;
       yield decoder.decode(chunk.value, { stream: true });
+    }
+  }
+
+  get #url(): string {
+    return this.#endpoint.url;
+  }
+
+  #split(splitter: LineSplitter, chunk: string): string[] {
+    try {
+      return splitter.push(chunk);
+    } catch (error) {
+      throw this.#failure(error);
     }
   }
 

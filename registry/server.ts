@@ -4,26 +4,29 @@
  * @module
  */
 
-import { systemClock } from "../clock.ts";
 import { errorText } from "../errors.ts";
 import { queueMicrotask } from "../internal/platform.ts";
-import { checkOptions } from "../internal/options.ts";
-import { LONGEST_TIMER_MS } from "../internal/time.ts";
-import { Leases, type RegistryEventType } from "./leases.ts";
+import { LONGEST_TIMER_MS, unrefClock } from "../internal/time.ts";
+import { AllowedHosts } from "./allowed_hosts.ts";
+import { type Lease, Leases, type RegistryEventType } from "./leases.ts";
 import { answerNode, type NodeRequest, type NodeResponse } from "./node_http.ts";
 import { pageHeaders, renderPage } from "./page.ts";
 import {
   checkServer,
+  isOwner,
   LEASE_HEADER,
-  LEASE_MS,
-  REGISTRY_PATH,
+  type ListedServer,
+  LONGEST_OWNER,
+  OWNER_HEADER,
   SERVER_HEADER,
   SERVERS_HEADER,
+  STREAM_HEADER,
 } from "./protocol.ts";
-import { REGISTRY_CHECKS, type RegistryEvent, type RegistryOptions } from "./server_options.ts";
+import { type RegistryOptions, type RegistrySettings, registrySettings } from "./server_options.ts";
 import { RegistryStreams } from "./streams.ts";
 
-export type { NodeRequest, NodeResponse, RegistryEvent, RegistryEventType, RegistryOptions };
+export type { NodeRequest, NodeResponse, RegistryEventType };
+export type { RegistryEvent, RegistryOptions } from "./server_options.ts";
 
 const TEXT = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
 
@@ -73,7 +76,8 @@ export class Registry implements AsyncDisposable {
   readonly fetch: (request: Request) => Response;
   /** Answers a request of Node: for `createServer` of `node:http`. */
   readonly nodeHandler: (request: NodeRequest, response: NodeResponse) => void;
-  readonly #options: Required<Omit<RegistryOptions, "onEvent">>;
+  readonly #options: RegistrySettings;
+  readonly #hosts: AllowedHosts;
   readonly #leases: Leases;
   readonly #streams: RegistryStreams;
   readonly #instance = crypto.randomUUID();
@@ -89,26 +93,25 @@ export class Registry implements AsyncDisposable {
    * @throws {TypeError} If an option does not exist, or is of the wrong type.
    */
   constructor(options: RegistryOptions = {}) {
-    checkOptions("Registry", options, REGISTRY_CHECKS);
     const { onEvent } = options;
-    this.#options = {
-      timeoutMs: options.timeoutMs ?? LEASE_MS,
-      path: options.path ?? REGISTRY_PATH,
-      maxServers: options.maxServers ?? 4096,
-      maxAddressBytes: options.maxAddressBytes ?? 1024,
-      maxListBytes: options.maxListBytes ?? 256 * 1024,
-      maxStreams: options.maxStreams ?? 1024,
-      beatMs: options.beatMs ?? 15_000,
-      clock: options.clock ?? systemClock,
-    };
-    const { clock, beatMs } = this.#options;
+    this.#options = registrySettings(options);
+    this.#hosts = new AllowedHosts(options.allowedHosts);
+    const { beatMs } = this.#options;
+    // An HTTP server in front of it keeps the program running, not a lease that will expire.
+    const clock = unrefClock(this.#options.clock);
     this.#startedAtMs = clock.now();
-    this.#leases = new Leases(clock, (type, server) => {
+    this.#leases = new Leases(clock, (type, lease) => {
       this.#version++;
-      this.#streams.changed();
+      const { server, endpoint: { address } } = lease;
+      const isListed = type === "joined" || type === "changed";
+      this.#streams.changed(address, isListed ? { ...asListed(lease), address } : undefined);
       if (onEvent !== undefined) queueMicrotask(() => onEvent({ type, server }));
     });
-    this.#streams = new RegistryStreams(clock, beatMs, () => this.#listing());
+    this.#streams = new RegistryStreams(clock, beatMs, {
+      size: () => this.#leases.size,
+      version: () => this.#version,
+      listing: () => this.#listing(),
+    });
     this.fetch = (request) => this.#answer(request);
     this.nodeHandler = (request, response) => void answerNode(this.fetch, request, response);
   }
@@ -145,8 +148,12 @@ export class Registry implements AsyncDisposable {
     if (!URL.canParse(request.url)) return refuse(400, "this Host is no host");
     const { pathname } = new URL(request.url);
     const { method } = request;
+    const foreign = this.#hosts.foreignOf(request);
+    if (foreign !== undefined) {
+      return refuse(403, `${foreign} is no host of this registry; see its option allowedHosts`);
+    }
     if (pathname === this.#options.path) {
-      if (method === "GET") return this.#list(request.headers.get("accept") ?? "");
+      if (method === "GET") return this.#list(request.headers);
       if (method === "POST") return this.#register(request.headers);
       if (method === "DELETE") return this.#deregister(request.headers);
       return refuse(405, `${method} is not for a registry`, { allow: "GET, POST, DELETE" });
@@ -156,10 +163,12 @@ export class Registry implements AsyncDisposable {
     return this.#page();
   }
 
-  #list(accept: string): Response {
+  #list(requested: Headers): Response {
+    const accept = requested.get("accept") ?? "";
     if (accept.includes("text/event-stream") && this.#streams.size < this.#options.maxStreams) {
       const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
-      return new Response(this.#streams.open(), { headers });
+      const kind = requested.get(STREAM_HEADER) === "changes" ? "changes" : "whole";
+      return new Response(this.#streams.open(kind), { headers });
     }
     if (accept.includes("application/json")) {
       const headers = { "content-type": "application/json", "cache-control": "no-store" };
@@ -187,7 +196,12 @@ export class Registry implements AsyncDisposable {
     } catch (error) {
       return refuse(400, errorText(error));
     }
+    const owner = headers.get(OWNER_HEADER) ?? undefined;
+    if (owner !== undefined && !isOwner(owner)) {
+      return refuse(400, `${OWNER_HEADER} must be 1 to ${LONGEST_OWNER} visible ASCII characters`);
+    }
     const earlier = this.#leases.get(endpoint.address);
+    if (earlier?.belongsTo(owner) === false) return this.#refuseStranger(earlier);
     if (earlier === undefined && this.#leases.size >= maxServers) {
       return refuse(507, `the registry is full: it has ${maxServers} servers`);
     }
@@ -195,17 +209,29 @@ export class Registry implements AsyncDisposable {
       return refuse(507, `the registry is full: its list may have ${maxListBytes} bytes`);
     }
     const granted = leaseMs === Infinity ? Infinity : Math.min(leaseMs, LONGEST_TIMER_MS);
-    this.#leases.renew(server, endpoint, granted);
+    this.#leases.renew(server, endpoint, granted, owner);
     return new Response(null, { headers: { ...TEXT, [LEASE_HEADER]: headerText(granted) } });
   }
 
   #deregister(headers: Headers): Response {
+    let address;
     try {
-      this.#leases.remove(checkServer(headers.get(SERVER_HEADER) ?? "").address);
+      address = checkServer(headers.get(SERVER_HEADER) ?? "").address;
     } catch (error) {
       return refuse(400, errorText(error));
     }
+    const lease = this.#leases.get(address);
+    if (lease?.belongsTo(headers.get(OWNER_HEADER) ?? undefined) === false) {
+      return this.#refuseStranger(lease);
+    }
+    this.#leases.remove(address);
     return new Response(null, { headers: TEXT });
+  }
+
+  #refuseStranger({ endpoint, dueAt }: Lease): Response {
+    const leftMs = Math.max(0, dueAt - this.#options.clock.now());
+    const until = leftMs === Infinity ? "" : `, for ${Math.ceil(leftMs / 1000)} s at least`;
+    return refuse(403, `the lease of ${endpoint.address} has another owner${until}`);
   }
 
   /** The list as this library's discovery gets it. */
@@ -214,10 +240,7 @@ export class Registry implements AsyncDisposable {
       instance: this.#instance,
       version: this.#version,
       beatMs: this.#options.beatMs,
-      servers: this.#leases.all.map(({ server, leaseMs }) => ({
-        server,
-        leaseMs: Number(headerText(leaseMs)),
-      })),
+      servers: this.#leases.all.map(asListed),
     });
   }
 
@@ -234,6 +257,10 @@ export class Registry implements AsyncDisposable {
     });
     return new Response(html, { headers: pageHeaders(nonce) });
   }
+}
+
+function asListed({ server, leaseMs }: Lease): ListedServer {
+  return { server, leaseMs: Math.min(leaseMs, LONGEST_TIMER_MS) };
 }
 
 function headerText(leaseMs: number): string {

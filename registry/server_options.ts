@@ -1,12 +1,22 @@
 /**
- * The options of a registry, and its events.
+ * The options of a registry.
  *
  * @module
  */
 
-import type { Clock } from "../clock.ts";
-import { aClock, callback, type Checks, positive, text, whole } from "../internal/options.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import {
+  aClock,
+  callback,
+  checkOptions,
+  type Checks,
+  positive,
+  text,
+  texts,
+  whole,
+} from "../internal/options.ts";
 import type { RegistryEventType } from "./leases.ts";
+import { LEASE_MS, REGISTRY_PATH } from "./protocol.ts";
 
 /** What has happened to a server in a registry. */
 export interface RegistryEvent {
@@ -23,6 +33,14 @@ export interface RegistryOptions {
    * heartbeat, in milliseconds; `Infinity` for ever. Default 300,000, as in GeeRPC.
    */
   timeoutMs?: number;
+  /**
+   * The hosts under which browsers and others may reach the registry beside IP
+   * addresses and `localhost`: names without a port, or `.example.com` for all
+   * below it. A request that names another is refused with 403, so that no web page
+   * can reach the registry by a name of its own (DNS rebinding). Default: any, but
+   * a browser may not change the list by a name.
+   */
+  allowedHosts?: readonly string[];
   /** The path of the protocol. Default `/_geerpc_/registry`, as in GeeRPC. */
   path?: string;
   /** The most servers. One more is refused with 507. Default 4,096. */
@@ -44,14 +62,13 @@ export interface RegistryOptions {
   onEvent?: (event: RegistryEvent) => void;
 }
 
-/** What the options may be. */
-export const REGISTRY_CHECKS: Checks<RegistryOptions> = {
+const REGISTRY_CHECKS: Checks<RegistryOptions> = {
   timeoutMs: positive,
+  allowedHosts: texts, // `AllowedHosts` knows what a host looks like
   path(name, value) {
     text(name, value);
-    if (!(value as string).startsWith("/")) {
-      throw new TypeError(`${name} must begin with /, got ${JSON.stringify(value)}`);
-    }
+    if (/^\/[^?#]*$/.test(value as string)) return;
+    throw new TypeError(`${name} must be like ${REGISTRY_PATH}, got ${JSON.stringify(value)}`);
   },
   maxServers: whole(0),
   maxAddressBytes: whole(1),
@@ -61,3 +78,28 @@ export const REGISTRY_CHECKS: Checks<RegistryOptions> = {
   clock: aClock,
   onEvent: callback,
 };
+
+/** The options of a registry, each with its default. */
+export type RegistrySettings = Required<Omit<RegistryOptions, "onEvent" | "allowedHosts">>;
+
+/**
+ * Reads the options of a registry.
+ *
+ * @param options The options.
+ * @returns What they come to.
+ * @throws {RangeError} If a duration is not above 0, or a limit not a whole number.
+ * @throws {TypeError} If an option does not exist or is of the wrong type, or the path is none.
+ */
+export function registrySettings(options: RegistryOptions): RegistrySettings {
+  checkOptions("Registry", options, REGISTRY_CHECKS);
+  return {
+    timeoutMs: options.timeoutMs ?? LEASE_MS,
+    path: options.path ?? REGISTRY_PATH,
+    maxServers: options.maxServers ?? 4096,
+    maxAddressBytes: options.maxAddressBytes ?? 1024,
+    maxListBytes: options.maxListBytes ?? 256 * 1024,
+    maxStreams: options.maxStreams ?? 1024,
+    beatMs: options.beatMs ?? 15_000,
+    clock: options.clock ?? systemClock,
+  };
+}

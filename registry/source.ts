@@ -6,7 +6,7 @@
  */
 
 import { type Clock, systemClock, type Timer } from "../clock.ts";
-import { platformFetch } from "../discovery/http.ts";
+import { type HttpEndpoint, platformFetch } from "../discovery/http.ts";
 import type { Source, SourceAnswer, SourceList } from "../discovery/source.ts";
 import { errorText, RpcError } from "../errors.ts";
 import { checkOptions } from "../internal/options.ts";
@@ -14,7 +14,7 @@ import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
 import { type Feed, openFeed } from "./feed.ts";
 import { DISCOVERY_CHECKS, type RegistryDiscoveryOptions } from "./options.ts";
-import { FIRST_RETRY_MS, type Listing, registryUrls } from "./protocol.ts";
+import { FIRST_RETRY_MS, type Listing, registryEndpoints } from "./protocol.ts";
 import { RegistryView } from "./view.ts";
 
 /** The servers that a registry lists, or one of several registries. */
@@ -22,7 +22,7 @@ export class RegistrySource implements Source {
   readonly name: string;
   readonly firstRetryMs = FIRST_RETRY_MS;
   readonly longestRetryMs: number;
-  readonly #urls: readonly string[];
+  readonly #registries: readonly HttpEndpoint[];
   readonly #options: RegistryDiscoveryOptions;
   readonly #refreshMs: number;
   readonly #requestTimeoutMs: number;
@@ -46,8 +46,8 @@ export class RegistrySource implements Source {
    */
   constructor(registry: string | readonly string[], options: RegistryDiscoveryOptions) {
     checkOptions("RegistryDiscovery", options, DISCOVERY_CHECKS);
-    this.#urls = registryUrls(registry);
-    this.name = `registry ${this.#urls.join(", ")}`;
+    this.#registries = registryEndpoints(registry);
+    this.name = `registry ${this.#registries.map(({ url }) => url).join(", ")}`;
     this.#refreshMs = options.refreshMs ?? 10_000;
     this.longestRetryMs = this.#refreshMs;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? 5000;
@@ -66,8 +66,8 @@ export class RegistrySource implements Source {
    */
   async read(list: SourceList, signal: AbortSignal): Promise<SourceAnswer> {
     const errors: unknown[] = [];
-    for (let turn = 0; turn < this.#urls.length; turn++) {
-      const place = (this.#preferred + turn) % this.#urls.length;
+    for (let turn = 0; turn < this.#registries.length; turn++) {
+      const place = (this.#preferred + turn) % this.#registries.length;
       try {
         const feed = await this.#open(place, this.#options.stream ?? true, signal);
         this.#preferred = place;
@@ -155,12 +155,12 @@ export class RegistrySource implements Source {
   }
 
   #open(place: number, stream: boolean, signal: AbortSignal): Promise<Feed> {
-    const url = this.#urls[place];
+    const registry = this.#registries[place];
     const { fetch = platformFetch, headers = {} } = this.#options;
-    return openFeed(url, { fetch, headers, clock: this.#clock, signal }, {
+    return openFeed(registry, { fetch, headers, clock: this.#clock, signal }, {
       timeoutMs: this.#requestTimeoutMs,
       stream,
-      instance: `${url} ${this.#outages}`,
+      instance: `${registry.url} ${this.#outages}`,
     });
   }
 }

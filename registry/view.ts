@@ -5,7 +5,7 @@
  */
 
 import { parseAddress, type ParsedAddress } from "../address.ts";
-import type { Listing } from "./protocol.ts";
+import { type Listing, LONGEST_ANSWER } from "./protocol.ts";
 
 /** A server that was listed. */
 interface Known {
@@ -62,6 +62,7 @@ export class RegistryView {
       }
     }
     for (const address of listed.keys()) this.#awaited.delete(address);
+    if (!isSame) this.#boundAwaited();
     for (const awaited of this.#awaited.values()) {
       if (awaited.untilMs === Infinity) awaited.untilMs = nowMs + awaited.leaseMs;
     }
@@ -96,6 +97,17 @@ export class RegistryView {
     let dueAtMs = Infinity;
     for (const { untilMs } of this.#awaited.values()) dueAtMs = Math.min(dueAtMs, untilMs);
     return dueAtMs;
+  }
+
+  /** A registry that is another one each time, with other servers, must not be remembered for ever. */
+  #boundAwaited(): void {
+    let length = 0;
+    for (const { server } of this.#awaited.values()) length += server.length;
+    for (const [address, { server }] of this.#awaited) { // the oldest come first
+      if (length <= LONGEST_ANSWER) return;
+      length -= server.length;
+      this.#awaited.delete(address);
+    }
   }
 
   /** Forgets all servers. A listing that is older than the view is still left. */

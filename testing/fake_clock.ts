@@ -130,6 +130,32 @@ export class FakeClock implements Clock {
     }
     this.#now = Math.max(this.#now, end); // another advance may have gone further
   }
+
+  /**
+   * Moves the clock on at once and calls no timer, as for a process that stands
+   * still. Timers that have become due are called by the next `advance`, late.
+   *
+   * @param ms How far.
+   * @throws {RangeError} If `ms` is negative or not a number.
+   *
+   * @example
+   * ```ts
+   * import { assert } from "@std/assert";
+   * import { FakeClock } from "@geerpc/xclient/testing";
+   *
+   * const clock = new FakeClock();
+   * const seen: number[] = [];
+   * clock.setTimer(10, () => seen.push(clock.now()));
+   * clock.jump(500);
+   * assert(seen.length === 0);
+   * await clock.advance(0);
+   * assert(seen.join() === "500");
+   * ```
+   */
+  jump(ms: number): void {
+    if (!(ms >= 0)) throw new RangeError(`a clock can't jump by ${ms} ms`);
+    this.#now += ms;
+  }
 }
 
 /** Waits for the next turn of the event loop: all microtasks have run by then. */

@@ -16,6 +16,11 @@ Deno.test("addresses and their parts", () => {
     ["unix@/run/a.sock", { scheme: "unix", path: "/run/a.sock", hostname: "", port: 0 }],
     ["unix@relative path.sock", { path: "relative path.sock" }],
     ["unix@/run/a@b.sock", { path: "/run/a@b.sock" }],
+    ["unix@./@name", { path: "./@name" }],
+    ["unix@/a%3Fb", { path: "/a?b" }],
+    ["unix@/a%253Fb%2f", { path: "/a%3Fb%2f" }],
+    ["unix@/100%", { path: "/100%" }],
+    [`unix@/${"x".repeat(106)}`, { path: `/${"x".repeat(106)}` }],
     ["memory@a", { scheme: "memory", path: "a" }],
   ];
   for (const [address, wanted] of table) {
@@ -53,6 +58,12 @@ Deno.test("different spellings of an address are normalised to one", () => {
     assertEquals(parseAddress(written).address, address);
   }
   assertEquals(parseAddress("unix@/A").address, "unix@/A"); // a path keeps its case
+  const endpoint = parseAddress("unix@/a%3fb%25c?zone=d");
+  assertEquals([endpoint.path, endpoint.address, endpoint.metadata.zone], [
+    "/a?b%c",
+    "unix@/a%3Fb%c",
+    "d",
+  ]);
 });
 
 const WRONG: [string, string][] = [
@@ -76,6 +87,12 @@ const WRONG: [string, string][] = [
   ["tcp@user@host:1", "expected host:port"],
   ["tcp@a:1/path", "expected host:port"],
   ["unix@", "no path"],
+  ["unix@/x/a?b.sock", '"b.sock" is no metadata, which is key=value; a ? in a path is written %3F'],
+  ["unix@/x/a?zone=b&c", '"c" is no metadata'],
+  ["unix@@name", "abstract sockets are not supported; a file of that name is ./@name"],
+  ["unix@/a\0b", "a path has no NUL"],
+  [`unix@/${"x".repeat(107)}`, "at most 107 bytes"],
+  [`unix@/${"é".repeat(54)}`, "at most 107 bytes"],
   ["memory@", "no name"],
   ["tcp@a:1?weight=0", 'weight "0"'],
   ["tcp@a:1?weight=-1", 'weight "-1"'],

@@ -184,7 +184,7 @@ const ETCD = {
     wrong: [null, true, "", [], {}, 1, [1], "ftp://a"],
   },
   username: text,
-  password: text,
+  password: { right: ["secret", () => "secret"], wrong: [null, true, {}, [], 1] },
   requestTimeoutMs: duration,
   fetch: callback,
   clock,
@@ -299,6 +299,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     {
       timeoutMs: duration,
       everyMs: duration,
+      owner: { right: ["secret"], wrong: [...without("string"), "", "a b"] },
       requestTimeoutMs: duration,
       signal,
       headers: texts,
@@ -313,6 +314,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   RegistryOptions: part<RegistryOptions>(
     {
       timeoutMs: duration,
+      allowedHosts: { right: [[], ["a.example"]], wrong: [null, true, "a", {}, 1, [1], ["a:1"]] },
       path: { right: ["/", "/a"], wrong: [...OTHERS, 1, "a"] },
       maxServers: whole(0),
       maxAddressBytes: whole(1),
@@ -466,7 +468,7 @@ async function checkOption(
     const isRange = typeof value === "number" && error instanceof RangeError;
     const isName = error instanceof RpcError && error.code === "invalid_argument";
     assert(isRange || isName || error instanceof TypeError, `${what}: ${error}`);
-    const word = /protocol|[mM]ode|endpoint|name server/; // whose errors say it in words
+    const word = /protocol|[mM]ode|endpoint|name server|allowed host/; // whose errors say it in words
     const last = path.split(".").at(-1)!;
     assert(error.message.includes(last) || word.test(error.message), `${what}: ${error.message}`);
   }
@@ -511,7 +513,7 @@ Deno.test("no group of options is left out", () => {
   const exported = ["mod", "dns", "etcd", "gob", "registry", "testing"].flatMap((module) => {
     const url = new URL(`../${module}.ts`, import.meta.url);
     const path = import.meta.url.endsWith(".js") ? url.href.replace(/ts$/, "js") : url.href;
-    return readFileSync(new URL(path), "utf-8").match(/\b(?!Gob)\w+(?:Options|Faults)\b/g) ?? [];
+    return readFileSync(new URL(path), "utf-8").match(/\b(?!Gob|Explore)\w+(?:Options|Faults)\b/g) ?? [];
   });
   assertEquals(exported.filter((name) => !named.has(name)), []);
 });

@@ -11,8 +11,10 @@ import { RpcError } from "../../errors.ts";
 
 /** A `dns@` address, parsed. */
 export interface DnsAddress {
-  /** The name that is looked up. */
+  /** The name that is looked up, or an IP address, which needs no lookup. */
   readonly name: string;
+  /** Whether the name is an IP address. */
+  readonly isIp: boolean;
   /** The servers' port; `undefined` if SRV records have it. */
   readonly port: number | undefined;
   /** The metadata of every server, as a query. */
@@ -35,20 +37,37 @@ const LEAST_WEIGHT = 0.1;
  *
  * @param address `dns@name` or `dns@name:port`, with or without metadata.
  * @returns Its parts.
- * @throws {RpcError} `invalid_argument` if it has another form.
+ * @throws {RpcError} `invalid_argument` if it has another form, or is an IP address
+ * without a port.
  */
 export function parseDnsAddress(address: string): DnsAddress {
-  const match = /^dns@([^\s@:/?#[\]]+)(?::(\d{1,5}))?(?:\?(.*))?$/.exec(String(address));
-  const port = match?.[2] === undefined ? undefined : Number(match[2]);
+  const match = /^dns@(?:\[([\da-f:.]+)\]|([^\s@:/?#[\]]+))(?::(\d{1,5}))?(?:\?(.*))?$/i
+    .exec(String(address));
+  const [, six, name, digits, metadata = ""] = match ?? [];
+  const port = digits === undefined ? undefined : Number(digits);
   if (!match || port === 0 || port !== undefined && port > 65535) {
-    const text = JSON.stringify(address);
-    throw new RpcError(
-      "invalid_argument",
-      `invalid address ${text}: expected dns@_service._tcp.example for SRV records, or dns@host.example:9001 for A and AAAA`,
-      { address: String(address), execution: "not_sent" },
+    throw invalid(
+      address,
+      "expected dns@_service._tcp.example for SRV records, or dns@host.example:9001 for A and AAAA",
     );
   }
-  return { name: match[1], port, metadata: match[3] ?? "" };
+  const isIp = six !== undefined || isIpv4(name);
+  if (isIp && port === undefined) {
+    throw invalid(address, "an IP address has no SRV records; it needs a port, as 10.0.0.1:9001");
+  }
+  return { name: six ?? name, isIp, port, metadata };
+}
+
+function isIpv4(name: string): boolean {
+  return /^\d{1,3}(?:\.\d{1,3}){3}$/.test(name) && name.split(".").every((part) => +part <= 255);
+}
+
+function invalid(address: unknown, what: string): RpcError {
+  const message = `invalid address ${JSON.stringify(address)}: ${what}`;
+  return new RpcError("invalid_argument", message, {
+    address: String(address),
+    execution: "not_sent",
+  });
 }
 
 /**

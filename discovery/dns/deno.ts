@@ -36,7 +36,15 @@ export function createResolver(nameServer?: NameServer): DnsResolver {
     srv: (name, signal): Promise<readonly SrvAnswer[]> =>
       ask(signal, (options) => Deno.resolveDns(name, "SRV", options)),
     async addresses(name, family, signal): Promise<readonly AddressAnswer[]> {
-      if (await mayAskNode(nameServer)) return withTtl.addresses(name, family, signal);
+      if (await mayAskNode(nameServer)) {
+        try {
+          return await withTtl.addresses(name, family, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          // Such as a permission that is missing, which Deno's own resolver names.
+          if ((error as { code?: unknown }).code !== "UNKNOWN") throw error;
+        }
+      }
       const type = family === 4 ? "A" : "AAAA";
       const addresses = await ask(signal, (options) => Deno.resolveDns(name, type, options));
       return addresses.map((address) => ({ address }));

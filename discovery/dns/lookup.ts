@@ -9,6 +9,8 @@ import type { AddressAnswer, DnsResolver } from "./resolver.ts";
 
 /** At most so many hosts are looked up at once. */
 const LOOKUPS_AT_ONCE = 16;
+/** The most addresses that are taken from all answers together: DNS may list 64 KiB for each host. */
+const MOST_ADDRESSES = 10_000;
 
 /** Looks up hosts, and remembers the addresses of those it looked up last together. */
 export class HostLookup {
@@ -55,7 +57,8 @@ export class HostLookup {
    * @param targets The hosts' full names; each is looked up once.
    * @param signal Ends the lookups.
    * @returns The addresses of each target.
-   * @throws The last failure, if every lookup has failed.
+   * @throws The last failure, if every lookup has failed. An error if the targets have
+   * more than 10,000 addresses in all.
    */
   async targets(
     resolver: DnsResolver,
@@ -66,14 +69,17 @@ export class HostLookup {
     const names = [...new Set(targets)];
     let failures = 0;
     let failure: unknown;
+    let total = 0;
     const work = async () => {
       for (let name = names.pop(); name !== undefined; name = names.pop()) {
+        if (total > MOST_ADDRESSES) return;
         try {
           const addresses = await this.addresses(resolver, name, signal);
           // Some resolvers, Deno's among them, report a failure as a name without
           // records. Whoever lists a target means it to have an address, so it is a failure.
           if (addresses.length === 0) throw new Error(`${name} has no addresses`);
           found.set(name, addresses);
+          total += addresses.length;
         } catch (error) {
           signal.throwIfAborted();
           failures++;
@@ -83,6 +89,9 @@ export class HostLookup {
       }
     };
     await Promise.all(Array.from({ length: LOOKUPS_AT_ONCE }, work));
+    if (total > MOST_ADDRESSES) {
+      throw new Error(`the targets have more than ${MOST_ADDRESSES} addresses`);
+    }
     if (failures > 0 && failures === found.size) throw failure;
     this.#known = found;
     return found;

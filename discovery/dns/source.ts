@@ -52,7 +52,7 @@ export class DnsSource implements Source {
    * @param address `dns@name` or `dns@name:port`.
    * @param options Name server, times, and which servers the answers become.
    * @throws {RpcError} `invalid_argument` if the address or the name server is invalid.
-   * @throws {RangeError} If a duration is not above 0.
+   * @throws {RangeError} If a number is out of range.
    */
   constructor(address: string, options: DnsDiscoveryOptions) {
     checkOptions("DnsDiscovery", options, DNS_CHECKS);
@@ -88,7 +88,7 @@ export class DnsSource implements Source {
   async read(_list: SourceList, signal: AbortSignal): Promise<SourceAnswer> {
     let answer: DnsAnswer;
     try {
-      answer = await this.#ask(await this.#loadResolver(), signal);
+      answer = this.#ownAnswer() ?? await this.#ask(await this.#loadResolver(), signal);
     } catch (error) {
       signal.throwIfAborted();
       throw this.#failure(`can't be resolved: ${errorText(error)}`, error);
@@ -100,6 +100,13 @@ export class DnsSource implements Source {
       throw this.#failure(`there are no ${type} records, or no such name`);
     }
     return { entries, follow: (signal) => sleep(this.#clock, waitMs, signal) };
+  }
+
+  /** An IP address is its own answer, which does not change. */
+  #ownAnswer(): DnsAnswer | undefined {
+    const { isIp, name, port } = this.#address;
+    if (!isIp) return undefined;
+    return { hosts: [{ host: formatHost(name, port!), weight: 1 }], records: [{ ttl: Infinity }] };
   }
 
   async #ask(resolver: DnsResolver, signal: AbortSignal): Promise<DnsAnswer> {

@@ -10,11 +10,23 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { TimeLimit } from "../../internal/time.ts";
-import { type Fetch, fetchErrorText, httpUrl, platformFetch } from "../http.ts";
-import { type JsonObject, objectIn } from "./encoding.ts";
-import { etcdError, isTokenRefused, unavailable } from "./errors.ts";
+import { joined, piecesOf } from "../bounded_text.ts";
+import {
+  type Fetch,
+  fetchErrorText,
+  headersFor,
+  type HttpEndpoint,
+  httpUrl,
+  platformFetch,
+  quotedUrl,
+} from "../http.ts";
+import { type JsonObject, LONGEST_ANSWER, objectIn } from "./encoding.ts";
+import { etcdError, isTokenWanted, noUser, unavailable } from "./errors.ts";
 import type { EtcdOptions } from "./options.ts";
 import { EtcdStream } from "./stream.ts";
+
+/** gRPC's code of a request that lacks a token. */
+const UNAUTHENTICATED = 16;
 
 /** The limits of one request. */
 export interface EtcdRequestOptions {
@@ -26,7 +38,7 @@ export interface EtcdRequestOptions {
 
 /** One request to one endpoint. */
 interface EndpointRequest {
-  readonly endpoint: string;
+  readonly endpoint: HttpEndpoint;
   readonly path: string;
   readonly body: JsonObject;
   readonly signal: AbortSignal;
@@ -36,7 +48,7 @@ interface EndpointRequest {
 export class EtcdClient {
   /** How long one endpoint may take to answer, in milliseconds. */
   readonly requestTimeoutMs: number;
-  readonly #endpoints: readonly string[];
+  readonly #endpoints: readonly HttpEndpoint[];
   readonly #options: EtcdOptions;
   readonly #fetch: Fetch;
   readonly #clock: Clock;
@@ -71,7 +83,7 @@ export class EtcdClient {
 
   /** All endpoints, for messages. */
   get endpoints(): string {
-    return this.#endpoints.join(", ");
+    return this.#endpoints.map(({ url }) => url).join(", ");
   }
 
   /**
@@ -86,8 +98,8 @@ export class EtcdClient {
   call(path: string, body: JsonObject, options: EtcdRequestOptions): Promise<JsonObject> {
     return this.#inTurn(path, options, async (endpoint, signal) => {
       const response = await this.#post({ endpoint, path, body, signal });
-      const answer = JSON.parse(await response.text()) as JsonObject;
-      if (answer.error !== undefined) throw etcdError(endpoint, answer);
+      const answer = JSON.parse(await textOf(response)) as JsonObject;
+      if (answer.error !== undefined) throw etcdError(endpoint.url, answer);
       return objectIn(answer, "result") ?? answer;
     });
   }
@@ -108,7 +120,7 @@ export class EtcdClient {
       signal.addEventListener("abort", () => ending.abort(signal.reason));
       try {
         const response = await this.#post({ endpoint, path, body, signal: ending.signal });
-        const stream = new EtcdStream(endpoint, response, ending);
+        const stream = new EtcdStream(endpoint.url, response, ending);
         await stream.begin();
         return stream;
       } catch (error) {
@@ -132,36 +144,39 @@ export class EtcdClient {
   async #inTurn<T>(
     path: string,
     { signal, timeoutMs = this.requestTimeoutMs }: EtcdRequestOptions,
-    ask: (endpoint: string, signal: AbortSignal) => Promise<T>,
+    ask: (endpoint: HttpEndpoint, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    let failure: unknown;
+    const failures: RpcError[] = [];
     for (let tries = 0; tries < this.#endpoints.length; tries++) {
       const endpoint = this.#endpoints[this.#at];
-      const timedOut = () => unavailable(endpoint, `${path}: no answer within ${timeoutMs} ms`);
+      const timedOut = () => unavailable(endpoint.url, `${path}: no answer within ${timeoutMs} ms`);
       const askOnce = () =>
         this.#limited({ signal, timeoutMs }, timedOut, (signal) => ask(endpoint, signal));
       try {
         try {
           return await askOnce();
         } catch (error) {
-          if (!isTokenRefused(error) || this.#options.username === undefined) throw error;
-          this.forgetToken(); // it has expired, or this endpoint has restarted
+          if (!isTokenWanted(error)) throw error;
+          if (this.#options.username === undefined) throw noUser(endpoint.url, error);
+          // It has expired, or the endpoint has restarted, or etcd has users since a moment ago.
+          this.forgetToken();
           return await askOnce();
         }
       } catch (error) {
         signal.throwIfAborted();
-        failure = error instanceof RpcError
+        const failure = error instanceof RpcError
           ? error
-          : unavailable(endpoint, `${path}: ${fetchErrorText(error)}`, error);
-        if ((failure as RpcError).code !== "unavailable") throw failure;
+          : unavailable(endpoint.url, `${path}: ${fetchErrorText(error)}`, error);
+        if (failure.code !== "unavailable") throw failure;
+        failures.push(failure);
         this.moveOn();
       }
     }
-    if (this.#endpoints.length === 1) throw failure;
+    if (failures.length === 1) throw failures[0];
     throw unavailable(
       this.endpoints,
-      `none answers; the last said: ${errorText(failure)}`,
-      failure,
+      `none answers; the last said: ${errorText(failures.at(-1))}`,
+      new AggregateError(failures),
     );
   }
 
@@ -189,10 +204,10 @@ export class EtcdClient {
   async #authenticate({ endpoint, signal }: EndpointRequest): Promise<string> {
     const { username: name, password } = this.#options;
     try {
-      const body = { name, password };
+      const body = { name, password: typeof password === "function" ? await password() : password };
       const request = { endpoint, path: "/v3/auth/authenticate", body, signal };
       const response = await this.#send(request, "");
-      return String((JSON.parse(await response.text()) as JsonObject).token);
+      return String((JSON.parse(await textOf(response)) as JsonObject).token);
     } catch (error) {
       if (errorText(error).includes("authentication is not enabled")) return "";
       throw error;
@@ -203,33 +218,43 @@ export class EtcdClient {
     { endpoint, path, body, signal }: EndpointRequest,
     token: string,
   ): Promise<Response> {
-    const response = await this.#fetch(endpoint + path, {
+    const response = await this.#fetch(endpoint.url + path, {
       method: "POST",
-      headers: {
+      headers: headersFor(endpoint, {
         "Content-Type": "application/json",
         // A member that has no leader answers with an error then, instead of not at all.
         "Grpc-Metadata-hasleader": "true",
         ...(token && { Authorization: token }),
-      },
+      }),
       body: JSON.stringify(body),
       signal,
     });
     if (response.ok) return response;
-    const text = await response.text();
-    let answer: JsonObject;
-    try {
-      answer = JSON.parse(text);
-    } catch {
-      answer = { message: `HTTP status ${response.status}` };
-    }
-    throw etcdError(endpoint, answer);
+    const text = await textOf(response);
+    throw etcdError(endpoint.url, refusalOf(response.status, text));
   }
 }
 
-function parseEndpoint(endpoint: string): string {
-  const text = /^[a-z]+:\/\//i.test(endpoint) ? endpoint : `http://${endpoint}`;
-  if (httpUrl(text) !== undefined) return text.replace(/\/+$/, "");
-  throw new TypeError(
-    `etcd's endpoint ${JSON.stringify(endpoint)} is not like http://10.0.0.1:2379`,
-  );
+/** What a refusal says; a proxy before etcd refuses in words of its own. */
+function refusalOf(status: number, text: string): JsonObject {
+  try {
+    const refusal: unknown = JSON.parse(text);
+    if (typeof refusal === "object" && refusal !== null) return refusal as JsonObject;
+  } catch {
+    // The status has to do.
+  }
+  return { message: `HTTP status ${status}`, ...(status === 401 && { code: UNAUTHENTICATED }) };
+}
+
+function textOf(response: Response): Promise<string> {
+  return joined(piecesOf(response.body), LONGEST_ANSWER);
+}
+
+function parseEndpoint(endpoint: string): HttpEndpoint {
+  const parsed = httpUrl(/^[a-z]+:\/\//i.test(endpoint) ? endpoint : `http://${endpoint}`);
+  if (parsed === undefined) {
+    throw new TypeError(`etcd's endpoint ${quotedUrl(endpoint)} is not like http://10.0.0.1:2379`);
+  }
+  const { url, authorization } = parsed;
+  return { url: `${url.origin}${url.pathname}`.replace(/\/+$/, ""), authorization };
 }

@@ -5,6 +5,11 @@
  * @module
  */
 
+import { bytesToBase64, toBase64 } from "../base64.ts";
+
+/** The longest answer that is read from etcd, and the longest line of a watch, in characters. */
+export const LONGEST_ANSWER = 16 * 1024 * 1024;
+
 /** A JSON object from etcd. */
 export type JsonObject = Record<string, unknown>;
 
@@ -53,16 +58,6 @@ export function int64(text: unknown): bigint {
 }
 
 /**
- * Encodes a text in base64.
- *
- * @param text Any text.
- * @returns Base64 of its UTF-8.
- */
-export function toBase64(text: string): string {
-  return bytesToBase64(new TextEncoder().encode(text));
-}
-
-/**
  * Decodes base64.
  *
  * @param base64 Base64 of UTF-8; the gateway leaves an empty text out.
@@ -70,7 +65,10 @@ export function toBase64(text: string): string {
  */
 export function fromBase64(base64: unknown): string {
   if (typeof base64 !== "string") return "";
-  return new TextDecoder().decode(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
+  return new TextDecoder().decode(bytes);
 }
 
 /**
@@ -83,8 +81,4 @@ export function rangeOfPrefix(prefix: string): { key: string; range_end: string 
   const end = new TextEncoder().encode(prefix);
   end[end.length - 1]++; // UTF-8 has no byte of 255
   return { key: toBase64(prefix), range_end: bytesToBase64(end) };
-}
-
-function bytesToBase64(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }

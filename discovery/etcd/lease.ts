@@ -7,9 +7,9 @@
 
 import { RpcError } from "../../errors.ts";
 import type { Backoff } from "../../internal/backoff.ts";
+import { toBase64 } from "../base64.ts";
 import type { Registrar } from "../registration_loop.ts";
 import type { EtcdClient, EtcdRequestOptions } from "./client.ts";
-import { toBase64 } from "./encoding.ts";
 import { isNotFound } from "./errors.ts";
 
 /** One key of etcd's, under a lease of its own. */
@@ -104,7 +104,8 @@ export class EtcdLease implements Registrar {
   async #grant(options: EtcdRequestOptions): Promise<string> {
     const TTL = String(this.#ttlSeconds);
     const granted = await this.#client.call("/v3/lease/grant", { TTL }, options);
-    this.#leaseMs = Number(granted.TTL ?? TTL) * 1000;
+    // At least a second, as etcd grants it: a lease without a time would be renewed without a pause.
+    this.#leaseMs = Math.max(1, Number(granted.TTL ?? TTL) || this.#ttlSeconds) * 1000;
     return String(granted.ID);
   }
 

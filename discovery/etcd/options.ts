@@ -10,6 +10,7 @@ import type { Fetch } from "../http.ts";
 import {
   aClock,
   callback,
+  callbackOr,
   type Checks,
   positive,
   text,
@@ -21,10 +22,17 @@ import { SOURCE_CHECKS, type SourceOptions } from "../source.ts";
 export interface EtcdOptions {
   /** etcd's client URLs, as `http://10.0.0.1:2379`; several are tried in turn. */
   endpoints: string | readonly string[];
-  /** The user, if etcd has authentication enabled. Default: none. */
+  /**
+   * The user, if etcd has authentication enabled, or is to have it later. Default:
+   * none. A user in the URL is not etcd's: it is sent as basic authorization, for a
+   * proxy before etcd.
+   */
   username?: string;
-  /** The user's password. */
-  password?: string;
+  /**
+   * The user's password, or a function that returns it, which is called for each new
+   * token: a password that is changed while the program runs is then the new one.
+   */
+  password?: string | (() => string | Promise<string>);
   /** How long one endpoint may take to answer, in milliseconds. Default 5,000. */
   requestTimeoutMs?: number;
   /**
@@ -58,7 +66,7 @@ export interface EtcdDiscoveryOptions extends EtcdOptions, SourceOptions {
 export const ETCD_CHECKS: Checks<EtcdOptions> = {
   endpoints: textOrTexts,
   username: text,
-  password: text,
+  password: callbackOr(text),
   requestTimeoutMs: positive,
   fetch: callback,
   clock: aClock,

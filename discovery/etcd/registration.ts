@@ -81,7 +81,12 @@ const JITTER = { least: 0.8, range: 0.2 };
 export class EtcdRegistration implements AsyncDisposable {
   /** The registered address, with its metadata. */
   readonly address: string;
-  /** Resolves once the server is registered; rejects with `canceled` if it is closed before. */
+  /**
+   * Resolves once the server is registered. Rejects with `canceled` if it is closed
+   * before, and with an error that does not heal by itself: a user, a password or a
+   * permission is refused, or a certificate is not trusted. It is tried again all the
+   * same, until it is closed.
+   */
   readonly ready: Promise<void>;
   readonly #loop: RegistrationLoop;
 
@@ -93,7 +98,7 @@ export class EtcdRegistration implements AsyncDisposable {
    * @param options Endpoints, user, lease.
    * @throws {RpcError} `invalid_argument` if the address is invalid.
    * @throws {TypeError} If the prefix is empty, or an endpoint is no URL.
-   * @throws {RangeError} If `ttlMs` is less than a second, or `requestTimeoutMs` not above 0.
+   * @throws {RangeError} If `ttlMs` is less than a second or over 285 years, or `requestTimeoutMs` not above 0.
    */
   constructor(prefix: string, address: string, options: EtcdRegistrationOptions) {
     checkOptions("EtcdRegistration", options, REGISTRATION_CHECKS);

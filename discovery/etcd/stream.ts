@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type JsonObject, objectIn } from "./encoding.ts";
+import { LineSplitter, TooLongError } from "../bounded_text.ts";
+import { type JsonObject, LONGEST_ANSWER, objectIn } from "./encoding.ts";
 import { etcdError, unavailable } from "./errors.ts";
 
 /** A streamed answer. */
@@ -14,9 +15,9 @@ export class EtcdStream {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #ending: AbortController;
   readonly #decoder = new TextDecoder();
-  readonly #lines: string[] = [];
-  /** What was read of a line whose end is still to come. */
-  #rest = "";
+  readonly #splitter = new LineSplitter(LONGEST_ANSWER);
+  /** The lines of the last read that are still to be handed out. */
+  #lines: string[] = [];
 
   /**
    * @param endpoint The endpoint that answers.
@@ -54,7 +55,9 @@ export class EtcdStream {
       await this.#fill();
     } catch (error) {
       if (this.#ending.signal.aborted) return undefined;
-      throw this.#lost(error);
+      throw error instanceof TooLongError
+        ? unavailable(this.endpoint, error.message, error)
+        : this.#lost(error);
     }
     const line = this.#lines.shift();
     if (this.#ending.signal.aborted) return undefined;
@@ -75,9 +78,8 @@ export class EtcdStream {
     while (this.#lines.length === 0) {
       const { done, value } = await this.#reader.read();
       if (done) return;
-      const lines = (this.#rest + this.#decoder.decode(value, { stream: true })).split("\n");
-      this.#rest = lines.pop()!;
-      this.#lines.push(...lines.filter((line) => line.trim() !== ""));
+      this.#lines = this.#splitter.push(this.#decoder.decode(value, { stream: true }))
+        .filter((line) => line.trim() !== "");
     }
   }
 

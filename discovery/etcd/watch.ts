@@ -14,15 +14,9 @@ import { checkOptions } from "../../internal/options.ts";
 import type { Random } from "../../selector.ts";
 import type { Source, SourceAnswer, SourceEntry, SourceList } from "../source.ts";
 import { EtcdClient } from "./client.ts";
-import {
-  fromBase64,
-  int64,
-  type JsonObject,
-  listIn,
-  rangeOfPrefix,
-  revisionOf,
-} from "./encoding.ts";
-import { unavailable } from "./errors.ts";
+import { int64, type JsonObject, listIn, rangeOfPrefix, revisionOf } from "./encoding.ts";
+import { notUnderstood, unavailable } from "./errors.ts";
+import { EtcdEntries } from "./entries.ts";
 import { ETCD_DISCOVERY_CHECKS, type EtcdDiscoveryOptions } from "./options.ts";
 import type { EtcdStream } from "./stream.ts";
 
@@ -40,7 +34,7 @@ export class EtcdWatch implements Source {
   readonly #clock: Clock;
   readonly #random: Random;
   /** The values under the prefix, by key. */
-  #values = new Map<string, string>();
+  #values = new EtcdEntries();
   /** Where the watch goes on; `undefined` if all keys have to be read. */
   #nextRevision: bigint | undefined;
   #rereadAtMs = 0;
@@ -89,10 +83,15 @@ export class EtcdWatch implements Source {
 
   async #readAll(signal: AbortSignal): Promise<void> {
     const answer = await this.#client.call("/v3/kv/range", rangeOfPrefix(this.#prefix), { signal });
-    const values = new Map<string, string>();
-    for (const kv of listIn(answer, "kvs")) values.set(fromBase64(kv.key), fromBase64(kv.value));
-    this.#values = values;
-    this.#nextRevision = revisionOf(answer) + 1n;
+    try {
+      const values = new EtcdEntries();
+      for (const kv of listIn(answer, "kvs")) values.put(kv);
+      const revision = revisionOf(answer);
+      this.#values = values;
+      this.#nextRevision = revision + 1n;
+    } catch (error) {
+      throw notUnderstood(this.#client.endpoints, error);
+    }
     this.#rereadAtMs = this.#clock.now() + this.#rereadMs * (1 + this.#random() / 10);
   }
 
@@ -118,7 +117,9 @@ export class EtcdWatch implements Source {
       }
     } catch (error) {
       this.#client.moveOn();
-      throw error;
+      const told = notUnderstood(stream.endpoint, error);
+      if (told !== error) this.#nextRevision = undefined; // what was missed is not known
+      throw told;
     } finally {
       timer.cancel();
       releaseFrom(signal, ending);
@@ -142,9 +143,8 @@ export class EtcdWatch implements Source {
   #onProgress(answer: JsonObject, list: SourceList): void {
     const events = listIn(answer, "events") as { type?: unknown; kv: JsonObject }[];
     for (const { type, kv } of events) {
-      const key = fromBase64(kv.key);
-      if (type === "DELETE") this.#values.delete(key);
-      else this.#values.set(key, fromBase64(kv.value));
+      if (type === "DELETE") this.#values.delete(kv);
+      else this.#values.put(kv);
       // After the last event, not at the header's revision: more events may be on their way.
       this.#nextRevision = int64(kv.mod_revision) + 1n;
     }
@@ -153,7 +153,7 @@ export class EtcdWatch implements Source {
   }
 
   #entries(): SourceEntry[] {
-    return [...this.#values].sort(([a], [b]) => a < b ? -1 : 1).map(([key, value]) => {
+    return this.#values.sorted().map(([key, value]) => {
       try {
         return String(this.#toServer(value, key));
       } catch (error) {

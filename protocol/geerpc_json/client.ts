@@ -5,8 +5,8 @@
  */
 
 import type { ClientCodec, Limits, PendingReply, ReplySink, RequestExtras } from "../codec.ts";
-import { excerpt } from "../../internal/excerpt.ts";
 import { errorText, receivedCode, RpcError } from "../../errors.ts";
+import { foreign } from "../foreign.ts";
 import { verdictIn } from "../go_errors.ts";
 import { encodeOption } from "../handshake.ts";
 import { overLimit, parse, stringify } from "../json.ts";
@@ -36,7 +36,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   constructor(limits: Limits, handleTimeoutMs: number) {
     this.#limits = limits;
     this.#lines = new LineReader(limits.maxMessageBytes);
-    this.#writer = new MessageWriter(limits);
+    this.#writer = new MessageWriter(limits, "args");
     this.#writer.append(encodeOption("application/json", handleTimeoutMs));
   }
 
@@ -47,7 +47,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     }
     let more = "";
     if (timeoutMs !== Infinity) more += `,"Timeout":${Math.ceil(timeoutMs)}`;
-    if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits)}`;
+    if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits, "meta")}`;
     this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
   }
 
@@ -75,7 +75,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   end(): void {
     if (this.#lines.atBoundary && !this.#inBody) return;
     const { unfinished } = this.#lines;
-    const behind = unfinished === "" ? "" : `, behind ${excerpt(unfinished)}`;
+    const behind = unfinished === "" ? "" : `, behind ${foreign(unfinished, "geerpc/json")}`;
     throw new RpcError("data_loss", `the stream ended in the middle of a reply${behind}`);
   }
 

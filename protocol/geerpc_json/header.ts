@@ -6,8 +6,8 @@
  */
 
 import { BACKSLASH, DigitsReader, NEWLINE, QUOTE, startsWithAt } from "../ascii.ts";
-import { excerpt } from "../../internal/excerpt.ts";
 import { RpcError } from "../../errors.ts";
+import { foreign } from "../foreign.ts";
 import type { Lines } from "./lines.ts";
 
 /** A header, in either direction. The fields after the first three are our own extensions. */
@@ -134,20 +134,28 @@ export function parseHeader(line: string): Header {
   try {
     value = JSON.parse(line);
   } catch {
-    throw broken(`expected a header of geerpc/json, got ${excerpt(line)}`);
+    throw broken(`expected a header of geerpc/json, got ${foreign(line, "geerpc/json")}`);
   }
   const header = value as Partial<Header> | null;
-  if (typeof header !== "object" || header === null || Array.isArray(header)) {
-    throw broken(`expected a header of geerpc/json, got ${excerpt(line)}`);
+  if (
+    typeof header !== "object" || header === null || Array.isArray(header) || isJsonRpc(header)
+  ) {
+    throw broken(`expected a header of geerpc/json, got ${foreign(line, "geerpc/json")}`);
   }
   const { ServiceMethod = "", Seq = 0, Error = "" } = header;
   if (
     typeof ServiceMethod !== "string" || typeof Error !== "string" ||
     !Number.isSafeInteger(Seq) || Seq < 0
   ) {
-    throw broken(`a header of geerpc/json with a wrong field: ${excerpt(line)}`);
+    throw broken(`a header of geerpc/json with a wrong field: ${foreign(line, "geerpc/json")}`);
   }
   return { ...header, ServiceMethod, Seq, Error };
+}
+
+/** Whether it is a message of JSON-RPC: Go's server answers a handshake with errors, one a line. */
+function isJsonRpc(header: object): boolean {
+  return ("id" in header || "method" in header) &&
+    !("Seq" in header || "ServiceMethod" in header || "Error" in header);
 }
 
 /**

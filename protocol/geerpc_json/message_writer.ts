@@ -6,7 +6,7 @@
 
 import type { Limits } from "../codec.ts";
 import { RpcError } from "../../errors.ts";
-import { stringify } from "../json.ts";
+import { stringify, type ValueRole } from "../json.ts";
 import { MethodCache } from "../method_cache.ts";
 import { TextWriter } from "../text_writer.ts";
 import { FastValueWriter } from "./fast_values.ts";
@@ -15,13 +15,18 @@ import { headerPrefix } from "./header.ts";
 /** Gathers messages that leave in one write. */
 export class MessageWriter {
   readonly #limits: Limits;
+  readonly #role: ValueRole;
   readonly #writer = new TextWriter();
   readonly #prefixes = new MethodCache(headerPrefix);
   readonly #fast = new FastValueWriter();
 
-  /** @param limits The largest message. */
-  constructor(limits: Limits) {
+  /**
+   * @param limits The largest message.
+   * @param role What the bodies are.
+   */
+  constructor(limits: Limits, role: ValueRole) {
     this.#limits = limits;
+    this.#role = role;
   }
 
   /** Adds a text that is a whole message, or the handshake. */
@@ -49,7 +54,7 @@ export class MessageWriter {
       else writer.appendBytes(headerEnd);
       this.#check(start + 1, "its header is ");
       const bodyStart = writer.length;
-      if (!this.#fast.write(body, writer)) writer.append(stringify(body, this.#limits));
+      if (!this.#fast.write(body, writer)) writer.append(stringify(body, this.#limits, this.#role));
       this.#check(bodyStart, "");
       writer.append("\n");
     } catch (error) {

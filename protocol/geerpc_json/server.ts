@@ -38,7 +38,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   constructor(limits: Limits) {
     this.#limits = limits;
     this.#lines = new LineReader(limits.maxMessageBytes);
-    this.#writer = new MessageWriter(limits);
+    this.#writer = new MessageWriter(limits, "reply");
   }
 
   receive(chunk: Uint8Array, sink: RequestSink): void {

@@ -32,7 +32,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
    * limit.
    */
   constructor(family: GobFamily, limits: Limits, handleTimeoutMs: number) {
-    super(limits, "reply");
+    super(`${family}/gob`, limits, "reply");
     this.#writer = new PairWriter(limits, HEADERS[family].request);
     this.#replyHeader = HEADERS[family].response;
     if (family === "netrpc") {
@@ -82,7 +82,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
     }
     let value: unknown;
     try {
-      value = this.decoder.take(call.schema?.reply as AnyGobSchema | undefined);
+      value = this.takeBody(call.schema?.reply as AnyGobSchema | undefined) ?? null;
     } catch (error) {
       const what = `the reply can't be decoded: ${errorText(error)}`;
       call.failDecode(codeOfValue(error, "data_loss"), what, error);

@@ -6,6 +6,15 @@
 
 import { gob, type GobSchema } from "../../gob.ts";
 
+/** The name of the type of {@linkcode ABSENT}. */
+export const ABSENT_NAME = "Absent";
+
+/**
+ * What stands for no argument and no reply: a struct without fields, as Go needs it. Its name, which
+ * Go does not look at, tells it from an empty object.
+ */
+export const ABSENT: GobSchema<unknown, object> = gob.struct({}, { name: ABSENT_NAME });
+
 /** Which of the two protocols: they differ in the handshake and in the headers. */
 export type GobFamily = "geerpc" | "netrpc";
 

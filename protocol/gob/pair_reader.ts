@@ -5,28 +5,32 @@
  * @module
  */
 
-import type { Limits } from "../codec.ts";
-import { excerpt } from "../../internal/excerpt.ts";
+import type { Limits, Protocol } from "../codec.ts";
 import { errorText, type RpcCode, RpcError } from "../../errors.ts";
-import { GobDecoder } from "../../gob.ts";
+import { type AnyGobSchema, GobDecoder } from "../../gob.ts";
+import { answerIn, beginningOf, foreign } from "../foreign.ts";
+import { ABSENT_NAME } from "./headers.ts";
 
 /** How much of the beginning of the stream is kept for error messages. */
-const KEPT_BYTES = 60;
+const KEPT_BYTES = 2048;
 
 /** The reading part of a codec. The codec reads its header and its body when each has arrived. */
 export abstract class PairReader {
   /** The stream. */
   protected readonly decoder: GobDecoder;
+  readonly #protocol: Protocol;
   readonly #message: string;
   #inBody = false;
-  #beginning: Uint8Array | undefined;
+  #beginning = new Uint8Array(0);
   #hasHeader = false;
 
   /**
+   * @param protocol What the peer should speak.
    * @param limits The largest message and the deepest nesting.
    * @param message What a pair is called in errors.
    */
-  constructor(limits: Limits, message: "request" | "reply") {
+  constructor(protocol: Protocol, limits: Limits, message: "request" | "reply") {
+    this.#protocol = protocol;
     this.decoder = new GobDecoder(limits);
     this.#message = message;
   }
@@ -39,7 +43,7 @@ export abstract class PairReader {
    */
   protected read(chunk: Uint8Array): void {
     const { decoder } = this;
-    if (!this.#hasHeader) this.#begin(chunk);
+    if (!this.#hasHeader && !this.#begin(chunk)) return;
     decoder.push(chunk);
     for (;;) {
       if (!this.#inBody) {
@@ -58,6 +62,18 @@ export abstract class PairReader {
     }
   }
 
+  /**
+   * Takes the body, which has arrived.
+   *
+   * @param schema Its type, if it is known.
+   * @returns `undefined` if the peer, which is one of ours, has sent no value.
+   */
+  protected takeBody(schema: AnyGobSchema | undefined): unknown {
+    if (!this.decoder.isEmptyStruct(ABSENT_NAME)) return this.decoder.take(schema);
+    this.decoder.skip();
+    return undefined;
+  }
+
   /** Takes the header, which has arrived. */
   protected abstract readHeader(): void;
   /** Takes the body, which has arrived. */
@@ -69,14 +85,23 @@ export abstract class PairReader {
    * @throws {RpcError} `data_loss` if it ended in the middle of a header or body, or between them.
    */
   protected endStream(): void {
-    if (!this.#inBody && this.decoder.isBetween) return;
+    if (!this.#inBody && this.decoder.isBetween && this.#isGob) return;
     throw this.#broken(`the stream ended in the middle of a ${this.#message}`);
   }
 
-  #begin(chunk: Uint8Array): void {
-    this.#beginning ??= chunk.slice(0, KEPT_BYTES);
-    // In gob, "HTTP/" would be the beginning of a message of 72 bytes: don't wait for the rest.
-    if (this.#quote().includes('"HTTP/')) throw this.#notHeader("no gob");
+  /** Looks at how the stream begins. Returns whether it may be gob. */
+  #begin(chunk: Uint8Array): boolean {
+    const beginning = this.#beginning = joined(this.#beginning, chunk);
+    // In gob, "HTTP/" would be the beginning of a message of 72 bytes, and '{"' of one of 123: don't
+    // wait for the rest.
+    const kind = beginningOf(beginning);
+    if (kind !== "json" && kind !== "http") return true;
+    const answer = this.#message === "reply" && beginning.length < KEPT_BYTES
+      ? answerIn(new TextDecoder().decode(beginning))
+      : {};
+    if (answer === undefined) return false; // the rest of it, or the end, tells more
+    if (answer.error === undefined) throw this.#notHeader("no gob");
+    throw new RpcError("data_loss", `the server refused the connection: ${answer.error}`);
   }
 
   #notHeader(error: unknown): RpcError {
@@ -95,9 +120,23 @@ export abstract class PairReader {
     return new RpcError("data_loss", message, { cause });
   }
 
-  #quote(): string {
-    return excerpt(new TextDecoder("latin1").decode(this.#beginning));
+  /** Whether nothing has arrived, or what may be gob. */
+  get #isGob(): boolean {
+    return this.#hasHeader || this.#beginning.length === 0 || this.decoder.buffered > 0;
   }
+
+  #quote(): string {
+    return foreign(new TextDecoder("latin1").decode(this.#beginning), this.#protocol);
+  }
+}
+
+/** The first bytes of a stream, up to those that are kept. */
+function joined(beginning: Uint8Array, chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+  const more = chunk.subarray(0, KEPT_BYTES - beginning.length);
+  const bytes = new Uint8Array(beginning.length + more.length);
+  bytes.set(beginning);
+  bytes.set(more, beginning.length);
+  return bytes;
 }
 
 /** The code for a value that can't be decoded: `resource_exhausted` over a limit, else another. */

@@ -9,11 +9,13 @@ import type { Limits } from "../codec.ts";
 import { isWorthKeeping } from "../../internal/buffer.ts";
 import { RpcError } from "../../errors.ts";
 import { type AnyGobSchema, gob, GobEncoder, GobSchema, GobWriter } from "../../gob.ts";
+import { isOptional } from "../../gob/schema.ts";
 import type { AnySchema } from "../../schema.ts";
+import { ABSENT } from "./headers.ts";
 
 const FIRST_BUFFER_BYTES = 1024;
 
-/** The body of an error, and of a call or reply without a value: Go's `struct{}`. */
+/** The body of an error and of a ping: Go's `struct{}`. */
 const EMPTY = gob.struct({});
 const EMPTY_VALUE = {};
 
@@ -53,11 +55,12 @@ export class PairWriter<Header> {
    * not gob's, `resource_exhausted` for a body over a limit.
    */
   add(header: NoInfer<Header>, body: unknown, schema: AnySchema | undefined): void {
-    if (schema === undefined && (body === undefined || body === null)) {
-      return this.addEmpty(header);
-    }
     const bodySchema = gobSchema(schema) as GobSchema | undefined;
-    this.#encoder.encodePairTo(this.#writer, header, this.#headerSchema, body, bodySchema);
+    if ((body === undefined || body === null) && mayBeAbsent(bodySchema)) {
+      this.#encoder.encodePairTo(this.#writer, header, this.#headerSchema, EMPTY_VALUE, ABSENT);
+    } else {
+      this.#encoder.encodePairTo(this.#writer, header, this.#headerSchema, body, bodySchema);
+    }
   }
 
   /** Adds a header and Go's `struct{}`. */
@@ -74,6 +77,11 @@ export class PairWriter<Header> {
     this.#taken = full;
     return full.view();
   }
+}
+
+/** Whether there may be no value: where no schema says that there is one. */
+function mayBeAbsent(schema: AnyGobSchema | undefined): boolean {
+  return schema === undefined || isOptional(schema);
 }
 
 /**

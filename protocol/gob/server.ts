@@ -42,7 +42,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
    * @param limits The largest message and the deepest nesting.
    */
   constructor(family: GobFamily, limits: Limits) {
-    super(limits, "request");
+    super(`${family}/gob`, limits, "request");
     this.#writer = new PairWriter(limits, HEADERS[family].response);
     this.#requestHeader = HEADERS[family].request;
     this.#isNetRpc = family === "netrpc";
@@ -98,7 +98,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
     }
     let args: unknown;
     try {
-      args = this.decoder.take(schema as AnyGobSchema | undefined);
+      args = this.takeBody(schema as AnyGobSchema | undefined);
     } catch (error) {
       if (breaksStream(error)) throw error;
       const code = codeOfValue(error, "invalid_argument");

@@ -5,9 +5,9 @@
  */
 
 import type { ClientCodec, Limits, ReplySink } from "../codec.ts";
-import { excerpt } from "../../internal/excerpt.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { MAX_DIGITS, NINE, ZERO } from "../ascii.ts";
+import { foreign } from "../foreign.ts";
 import { verdictOf } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { MethodCache } from "../method_cache.ts";
@@ -16,11 +16,23 @@ import { PING_METHOD } from "../unknown_method.ts";
 import { broken, idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
 import { ObjectReader, type ObjectSink } from "./object_reader.ts";
 
+/**
+ * Begins every stream. To a server that speaks gob `{"` would be the beginning of a message of 123
+ * bytes, and it would wait for the rest of it; two spaces are a message that it refuses at once.
+ */
+const SPACES = "  ";
+
+function firstWriter(): TextWriter {
+  const writer = new TextWriter();
+  writer.append(SPACES);
+  return writer;
+}
+
 /** Writes calls and reads replies. */
 export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
   readonly #limits: Limits;
   readonly #objects: ObjectReader;
-  readonly #writer = new TextWriter();
+  readonly #writer = firstWriter();
   readonly #starts = new MethodCache((name) => `{"method":${JSON.stringify(name)},"params":[`);
   #sink!: ReplySink;
 
@@ -31,7 +43,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
   }
 
   request(seq: number, serviceMethod: string, args: unknown): void {
-    const body = stringify(args, this.#limits);
+    const body = stringify(args, this.#limits, "args");
     this.#writer.append(this.#starts.get(serviceMethod) + body + REQUEST.id + seq + "}\n");
   }
 
@@ -54,7 +66,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
 
   end(): void {
     if (this.#objects.atBoundary) return;
-    const behind = excerpt(this.#objects.unfinished);
+    const behind = foreign(this.#objects.unfinished, "netrpc/json");
     throw broken(`the stream ended in the middle of a reply, behind ${behind}`);
   }
 
@@ -90,7 +102,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
   }
 
   object(text: string): void {
-    const { id, result, error } = parseObject(text, "reply");
+    const { id, result, error, Error: refusal, void: isVoid } = parseObject(text, "reply");
     const failed = error !== undefined && error !== null;
     const message = typeof error === "string"
       ? error || "unspecified error"
@@ -99,7 +111,10 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
       if (failed) {
         throw new RpcError("unavailable", `the server refused the connection: ${message}`);
       }
-      throw broken(`a reply of netrpc/json without an id of ours: ${excerpt(text)}`);
+      if (typeof refusal === "string" && refusal !== "") { // a server of ours that speaks another
+        throw broken(`the server refused the connection: ${refusal}`);
+      }
+      throw broken(`a reply of netrpc/json without an id of ours: ${foreign(text, "netrpc/json")}`);
     }
     const seq = id as number;
     if (failed) {
@@ -113,7 +128,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     } catch (refusal) {
       return this.#failDecode(seq, refusal);
     }
-    this.#sink.take(seq)?.resolve(result ?? null);
+    this.#sink.take(seq)?.resolve(isVoid === true ? null : result ?? null);
   }
 
   tooLong(head: string, tail: string): void {

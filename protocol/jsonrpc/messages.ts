@@ -5,13 +5,22 @@
  * @module
  */
 
-import { excerpt } from "../../internal/excerpt.ts";
 import { RpcError } from "../../errors.ts";
+import { foreign } from "../foreign.ts";
 
 /** A request as Go writes it: `{"method":"S.M","params":[…],"id":1}`. */
 export const REQUEST = { start: '{"method":"', params: '","params":[', id: '],"id":' } as const;
 /** A reply without an error as Go writes it: `{"id":1,"result":…,"error":null}`. */
-export const REPLY = { start: '{"id":', result: ',"result":', end: ',"error":null}' } as const;
+export const REPLY = {
+  start: '{"id":',
+  result: ',"result":',
+  end: ',"error":null}',
+  /**
+   * The end of a reply without a value. Go's client takes two nulls for a broken connection, and
+   * does not look at a field that it does not know; ours reads it as null.
+   */
+  noResult: ',"result":{},"error":null,"void":true}',
+} as const;
 
 /** The error for a stream that can't be read any further. */
 export function broken(what: string, cause?: unknown): RpcError {
@@ -23,7 +32,7 @@ export function parseObject(text: string, what: string): Record<string, unknown>
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw broken(`expected a ${what} of netrpc/json, got ${excerpt(text)}`, cause);
+    throw broken(`expected a ${what} of netrpc/json, got ${foreign(text, "netrpc/json")}`, cause);
   }
 }
 

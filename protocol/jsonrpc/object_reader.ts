@@ -5,7 +5,6 @@
  * @module
  */
 
-import { excerpt } from "../../internal/excerpt.ts";
 import { RpcError } from "../../errors.ts";
 import {
   BACKSLASH,
@@ -19,6 +18,7 @@ import {
   SPACE,
   TAB,
 } from "../ascii.ts";
+import { foreign } from "../foreign.ts";
 import { isLongerThan } from "../json.ts";
 
 /** How many characters of the two ends of an object over the limit are kept, for its id. */
@@ -32,7 +32,8 @@ const wholeDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export interface ObjectSink {
   /**
    * The fast path: a line that begins with an object stands in `text` from `from` to `to`, its
-   * newline not included.
+   * newline not included. What is behind `to` must not be searched: there may be much of it, and
+   * each line would search it again.
    *
    * @returns `false` if it is not one message in the form that Go writes: its objects are found
    * brace by brace then.
@@ -85,6 +86,7 @@ export class ObjectReader {
   push(chunk: Uint8Array, sink: ObjectSink): void {
     const text = this.#decode(chunk);
     let newline = -1;
+    let isLineStart = false;
     for (let at = 0; at < text.length;) {
       if (this.#depth === 0) {
         const code = text.charCodeAt(at);
@@ -93,11 +95,18 @@ export class ObjectReader {
           continue;
         }
         if (code !== OPEN_BRACE) {
-          throw new RpcError("data_loss", `expected a JSON object, got ${excerpt(text.slice(at))}`);
+          const what = foreign(text.slice(at), "netrpc/json");
+          throw new RpcError("data_loss", `expected a JSON object, got ${what}`);
         }
-        if (newline < at) newline = text.indexOf("\n", at);
-        if (newline < 0) newline = text.length;
-        const fits = newline < text.length && (newline - at) * 3 <= this.#maxBytes;
+        if (newline < at) {
+          newline = text.indexOf("\n", at);
+          if (newline < 0) newline = text.length;
+          isLineStart = true;
+        }
+        // Once a line: of many objects on one line each would cost as much as the whole line.
+        const fits = isLineStart && newline < text.length &&
+          (newline - at) * 3 <= this.#maxBytes;
+        isLineStart = false;
         if (fits && sink.line(text, at, newline)) {
           at = newline + 1;
           continue;

@@ -12,12 +12,15 @@ import {
   type ServerCodec,
 } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { CLOSE_BRACE, MAX_DIGITS, NINE, ZERO } from "../ascii.ts";
+import { BACKSLASH, CLOSE_BRACE, MAX_DIGITS, NINE, QUOTE, ZERO } from "../ascii.ts";
 import { netRpcText } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { TextWriter } from "../text_writer.ts";
 import { idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
 import { ObjectReader, type ObjectSink } from "./object_reader.ts";
+
+/** Of a number whose digits are all read by the fast path. */
+const LARGEST_PLACE = 10 ** MAX_DIGITS;
 
 /** Reads calls and writes replies. */
 export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
@@ -44,14 +47,16 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   line(text: string, from: number, to: number): boolean {
     if (!text.startsWith(REQUEST.start, from)) return false;
     const nameFrom = from + REQUEST.start.length;
-    const nameTo = text.indexOf(REQUEST.params, nameFrom);
+    const nameTo = endOfName(text, nameFrom, to);
     let at = to - 1;
-    if (nameTo < 0 || nameTo > at || text.charCodeAt(at) !== CLOSE_BRACE) return false;
+    if (!text.startsWith(REQUEST.params, nameTo) || text.charCodeAt(at) !== CLOSE_BRACE) {
+      return false;
+    }
     let seq = 0;
     let place = 1;
     for (
       let code = text.charCodeAt(--at);
-      code >= ZERO && code <= NINE;
+      code >= ZERO && code <= NINE && place <= LARGEST_PLACE;
       code = text.charCodeAt(--at)
     ) {
       seq += (code - ZERO) * place;
@@ -59,10 +64,9 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     }
     const start = nameTo + REQUEST.params.length;
     const end = at + 1 - REQUEST.id.length;
-    if (place === 1 || place > 10 ** MAX_DIGITS) return false;
+    if (place === 1 || place > LARGEST_PLACE) return false;
     if (end <= start || !text.startsWith(REQUEST.id, end)) return false;
     const name = text.slice(nameFrom, nameTo);
-    if (name.includes('"') || name.includes("\\")) return false;
     let args: unknown;
     try {
       args = parse(text.slice(start, end), this.#limits);
@@ -105,10 +109,9 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   }
 
   reply(seq: number, _serviceMethod: string, value: unknown): void {
-    const body = stringify(value, this.#limits);
-    // Go's client takes a reply with two nulls for a broken connection.
-    const result = body === "null" ? "{}" : body;
-    this.#writer.append(REPLY.start + this.#idOf(seq) + REPLY.result + result + REPLY.end + "\n");
+    const result = stringify(value, this.#limits, "reply");
+    const end = result === "null" ? REPLY.noResult : REPLY.result + result + REPLY.end;
+    this.#writer.append(REPLY.start + this.#idOf(seq) + end + "\n");
   }
 
   fail(seq: number, serviceMethod: string, failure: Failure): void {
@@ -143,4 +146,14 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     this.#otherIds.delete(seq);
     return id;
   }
+}
+
+/** Where a name ends that has no escapes in it: at a quote, at a backslash, or at `to`. */
+function endOfName(text: string, from: number, to: number): number {
+  let at = from;
+  for (; at < to; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE || code === BACKSLASH) break;
+  }
+  return at;
 }

@@ -123,12 +123,65 @@ Deno.test("the fewer bytes a value has, the fewer zero fields it may leave out",
   for (const [length, size] of [[1500, 1000], [100, 100], [2, 4096]]) {
     const list = gob.slice(wide(size));
     const bytes = encode(empty(length), list);
-    refuses("resource_exhausted", "zero fields", () => decode(bytes));
-    refuses("resource_exhausted", "zero fields", () => decode(bytes, list));
+    refuses("resource_exhausted", "parts", () => decode(bytes));
+    refuses("resource_exhausted", "parts", () => decode(bytes, list));
   }
   for (const [length, size] of [[1500, 0], [20_000, 32], [1, 4096]]) {
     const list = gob.slice(wide(size));
     assertEquals(decode(encode(empty(length), list), list).length, length);
+  }
+});
+
+Deno.test("few bytes do not become many objects", () => {
+  const limits = { maxMessageBytes: 128 * 1024 };
+  const quarter = 32 * 1024;
+  const list = (length: number, item: unknown) => Array.from({ length }, () => item);
+  const blobs = gob.struct({ A: gob.bytes, B: gob.bytes });
+  for (
+    const [schema, item, most] of [
+      [gob.struct({}), {}, quarter - 1],
+      [gob.slice(gob.int), [], quarter - 1],
+      [gob.map(gob.string, gob.int), new Map(), quarter / 5 - 1],
+      [gob.bytes, new Uint8Array(1), quarter / 4 - 1],
+      [blobs, { A: new Uint8Array(1) }, quarter / 6 - 1],
+      [gob.struct({ When: gob.time }), {}, quarter / 5 - 1],
+      [gob.struct({ C: gob.complex }), {}, quarter / 5 - 1],
+      [gob.struct({ Big: gob.bigInt }), {}, quarter / 5 - 1],
+      [gob.struct({ In: gob.struct({ A: gob.int, B: gob.int }) }), {}, quarter / 4 - 1],
+    ] as [GobSchema, unknown, number][]
+  ) {
+    const all = gob.slice(schema);
+    const good = list(Math.floor(most * 0.9), item);
+    assertEquals(decode(encode(good, all), all, limits).length, good.length);
+    const bytes = encode(list(Math.ceil(most * 1.1), item), all);
+    refuses("resource_exhausted", "parts", () => decode(bytes, all, limits));
+  }
+  // An empty run of bytes takes none: all are the same one.
+  const empty = decode(encode([new Uint8Array(0), new Uint8Array(0)])) as Uint8Array[];
+  assert(empty[0] === empty[1]);
+});
+
+Deno.test("type definitions may take a quarter of a message's limit, and 64 KiB in any case", () => {
+  for (
+    const [maxMessageBytes, most] of [
+      [4 * 1024 * 1024, 1024 * 1024],
+      [128 * 1024, 64 * 1024],
+      [10_000, 10_000],
+    ]
+  ) {
+    const encoder = new GobEncoder({ maxMessageBytes });
+    const decoder = new GobDecoder({ maxMessageBytes });
+    let bytes = 0;
+    const broken = assertThrows(() => {
+      for (let name = 0;; name++) {
+        const message = encoder.encode(dictionary(name, 100));
+        bytes += message.length;
+        decoder.push(message);
+        assert(decoder.next() !== undefined);
+      }
+    }, RpcError);
+    assertEquals(broken.code, "resource_exhausted");
+    assert(bytes > most * 0.7 && bytes < most * 1.4, `${bytes} of ${most}`);
   }
 });
 

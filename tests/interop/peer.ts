@@ -21,6 +21,8 @@ export interface GoAddresses {
   readonly json: string;
   /** GeeRPC over TCP, in either encoding. */
   readonly gee: string;
+  /** GeeRPC over TCP as it was published, in gob alone. */
+  readonly geeGob: string;
 }
 
 /** A test that needs Go. Without Go it is skipped, and its name says so; in CI it fails. */

@@ -7,7 +7,9 @@ import {
   type HeartbeatOptions,
   register,
   type Registry,
+  RegistryDiscovery,
 } from "../../registry.ts";
+import type { RpcCode } from "../../errors.ts";
 import { assertFails, failure } from "../support/helpers.ts";
 import { inWeb, type MemoryWeb, ORIGIN, REGISTRY, settle } from "../support/memory_web.ts";
 
@@ -294,4 +296,86 @@ Deno.test("an abort closes it", () =>
     await clock.advance(1000);
     await clock.advance(1000);
     assertEquals(await registering, later.signal.reason);
+  }));
+
+for (const granted of ["1", "0", "-5", "1e-9", "Infinity", "nonsense", "99999999999"]) {
+  Deno.test(`a registry that grants a lease of ${granted} ms gets no flood of heartbeats`, () =>
+    inWeb(async (web) => {
+      web.at(ORIGIN, () => new Response(null, { headers: { "X-Geerpc-Timeout-Ms": granted } }));
+      const { heartbeat, events } = start(web);
+      await heartbeat.registered;
+      await web.clock.advance(240_000);
+      const beats = web.requests.length - 1;
+      assertEquals(beats, granted === "1" ? 5 * 240 : 1);
+      assertEquals(types(events), ["registered"]);
+      await heartbeat.close();
+    }));
+}
+
+Deno.test("user and password of a URL are sent, and shown nowhere", () =>
+  inWeb(async (web) => {
+    const seen: (string | null)[] = [];
+    web.at(ORIGIN, (request) => {
+      seen.push(request.headers.get("authorization"));
+      return new Response("no\n", { status: 500 });
+    });
+    const url = "http://ann:s%20cret@registry:9999";
+    const { heartbeat, events } = start(web, {}, url);
+    const error = await assertFails(heartbeat.tried(), { code: "unavailable", address: REGISTRY });
+    const discovery = new RegistryDiscovery(url, { fetch: web.fetch, clock: web.clock });
+    const other = await assertFails(discovery.refresh(), { address: REGISTRY });
+    const basic = `Basic ${btoa("ann:s cret")}`;
+    assertEquals(seen, [basic, basic]);
+    await heartbeat.close();
+    await discovery.close();
+    const closed = await failure(discovery.refresh());
+    const texts = [error, other, closed].map(String).concat(JSON.stringify(events));
+    for (const text of texts) assert(!/ann|cret/.test(text), text);
+
+    const own = { headers: { authorization: "Bearer x" } };
+    const another = start(web, own, url).heartbeat;
+    await failure(another.tried());
+    assertEquals(seen.at(-1), "Bearer x");
+    await another.close();
+  }));
+
+Deno.test("a URL that is none is quoted without user and password", () => {
+  const wrong = ["http://ann:secret@registry:port", "ann:secret@registry", "ftp://ann:secret@a/b"];
+  for (const url of wrong) {
+    for (const make of [() => new Heartbeat(url, A), () => new RegistryDiscovery(url)]) {
+      const { message } = assertThrows(make, TypeError, "invalid registry");
+      assert(!/ann|secret/.test(message), message);
+    }
+  }
+});
+
+Deno.test("what does not heal by itself is told, and tried again all the same", () =>
+  inWeb(async (web) => {
+    const untrusted = new TypeError("fetch failed", {
+      cause: new Error("self-signed certificate"),
+    });
+    const refusals: [() => Response | Promise<Response>, RpcCode, string][] = [
+      [() => new Response("no\n", { status: 400 }), "invalid_argument", "answers 400: no"],
+      [() => new Response("who?\n", { status: 401 }), "unauthenticated", "answers 401: who?"],
+      [() => new Response("no\n", { status: 403 }), "permission_denied", "answers 403: no"],
+      [() => Promise.reject(untrusted), "unavailable", "comes with the option fetch"],
+    ];
+    for (const [answer, code, message] of refusals) {
+      web.at(ORIGIN, answer);
+      const { heartbeat, events } = start(web);
+      await assertFails(heartbeat.registered, { code, message, address: REGISTRY });
+      web.registry();
+      await web.clock.advance(10_000);
+      assertEquals(types(events), ["failed", "registered"]);
+      await heartbeat.close();
+    }
+    const busy = () => new Response("full\n", { status: 507 });
+    web.at(ORIGIN, busy);
+    web.at("http://other", () => new Response("no\n", { status: 400 }));
+    const { heartbeat } = start(web, {}, [ORIGIN, "http://other"]);
+    await failure(heartbeat.tried());
+    web.registry();
+    await web.clock.advance(1000);
+    await heartbeat.registered; // one of two may heal
+    await heartbeat.close();
   }));

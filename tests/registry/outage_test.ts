@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { SelectMode } from "../../selector.ts";
+import { XClient } from "../../xclient.ts";
 import { assertFails, failure } from "../support/helpers.ts";
 import { goRegistry, withDiscovery } from "../support/watched_registry.ts";
 import { ORIGIN, REGISTRY, settle } from "../support/memory_web.ts";
@@ -149,7 +150,16 @@ withDiscovery("an answer that is no listing is a failure", async (web, { discove
 withDiscovery("a registry without servers is no failure", async (web, watched) => {
   web.registry();
   assertEquals(await watched.discovery.getAll(), []);
-  await assertFails(watched.discovery.get(SelectMode.Random), { message: "no available servers" });
+  const empty = {
+    code: "unavailable",
+    execution: "not_sent",
+    message: `no available servers: registry ${REGISTRY} lists none`,
+  } as const;
+  await assertFails(watched.discovery.get(SelectMode.Random), empty);
+  const xclient = new XClient(watched.discovery, { clock: web.clock });
+  await assertFails(xclient.call("Arith.Sum", null), { ...empty, serviceMethod: "Arith.Sum" });
+  await assertFails(xclient.broadcast("Arith.Sum", null), empty);
+  await xclient.close();
   await web.post(A);
   await settle();
   assertEquals(watched.current, [A]);

@@ -168,6 +168,15 @@ Deno.test("invalid options are refused", () => {
     assertThrows(() => new Registry({ timeoutMs: ms }), RangeError, "timeoutMs");
     assertThrows(() => new Registry({ beatMs: ms }), RangeError, "beatMs");
   }
+  for (const name of ["maxServers", "maxAddressBytes", "maxListBytes", "maxStreams"]) {
+    for (const most of [-1, NaN, 2.5]) {
+      assertThrows(() => new Registry({ [name]: most }), RangeError, `${name} must be a whole`);
+    }
+    new Registry({ [name]: Infinity });
+  }
+  for (const path of ["", "fleet", "/fleet?a", "/fleet#a"]) {
+    assertThrows(() => new Registry({ path }), TypeError, "path must be like");
+  }
 });
 
 Deno.test("the path may be another", () =>

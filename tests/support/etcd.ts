@@ -1,6 +1,7 @@
 /** A real etcd, of one member or three, on loopback ports of its own. */
 
 import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
 import { type HeldPorts, startOnPorts } from "./ports.ts";
 import { isMissing, Program, scratchFolder, until } from "./processes.ts";
 
@@ -13,9 +14,11 @@ export interface EtcdClusterOptions {
   members?: number;
   /** More arguments for each. */
   args?: string[];
-  /** Whether clients must use TLS; etcd makes the certificate itself. */
+  /** Whether clients must use TLS, with the server's certificate of the fixtures. */
   tls?: boolean;
 }
+
+const file = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
 interface Member {
   readonly name: string;
@@ -52,7 +55,10 @@ export class EtcdCluster {
           ["--initial-advertise-peer-urls", peerUrl(index)],
           ["--initial-cluster", all],
           ["--log-level", "error"],
-          ...(tls ? [["--auto-tls"]] : []),
+          // Not --auto-tls: later versions make a certificate of an authority, which Deno refuses.
+          ...(tls
+            ? [["--cert-file", file("localhost.pem")], ["--key-file", file("localhost.key")]]
+            : []),
           args,
         ].flat(),
       };

@@ -20,6 +20,8 @@ export class FakeEtcd {
   readonly silent = new Set<string>();
   /** The valid tokens; `undefined` while authentication is disabled. */
   tokens: Set<string> | undefined;
+  /** The password of every user. */
+  password = "secret";
   revision = 1;
   compacted = 0;
   readonly values = new Map<string, { value: string; lease?: string; revision: number }>();
@@ -86,11 +88,12 @@ export class FakeEtcd {
   #answer(path: string, body: Json, token: string, signal: AbortSignal): Response {
     if (path === "/v3/auth/authenticate") {
       if (this.tokens === undefined) return error(9, "etcdserver: authentication is not enabled");
-      if (body.password !== "secret") return error(3, "etcdserver: authentication failed");
+      if (body.password !== this.password) return error(3, "etcdserver: authentication failed");
       const fresh = `token-${this.requests.length}`;
       this.tokens.add(fresh);
       return json({ token: fresh });
     }
+    if (this.tokens && token === "") return error(3, "etcdserver: user name is empty");
     if (this.tokens && !this.tokens.has(token)) {
       return error(16, "etcdserver: invalid auth token");
     }

@@ -119,3 +119,18 @@ Deno.test("dns: an invalid address is reported once and left out", async () => {
     assertEquals(invalid.map(({ server }) => server), ["tcp@bad/host:1"]);
   });
 });
+
+Deno.test("dns: targets with more than 10,000 addresses in all are a failure, and the rest is not asked for", async () => {
+  await inZone("dns@_a._tcp.example", { resolveTargets: true }, async ({ zone, discovery }) => {
+    const many = Array.from({ length: 4000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
+    zone.services = Array.from({ length: 100 }, (_, n) => {
+      zone.set(`A ${n}.example`, many);
+      return { target: `${n}.example`, port: 9001, priority: 0, weight: 0 };
+    });
+    await assertFails(discovery.refresh(), {
+      code: "unavailable",
+      message: "the targets have more than 10000 addresses",
+    });
+    assert(zone.questions.length < 20, `${zone.questions.length} questions`);
+  });
+});

@@ -6,7 +6,7 @@ import {
   type EtcdRegistrationEvent,
   type EtcdRegistrationOptions,
 } from "../../../etcd.ts";
-import { RpcError } from "../../../errors.ts";
+import { type RpcCode, RpcError } from "../../../errors.ts";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 import { FakeEtcd } from "../../support/fake_etcd.ts";
 import { assertFails } from "../../support/helpers.ts";
@@ -158,4 +158,87 @@ Deno.test("registration: invalid arguments are refused", () => {
     new EtcdRegistration("arith/", address, { endpoints: "http://one", ttlMs });
   assertThrows(make("nonsense"), RpcError, "invalid address");
   assertThrows(make(ADDRESS, 0), RangeError, "ttlMs");
+  assertThrows(make(ADDRESS, Infinity), RangeError, "ttlMs must be from 1000 to 9000000000000");
+});
+
+for (const TTL of ["0", "-1", "nonsense", undefined]) {
+  Deno.test(`registration: a lease of ${TTL} s is not renewed without a pause`, async () => {
+    const etcd = new FakeEtcd();
+    const fetch: typeof etcd.fetch = async (url, init) => {
+      const response = await etcd.fetch(url, init);
+      if (!url.endsWith("/grant")) return response;
+      return Response.json({ ...await response.json(), TTL });
+    };
+    await inWorld({ fetch }, async ({ clock, registration }) => {
+      await registration.ready;
+      await clock.advance(60_000);
+      const count = etcd.count("/v3/lease/keepalive");
+      assert(count > 0 && count < 200, `${count} times in a minute`);
+    }, etcd);
+  });
+}
+
+const refusal = (code: number, message: string) => () =>
+  Promise.resolve(Response.json({ code, message }, { status: 400 }));
+const fails = (message: string, cause?: Error) => () =>
+  Promise.reject(new TypeError(message, { cause }));
+const LASTING: [string, () => Promise<Response>, RpcCode, string][] = [
+  ["a wrong password", refusal(3, "authentication failed"), "invalid_argument", "authentication"],
+  ["no user", refusal(3, "user name is empty"), "unauthenticated", "username and password"],
+  ["no permission", refusal(7, "permission denied"), "permission_denied", "permission denied"],
+  [
+    "a certificate that Deno refuses",
+    fails("error sending request: client error (Connect): invalid peer certificate: UnknownIssuer"),
+    "unavailable",
+    "invalid peer certificate: UnknownIssuer (an authority of your own comes with the option fetch",
+  ],
+  [
+    "a certificate that Node refuses",
+    fails("fetch failed", new Error("self-signed certificate in certificate chain")),
+    "unavailable",
+    "self-signed certificate in certificate chain (an authority of your own",
+  ],
+  [
+    "a server without TLS, as Deno says it",
+    fails("client error (Connect): received corrupt message of type InvalidContentType"),
+    "unavailable",
+    "a server without TLS?",
+  ],
+  [
+    "a server without TLS, as Node says it",
+    fails("fetch failed", new Error("SSL routines:ssl3_get_record:wrong version number")),
+    "unavailable",
+    "a server without TLS?",
+  ],
+];
+
+for (const [what, answer, code, message] of LASTING) {
+  Deno.test(`registration: ${what} is told by ready, and tried again all the same`, async () => {
+    const etcd = new FakeEtcd();
+    let isMended = false;
+    const fetch: typeof etcd.fetch = (url, init) => isMended ? etcd.fetch(url, init) : answer();
+    await inWorld({ fetch }, async ({ clock, registration, events }) => {
+      await assertFails(registration.ready, { code, message, address: "http://one" });
+      assert(!registration.registered);
+      isMended = true;
+      await clock.advance(2000);
+      assert(registration.registered);
+      assertEquals(events.map(({ type }) => type), ["failed", "registered"]);
+    }, etcd);
+  });
+}
+
+Deno.test("registration: of several endpoints one that may heal is waited for", async () => {
+  const endpoints = ["http://one", "http://two"];
+  const etcd = new FakeEtcd();
+  etcd.down.add("two");
+  const fetch: typeof etcd.fetch = (url, init) =>
+    url.startsWith("http://one") ? LASTING[4][1]() : etcd.fetch(url, init);
+  await inWorld({ endpoints, fetch }, async ({ clock, registration, events }) => {
+    await clock.advance(3000);
+    assert(events.length > 0);
+    etcd.down.clear();
+    await clock.advance(3000);
+    await registration.ready;
+  }, etcd);
 });

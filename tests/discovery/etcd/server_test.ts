@@ -16,6 +16,9 @@ const A = "tcp@10.0.0.1:9001";
 const B = "tcp@10.0.0.2:9001?weight=3";
 const C = "tcp@10.0.0.3:9001";
 
+/** The range of all keys of the tests. */
+const ALL = { key: btoa("arith/"), range_end: btoa("arith0"), count_only: true };
+
 interface World {
   etcd: EtcdCluster;
   discovery: EtcdDiscovery;
@@ -168,12 +171,69 @@ withEtcd(
 
 const ROOT = { username: "root", password: "secret" };
 
+async function addUser(etcd: EtcdCluster): Promise<void> {
+  await etcd.ask("/v3/auth/user/add", { name: "root", password: "secret" });
+  await etcd.ask("/v3/auth/role/add", { name: "root" });
+  await etcd.ask("/v3/auth/user/grant", { user: "root", role: "root" });
+}
+
+async function tokenOf(etcd: EtcdCluster, password = "secret"): Promise<string> {
+  const { token } = await etcd.ask("/v3/auth/authenticate", { name: "root", password });
+  return String(token);
+}
+
+withEtcd(
+  "users that come later, go and come again, and whose password changes, cost no registration",
+  async ({ etcd, discovery, register, untilListed }) => {
+    let password = "secret";
+    const registrations = [register(A), register(B)];
+    await Promise.all(registrations.map(({ ready }) => ready));
+    await discovery.refresh();
+    await untilListed([A, B]);
+    await addUser(etcd);
+
+    /** Each registration loses its lease, and the discovery reads all again. */
+    const holds = async (token?: string) => {
+      await discovery.refresh();
+      const { leases = [] } = await etcd.ask("/v3/lease/leases", {}, token) as {
+        leases: { ID: string }[];
+      };
+      for (const lease of leases) await etcd.ask("/v3/lease/revoke", lease, token);
+      await until("both are registered again", async () => {
+        const { count } = await etcd.ask("/v3/kv/range", ALL, token);
+        return count === "2" && registrations.every(({ registered }) => registered);
+      });
+      await discovery.refresh();
+      await untilListed([A, B]);
+    };
+    await etcd.ask("/v3/auth/enable", {});
+    await holds(await tokenOf(etcd));
+    await etcd.ask("/v3/auth/disable", {}, await tokenOf(etcd));
+    await holds();
+    await etcd.ask("/v3/auth/enable", {});
+    await holds(await tokenOf(etcd));
+
+    const other = new EtcdDiscovery("arith/", {
+      endpoints: etcd.endpoints,
+      username: "root",
+      password: () => password,
+    });
+    assertEquals(await other.getAll(), [A, B]);
+    const change = { name: "root", password: "other" };
+    await etcd.ask("/v3/auth/user/changepw", change, await tokenOf(etcd));
+    await assertFails(other.refresh(), { message: "authentication failed" });
+    password = "other";
+    await other.refresh();
+    await other.close();
+  },
+  {},
+  ROOT,
+);
+
 withEtcd(
   "with users: tokens are renewed, also after a restart",
   async ({ etcd, discovery, register, untilListed }) => {
-    await etcd.ask("/v3/auth/user/add", { name: "root", password: "secret" });
-    await etcd.ask("/v3/auth/role/add", { name: "root" });
-    await etcd.ask("/v3/auth/user/grant", { user: "root", role: "root" });
+    await addUser(etcd);
     await etcd.ask("/v3/auth/enable", {});
     const registration = register(A);
     await registration.ready;

@@ -1,10 +1,11 @@
-/** A real etcd that clients reach by TLS only, with a certificate of its own. */
+/** A real etcd that clients reach by TLS only, with a certificate of an authority of our own. */
 
 import { assertEquals } from "@std/assert";
 import { EtcdDiscovery, EtcdRegistration } from "../../../etcd.ts";
 import { EtcdCluster, isEtcdMissing } from "../../support/etcd.ts";
 import { assertFails } from "../../support/helpers.ts";
 import { until } from "../../support/processes.ts";
+import { fixture } from "../../support/transports.ts";
 
 const A = "tcp@10.0.0.1:9001";
 
@@ -15,13 +16,7 @@ Deno.test({
     const etcd = await EtcdCluster.start({ tls: true });
     const [endpoints] = etcd.endpoints;
     try {
-      let cert = "";
-      await until("etcd has made its certificate", async () => {
-        const path = `${etcd.folder}/m0/fixtures/client/cert.pem`;
-        cert = await Deno.readTextFile(path).catch(() => "");
-        return cert.includes("END CERTIFICATE");
-      });
-      using client = Deno.createHttpClient({ caCerts: [cert] });
+      using client = Deno.createHttpClient({ caCerts: [fixture("ca.pem")] });
       const options = {
         endpoints,
         fetch: (url: string, init: RequestInit) => fetch(url, { ...init, client }),
@@ -39,9 +34,12 @@ Deno.test({
       await assertFails(stranger.refresh(), {
         code: "unavailable",
         address: endpoints,
-        message: /certificate/i,
+        message: /certificate.*option fetch/i,
       });
       await stranger.close();
+      const refused = new EtcdRegistration("arith/", A, { endpoints });
+      await assertFails(refused.ready, { code: "unavailable", message: /certificate/i });
+      await refused.close();
     } finally {
       await etcd.stop();
     }

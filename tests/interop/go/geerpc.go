@@ -73,6 +73,8 @@ type geeMethod struct {
 
 type geeServer struct {
 	services map[string]map[string]geeMethod
+	// Whether it is as GeeRPC was published: it names the JSON codec and does not have it.
+	hasOnlyGob bool
 }
 
 func newGeeServer(name string) *geeServer {
@@ -127,7 +129,7 @@ func (s *geeServer) serveConn(conn net.Conn) {
 		return
 	}
 	codec, err := newGeeCodec(option.CodecType, conn)
-	if err != nil {
+	if err != nil || s.hasOnlyGob && option.CodecType != "application/gob" {
 		return
 	}
 	for {

@@ -81,6 +81,8 @@ func serve() {
 	gob := newServer("gob")
 	jsonServer := newServer("json")
 	gee := newGeeServer("gee")
+	geeGob := newGeeServer("gee")
+	geeGob.hasOnlyGob = true
 	mux := http.NewServeMux()
 	mux.Handle(rpc.DefaultRPCPath, gob)
 	mux.HandleFunc("/_geeprc_", gee.serveHTTP)
@@ -102,7 +104,8 @@ func serve() {
 		"json": "tcp@" + listen("tcp", anyPort, func(conn net.Conn) {
 			jsonServer.ServeCodec(jsonrpc.NewServerCodec(conn))
 		}),
-		"gee": "tcp@" + listen("tcp", anyPort, func(conn net.Conn) { gee.serveConn(conn) }),
+		"geeGob": "tcp@" + listen("tcp", anyPort, func(conn net.Conn) { geeGob.serveConn(conn) }),
+		"gee":    "tcp@" + listen("tcp", anyPort, func(conn net.Conn) { gee.serveConn(conn) }),
 	})
 	io.Copy(io.Discard, os.Stdin)
 }

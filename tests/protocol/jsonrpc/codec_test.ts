@@ -197,7 +197,7 @@ Deno.test("the server reads requests in every form, and answers with their ids",
 
 Deno.test("the server never answers null, which Go's client can't read", () => {
   const [, answer] = requests('{"method":"S.M","params":[null],"id":7}\n');
-  assertEquals(answer, '{"id":7,"result":{},"error":null}\n');
+  assertEquals(answer, '{"id":7,"result":{},"error":null,"void":true}\n');
 });
 
 Deno.test("the server refuses what is lost, and no more", () => {
@@ -254,7 +254,7 @@ Deno.test("a reply whose end never comes fails its call", async () => {
   const client = await dial("memory@a", { network, protocol: PROTOCOL });
   const call = client.call("S.M", { A: 1 });
   const peer = await server.accept();
-  await peer.until(({ text }) => text === '{"method":"S.M","params":[{"A":1}],"id":1}\n');
+  await peer.until(({ text }) => text === '  {"method":"S.M","params":[{"A":1}],"id":1}\n');
   await peer.write('{"id":1,"result":[1,');
   peer.close();
   await assertFails(call, { code: "data_loss", execution: "unknown", message: "in the middle" });
