@@ -32,11 +32,13 @@ export {
 } from "./selector.ts";
 export {
   type CallContext,
+  type FailedCall,
   type Listener,
   type RegisterOptions,
   type ServeOptions,
   Server,
   type ServerCloseOptions,
+  type ServerEvent,
   type ServerOptions,
 } from "./server.ts";
 export type {

@@ -5,42 +5,27 @@
  */
 
 import { parseAddress } from "./address.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { systemClock } from "./clock.ts";
 import { checkCloseOptions } from "./connection/client_options.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
-import { type CallContext, Services } from "./connection/services.ts";
+import { ServerLoad } from "./connection/server_load.ts";
 import {
-  aClock,
-  aNetwork,
-  anObject,
-  checkOptions,
-  type Checks,
-  name,
-  whole,
-} from "./internal/options.ts";
+  type FailedCall,
+  type ServerEvent,
+  serverLimitsOf,
+  ServerListeners,
+  type ServerOptions,
+} from "./connection/server_options.ts";
+import { type CallContext, Services } from "./connection/services.ts";
+import { aNetwork, anObject, checkOptions, type Checks, name, texts } from "./internal/options.ts";
 import { tlsGroup } from "./internal/tls_options.ts";
 import { systemNetwork } from "./net/network.ts";
-import { LIMIT_CHECKS, limitsOf, type Protocol } from "./protocol/codec.ts";
+import type { Protocol } from "./protocol/codec.ts";
 import { checkProtocol } from "./protocol/protocols.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
 
-export type { CallContext };
-
-/** What a server allows each of its connections. */
-export interface ServerOptions {
-  /** The largest message in each direction, in bytes. Default 4 MiB. */
-  maxMessageBytes?: number;
-  /** How deep arrays and objects of an argument may be nested. Default 100. */
-  maxDepth?: number;
-  /**
-   * The most calls running for one connection; more of them wait until some
-   * end. A cancelled call counts until its handler ends. Default 1,024.
-   */
-  maxInFlight?: number;
-  /** Where deadlines take the time from. Default: the system's clock. */
-  clock?: Clock;
-}
+export type { CallContext, FailedCall, ServerEvent, ServerOptions };
 
 /** How a server listens at one address. */
 export interface ServeOptions {
@@ -64,6 +49,14 @@ export interface RegisterOptions<S extends ServiceSchema = ServiceSchema> {
    * gob: made by `gob.service`. Default: inferred from the values.
    */
   schema?: S;
+  /**
+   * The names of the methods that are offered; no others are. Needed for what
+   * is not offered by default: methods that are inherited, functions in fields
+   * and behind accessors, and names that begin with `_`. Default: the
+   * functions of a plain object, the methods of an instance's own class, and
+   * what the schema names.
+   */
+  methods?: readonly string[];
 }
 
 /** An address at which a server listens. */
@@ -78,19 +71,15 @@ export interface ServerCloseOptions {
   graceMs?: number;
 }
 
-const MAX_IN_FLIGHT = 1024;
-const SERVER_CHECKS: Checks<ServerOptions> = {
-  ...LIMIT_CHECKS,
-  maxInFlight: whole(1),
-  clock: aClock,
-};
 const SERVE_CHECKS: Checks<ServeOptions> = {
   protocol: name(checkProtocol),
   tls: tlsGroup,
   network: aNetwork,
 };
-const REGISTER_CHECKS: Checks<RegisterOptions> = { schema: anObject };
+const REGISTER_CHECKS: Checks<RegisterOptions> = { schema: anObject, methods: texts };
 const GRACE_MS = 5000;
+/** How many connections beyond the limit are told so at a time; others are just closed. */
+const MAX_TURNED_AWAY = 100;
 
 /**
  * A server. Its services are offered at every address at which it listens,
@@ -127,22 +116,23 @@ export class Server implements AsyncDisposable {
   readonly #connections = new Set<ServerConnection>();
   #closing: Promise<void> | undefined;
   #endGrace: (() => void) | undefined;
+  /** Whether the grace is over: what still comes is closed at once. */
+  #isOver = false;
 
   /**
    * Makes a server that serves nothing yet.
    *
-   * @param options Limits and clock.
-   * @throws {RangeError} If a limit is less than 1, or no whole number.
+   * @param options Limits, callbacks and clock.
+   * @throws {RangeError} If a number of things is less than 1 or not whole, or a time not above 0.
    * @throws {TypeError} If an option does not exist, or is of the wrong type.
    */
   constructor(options: ServerOptions = {}) {
-    checkOptions("Server", options, SERVER_CHECKS);
-    const { maxInFlight = MAX_IN_FLIGHT, clock = systemClock } = options;
     this.#context = {
       services: this.#services,
-      limits: limitsOf(options),
-      maxInFlight,
-      clock,
+      limits: serverLimitsOf(options),
+      load: new ServerLoad(),
+      listeners: new ServerListeners(options),
+      clock: options.clock ?? systemClock,
     };
   }
 
@@ -152,23 +142,39 @@ export class Server implements AsyncDisposable {
    * A method gets the argument and a {@linkcode CallContext}, and returns the
    * reply or a promise of it. What it throws is the call's error.
    *
-   * @param name The service's name, for clients.
-   * @param methods An object of functions, or an instance of a class: its own
-   * methods and those of its classes are offered, but not those inherited from
-   * `Object` or `Function`.
-   * @throws {TypeError} If the name is empty or taken, or there is no method.
+   * Offered are the functions of a plain object, and of an instance the methods
+   * of its own class. What is inherited, as from `EventEmitter` or a base class
+   * of one's own, functions in fields or behind accessors, and names that begin
+   * with `_` are offered only if the option `methods` names them. TypeScript's
+   * `private` leaves no trace in the program: begin such a name with `_` or `#`,
+   * or name the methods that are to be offered.
+   *
+   * @param name The service's name, for clients. It may have dots in it, but no spaces.
+   * @param methods An object of functions, or an instance of a class.
+   * @param options The names of the methods that are offered.
+   * @throws {TypeError} If the name is wrong or taken, there is no method, the
+   * options name one that the service does not have, or the server is closed.
+   *
+   * @example Offer an inherited method, and nothing else
+   * ```ts
+   * import { Server } from "@geerpc/xclient";
+   *
+   * class Numbers extends Map<string, number> {}
+   * const server = new Server();
+   * server.register("Numbers", new Numbers([["one", 1]]), { methods: ["get"] });
+   * ```
    */
-  register(name: string, methods: object): void;
+  register(name: string, methods: object, options?: Omit<RegisterOptions, "schema">): void;
   /**
    * Offers a service with a schema: clients in Go need one where a value does
-   * not show its type, as a whole number does not.
+   * not show its type, as a whole number does not. What it names is offered.
    *
    * @typeParam S The schema's type.
    * @param name The service's name, for clients.
    * @param methods An object of functions, or an instance of a class.
    * @param options The schema.
-   * @throws {TypeError} If the name is empty or taken, there is no method, or
-   * the schema names a method that the service does not have.
+   * @throws {TypeError} If the name is wrong or taken, there is no method, the
+   * options name one that the service does not have, or the server is closed.
    */
   register<S extends ServiceSchema>(
     name: string,
@@ -177,7 +183,8 @@ export class Server implements AsyncDisposable {
   ): void;
   register(name: string, methods: object, options: RegisterOptions = {}): void {
     checkOptions("register", options, REGISTER_CHECKS);
-    this.#services.add(name, methods, options.schema);
+    if (this.#closing) throw new TypeError(`can't register ${name}: the server is closed`);
+    this.#services.add(name, methods, options);
   }
 
   /**
@@ -198,7 +205,7 @@ export class Server implements AsyncDisposable {
     const listener = await network.listen(
       parseAddress(address),
       (transport) => this.#accept(transport, protocol),
-      { tls },
+      { tls, handshakeTimeoutMs: this.#context.limits.handshakeTimeoutMs },
     );
     if (this.#closing) {
       await listener.close();
@@ -211,6 +218,16 @@ export class Server implements AsyncDisposable {
   /** How many connections are open. */
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** How many handlers run on all connections, those of calls that were given up included. */
+  get running(): number {
+    return this.#context.load.running;
+  }
+
+  /** How many calls wait to run on all connections. */
+  get waiting(): number {
+    return this.#context.load.waiting;
   }
 
   /**
@@ -241,17 +258,31 @@ export class Server implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const graceIsOver = new Promise<void>((resolve) => this.#endGrace = resolve);
+    for (const connection of this.#connections) connection.drain();
+    // Connections that come until the listeners are closed are told that the server drains.
     const listeners = [...this.#listeners].map((listener) => listener.close());
-    const drained = [...this.#connections].map((connection) => connection.drain());
-    await Promise.race([Promise.all(drained), graceIsOver]);
+    const drained = Promise.all(listeners).then(() =>
+      Promise.all([...this.#connections].map(({ closed }) => closed))
+    );
+    await Promise.race([drained, graceIsOver]);
+    this.#isOver = true;
     for (const connection of this.#connections) connection.close();
-    await Promise.all([...listeners, ...drained]);
+    await drained;
   }
 
   #accept(transport: Transport, protocol: Protocol): void {
-    if (this.#closing) return transport.close();
+    const { limits, listeners } = this.#context;
+    const { size } = this.#connections;
+    const isTooMany = size >= limits.maxConnections;
+    if (isTooMany) {
+      const reason = `${limits.maxConnections} connections are open already (maxConnections)`;
+      listeners.event({ type: "turned_away", remote: transport.remote, reason });
+      if (size >= limits.maxConnections + MAX_TURNED_AWAY) return transport.close();
+    }
     const connection = new ServerConnection(transport, protocol, this.#context);
     this.#connections.add(connection);
     connection.closed.then(() => this.#connections.delete(connection));
+    if (this.#isOver) connection.close();
+    else if (isTooMany || this.#closing) connection.drain();
   }
 }

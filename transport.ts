@@ -17,9 +17,11 @@ export interface Receiver {
    */
   data(chunk: Uint8Array): Promise<void> | void;
   /**
-   * Called once, when there is nothing more to read.
+   * Called once, when there is nothing more to read. What is written may still
+   * be read by the peer, if it has ended only its own side.
    *
-   * @param error Why the connection was lost; absent if the peer ended it, or `close` was called.
+   * @param error Why the connection was lost; absent if the peer ended its side, or `close` was
+   * called.
    */
   end(error?: unknown): void;
 }
@@ -41,6 +43,13 @@ export interface Transport {
    * @returns Resolves when the system has taken them; rejects if the connection is lost.
    */
   write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Ends this side: the peer reads the end behind what was written, and is
+   * still read from. No write may be under way, and none follows. Where it is
+   * absent the connection is closed instead, and what the peer has sent and
+   * nobody has read may then reach it as a reset, before it has read the rest.
+   */
+  closeWrite?(): Promise<void>;
   /** Closes the connection at once, in both directions. Idempotent. */
   close(): void;
 }
@@ -49,7 +58,10 @@ export interface Transport {
 export interface TransportListener {
   /** The address that it listens on, with the actual port. */
   readonly address: string;
-  /** Stops listening; connections that were accepted stay open. Idempotent. */
+  /**
+   * Stops listening. Connections that wait to be accepted are accepted before;
+   * those that were accepted stay open. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -77,6 +89,8 @@ export interface ConnectOptions {
 export interface ListenOptions {
   /** For `tls@` addresses, which require `cert` and `key`. */
   tls?: TlsOptions;
+  /** How long a TLS handshake may take, in milliseconds. Default 10,000. */
+  handshakeTimeoutMs?: number;
 }
 
 /** Connects and listens: the machine's network by default, a `MemoryNetwork` in tests. */

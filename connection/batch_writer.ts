@@ -5,8 +5,10 @@
  * @module
  */
 
+import type { Clock } from "../clock.ts";
 import type { Transport } from "../transport.ts";
 import { queueMicrotask } from "../internal/platform.ts";
+import { WriteWatch } from "./write_watch.ts";
 
 /** What a {@linkcode BatchWriter} writes, and what learns how its writes end. */
 export interface BatchSource {
@@ -28,6 +30,11 @@ export interface BatchOptions {
    * way, neither side waits while the other works. Default `false`.
    */
   splitsLargeBatches?: boolean;
+  /**
+   * How long a write may take without any progress until it counts as failed,
+   * and the clock for it. Default: for ever.
+   */
+  stall?: { readonly clock: Clock; readonly timeoutMs: number };
 }
 
 /**
@@ -41,6 +48,10 @@ type State = "idle" | "waiting" | "writing" | "behind" | "closed";
 
 /** With so many bytes a batch that may be split waits no longer. */
 const LARGEST_WAITING_BYTES = 64 * 1024;
+/** A write of so many bytes is watched from its start, a smaller one when more is behind it. */
+const WATCHED_BYTES = 64 * 1024;
+/** What is larger than this is written in pieces, each of which is progress. */
+const PIECE_BYTES = 1024 * 1024;
 /** Half a batch that is smaller than this is not worth a write of its own. */
 const SMALLEST_HALF_BYTES = 4 * 1024;
 
@@ -57,6 +68,7 @@ export class BatchWriter {
   #enoughBytes = LARGEST_WAITING_BYTES;
   /** The last write. */
   #write: Promise<void> | undefined;
+  readonly #watch: WriteWatch | undefined;
 
   /**
    * @param transport Where to write.
@@ -67,6 +79,14 @@ export class BatchWriter {
     this.#transport = transport;
     this.#source = source;
     this.#splits = options.splitsLargeBatches ?? false;
+    const { stall } = options;
+    if (stall !== undefined && stall.timeoutMs < Infinity) {
+      this.#watch = new WriteWatch({
+        ...stall,
+        isWriting: () => this.isWriting,
+        onStall: (error) => this.#failed(error),
+      });
+    }
   }
 
   /** Whether nothing is to be written, and no write is under way. */
@@ -105,6 +125,7 @@ export class BatchWriter {
       this.#microtasksLeft = microtasks;
     } else if (state === "writing") {
       this.#state = "behind";
+      this.#watch?.start();
     }
   }
 
@@ -131,13 +152,14 @@ export class BatchWriter {
    */
   async finish(last?: Uint8Array): Promise<void> {
     if (!this.isWriting && last !== undefined) this.#write = this.#transport.write(last);
-    this.#state = "closed";
+    this.close();
     await this.#write?.catch(() => {});
   }
 
   /** Writes nothing more. */
   close(): void {
     this.#state = "closed";
+    this.#watch?.stop();
   }
 
   readonly #tick = (): void => {
@@ -147,6 +169,7 @@ export class BatchWriter {
 
   readonly #written = (): void => {
     if (this.#state === "closed") return;
+    this.#watch?.progress();
     this.#state = this.#state === "behind" ? "waiting" : "idle";
     this.#source.written?.();
     this.flush();
@@ -174,7 +197,17 @@ export class BatchWriter {
   }
 
   #start(bytes: Uint8Array): void {
-    this.#write = this.#transport.write(bytes);
+    if (bytes.length > WATCHED_BYTES) this.#watch?.start();
+    this.#write = bytes.length > PIECE_BYTES
+      ? this.#writePieces(bytes)
+      : this.#transport.write(bytes);
     this.#write.then(this.#written, this.#failed);
+  }
+
+  async #writePieces(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      await this.#transport.write(bytes.subarray(at, at + PIECE_BYTES));
+      this.#watch?.progress();
+    }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A client's side of one connection: calls in, replies out, and what happens
- * to the calls in flight when it ends. This file is one class.
+ * A client's side of one connection. This file is one class: calls in, replies
+ * out, and what happens to the calls in flight when the connection ends.
  *
  * @module
  */
@@ -19,6 +19,7 @@ import {
   type CloseOptions,
   MAX_IN_FLIGHT,
 } from "./client_options.ts";
+import { PhaseTimer } from "./phase_timer.ts";
 import { PendingCall, PendingCalls, type Settler } from "./pending_calls.ts";
 
 /**
@@ -35,6 +36,8 @@ type Phase = "open" | "draining" | "closing" | "lost" | "closed";
  * so many, and takes along all the calls that one read has set off.
  */
 const BATCH_MICROTASKS = 4;
+/** The handshake leaves with the first call, or so many milliseconds after the dial without one. */
+const HANDSHAKE_AFTER_MS = 5000;
 /** No other call is in flight whose reply could set one off. */
 const ALONE_MICROTASKS = 1;
 
@@ -68,6 +71,8 @@ export class ClientConnection {
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
   #heard = 0;
+  /** Sends the handshake if no call does: a server gives it some time only. */
+  readonly #handshake: PhaseTimer;
   #resolveClosed!: () => void;
 
   /**
@@ -94,6 +99,8 @@ export class ClientConnection {
       emptied: () => this.#emptied(),
     });
     this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
+    this.#handshake = new PhaseTimer(this.#clock);
+    if (codec.hasHandshake) this.#handshake.set(HANDSHAKE_AFTER_MS, () => this.#writer.add());
     transport.start({
       data: (chunk) => this.#receive(chunk),
       end: (error) => this.#ended(error),
@@ -245,6 +252,7 @@ export class ClientConnection {
     return {
       bufferedBytes: () => this.#codec.bufferedBytes,
       take: () => {
+        if (this.#handshake.isSet) this.#handshake.cancel();
         this.#calls.handOver();
         return this.#codec.take();
       },
@@ -296,6 +304,7 @@ export class ClientConnection {
   #over(code: RpcCode, message: string, cause?: unknown): void {
     if (this.#isOver) return;
     this.#phase = this.#phase === "closing" ? "closed" : "lost";
+    this.#handshake.cancel();
     this.#writer.close();
     this.#transport.close();
     this.#calls.failAll(code, message, cause);

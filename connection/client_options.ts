@@ -8,7 +8,9 @@ import type { Clock } from "../clock.ts";
 import {
   aClock,
   aNetwork,
+  anything,
   aSignal,
+  type Check,
   checkOptions,
   type Checks,
   name,
@@ -76,6 +78,23 @@ export const CLIENT_CHECKS: Checks<ClientOptions> = {
   clock: aClock,
 };
 
+/** An `XClient`'s, which are a client's and more: one object of options may be for both. */
+const XCLIENT_OPTIONS: Readonly<Record<string, Check>> = Object.fromEntries(
+  [
+    "mode",
+    "boundedLoad",
+    "failMode",
+    "maxAttempts",
+    "idempotent",
+    "retryBudget",
+    "hedgeBudget",
+    "health",
+    "isFailure",
+    "liveness",
+    "onEvent",
+  ].map((option) => [option, anything]),
+);
+
 const DIAL_CHECKS: Checks<DialOptions> = { ...CLIENT_CHECKS, signal: aSignal };
 
 /**
@@ -87,7 +106,7 @@ const DIAL_CHECKS: Checks<DialOptions> = { ...CLIENT_CHECKS, signal: aSignal };
  * @throws {RpcError} `invalid_argument` for an unknown protocol, or TLS options that are no PEM.
  */
 export function checkDialOptions(options: DialOptions): void {
-  checkOptions("dial", options, DIAL_CHECKS);
+  checkOptions("dial", options, DIAL_CHECKS, XCLIENT_OPTIONS);
 }
 
 /**

@@ -14,29 +14,44 @@ const LONGEST_ERROR = 65_536;
 /** It may be shorter where messages are small, but not below this. */
 const SHORTEST_LIMIT = 1024;
 
+/** What answers need of their connection. */
+export interface RepliesOwner {
+  /** Ends the connection. */
+  close(): void;
+  /** A handler has returned what can't be encoded. */
+  replyRefused(serviceMethod: string, error: unknown): void;
+}
+
 /** Encodes answers, and has them written. */
 export class Replies {
   readonly #codec: ServerCodec;
   readonly #writer: BatchWriter;
-  readonly #connection: { close(): void };
+  readonly #connection: RepliesOwner;
+  readonly #maxBufferedBytes: number;
   readonly #longestError: number;
 
   /**
    * @param codec The protocol's half for the connection.
    * @param writer Writes what the codec has buffered.
    * @param connection Closed if not even an error fits into the limit.
-   * @param maxMessageBytes The limit.
+   * @param maxMessageBytes The limit of a message, and of what is buffered before it is full.
    */
   constructor(
     codec: ServerCodec,
     writer: BatchWriter,
-    connection: { close(): void },
+    connection: RepliesOwner,
     maxMessageBytes: number,
   ) {
     this.#codec = codec;
     this.#writer = writer;
     this.#connection = connection;
+    this.#maxBufferedBytes = maxMessageBytes;
     this.#longestError = Math.min(LONGEST_ERROR, Math.max(maxMessageBytes / 8, SHORTEST_LIMIT));
+  }
+
+  /** Whether so much is buffered that no more is to be encoded until the client has read some. */
+  get isFull(): boolean {
+    return this.#codec.bufferedBytes > this.#maxBufferedBytes;
   }
 
   /**
@@ -49,6 +64,7 @@ export class Replies {
     } catch (error) {
       const code = codeOf(error) === "resource_exhausted" ? "resource_exhausted" : "internal";
       const message = `rpc server: the reply is refused: ${errorText(error)}`;
+      this.#connection.replyRefused(method.serviceMethod, error);
       return this.fail(seq, method.serviceMethod, code, message);
     }
     this.#writer.add();

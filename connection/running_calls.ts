@@ -6,87 +6,20 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { Deadlines, type Expiring } from "../internal/deadlines.ts";
-import { codeOf, errorText, type RpcCode, RpcError, TimeoutError } from "../errors.ts";
+import { Deadlines } from "../internal/deadlines.ts";
+import { codeOf, errorText, RpcError, TimeoutError } from "../errors.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { goDuration } from "../protocol/go_duration.ts";
 import type { Replies } from "./replies.ts";
+import { isRpcError, RunningCall, type RunningCallOwner } from "./running_call.ts";
 import { SeqTable } from "./seq_table.ts";
-import type { CallContext, Method } from "./services.ts";
+import type { ServerLoad } from "./server_load.ts";
+import type { Method } from "./services.ts";
 
 /** The latest time that a `Date` can hold. */
 const LAST_DATE_MS = 8.64e15;
 
 const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
-
-/** One call that runs, as its handler sees it. */
-class RunningCall implements CallContext, Expiring {
-  /** When it expires, on the clock's scale. */
-  dueAt = 0;
-  /** Whether its deadline is running: kept by the queue of deadlines. */
-  waiting = false;
-  #lateAnswer: string | undefined;
-  #rejection: RpcError | undefined;
-  #controller: AbortController | undefined;
-
-  constructor(
-    readonly table: RunningCalls,
-    readonly seq: number,
-    readonly method: Method,
-    readonly meta: Readonly<Record<string, string>>,
-    readonly deadline: Date | undefined,
-  ) {}
-
-  get serviceMethod(): string {
-    return this.method.serviceMethod;
-  }
-
-  get remote(): string {
-    return this.table.remote;
-  }
-
-  /** Made only if the handler asks for it, or something aborts it. */
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    return this.#controller.signal;
-  }
-
-  reject(message: string, code: RpcCode = "unavailable"): RpcError {
-    this.#rejection = new RpcError(code, message, { execution: "rejected" });
-    return this.#rejection;
-  }
-
-  /** Whether an error was made by {@linkcode reject} of this call, not of another. */
-  hasRejectedWith(error: unknown): boolean {
-    return error !== undefined && error === this.#rejection;
-  }
-
-  /** Aborts its signal. */
-  abort(reason: unknown): void {
-    // A handler that asks for its signal later must find it aborted.
-    (this.#controller ??= new AbortController()).abort(reason);
-  }
-
-  /**
-   * Sets its deadline, before it is queued.
-   *
-   * @param dueAt On the clock's scale.
-   * @param answer The error message for the client then; none if its own deadline ends then.
-   */
-  limit(dueAt: number, answer: string | undefined): void {
-    this.dueAt = dueAt;
-    this.#lateAnswer = answer;
-  }
-
-  /** The error message for the client when the deadline has passed, if it gets one. */
-  get lateAnswer(): string | undefined {
-    return this.#lateAnswer;
-  }
-
-  expire(): void {
-    this.table.expire(this);
-  }
-}
 
 /** What the running calls need of their connection. */
 export interface RunningCallsOwner {
@@ -94,32 +27,47 @@ export interface RunningCallsOwner {
   readonly remote: string;
   /** A call or its handler has ended: others may run. */
   callEnded(): void;
+  /** A handler has thrown something that is no {@linkcode RpcError}. */
+  handlerFailed(serviceMethod: string, error: unknown): void;
   /** Ends the connection. */
   close(): void;
 }
 
+/** Options of {@linkcode RunningCalls}. */
+export interface RunningCallsOptions {
+  /** Where deadlines take the time from. */
+  readonly clock: Clock;
+  /** Counts the handlers of all connections. */
+  readonly load: ServerLoad;
+  /** How long each call may take by the handshake, in milliseconds; 0: no limit. */
+  readonly handleTimeoutMs: number;
+}
+
 /** The calls of one connection that run. */
-export class RunningCalls {
+export class RunningCalls implements RunningCallOwner {
   readonly #owner: RunningCallsOwner;
   readonly #replies: Replies;
   readonly #clock: Clock;
   readonly #handleTimeoutMs: number;
   readonly #deadlines: Deadlines;
   readonly #calls = new SeqTable<RunningCall>();
+  readonly #load: ServerLoad;
   #handlers = 0;
+  /** The calls whose handlers have ended and whose replies have to wait for room, the oldest first. */
+  #held: RunningCall[] = [];
 
   /**
    * @param owner The connection.
    * @param replies Answers the calls.
-   * @param clock Where deadlines take the time from.
-   * @param handleTimeoutMs How long each call may take by the handshake; 0: no limit.
+   * @param options Clock, limit and count.
    */
-  constructor(owner: RunningCallsOwner, replies: Replies, clock: Clock, handleTimeoutMs: number) {
+  constructor(owner: RunningCallsOwner, replies: Replies, options: RunningCallsOptions) {
     this.#owner = owner;
     this.#replies = replies;
-    this.#clock = clock;
-    this.#handleTimeoutMs = handleTimeoutMs || Infinity;
-    this.#deadlines = new Deadlines(clock);
+    this.#clock = options.clock;
+    this.#load = options.load;
+    this.#handleTimeoutMs = options.handleTimeoutMs || Infinity;
+    this.#deadlines = new Deadlines(options.clock);
   }
 
   /** The client's address. */
@@ -132,9 +80,12 @@ export class RunningCalls {
     return this.#calls.size;
   }
 
-  /** How many handlers have not ended, those of cancelled calls included. */
+  /**
+   * How many handlers have not ended, those of cancelled calls included, or
+   * have ended with a reply for which there was no room yet.
+   */
   get handlers(): number {
-    return this.#handlers;
+    return this.#handlers + this.#held.length;
   }
 
   /**
@@ -202,9 +153,24 @@ export class RunningCalls {
     this.#owner.callEnded();
   }
 
+  /** Answers calls whose handlers have ended, while there is room for it. */
+  answerHeld(): void {
+    if (this.#held.length === 0) return;
+    let answered = 0;
+    while (answered < this.#held.length && !this.#replies.isFull) {
+      const call = this.#held[answered++];
+      const { outcome } = call;
+      if (outcome !== undefined && this.#take(call)) {
+        this.#answer(call, outcome.isFulfilled, outcome.result);
+      }
+    }
+    this.#held.splice(0, answered);
+  }
+
   /** Gives all calls up: the connection is over. */
   close(): void {
     this.#deadlines.clear();
+    this.#held = [];
     const calls = this.#calls.clear();
     const reason = new RpcError("canceled", `the connection of ${this.remote} is over`);
     for (const call of calls) call.abort(reason);
@@ -216,6 +182,7 @@ export class RunningCalls {
     });
     this.#calls.set(call);
     this.#handlers++;
+    this.#load.began(1);
     this.#limit(call, timeoutMs);
   }
 
@@ -234,15 +201,24 @@ export class RunningCalls {
   /** A handler's promise has settled; its call may have been given up before. */
   #settled(call: RunningCall, isFulfilled: boolean, result: unknown): void {
     this.#handlers--;
+    this.#load.began(-1);
     try {
-      if (this.#take(call)) {
-        if (isFulfilled) this.#replies.reply(call.seq, call.method, result);
-        else this.#fail(call, result);
-      }
+      if (this.#calls.get(call.seq) !== call) {
+        if (!isFulfilled && !call.isReason(result)) this.#report(call, result);
+      } else if (this.#replies.isFull) {
+        call.hold({ isFulfilled, result });
+        this.#held.push(call);
+        return;
+      } else if (this.#take(call)) this.#answer(call, isFulfilled, result);
       this.#owner.callEnded();
     } catch {
       this.#owner.close(); // an unhandled rejection would end the process
     }
+  }
+
+  #answer(call: RunningCall, isFulfilled: boolean, result: unknown): void {
+    if (isFulfilled) this.#replies.reply(call.seq, call.method, result);
+    else this.#fail(call, result);
   }
 
   /** Takes a call out; `false` if it was out already. */
@@ -250,6 +226,7 @@ export class RunningCalls {
     if (this.#calls.get(call.seq) !== call) return false;
     this.#calls.take(call.seq);
     this.#deadlines.remove(call);
+    call.hold();
     return true;
   }
 
@@ -258,8 +235,13 @@ export class RunningCalls {
     if (call.hasRejectedWith(error)) {
       this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error));
     } else {
+      this.#report(call, error);
       this.#replies.fail(seq, serviceMethod, codeOf(error), errorText(error));
     }
+  }
+
+  #report(call: RunningCall, error: unknown): void {
+    if (!isRpcError(error)) this.#owner.handlerFailed(call.serviceMethod, error);
   }
 }
 

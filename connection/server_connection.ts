@@ -1,39 +1,39 @@
 /**
- * A server's side of one connection: from the handshake to the close, what is
- * read, what waits, and what runs.
+ * A server's side of one connection. This file is one thing: the phases of a
+ * connection, from the handshake to the close.
  *
  * @module
  */
 
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
-import type {
-  Limits,
-  Protocol,
-  RequestExtras,
-  RequestSink,
-  ServerCodec,
-} from "../protocol/codec.ts";
+import type { Protocol, RequestExtras, RequestSink, ServerCodec } from "../protocol/codec.ts";
 import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
-import { DRAINING } from "../protocol/go_errors.ts";
 import type { MethodSchema } from "../schema.ts";
 import type { Transport } from "../transport.ts";
+import { Admission } from "./admission.ts";
 import { type BatchSource, BatchWriter } from "./batch_writer.ts";
-import { Replies } from "./replies.ts";
-import { QueuedRequest, RequestQueue } from "./request_queue.ts";
+import { GoneClientProbe } from "./half_closed.ts";
+import { PhaseTimer } from "./phase_timer.ts";
+import { Replies, type RepliesOwner } from "./replies.ts";
 import { RunningCalls, type RunningCallsOwner } from "./running_calls.ts";
 import { Handshake, type Opened } from "./server_handshake.ts";
+import type { ServerLoad } from "./server_load.ts";
+import type { ServerEvent, ServerLimits, ServerListeners } from "./server_options.ts";
 import type { Services } from "./services.ts";
+import { WriteStalled } from "./write_watch.ts";
 
 /** What all connections of a server share. */
 export interface ServerContext {
   /** What may be called. */
   readonly services: Services;
-  /** What a client may make us hold. */
-  readonly limits: Limits;
-  /** The most handlers running for one connection; more calls wait until some end. */
-  readonly maxInFlight: number;
-  /** Where deadlines take the time from. */
+  /** What a client may make us hold, and for how long. */
+  readonly limits: ServerLimits;
+  /** What runs and waits on all connections. */
+  readonly load: ServerLoad;
+  /** Whom to tell of errors and events. */
+  readonly listeners: ServerListeners;
+  /** Where deadlines and limits take the time from. */
   readonly clock: Clock;
 }
 
@@ -41,16 +41,20 @@ export interface ServerContext {
  * - `opening`: the handshake is not complete.
  * - `serving`: calls are taken.
  * - `draining`: new calls are rejected; those that run go on.
- * - `failing`: a last message tells why the connection is given up; nothing is read.
+ * - `ending`: our side has ended or is about to; what still comes is dropped,
+ *   since closing with unread bytes would reset the connection, and the
+ *   client might lose what was written last.
  * - `closed`: it is over.
  */
-type Phase = "opening" | "serving" | "draining" | "failing" | "closed";
+type Phase = "opening" | "serving" | "draining" | "ending" | "closed";
 
 /** How long a client may take to close a drained connection itself, in milliseconds. */
 const LINGER_MS = 250;
+/** How long a client may take to close a connection whose other side has ended, in milliseconds. */
+const END_MS = 1000;
 
 /** A server's side of one connection. */
-export class ServerConnection implements RequestSink, RunningCallsOwner {
+export class ServerConnection implements RequestSink, RunningCallsOwner, RepliesOwner {
   /** The client's address. */
   readonly remote: string;
   /** Resolves when the connection is over. */
@@ -58,23 +62,25 @@ export class ServerConnection implements RequestSink, RunningCallsOwner {
   readonly #context: ServerContext;
   readonly #transport: Transport;
   readonly #writer: BatchWriter;
-  /**
-   * Calls that are too many to run yet, or whose replies would be too much to
-   * hold. They are read all the same, up to a limit, since a cancel may come
-   * behind them, or the end of the connection.
-   */
-  readonly #queue = new RequestQueue();
   readonly #handshake: Handshake;
-  // These three are there once the handshake is complete.
+  readonly #timer: PhaseTimer;
+  // These four are there once the handshake is complete.
   #codec!: ServerCodec;
   #replies!: Replies;
   #running!: RunningCalls;
+  #admission!: Admission;
   #phase: Phase = "opening";
+  /** Whether it is to drain as soon as it is open. */
+  #drainsWhenOpen = false;
+  /** Whether the client has ended its side: what it has asked for is answered, then it is closed. */
+  #hasInputEnded = false;
+  #probe: GoneClientProbe | undefined;
   /** Whether a read is being worked through: its cancels come before waiting calls run. */
   #isReading = false;
-  /** Goes on reading, if that was stopped. */
-  #resume: (() => void) | undefined;
-  #lingering: Timer | undefined;
+  /** Whether the present read has ended a message. */
+  #hasMessage = false;
+  /** The last write, once our side ends. */
+  #lastWrite: Promise<void> | undefined;
   #resolveClosed!: () => void;
 
   /**
@@ -83,71 +89,76 @@ export class ServerConnection implements RequestSink, RunningCallsOwner {
    * @param context Services, limits and clock.
    */
   constructor(transport: Transport, protocol: Protocol, context: ServerContext) {
+    const { clock, limits } = context;
     this.#context = context;
     this.#transport = transport;
     this.remote = transport.remote;
-    this.#writer = new BatchWriter(transport, this.#batchSource());
-    const answer = (bytes: Uint8Array) => this.#writer.send(bytes);
-    this.#handshake = new Handshake(protocol, context.limits, answer);
+    const stall = { clock, timeoutMs: limits.writeTimeoutMs };
+    this.#writer = new BatchWriter(transport, this.#batchSource(), { stall });
+    this.#handshake = new Handshake(protocol, limits, (bytes) => this.#writer.send(bytes));
+    this.#timer = new PhaseTimer(clock);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
+    if (protocol.startsWith("geerpc/")) this.#limitHandshake();
     transport.start({
       data: (chunk) => this.#receive(chunk),
-      end: () => this.close(),
+      end: (error) => error === undefined ? this.#inputEnded() : this.close(),
     });
   }
 
   /**
-   * Takes no new calls, and closes when the running ones have ended.
+   * Takes no new calls, and closes when the running ones have ended. One whose
+   * handshake is not complete has a little time for it, to be told.
    *
    * @returns Resolves when it is closed.
    */
   drain(): Promise<void> {
-    if (this.#phase === "opening") this.close();
-    else if (this.#phase === "serving") {
+    if (this.#phase === "opening") {
+      this.#drainsWhenOpen = true;
+      this.#timer.set(LINGER_MS, () => this.#end());
+    } else if (this.#phase === "serving") {
       this.#phase = "draining";
       if (this.#codec.drain !== undefined) {
         this.#codec.drain();
         this.#writer.add();
       }
-      this.#release(); // waiting calls are rejected at once: they may run elsewhere
-      this.#lingerIfDrained();
+      this.#admission.drain();
+      this.#endIfDone();
     }
     return this.closed;
   }
 
   /** Closes at once; the signals of calls that still run abort. */
   close(): void {
-    if (this.#phase === "closed") return;
+    if (this.#isClosed) return;
     this.#phase = "closed";
     this.#writer.close();
     this.#transport.close();
-    this.#lingering?.cancel();
-    this.#queue.clear();
-    this.#resume?.();
+    this.#timer.cancel();
+    this.#probe?.stop();
+    this.#admission?.close(); // there is none during the handshake
     this.#resolveClosed();
-    this.#running?.close(); // there is none during the handshake
+    this.#running?.close();
   }
 
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    if (this.#phase === "closed") return; // by a call that came before it in the same read
-    if (this.#queue.isEmpty && this.#mayRun()) this.#run(seq, serviceMethod, args, extras);
-    else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
-    else {
-      const nowMs = this.#context.clock.now();
-      this.#queue.add(new QueuedRequest(seq, serviceMethod, args, extras, nowMs));
-    }
+    this.#hasMessage = true;
+    if (this.#isClosed) return; // by a call that came before it in the same read
+    this.#admission.call(seq, serviceMethod, args, extras);
   }
 
   refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
+    this.#hasMessage = true;
     this.#replies.reject(seq, serviceMethod, code, message);
   }
 
   cancel(seq: number): void {
-    if (this.#running.cancel(seq)) this.#lingerIfDrained();
-    else this.#queue.cancel(seq);
+    this.#hasMessage = true;
+    if (this.#running.cancel(seq)) this.#endIfDone();
+    else this.#admission.cancel(seq);
   }
 
   answered(): void {
+    this.#hasMessage = true;
     this.#writer.add();
   }
 
@@ -156,13 +167,22 @@ export class ServerConnection implements RequestSink, RunningCallsOwner {
   }
 
   callEnded(): void {
-    if (!this.#isReading) this.#release(); // else behind the read, which may bring cancels
-    this.#lingerIfDrained();
+    if (!this.#isReading) this.#admission.release(); // else behind the read, which may bring cancels
+    this.#endIfDone();
+  }
+
+  handlerFailed(serviceMethod: string, error: unknown): void {
+    this.#context.listeners.error(error, { serviceMethod, remote: this.remote });
+  }
+
+  replyRefused(serviceMethod: string, error: unknown): void {
+    this.handlerFailed(serviceMethod, error);
   }
 
   #receive(chunk: Uint8Array): Promise<void> | void {
-    if (this.#phase === "closed" || this.#phase === "failing") return;
+    if (this.#isClosed || this.#phase === "ending") return;
     this.#isReading = true;
+    this.#hasMessage = false;
     try {
       if (this.#phase !== "opening") this.#codec.receive(chunk, this);
       else {
@@ -175,16 +195,16 @@ export class ServerConnection implements RequestSink, RunningCallsOwner {
       this.#isReading = false;
     }
     if (this.#isClosed) return;
-    this.#queue.count(chunk.length);
-    this.#release();
+    if (this.#phase === "opening") return;
+    this.#admission.readEnded(chunk.length, this.#hasMessage);
     this.#writer.flush();
-    if (this.#isBlocked) return new Promise((resolve) => this.#resume = resolve);
+    return this.#admission.untilReadable();
   }
 
   #open(chunk: Uint8Array): Promise<void> | void {
     const opening = this.#handshake.push(chunk);
     if (opening instanceof Promise) return this.#load(opening);
-    if (opening === undefined) return;
+    if (opening === undefined) return this.#limitHandshake();
     this.#begin(opening);
     if (opening.rest.length > 0) this.#codec.receive(opening.rest, this);
   }
@@ -197,79 +217,91 @@ export class ServerConnection implements RequestSink, RunningCallsOwner {
       this.#begin(opened);
       await this.#receive(opened.rest);
     } catch (error) {
-      return this.#giveUp(error);
+      this.#giveUp(error);
     }
   }
 
   #begin({ codec, handleTimeoutMs }: Opened): void {
-    const { clock, limits } = this.#context;
+    const { clock, limits, load } = this.#context;
+    this.#timer.cancel();
     this.#phase = "serving";
     this.#codec = codec;
     this.#replies = new Replies(codec, this.#writer, this, limits.maxMessageBytes);
-    this.#running = new RunningCalls(this, this.#replies, clock, handleTimeoutMs);
+    this.#running = new RunningCalls(this, this.#replies, { clock, load, handleTimeoutMs });
+    this.#admission = new Admission({
+      ...this.#context,
+      running: this.#running,
+      replies: this.#replies,
+      isBehind: () => this.#writer.isBehind,
+      onOverload: (type, reason) => this.#tell(type, reason),
+    });
+    if (this.#drainsWhenOpen) this.drain();
   }
 
-  /** Says why, as far as the protocol can, and closes. Nothing is read until then. */
-  async #giveUp(error: unknown): Promise<void> {
+  /** Gives the client some time until the handshake is complete. */
+  #limitHandshake(): void {
+    const { handshakeTimeoutMs } = this.#context.limits;
+    if (this.#timer.isSet || handshakeTimeoutMs === Infinity) return;
+    this.#timer.set(handshakeTimeoutMs, () => {
+      const reason = `no handshake within ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`;
+      this.#tell("cut", reason);
+      this.#giveUp(new RpcError("deadline_exceeded", reason));
+    });
+  }
+
+  /** The client has ended its side. Go answers what it has read, and so do we. */
+  #inputEnded(): void {
+    if (this.#phase === "opening") return this.close();
+    this.#hasInputEnded = true;
+    this.#lastWrite?.then(() => this.close());
+    if (this.#isClosed || this.#phase === "ending") return;
+    this.#endIfDone();
+    if (this.#isClosed) return;
+    this.#probe = new GoneClientProbe(this.#context.clock, () => {
+      if (!this.#writer.isIdle) return; // a write is under way, and finds it out
+      this.#codec.probe();
+      this.#writer.add();
+    });
+    this.#probe.start();
+  }
+
+  /** Says why, as far as the protocol can, and ends. */
+  #giveUp(error: unknown): void {
     const isOpening = this.#phase === "opening";
     // The client does not read; or HTTP CONNECT is being answered, which says enough.
-    if (this.#writer.isWriting && !isOpening) return this.close();
-    this.#phase = "failing";
-    this.#queue.clear();
+    if (this.#writer.isWriting) return this.#end();
     // Even if the handshake has failed, the client may be able to read a line of JSON.
     const codec = isOpening ? new JsonServerCodec(this.#context.limits) : this.#codec;
     const message = `rpc server: ${errorText(error).replace(/^rpc server: /, "")}`;
     codec.giveUp?.(message, error instanceof RpcError ? error.code : "internal");
-    await this.#writer.finish(codec.take());
-    this.close();
+    this.#end(codec.take());
   }
 
   /**
-   * Whether one more call may run. A drained connection rejects it, which needs
-   * no handler. None is answered while the client reads too few replies.
+   * Ends our side behind a last message, and drops what the client still
+   * sends until it ends its own, for a time. Calls that run are given up.
    */
-  #mayRun(): boolean {
-    const { maxInFlight, limits } = this.#context;
-    return (this.#running.handlers < maxInFlight || this.#phase === "draining") &&
-      this.#codec.bufferedBytes <= limits.maxMessageBytes;
+  #end(last?: Uint8Array): void {
+    if (this.#isClosed || this.#phase === "ending") return;
+    this.#phase = "ending";
+    this.#timer.set(END_MS, () => this.close());
+    this.#running?.close();
+    this.#admission?.close();
+    this.#probe?.stop();
+    this.#lastWrite = this.#writer.finish(last);
+    this.#lastWrite.then(() => {
+      if (this.#isClosed) return;
+      if (this.#hasInputEnded || this.#transport.closeWrite === undefined) return this.close();
+      this.#transport.closeWrite().catch(() => this.close());
+    });
   }
 
-  /** Runs as many waiting calls as may run. */
-  #release(): void {
-    while (!this.#queue.isEmpty && this.#mayRun()) {
-      const request = this.#queue.take()!;
-      const extras = request.extrasAt(this.#context.clock.now());
-      this.#run(request.seq, request.serviceMethod, request.args, extras);
-    }
-    this.#unblock();
-  }
-
-  #run(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    const { services } = this.#context;
-    const method = services.find(serviceMethod);
-    if (method === undefined) {
-      const message = services.explainMissing(serviceMethod);
-      return this.refuse(seq, serviceMethod, "unimplemented", message);
-    }
-    if (this.#phase === "draining") {
-      return this.refuse(seq, serviceMethod, "unavailable", DRAINING);
-    }
-    this.#running.run(seq, method, args, extras);
+  #tell(type: ServerEvent["type"], reason: string): void {
+    this.#context.listeners.event({ type, remote: this.remote, reason });
   }
 
   get #isClosed(): boolean {
     return this.#phase === "closed";
-  }
-
-  /** Whether to read no further: too much waits, or the client does not read its replies. */
-  get #isBlocked(): boolean {
-    return this.#queue.bytes > this.#context.limits.maxMessageBytes || this.#writer.isBehind;
-  }
-
-  #unblock(): void {
-    if (this.#resume === undefined || this.#isBlocked) return;
-    this.#resume();
-    this.#resume = undefined;
   }
 
   #batchSource(): BatchSource {
@@ -278,22 +310,26 @@ export class ServerConnection implements RequestSink, RunningCallsOwner {
       take: () => this.#codec.take(),
       written: () => {
         if (this.#phase === "opening") return;
-        this.#release(); // before the next write, to leave with it
-        this.#lingerIfDrained();
+        this.#admission.release(); // before the next write, to leave with it
+        this.#endIfDone();
       },
-      writeFailed: () => this.close(),
+      writeFailed: (error) => {
+        if (error instanceof WriteStalled) this.#tell("cut", `${error.message} (writeTimeoutMs)`);
+        this.close();
+      },
     };
   }
 
   /**
+   * Ends when nothing is left to do: at once if the client has ended its side.
    * A drained connection is the client's to close, since only the client knows
    * that it has sent nothing more. One that does not know of draining has
    * little time for it.
    */
-  #lingerIfDrained(): void {
-    if (this.#phase !== "draining" || !this.#writer.isIdle) return;
-    if (this.#running.size > 0 || !this.#queue.isEmpty) return;
-    this.#lingering?.cancel();
-    this.#lingering = this.#context.clock.setTimer(LINGER_MS, () => this.close());
+  #endIfDone(): void {
+    if (this.#phase !== "draining" && !this.#hasInputEnded) return;
+    if (!this.#writer.isIdle || this.#running.size > 0 || !this.#admission.isEmpty) return;
+    if (this.#hasInputEnded) this.close();
+    else this.#timer.set(LINGER_MS, () => this.#end());
   }
 }

@@ -6,6 +6,7 @@
 
 import type { RpcCode, RpcError } from "../errors.ts";
 import type { MethodSchema, ServiceSchema } from "../schema.ts";
+import { checkServiceName, offeredMethods } from "./offered_methods.ts";
 
 /** What a handler may know of the call that it answers. */
 export interface CallContext {
@@ -43,8 +44,13 @@ export interface Method {
   handle(args: unknown, context: CallContext): unknown;
 }
 
-/** A method as it is found on a service. */
-export type AnyMethod = (this: object, args: unknown, context: unknown) => unknown;
+/** How a service is offered. */
+export interface ServiceOptions {
+  /** The names of the methods that are offered; no others are. */
+  readonly methods?: readonly string[];
+  /** The types of methods' arguments and replies. Those that it names are offered. */
+  readonly schema?: ServiceSchema;
+}
 
 /** The services of one server, by name. */
 export class Services {
@@ -52,29 +58,19 @@ export class Services {
   readonly #names = new Set<string>();
 
   /**
-   * Adds a service.
+   * Adds a service. What throws adds nothing.
    *
    * @param name Its name.
    * @param service An object of functions, or an instance of a class.
-   * @param schema The types of its methods.
-   * @throws {TypeError} If the name is empty or taken, the service has no
-   * methods, or the schema names one that it does not have.
+   * @param options The methods that are offered, and their types.
+   * @throws {TypeError} If the name is wrong or taken, the service has no
+   * methods, or the options name one that it does not have.
    */
-  add(name: string, service: object, schema: ServiceSchema = {}): void {
-    if (name === "") throw new TypeError("a service needs a name, got an empty one");
+  add(name: string, service: object, options: ServiceOptions = {}): void {
+    const { methods: only, schema = {} } = options;
+    checkServiceName(name);
     if (this.#names.has(name)) throw new TypeError(`service ${name} is registered already`);
-    const found = methodsOf(service);
-    if (found.size === 0 || Object(service) !== service) { // a string has methods, too
-      const wanted = "an object of functions or an instance of a class";
-      throw new TypeError(`service ${name} has no methods: want ${wanted}, got ${kind(service)}`);
-    }
-    for (const method of Object.keys(schema)) {
-      if (found.has(method)) continue;
-      const names = [...found.keys()].join(", ");
-      throw new TypeError(
-        `service ${name} has no method ${method}, which its schema names; it has ${names}`,
-      );
-    }
+    const found = offeredMethods(name, service, { only, also: Object.keys(schema) });
     this.#names.add(name);
     for (const [method, handle] of found) {
       const serviceMethod = `${name}.${method}`;
@@ -109,33 +105,4 @@ export class Services {
     if (!this.#names.has(service)) return `rpc server: can't find service ${service}`;
     return `rpc server: can't find method ${serviceMethod.slice(dot + 1)}`;
   }
-}
-
-/**
- * The methods that an object offers as a service.
- *
- * @param object An object of functions, or an instance of a class.
- * @returns Its methods by name, without those inherited from `Object` and `Function`.
- */
-export function methodsOf(object: object): Map<string, AnyMethod> {
-  const found = new Map<string, AnyMethod>();
-  for (
-    let holder: object | null = object;
-    holder !== null && holder !== Object.prototype && holder !== Function.prototype;
-    holder = Object.getPrototypeOf(holder)
-  ) {
-    for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(holder))) {
-      if (name === "constructor" || found.has(name)) continue;
-      if (typeof property.value === "function") found.set(name, property.value);
-    }
-  }
-  return found;
-}
-
-/** What was registered in place of a service. */
-function kind(value: unknown): string {
-  if (value === null) return "null";
-  if (typeof value === "object") return "an object without any";
-  if (typeof value !== "function") return `a ${typeof value}`;
-  return `the class or function ${value.name}: register an instance of it`;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CALL_OPTIONS, checkCallValues, refuseUnknown } from "../internal/call_options.ts";
+import { CALL_OPTIONS, checkCallNames, checkCallValues } from "../internal/call_options.ts";
 import { flag, name, number, text, whole } from "../internal/options.ts";
 import type { CallOptions } from "../service.ts";
 import { checkFailMode, type FailMode } from "./fail_mode.ts";
@@ -47,21 +47,7 @@ const hedgeAfterCheck = number(0);
  * @throws {RangeError} If a number is out of range.
  */
 export function checkFleetCallOptions(options: FleetCallOptions): void {
-  for (const given in options) {
-    switch (given) {
-      case "signal":
-      case "timeoutMs":
-      case "meta":
-      case "schema":
-      case "idempotent":
-      case "key":
-      case "failMode":
-      case "maxAttempts":
-      case "hedgeAfterMs":
-        continue;
-    }
-    refuseUnknown(options, given, KNOWN);
-  }
+  checkCallNames(options, KNOWN);
   checkCallValues(options);
   const { idempotent, key, failMode, maxAttempts, hedgeAfterMs } = options;
   if (idempotent !== undefined) flag("idempotent", idempotent);

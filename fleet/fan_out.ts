@@ -8,15 +8,14 @@
 
 import { deadline } from "@std/async/deadline";
 import { type Attempt, errorText, type Execution, RpcError, TimeoutError } from "../errors.ts";
-import { checkTime, NO_OPTIONS } from "../internal/call_options.ts";
 import {
-  anObject,
-  aSignal,
-  checkOptions,
-  type Checks,
-  textByName,
-  whole,
-} from "../internal/options.ts";
+  CALL_OPTIONS,
+  checkCallNames,
+  checkCallValues,
+  checkTime,
+  NO_OPTIONS,
+} from "../internal/call_options.ts";
+import { whole } from "../internal/options.ts";
 import { TimeLimit } from "../internal/time.ts";
 import type { CallOptions } from "../service.ts";
 import { FleetCall, type FleetCallContext } from "./call.ts";
@@ -70,15 +69,8 @@ type Outcome<T> = { readonly ok: true; readonly reply: T } | {
  */
 const DEADLINE_TIMER_MS = 60_000;
 
-const FAN_OUT_CHECKS: Checks<FanOutOptions> = {
-  signal: aSignal,
-  timeoutMs: checkTime,
-  meta: textByName,
-  schema: anObject,
-  quorum: whole(1),
-  concurrency: whole(1),
-  serverTimeoutMs: checkTime,
-};
+const KNOWN = [...CALL_OPTIONS, "quorum", "concurrency", "serverTimeoutMs"];
+const countCheck = whole(1);
 
 /**
  * Checks what needs no list of servers to be wrong.
@@ -90,7 +82,12 @@ const FAN_OUT_CHECKS: Checks<FanOutOptions> = {
  */
 export function checkFanOutOptions(options: FanOutOptions): void {
   if (options === NO_OPTIONS) return;
-  checkOptions("a call to all endpoints", options, FAN_OUT_CHECKS);
+  checkCallNames(options, KNOWN);
+  checkCallValues(options);
+  const { quorum, concurrency, serverTimeoutMs } = options;
+  if (quorum !== undefined) countCheck("quorum", quorum);
+  if (concurrency !== undefined) countCheck("concurrency", concurrency);
+  if (serverTimeoutMs !== undefined) checkTime("serverTimeoutMs", serverTimeoutMs);
   options.signal?.throwIfAborted();
 }
 

@@ -11,14 +11,13 @@ import {
   FIRST_USER_ID,
   MAX_FIELDS,
   MAX_TYPES,
+  RESERVED_BYTES,
   RESERVED_TYPES,
   tooMuch,
   tooWide,
 } from "./wire.ts";
 import { GobWriter } from "./writer.ts";
 
-/** The most bytes that the definitions of the reserved types take. */
-const RESERVED_BYTES = 40;
 /** The longest name of one of them. */
 const RESERVED_NAME = 8;
 
@@ -189,7 +188,7 @@ export class TypeTable {
     writer.byte(0);
     // A decoder with this limit would give the stream up. Here only this value fails.
     this.#bytes += writer.length - start;
-    const most = isReserved(shape) ? this.#maxBytes : this.#maxBytes - RESERVED_BYTES;
+    const most = isReserved(shape) ? this.#maxBytes + RESERVED_BYTES : this.#maxBytes;
     if (this.#bytes > most) {
       throw this.#tooMuch(`type definitions of more than ${this.#maxBytes} bytes`);
     }

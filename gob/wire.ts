@@ -28,6 +28,8 @@ export const MAX_TYPES = 9_999;
  * one that stands for an absent value.
  */
 export const RESERVED_TYPES = 2;
+/** How many bytes their definitions may take beyond those of the others. */
+export const RESERVED_BYTES = 40;
 /**
  * The most fields of one struct. Once a type is defined, each of its values may leave out all its
  * fields, which takes no bytes: with a wide type a few bytes could fill the memory.

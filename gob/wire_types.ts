@@ -11,6 +11,7 @@ import {
   malformed,
   MAX_FIELDS,
   MAX_TYPES,
+  RESERVED_BYTES,
   RESERVED_TYPES,
   tooMuch,
   tooWide,
@@ -193,7 +194,9 @@ export class WireTypes {
     const type = readDefinition(cursor);
     this.#bytes += cursor.position - start;
     this.#defined++;
-    if (this.#bytes > this.#maxBytes || this.#defined > MAX_TYPES + RESERVED_TYPES) {
+    if (
+      this.#bytes > this.#maxBytes + RESERVED_BYTES || this.#defined > MAX_TYPES + RESERVED_TYPES
+    ) {
       throw tooMuch(
         `the stream defines more than ${
           MAX_TYPES + RESERVED_TYPES

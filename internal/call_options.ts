@@ -22,17 +22,38 @@ export const CALL_OPTIONS: readonly string[] = ["signal", "timeoutMs", "meta", "
  * @throws {RangeError} If `timeoutMs` is `NaN`.
  */
 export function checkCallOptions(options: CallOptions): void {
+  checkCallNames(options, CALL_OPTIONS);
+  checkCallValues(options);
+}
+
+/**
+ * Checks the names of options of a call of whichever kind: one object of options may
+ * be given to calls on one connection, of an `XClient`, and to all of its endpoints.
+ *
+ * @param options What the caller gave.
+ * @param known Those of this kind, for the message.
+ * @throws {TypeError} If no call has such an option.
+ */
+export function checkCallNames(options: object, known: readonly string[]): void {
   for (const name in options) {
     switch (name) {
       case "signal":
       case "timeoutMs":
       case "meta":
       case "schema":
+      case "idempotent":
+      case "key":
+      case "failMode":
+      case "maxAttempts":
+      case "hedgeAfterMs":
+      case "quorum":
+      case "concurrency":
+      case "serverTimeoutMs":
         continue;
     }
-    refuseUnknown(options, name, CALL_OPTIONS);
+    if ((options as Record<string, unknown>)[name] === undefined) continue;
+    throw unknownOption("a call", name, known);
   }
-  checkCallValues(options);
 }
 
 /**
@@ -71,17 +92,4 @@ export function checkTime(name: string, timeMs: unknown): void {
   if (Number.isNaN(timeMs)) {
     throw new RangeError(`${name} must be a number of milliseconds, got NaN`);
   }
-}
-
-/**
- * Refuses a name that is none of the options of a call, unless its value is `undefined`.
- *
- * @param options What the caller gave.
- * @param name The name.
- * @param known Those that there are.
- * @throws {TypeError} Naming it.
- */
-export function refuseUnknown(options: object, name: string, known: readonly string[]): void {
-  if ((options as Record<string, unknown>)[name] === undefined) return;
-  throw unknownOption("a call", name, known);
 }

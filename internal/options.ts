@@ -22,6 +22,8 @@ export type Checks<Options> = { readonly [Name in keyof Options]-?: Check };
  * @param owner What takes them, for messages, as `XClient`.
  * @param options The options.
  * @param checks What they may be.
+ * @param related What may be among them since it is an option beside these elsewhere:
+ * options of one type may be given where those of a type that it extends are asked for.
  * @throws {TypeError} For an unknown name, or a value of the wrong type.
  * @throws {RangeError} For a number that is out of range.
  */
@@ -29,8 +31,10 @@ export function checkOptions<Options extends object>(
   owner: string,
   options: Options,
   checks: Checks<Options>,
+  related: Readonly<Record<string, Check>> = {},
 ): void {
-  checkGroup(owner, "", options, checks as Readonly<Record<string, Check>>, SHARED_CHECKS);
+  const shared = { ...SHARED_CHECKS, ...related };
+  checkGroup(owner, "", options, checks as Readonly<Record<string, Check>>, shared);
 }
 
 function checkGroup(

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { clearTimeout, setTimeout } from "../internal/platform.ts";
 import { formatHost, type ParsedAddress } from "../address.ts";
+import { LONGEST_TIMER_MS } from "../clock.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
-import { setTimeout } from "../internal/platform.ts";
 import type {
   ConnectOptions,
   ListenOptions,
@@ -14,6 +15,8 @@ import type {
   Transport,
   TransportListener,
 } from "../transport.ts";
+import { AcceptLoop } from "./accept_loop.ts";
+import { HANDSHAKE_TIMEOUT_MS } from "./limits.ts";
 import { closeAt, listenAt, type SocketFiles } from "./unix_socket.ts";
 
 /** The read buffer of a connection at first, so that idle ones take little memory. */
@@ -22,17 +25,23 @@ const MIN_READ_BYTES = 2 * 1024;
 const MAX_READ_BYTES = 256 * 1024;
 /** How many microtasks pass before the next read, so that replies to the last one leave first. */
 const MICROTASKS_BETWEEN_READS = 8;
-/** How long to wait after a failed accept before the next one. */
-const ACCEPT_RETRY_MS = 20;
 
 class DenoTransport implements Transport {
   readonly remote: string;
   readonly #conn: Deno.Conn;
+  readonly #handshakeTimeoutMs: number | undefined;
+  #giveUpHandshake: (() => void) | undefined;
   #closed = false;
 
-  constructor(conn: Deno.Conn, remote: string) {
+  /**
+   * @param conn The connection.
+   * @param remote The peer's address.
+   * @param handshakeTimeoutMs How long its TLS handshake may take, if it has yet to be made.
+   */
+  constructor(conn: Deno.Conn, remote: string, handshakeTimeoutMs?: number) {
     this.#conn = conn;
     this.remote = remote;
+    this.#handshakeTimeoutMs = handshakeTimeoutMs;
   }
 
   start(receiver: Receiver): void {
@@ -43,6 +52,7 @@ class DenoTransport implements Transport {
   }
 
   async #read(receiver: Receiver): Promise<void> {
+    if (this.#handshakeTimeoutMs !== undefined) await this.#shakeHands(this.#handshakeTimeoutMs);
     let buffer = new Uint8Array(MIN_READ_BYTES);
     for (;;) {
       const length = await this.#conn.read(buffer);
@@ -56,6 +66,22 @@ class DenoTransport implements Transport {
     }
   }
 
+  /** A handshake that is given up stays pending until the peer closes: Deno 2.9 keeps its socket. */
+  #shakeHands(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = () => clearTimeout(timer);
+      const timer = setTimeout(() => {
+        reject(new Error(`no TLS handshake within ${timeoutMs} ms`));
+        closeQuietly(this.#conn);
+      }, Math.min(timeoutMs, LONGEST_TIMER_MS));
+      this.#giveUpHandshake = () => {
+        end();
+        resolve();
+      };
+      (this.#conn as Deno.TlsConn).handshake().then(() => resolve(), reject).finally(end);
+    });
+  }
+
   async write(bytes: Uint8Array): Promise<void> {
     let written = await this.#conn.write(bytes);
     while (written < bytes.length) {
@@ -63,9 +89,14 @@ class DenoTransport implements Transport {
     }
   }
 
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#giveUpHandshake?.();
     closeQuietly(this.#conn);
   }
 }
@@ -152,38 +183,29 @@ export async function listen(
     : scheme === "tls"
     ? Deno.listenTls({ hostname, port, cert, key })
     : Deno.listen({ hostname, port });
+  const { handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
   const socketId = scheme === "unix" ? socketFiles.idOf(path) : undefined;
-  let open = true;
-  const accepting = (async () => {
-    while (open) {
-      let conn: Deno.Conn;
-      try {
-        conn = await listener.accept();
-      } catch {
-        // A connection failed, or the listener was closed, or too many files are open.
-        // The last would fail again at once, so it waits a little.
-        if (open) await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
-        continue;
-      }
-      if (scheme !== "unix" && scheme !== "tls") tune(conn as Deno.TcpConn);
-      accept(new DenoTransport(conn, remoteOf(conn, endpoint)));
+  const loop = new AcceptLoop(listener, (conn) => {
+    if (scheme !== "unix" && scheme !== "tls") tune(conn as Deno.TcpConn);
+    const limit = scheme === "tls" ? handshakeTimeoutMs : undefined;
+    accept(new DenoTransport(conn, remoteOf(conn, endpoint), limit));
+  });
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    await loop.stop();
+    if (scheme === "unix") {
+      const file = closeAt(path, socketFiles, socketId, () => listener.close());
+      await loop.ended; // until then Deno holds the listener
+      return file.finish();
     }
-  })();
+    listener.close();
+    await loop.ended;
+  };
   return {
     address: scheme === "unix"
       ? endpoint.address
       : `${scheme}@${formatHost(hostname, (listener.addr as Deno.NetAddr).port)}`,
-    async close(): Promise<void> {
-      if (open) {
-        open = false;
-        if (scheme === "unix") {
-          const closing = closeAt(path, socketFiles, socketId, () => listener.close());
-          await accepting; // until then Deno holds the listener
-          closing.finish();
-        } else listener.close();
-      }
-      await accepting;
-    },
+    close: () => closing ??= close(),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { linkSync, lstatSync, renameSync, rmSync } from "node:fs";
+import { setImmediate } from "node:timers";
 import { connect as connectTcp, createServer, isIP, type Server, type Socket } from "node:net";
 import {
   checkServerIdentity,
@@ -13,6 +14,7 @@ import {
   rootCertificates,
 } from "node:tls";
 import { formatHost, type ParsedAddress } from "../address.ts";
+import { LONGEST_TIMER_MS } from "../clock.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type {
   ConnectOptions,
@@ -22,6 +24,8 @@ import type {
   TransportListener,
 } from "../transport.ts";
 import { closeAt, listenAt, type SocketFiles } from "./unix_socket.ts";
+import { untilQuiet } from "./accept_loop.ts";
+import { HANDSHAKE_TIMEOUT_MS, MAX_HANDSHAKES } from "./limits.ts";
 
 const TUNING = { noDelay: true, keepAlive: true, allowHalfOpen: true } as const;
 
@@ -59,6 +63,10 @@ class NodeTransport implements Transport {
     return new Promise((resolve, reject) => {
       this.#socket.write(bytes, (error) => error ? reject(error) : resolve());
     });
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve) => this.#socket.end(resolve));
   }
 
   close(): void {
@@ -147,8 +155,28 @@ export function listen(
       accept(new NodeTransport(socket, remote));
     };
     const server: Server = scheme === "tls"
-      ? createTlsServer({ ...TUNING, cert: options.tls?.cert, key: options.tls?.key }, onSocket)
+      ? createTlsServer({
+        ...TUNING,
+        cert: options.tls?.cert,
+        key: options.tls?.key,
+        handshakeTimeout: Math.min(
+          options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+          LONGEST_TIMER_MS,
+        ),
+      }, onSocket)
       : createServer(TUNING, onSocket);
+    let connections = 0;
+    server.on("connection", () => connections++);
+    let socketId: string | undefined;
+    let closing: Promise<void> | undefined;
+    const close = async () => {
+      await untilQuiet(() => connections, nextTurn);
+      // The port is free at once; connections that were accepted are their owners' to close.
+      const stop = () => void server.close(() => {});
+      if (scheme === "unix") closeAt(path, socketFiles, socketId, stop).finish();
+      else stop();
+      for (const socket of handshakes?.values() ?? []) socket.destroy();
+    };
     const handshakes = scheme === "tls" ? handshakesOf(server) : undefined;
     const bind = () =>
       new Promise<void>((resolve, reject) => {
@@ -161,20 +189,13 @@ export function listen(
     const binding = scheme === "unix" ? listenAt(path, socketFiles, bind) : bind();
     binding.then(() => {
       server.on("error", () => {}); // a connection failed; the listener goes on
-      const socketId = scheme === "unix" ? socketFiles.idOf(path) : undefined;
+      if (scheme === "unix") socketId = socketFiles.idOf(path);
       const bound = server.address();
       resolve({
         address: bound === null || typeof bound === "string"
           ? endpoint.address
           : `${scheme}@${formatHost(hostname, bound.port)}`,
-        close: (): Promise<void> => {
-          // The port is free at once; connections that were accepted are their owners' to close.
-          const close = () => void server.close(() => {});
-          if (scheme === "unix") closeAt(path, socketFiles, socketId, close).finish();
-          else close();
-          for (const socket of handshakes?.values() ?? []) socket.destroy();
-          return Promise.resolve();
-        },
+        close: () => closing ??= close(),
       });
     }, reject);
   });
@@ -212,17 +233,25 @@ const socketFiles: SocketFiles = {
   },
 };
 
+/** Waits until sockets have been looked at once more. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 /** The sockets that are still in their TLS handshake, by peer: they have no other owner yet. */
 function handshakesOf(server: Server): Map<string, Socket> {
   const handshakes = new Map<string, Socket>();
   const peerOf = (socket: Socket) => `${socket.remoteAddress} ${socket.remotePort}`;
   server.on("connection", (socket) => {
     const peer = peerOf(socket);
+    if (handshakes.size >= MAX_HANDSHAKES) return void socket.destroy();
     handshakes.set(peer, socket);
     socket.once("close", () => {
       if (handshakes.get(peer) === socket) handshakes.delete(peer);
     });
   });
+  // A handshake that fails or takes too long is Node's to tell, and ours to end.
+  server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
   server.on("secureConnection", (socket: Socket) => handshakes.delete(peerOf(socket)));
   return handshakes;
 }

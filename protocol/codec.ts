@@ -95,6 +95,8 @@ export interface ReplySink {
 
 /** The client's half of a protocol, for one connection. */
 export interface ClientCodec {
+  /** Whether what a new codec has buffered is a handshake, for which the server waits. */
+  readonly hasHandshake?: boolean;
   /**
    * Adds a call to the bytes that {@linkcode take} returns. What throws adds nothing.
    *
@@ -167,6 +169,8 @@ export interface ServerCodec {
   drain?(): void;
   /** Adds why the connection is closed. Absent where the protocol has no word for it. */
   giveUp?(message: string, code: RpcCode): void;
+  /** Adds something that every client drops: it finds out whether the client is gone. */
+  probe(): void;
   /** How many bytes {@linkcode take} would return. */
   readonly bufferedBytes: number;
   /**

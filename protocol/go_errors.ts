@@ -19,6 +19,13 @@ export interface Verdict {
 /** How our own server refuses a call while it drains. */
 export const DRAINING = "rpc server: the server is draining and takes no new calls";
 
+/**
+ * How our own server begins to say that it has not run a call because it has too much to do. On
+ * protocols that carry no more than a text, this is what tells it from an error of the handler's.
+ */
+export const NOT_RUN = "rpc server: the call did not run: ";
+
+const TURNED_AWAY: Verdict = { code: "resource_exhausted", execution: "rejected" };
 const REFUSED: Verdict = { code: "unimplemented", execution: "rejected" };
 const DRAINS: Verdict = { code: "unavailable", execution: "rejected" };
 const TIMED_OUT: Verdict = { code: "deadline_exceeded", execution: "answered" };
@@ -87,6 +94,7 @@ export function verdictOf(text: string, serviceMethod: string): Verdict {
   if (!text.startsWith("rpc")) return HANDLERS_ERROR;
   if (text === DRAINING) return DRAINS;
   if (text.startsWith(TIMEOUT)) return TIMED_OUT;
+  if (text.startsWith(NOT_RUN)) return TURNED_AWAY;
   return refuses(text, serviceMethod) ? REFUSED : HANDLERS_ERROR;
 }
 

@@ -8,8 +8,9 @@
 import type { Clock } from "../clock.ts";
 import { MultiServerDiscovery } from "../discovery.ts";
 import type { Random } from "../balance/types.ts";
-import { Server, type ServerCloseOptions } from "../server.ts";
-import { type CallContext, methodsOf } from "../connection/services.ts";
+import { type RegisterOptions, Server, type ServerCloseOptions } from "../server.ts";
+import { offeredMethods } from "../connection/offered_methods.ts";
+import type { CallContext } from "../connection/services.ts";
 import {
   aClock,
   anObject,
@@ -34,6 +35,12 @@ export type FakeServices = Readonly<Record<string, object>>;
 export interface FakeFleetOptions {
   /** The services of every server, or a function that gives those of each. */
   services: FakeServices | ((server: FakeServer) => FakeServices);
+  /**
+   * Which methods are offered of a service, by its name, as
+   * {@linkcode Server.register} takes it. Default: the functions of a plain
+   * object, and the methods of an instance's own class.
+   */
+  offered?: Readonly<Record<string, Pick<RegisterOptions, "methods">>>;
   /** Where the time comes from. Default: a new {@linkcode FakeClock}. */
   clock?: Clock;
   /** Source of randomness. Default: `seededRandom(1)`. */
@@ -67,6 +74,7 @@ export interface FakeFaults {
 
 const FLEET_CHECKS: Checks<FakeFleetOptions> = {
   services: callbackOr(anObject),
+  offered: anObject, // `register` checks what is in it
   clock: aClock,
   random: callback,
   delayMs: number(0),
@@ -112,7 +120,8 @@ export class FakeServer {
     const { services } = options;
     const offered = typeof services === "function" ? services(this) : services;
     for (const [name, service] of Object.entries(offered)) {
-      this.server.register(name, this.#wrapped(service));
+      const wrapped = this.#wrapped(name, service);
+      this.server.register(name, wrapped, { methods: Object.keys(wrapped) });
     }
   }
 
@@ -173,11 +182,12 @@ export class FakeServer {
     this.#fleet.network.setFaults(this.address, { delayMs, refuse, silent, held: this.#isStalled });
   }
 
-  #wrapped(service: object): object {
+  #wrapped(service: string, object: object): object {
     const methods: Record<string, unknown> = {};
-    for (const [name, method] of methodsOf(service)) {
+    const only = this.#options.offered?.[service]?.methods;
+    for (const [name, method] of offeredMethods(service, object, { only })) {
       methods[name] = (args: unknown, context: CallContext) =>
-        this.#run(() => method.call(service, args, context), args, context);
+        this.#run(() => method.call(object, args, context), args, context);
     }
     return methods;
   }

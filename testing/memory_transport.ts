@@ -26,10 +26,21 @@ export class Pipe {
   #receiver: Receiver | undefined;
   #paused = false;
   #ended = false;
+  #isStopped = false;
 
   /** @param travel Lets a packet travel. */
   constructor(travel: Travel) {
     this.#travel = travel;
+  }
+
+  /** Whether the reading side has got the end, or was closed. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether the reading side was closed. */
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   send(item: Uint8Array | "end"): void {
@@ -50,6 +61,7 @@ export class Pipe {
   /** Ends reading at once: the reading side was closed. */
   stop(): void {
     this.#packets.length = 0;
+    this.#isStopped = true;
     if (this.#ended) return;
     this.#ended = true;
     queueMicrotask(() => this.#receiver?.end());
@@ -80,6 +92,7 @@ export class Pipe {
 /** One end of a connection in memory. */
 export class MemoryTransport implements Transport {
   #closed = false;
+  #hasEnded = false;
 
   constructor(
     readonly remote: string,
@@ -95,9 +108,18 @@ export class MemoryTransport implements Transport {
 
   write(bytes: Uint8Array): Promise<void> {
     if (this.#closed) return Promise.reject(new Error("the connection is closed"));
+    if (this.incoming.hasEnded && this.outgoing.isStopped) {
+      return Promise.reject(new Error("the connection was closed by the peer"));
+    }
     for (let from = 0; from < bytes.length; from += this.chunkBytes) {
       this.outgoing.send(bytes.slice(from, from + this.chunkBytes));
     }
+    return Promise.resolve();
+  }
+
+  closeWrite(): Promise<void> {
+    if (!this.#hasEnded) this.outgoing.send("end");
+    this.#hasEnded = true;
     return Promise.resolve();
   }
 
@@ -105,7 +127,7 @@ export class MemoryTransport implements Transport {
     if (this.#closed) return;
     this.#closed = true;
     this.onClose();
-    this.outgoing.send("end");
+    this.closeWrite();
     this.incoming.stop();
   }
 }

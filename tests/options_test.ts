@@ -230,12 +230,26 @@ const PARTS: Readonly<Record<string, Part>> = {
     "MultiServerDiscovery",
   ),
   ServerOptions: part<ServerOptions>(
-    { ...limits, maxInFlight: whole(1), clock },
+    {
+      ...limits,
+      maxInFlight: whole(1),
+      maxRunning: whole(1),
+      maxWaitMs: duration,
+      maxConnections: whole(1),
+      handshakeTimeoutMs: duration,
+      writeTimeoutMs: duration,
+      onError: callback,
+      onEvent: callback,
+      clock,
+    },
     (o) => closed(new Server(o)),
     "Server",
   ),
   RegisterOptions: part<RegisterOptions>(
-    { schema: { right: [gob.service({ Say: {} })], wrong: [...without("object"), null, 1] } },
+    {
+      schema: { right: [gob.service({ Say: {} })], wrong: [...without("object"), null, 1] },
+      methods: { right: [["Say"]], wrong: [null, true, "Say", {}, 1, [1]] },
+    },
     (o) => new Server().register("Echo", services.Echo as never, o),
     "register",
   ),
@@ -340,6 +354,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   FakeFleetOptions: part<FakeFleetOptions>(
     {
       services: { right: [services, () => services], wrong: [null, true, "5", 1] },
+      offered: { right: [{}], wrong: [...without("object"), null, 1] },
       clock,
       random: callback,
       delayMs: number(0),
@@ -403,7 +418,7 @@ function partsAt(
         serverTimeoutMs: callTime,
       },
       (o) => xclient.broadcast("Gate.Echo", 1, o),
-      "a call to all endpoints",
+      "a call",
     ),
     CloseOptions: part<CloseOptions>(
       { graceMs: number(0) },
@@ -513,7 +528,9 @@ Deno.test("no group of options is left out", () => {
   const exported = ["mod", "dns", "etcd", "gob", "registry", "testing"].flatMap((module) => {
     const url = new URL(`../${module}.ts`, import.meta.url);
     const path = import.meta.url.endsWith(".js") ? url.href.replace(/ts$/, "js") : url.href;
-    return readFileSync(new URL(path), "utf-8").match(/\b(?!Gob|Explore)\w+(?:Options|Faults)\b/g) ?? [];
+    return readFileSync(new URL(path), "utf-8").match(
+      /\b(?!Gob|Explore)\w+(?:Options|Faults)\b/g,
+    ) ?? [];
   });
   assertEquals(exported.filter((name) => !named.has(name)), []);
 });
@@ -529,6 +546,32 @@ Deno.test("a clock, a network and chance may be given everywhere, so one object 
     await server.listen("memory@b", common);
     const registry = new Registry(common);
     await Promise.all([client.close(), xclient.close(), server.close(), registry.close()]);
+  }));
+
+Deno.test("options of a type that extends another's may be given in its place", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const firstOf = (table: object) =>
+      Object.fromEntries(Object.entries(table).map(([name, { right }]) => [name, right[0]]));
+    const forXClient = {
+      ...firstOf(XCLIENT),
+      tls: undefined,
+      connectTimeoutMs: 1000,
+      maxMessageBytes: 1e6,
+    };
+    const client = await dial(address, { ...forXClient, ...world.options });
+    const xclient = new XClient([address], world.options);
+    const forCalls: FleetCallOptions & FanOutOptions = {
+      timeoutMs: 1000,
+      idempotent: true,
+      maxAttempts: 2,
+      quorum: 1,
+      concurrency: 1,
+    };
+    assertEquals(await client.call("Gate.Echo", 1, forCalls), 1);
+    assertEquals(await xclient.call("Gate.Echo", 1, forCalls), 1);
+    assertEquals(await xclient.broadcast("Gate.Echo", 1, forCalls), 1);
+    await Promise.all([client.close(), xclient.close()]);
   }));
 
 Deno.test("an unknown option says which ones there are, or which one was meant", async () => {

@@ -25,6 +25,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   readonly #fastValue = new FastValueReader();
   #sink!: ReplySink;
   /** The header whose body comes next, unless it was read on the fast path. */
+  readonly hasHandshake = true;
   #header: Header | undefined;
   #seq = 0;
   #inBody = false;

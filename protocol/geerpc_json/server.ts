@@ -84,6 +84,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     );
   }
 
+  probe(): void {
+    this.#writer.append("\n");
+  }
+
   get bufferedBytes(): number {
     return this.#writer.length;
   }

@@ -22,6 +22,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
   readonly #writer: PairWriter<ResponseHeader>;
   readonly #replyHeader: Headers["response"];
   readonly #request: ResponseHeader = { ServiceMethod: "", Seq: 0, Error: "" };
+  readonly hasHandshake: boolean;
   #reply!: ResponseHeader;
   #sink!: ReplySink;
 
@@ -35,6 +36,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
     super(`${family}/gob`, limits, "reply");
     this.#writer = new PairWriter(limits, HEADERS[family].request);
     this.#replyHeader = HEADERS[family].response;
+    this.hasHandshake = family === "geerpc";
     if (family === "netrpc") {
       this.ping = (seq) => this.#writer.addEmpty(this.#header(seq, PING_METHOD));
     } else {

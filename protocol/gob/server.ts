@@ -77,6 +77,11 @@ export class GobServerCodec extends PairReader implements ServerCodec {
     }
   }
 
+  /** A reply to nobody: gob has no blank, and clients drop the reply to a call that they don't know. */
+  probe(): void {
+    this.#writer.addEmpty(this.#header(Number.MAX_SAFE_INTEGER, "", ""));
+  }
+
   get bufferedBytes(): number {
     return this.#writer.length;
   }

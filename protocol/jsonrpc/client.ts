@@ -134,8 +134,10 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
   tooLong(head: string, tail: string): void {
     const what = overLimit(this.#limits);
     const id = idAtEitherEnd(head, tail);
-    if (id === undefined) throw new RpcError("resource_exhausted", `a reply ${what}`);
-    this.#sink.take(id)?.failDecode("resource_exhausted", `the reply is ${what}`);
+    if (id === undefined || !Number.isSafeInteger(Number(id))) {
+      throw new RpcError("resource_exhausted", `a reply ${what}`);
+    }
+    this.#sink.take(Number(id))?.failDecode("resource_exhausted", `the reply is ${what}`);
   }
 
   #failDecode(seq: number, error: unknown): void {

@@ -41,10 +41,13 @@ export function isMalformed(error: unknown): boolean {
   return error instanceof RpcError && error.code === "data_loss";
 }
 
-/** The id of an object over the limit, of which only the two ends were kept. */
-export function idAtEitherEnd(head: string, tail: string): number | undefined {
+/**
+ * The id of an object over the limit, of which only the two ends were kept: as it is written, if it is
+ * a number, a string without escapes, or null.
+ */
+export function idAtEitherEnd(head: string, tail: string): string | undefined {
   // A string can't end like this: a quote within one has a backslash before it.
-  const found = /[,{]\s*"id"\s*:\s*(\d{1,15})\s*\}$/.exec(tail) ??
-    /^\s*\{\s*"id"\s*:\s*(\d{1,15})\s*,/.exec(head);
-  return found === null ? undefined : Number(found[1]);
+  const found = /[,{]\s*"id"\s*:\s*(-?\d[\d.eE+-]*|"[^"\\]*"|null)\s*\}$/.exec(tail) ??
+    /^\s*\{\s*"id"\s*:\s*(-?\d[\d.eE+-]*|"[^"\\]*"|null)\s*,/.exec(head);
+  return found?.[1];
 }

@@ -17,17 +17,26 @@ import { netRpcText } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { TextWriter } from "../text_writer.ts";
 import { idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
+import { memberText } from "./member_text.ts";
 import { ObjectReader, type ObjectSink } from "./object_reader.ts";
 
 /** Of a number whose digits are all read by the fast path. */
 const LARGEST_PLACE = 10 ** MAX_DIGITS;
+
+/** A number whose text is not to be kept: it is written again as it was read. */
+const PLAIN_ID = /^(?:0|[1-9]\d{0,14})$/;
+/** A reply is one line, whatever its id was. */
+const LINE_BREAKS = /[\r\n]+/g;
 
 /** Reads calls and writes replies. */
 export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   readonly #limits: Limits;
   readonly #objects: ObjectReader;
   readonly #writer = new TextWriter();
-  /** Ids that are not whole numbers from 0 on, by the numbers that we give them: −1, −2, … */
+  /**
+   * The texts of ids that are not plainly whole numbers from 0 on, by the numbers that we give them:
+   * −1, −2, … An id is repeated as it was written: as a value 1700000000123456789 would be another.
+   */
   readonly #otherIds = new Map<number, string>();
   #lastOther = 0;
   #sink!: RequestSink;
@@ -80,8 +89,8 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   }
 
   object(text: string): void {
-    const { id, method, params } = parseObject(text, "request");
-    const seq = this.#seqOf(id);
+    const { method, params } = parseObject(text, "request");
+    const seq = this.#seqOf(memberText(text, "id") ?? "null");
     if (typeof method !== "string") {
       const message = "rpc: service/method request ill-formed: no method";
       return this.#sink.refuse(seq, "", "invalid_argument", message);
@@ -105,7 +114,7 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     if (id === undefined) throw new RpcError("resource_exhausted", `a request ${what}`);
     const [, method = ""] = /"method"\s*:\s*"([^"\\]*)"/.exec(head) ?? [];
     const message = `rpc server: the arguments are ${what}`;
-    this.#sink.refuse(id, method, "resource_exhausted", message);
+    this.#sink.refuse(this.#seqOf(id), method, "resource_exhausted", message);
   }
 
   reply(seq: number, _serviceMethod: string, value: unknown): void {
@@ -117,6 +126,10 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   fail(seq: number, serviceMethod: string, failure: Failure): void {
     const error = JSON.stringify(netRpcText(failure, serviceMethod));
     this.#writer.append(`${REPLY.start}${this.#idOf(seq)},"result":null,"error":${error}}\n`);
+  }
+
+  probe(): void {
+    this.#writer.append("\n");
   }
 
   get bufferedBytes(): number {
@@ -133,10 +146,10 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
     this.#sink.refuse(seq, serviceMethod, code, message);
   }
 
-  #seqOf(id: unknown): number {
-    if (Number.isSafeInteger(id) && (id as number) >= 0) return id as number;
+  #seqOf(id: string): number {
+    if (PLAIN_ID.test(id)) return Number(id);
     const seq = --this.#lastOther;
-    this.#otherIds.set(seq, JSON.stringify(id ?? null));
+    this.#otherIds.set(seq, id.replace(LINE_BREAKS, " "));
     return seq;
   }
 

@@ -118,6 +118,7 @@ Deno.test("malformed JSON: a request's header ends that connection, with a reaso
     await gate.untilBegun(1);
     await peer.write("nonsense\nnull\n" + request(2, "Gate.Wait", null));
     await peer.ended;
+    peer.close();
     const { Seq, Code, Error: text } = JSON.parse(peer.lines[0]);
     assertEquals([Seq, Code], [0, "data_loss"]);
     assert(text.includes('got "nonsense"'), text);

@@ -66,6 +66,8 @@ for (
       await peer.write(request);
       await peer.ended;
       assert(peer.text.startsWith(answer), peer.text);
+      peer.close();
+      await settled();
       assertEquals(server.connections, 0);
     }));
 }

@@ -2,9 +2,11 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { BatchWriter } from "../../connection/batch_writer.ts";
 import { Replies } from "../../connection/replies.ts";
 import { RunningCalls } from "../../connection/running_calls.ts";
+import { ServerLoad } from "../../connection/server_load.ts";
 import type { CallContext, Method } from "../../connection/services.ts";
 import type { Failure, ServerCodec } from "../../protocol/codec.ts";
 import { FakeClock } from "../../testing.ts";
+import { RpcError } from "../../errors.ts";
 import type { Transport } from "../../transport.ts";
 import { deferred, settled } from "../support/helpers.ts";
 
@@ -12,8 +14,10 @@ import { deferred, settled } from "../support/helpers.ts";
 function scene({ handleTimeoutMs = 0, fails = undefined as unknown } = {}) {
   const clock = new FakeClock();
   const answers: unknown[][] = [];
+  const told: [string, unknown][] = [];
   const seen = { ended: 0, closed: 0 };
   const codec = {
+    bufferedBytes: 0,
     reply(seq: number, _serviceMethod: string, value: unknown) {
       if (fails !== undefined) throw fails;
       answers.push([seq, value]);
@@ -21,22 +25,28 @@ function scene({ handleTimeoutMs = 0, fails = undefined as unknown } = {}) {
     fail(seq: number, _serviceMethod: string, { message, code, rejected }: Failure) {
       answers.push([seq, code, message, rejected]);
     },
-  } as ServerCodec;
+  } as { -readonly [Key in keyof ServerCodec]: ServerCodec[Key] };
   const owner = {
     remote: "memory@client",
     callEnded: () => void seen.ended++,
     close: () => void seen.closed++,
+    handlerFailed: (serviceMethod: string, error: unknown) => {
+      told.push([serviceMethod, error]);
+    },
+    replyRefused: (serviceMethod: string, error: unknown) => {
+      told.push([serviceMethod, error]);
+    },
   };
   const source = { bufferedBytes: () => 0, take: () => new Uint8Array(), writeFailed() {} };
   const writer = new BatchWriter(
     { write: () => Promise.resolve() } as unknown as Transport,
     source,
   );
+  const load = new ServerLoad();
   const calls = new RunningCalls(
     owner,
     new Replies(codec, writer, owner, 1024),
-    clock,
-    handleTimeoutMs,
+    { clock, handleTimeoutMs, load },
   );
   let context!: CallContext;
   const run = (seq: number, handle: (ctx: CallContext) => unknown, timeoutMs?: number) => {
@@ -47,7 +57,7 @@ function scene({ handleTimeoutMs = 0, fails = undefined as unknown } = {}) {
     calls.run(seq, method, null, { timeoutMs });
     return context;
   };
-  return { clock, answers, seen, calls, run };
+  return { clock, answers, seen, told, load, codec, calls, run };
 }
 
 Deno.test("RunningCalls: a value is answered at once, a promise when it settles", async () => {
@@ -145,4 +155,63 @@ Deno.test("RunningCalls: a reply that can't be encoded is answered with an error
   const message = "rpc server: the reply is refused: a cycle";
   assertEquals(answers, [1, 2].map((seq) => [seq, "internal", message, false]));
   assertEquals(seen.closed, 0);
+});
+
+Deno.test("RunningCalls: an error that is no RpcError is told, and what an abort has brought is not", async () => {
+  const { told, run, calls } = scene();
+  const broken = new TypeError("x is undefined");
+  run(1, () => {
+    throw broken;
+  });
+  run(2, () => Promise.reject(broken));
+  run(3, () => Promise.reject(new RpcError("not_found", "no such user")));
+  run(4, (ctx) => Promise.reject(ctx.reject("busy")));
+  const ends = [deferred<unknown>(), deferred<unknown>()];
+  const contexts = ends.map(({ promise }, n) => run(5 + n, () => promise));
+  calls.cancel(5);
+  calls.cancel(6);
+  ends[0].reject(contexts[0].signal.reason);
+  ends[1].reject("behind the cancel");
+  await settled();
+  assertEquals(told, [["S.M", broken], ["S.M", broken], ["S.M", "behind the cancel"]]);
+});
+
+Deno.test("RunningCalls: members of the context work when they are taken out of it", async () => {
+  const { answers, run } = scene();
+  run(1, ({ reject, serviceMethod, remote, signal }) => {
+    assertEquals([serviceMethod, remote, signal.aborted], ["S.M", "memory@client", false]);
+    throw reject("busy", "resource_exhausted");
+  });
+  run(2, ({ reject }) => {
+    const [first] = [reject("first"), reject("second")];
+    throw first;
+  });
+  const { reject } = run(3, () => new Promise(() => {}));
+  run(4, () => Promise.reject(reject("another call's")));
+  await settled();
+  assertEquals(answers, [
+    [1, "resource_exhausted", "busy", true],
+    [2, "unavailable", "first", true],
+    [4, "unavailable", "another call's", false],
+  ]);
+});
+
+Deno.test("RunningCalls: replies are not encoded while too much is buffered", async () => {
+  const { answers, seen, load, codec, calls, run } = scene();
+  const ends = [1, 2, 3].map((seq) => {
+    const end = deferred<unknown>();
+    run(seq, () => end.promise, seq === 3 ? 100 : undefined);
+    return end;
+  });
+  codec.bufferedBytes = 1025;
+  for (const [n, end] of ends.entries()) end.resolve(`value ${n}`);
+  await settled();
+  assertEquals([answers, calls.size, calls.handlers, load.running], [[], 3, 3, 0]);
+  assert(calls.cancel(1));
+  calls.answerHeld();
+  assertEquals(answers, []);
+  codec.bufferedBytes = 1024;
+  calls.answerHeld();
+  assertEquals(answers, [[2, "value 1"], [3, "value 2"]]);
+  assertEquals([calls.size, calls.handlers, seen.closed], [0, 0, 0]);
 });

@@ -72,13 +72,18 @@ Deno.test("close: idle clients learn of it and close; no connection is accepted 
     await assertRejects(() => server.listen("memory@b", world.options), TypeError, "closed");
   }));
 
-Deno.test("close: a connection without a handshake is just closed", () =>
+Deno.test("close: a connection without a handshake has some time for it, then is just closed", () =>
   inWorld(async (world) => {
     const { address, server } = await world.serve("a");
     const peer = await rawClient(world.network, address);
     await peer.write(" ".repeat(100));
     await settled();
-    await server.close();
+    const closing = server.close();
+    await world.clock.advance(249);
+    assert(!peer.isOver);
+    await world.clock.advance(1);
     await peer.ended;
+    await world.clock.advance(1000); // it does not end its own side
+    await closing;
     assertEquals(peer.text, "");
   }));

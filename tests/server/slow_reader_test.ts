@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { ParsedAddress } from "../../address.ts";
-import { Server } from "../../server.ts";
+import { type CallContext, Server, type ServerEvent } from "../../server.ts";
+import { FakeClock } from "../../testing.ts";
 import type { Network, Receiver, Transport } from "../../transport.ts";
 import { type Deferred, deferred, option, request, settled } from "../support/helpers.ts";
 
@@ -138,17 +139,85 @@ Deno.test("an HTTP request is answered once, whatever comes behind it", async ()
   await server.close();
 });
 
-Deno.test("a client that is given up and reads nothing is read from no more", async () => {
+Deno.test("a client that is given up is read from for a time, lest its connection be reset", async () => {
+  const clock = new FakeClock();
   const network = new SlowReader();
-  const server = new Server();
+  const server = new Server({ clock });
   await server.listen("memory@slow", { network });
   network.begin();
-  const wait = network.send(option() + "nonsense\n");
-  assert(wait instanceof Promise);
-  await settled();
-  network.writes[0].done.resolve();
-  await wait;
+  assertEquals(network.send(option() + "nonsense\n"), undefined);
+  assertEquals(network.send("more of it\n"), undefined);
+  await clock.advance(999);
+  assert(!network.isClosed);
+  await clock.advance(1); // it does not even read why
   assert(network.isClosed);
-  assertEquals(server.connections, 0);
+  assertEquals([network.writes.length, server.connections, clock.timers], [1, 0, 0]);
   await server.close();
+});
+
+Deno.test("a client that reads nothing: what is encoded for it is bounded, and it is cut off", async () => {
+  const clock = new FakeClock();
+  const network = new SlowReader();
+  const events: ServerEvent[] = [];
+  const server = new Server({ clock, onEvent: (event) => events.push(event) });
+  let encoded = 0;
+  let aborted = 0;
+  const ends = Array.from({ length: 1024 }, () => deferred<unknown>());
+  server.register("Big", {
+    Get: (n: number, { signal }: CallContext) => {
+      signal.addEventListener("abort", () => aborted++);
+      return ends[n].promise;
+    },
+  });
+  await server.listen("memory@slow", { network });
+  network.begin();
+  const text = "x".repeat(1024 * 1024);
+  const reply = { toJSON: () => (encoded++, text) };
+  network.send(option() + ends.map((_, n) => request(n + 1, "Big.Get", n)).join(""));
+  for (const { resolve } of ends.slice(1)) resolve(reply);
+  await settled();
+  // The write under way, and what is buffered behind it, are over the limit of 4 MiB by one reply.
+  assert(encoded <= 10, `${encoded} replies were encoded`);
+  const { length } = network.writes;
+  await clock.advance(30_000);
+  network.writes[length - 1].done.resolve(); // it reads a little
+  await clock.advance(59_999);
+  assertEquals([network.isClosed, server.connections, events], [false, 1, []]);
+  await clock.advance(15_001); // up to a quarter of the time later
+  assert(network.isClosed);
+  assertEquals(events, [{
+    type: "cut",
+    remote: "memory@slow",
+    reason: "the peer has read nothing for 60000 ms (writeTimeoutMs)",
+  }]);
+  assert(encoded <= 10, `${encoded} replies were encoded`);
+  assertEquals([server.connections, clock.timers, aborted > 1000], [0, 0, true]);
+  await server.close();
+});
+
+Deno.test("a slow client gets every large reply, in order of their ends, as fast as it reads", async () => {
+  const network = new SlowReader();
+  const server = new Server({ clock: new FakeClock() });
+  let encoded = 0;
+  const text = "x".repeat(1024 * 1024);
+  const reply = { toJSON: () => (encoded++, text) };
+  server.register("Big", { Get: () => Promise.resolve(reply) });
+  await server.listen("memory@slow", { network });
+  network.begin();
+  const count = 64;
+  const seqs = Array.from({ length: count }, (_, n) => n + 1);
+  network.send(option() + seqs.map((n) => request(n, "Big.Get", null)).join(""));
+  await settled();
+  let most = 0;
+  for (let n = 0; n < network.writes.length; n++) {
+    const before = encoded;
+    network.writes[n].done.resolve();
+    await settled();
+    most = Math.max(most, encoded - before);
+  }
+  assertEquals(encoded, count);
+  assert(most <= 6, `${most} at once`);
+  const bytes = network.writes.reduce((sum, write) => sum + write.bytes, 0);
+  assert(bytes > count * text.length && bytes < count * (text.length + 100));
+  await server.close({ graceMs: 0 });
 });

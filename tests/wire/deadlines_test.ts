@@ -105,6 +105,7 @@ Deno.test("a server drains: it says so, refuses new calls, ends the running ones
     assert(!peer.isOver);
     await world.clock.advance(250); // a client that does not know of draining
     await peer.ended;
+    peer.close();
     await closing;
     assertEquals(gate.begun.length, 1);
   }));

@@ -1,0 +1,184 @@
+/**
+ * What a server allows, and whom it tells: the options, their defaults and checks.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import {
+  aClock,
+  callback,
+  checkOptions,
+  type Checks,
+  positive,
+  whole,
+} from "../internal/options.ts";
+import { queueMicrotask } from "../internal/platform.ts";
+import { LIMIT_CHECKS, type Limits, limitsOf } from "../protocol/codec.ts";
+
+/** What a server allows its clients, and whom it tells of trouble. */
+export interface ServerOptions {
+  /** The largest message in each direction, in bytes. Default 4 MiB. */
+  maxMessageBytes?: number;
+  /** How deep arrays and objects of an argument may be nested. Default 100. */
+  maxDepth?: number;
+  /**
+   * The most calls running for one connection; more of them wait until some
+   * end. A cancelled call counts until its handler ends. Default 1,024.
+   */
+  maxInFlight?: number;
+  /**
+   * The most calls running on all connections; one more is rejected as
+   * `resource_exhausted`, so that its caller goes elsewhere. Default 100,000.
+   */
+  maxRunning?: number;
+  /**
+   * How long a call waits for others of its connection to end, in milliseconds,
+   * but no longer than half of the time that its caller gives it. Then it is
+   * rejected as `resource_exhausted`, so that its caller goes elsewhere.
+   * Default 10,000; `Infinity`: for ever.
+   */
+  maxWaitMs?: number;
+  /**
+   * The most connections; one more is told that the server takes no calls, and
+   * closed. Default 10,000.
+   */
+  maxConnections?: number;
+  /**
+   * How long a connection may take until it has said what it wants, in
+   * milliseconds: TLS, HTTP CONNECT and GeeRPC's handshake. Then it is closed.
+   * A connection of `netrpc/gob` or `netrpc/json` has no handshake, and may say
+   * nothing until its first call. Default 10,000; `Infinity`: for ever.
+   */
+  handshakeTimeoutMs?: number;
+  /**
+   * How long a client may read nothing of what is written to it, in
+   * milliseconds. Then its connection is closed, up to a quarter of the time
+   * later. Default 60,000; `Infinity`: for ever.
+   */
+  writeTimeoutMs?: number;
+  /**
+   * Called with whatever a handler throws that is no `RpcError`, and with why a
+   * reply can't be encoded. What it throws itself is dropped. Default: nobody
+   * is told; the caller gets the error's text in any case.
+   */
+  onError?: (error: unknown, call: FailedCall) => void;
+  /**
+   * Called when a limit has been reached: a `ServerEvent`. What it throws is
+   * dropped. Default: nobody is told.
+   */
+  onEvent?: (event: ServerEvent) => void;
+  /** Where deadlines and limits take the time from. Default: the system's clock. */
+  clock?: Clock;
+}
+
+/** The call whose handler has failed, as {@linkcode ServerOptions.onError} gets it. */
+export interface FailedCall {
+  /** `Service.Method`. */
+  readonly serviceMethod: string;
+  /** The caller's address. */
+  readonly remote: string;
+}
+
+/**
+ * A limit that has been reached, as {@linkcode ServerOptions.onEvent} gets it:
+ *
+ * - `overloaded`: calls of a connection are rejected, because too many run or
+ *   wait; told once until it is over.
+ * - `recovered`: its calls run again without waiting.
+ * - `cut`: a connection is closed, because it has not said in time what it
+ *   wants, or its client does not read.
+ * - `turned_away`: a connection is not taken, because there are too many.
+ */
+export interface ServerEvent {
+  /** What has happened. */
+  readonly type: "overloaded" | "recovered" | "cut" | "turned_away";
+  /** The client's address. */
+  readonly remote: string;
+  /** Why, with the limit and the name of its option. */
+  readonly reason: string;
+}
+
+/** The numbers among the options, checked and filled in. */
+export interface ServerLimits extends Limits {
+  /** The most calls running for one connection. */
+  readonly maxInFlight: number;
+  /** The most calls running on all connections. */
+  readonly maxRunning: number;
+  /** How long a call waits to run, in milliseconds. */
+  readonly maxWaitMs: number;
+  /** The most connections. */
+  readonly maxConnections: number;
+  /** How long a handshake may take, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** How long a client may read nothing, in milliseconds. */
+  readonly writeTimeoutMs: number;
+}
+
+const SERVER_CHECKS: Checks<ServerOptions> = {
+  ...LIMIT_CHECKS,
+  maxInFlight: whole(1),
+  maxRunning: whole(1),
+  maxWaitMs: positive,
+  maxConnections: whole(1),
+  handshakeTimeoutMs: positive,
+  writeTimeoutMs: positive,
+  onError: callback,
+  onEvent: callback,
+  clock: aClock,
+};
+
+/**
+ * Checks a server's options, and fills in the defaults.
+ *
+ * @param options The user's options.
+ * @throws {TypeError} If one does not exist, or is of the wrong type.
+ * @throws {RangeError} If one is out of range.
+ */
+export function serverLimitsOf(options: ServerOptions): ServerLimits {
+  checkOptions("Server", options, SERVER_CHECKS);
+  return {
+    ...limitsOf(options),
+    maxInFlight: options.maxInFlight ?? 1024,
+    maxRunning: options.maxRunning ?? 100_000,
+    maxWaitMs: options.maxWaitMs ?? 10_000,
+    maxConnections: options.maxConnections ?? 10_000,
+    handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
+    writeTimeoutMs: options.writeTimeoutMs ?? 60_000,
+  };
+}
+
+/** Whom a server tells of errors and events: the user's callbacks, which can't disturb it. */
+export class ServerListeners {
+  readonly #onError: ServerOptions["onError"];
+  readonly #onEvent: ServerOptions["onEvent"];
+
+  /** @param options The user's callbacks. */
+  constructor({ onError, onEvent }: ServerOptions) {
+    this.#onError = onError;
+    this.#onEvent = onEvent;
+  }
+
+  /** Tells of an error, a microtask later. */
+  error(error: unknown, call: FailedCall): void {
+    const onError = this.#onError;
+    if (onError !== undefined) tellLater(() => onError(error, call));
+  }
+
+  /** Tells of an event, a microtask later. */
+  event(event: ServerEvent): void {
+    const onEvent = this.#onEvent;
+    if (onEvent !== undefined) tellLater(() => onEvent(event));
+  }
+}
+
+/** Behind what is under way: a callback may close the server. */
+function tellLater(tell: () => void): void {
+  queueMicrotask(() => {
+    try {
+      tell();
+    } catch {
+      // It is the user's, and nothing here depends on it.
+    }
+  });
+}
