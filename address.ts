@@ -30,7 +30,10 @@ export interface ParsedAddress {
   readonly path: string;
   /** The share of calls that it gets, relative to other endpoints: 1e-6 to 1e6. Default 1. */
   readonly weight: number;
-  /** All other metadata, such as `zone` and `protocol`. */
+  /**
+   * All other metadata, such as `zone`, `protocol` and `path`, the path of HTTP
+   * CONNECT: an address that has it begins with CONNECT, whatever its scheme.
+   */
   readonly metadata: Readonly<Record<string, string>>;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { systemClock } from "./clock.ts";
 import type { ClientConnection } from "./connection/client_connection.ts";
 import {
   checkDialOptions,
@@ -11,13 +12,19 @@ import {
   type DialOptions,
 } from "./connection/client_options.ts";
 import { dialConnection } from "./connection/dial.ts";
+import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { TimeoutError } from "./errors.ts";
 import { checkCallOptions, NO_OPTIONS } from "./internal/call_options.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { type CallOptions, type Service, serviceView, type WithReply } from "./service.ts";
 
-export type { ClientOptions, CloseOptions, DialOptions } from "./connection/client_options.ts";
+export type {
+  ClientOptions,
+  CloseOptions,
+  DialOptions,
+  LivenessOptions,
+} from "./connection/client_options.ts";
 
 /** How long calls in flight may take to end when a client is disposed of, in milliseconds. */
 const DISPOSE_GRACE_MS = 10_000;
@@ -53,25 +60,31 @@ const DISPOSE_GRACE_MS = 10_000;
  */
 export async function dial(address: string, options: DialOptions = {}): Promise<Client> {
   checkDialOptions(options);
-  return new Client(await dialConnection(address, options));
+  const liveness = new Liveness(options.clock ?? systemClock, options.liveness);
+  return new Client(await dialConnection(address, options), liveness);
 }
 
 /**
  * A client of one server: one connection, and many calls in flight, answered
  * in any order. Made by {@linkcode dial}. When its connection is over, it
- * stays so: an `XClient` connects anew, a `Client` does not.
+ * stays so: an `XClient` connects anew, a `Client` does not. A connection that
+ * is dead without a word is found out too: `DialOptions.liveness`.
  */
 export class Client implements AsyncDisposable {
   readonly #connection: ClientConnection;
+  readonly #liveness: Liveness;
 
   /**
    * Made by {@linkcode dial}.
    *
    * @internal
    * @param connection The connection, owned from here on.
+   * @param liveness Finds out if the connection is dead.
    */
-  constructor(connection: ClientConnection) {
+  constructor(connection: ClientConnection, liveness: Liveness) {
     this.#connection = connection;
+    this.#liveness = liveness;
+    liveness.watch(connection);
   }
 
   /** The server's address. */
@@ -130,6 +143,7 @@ export class Client implements AsyncDisposable {
       const settler = { resolve: resolve as Settler["resolve"], reject };
       const call = this.#connection.send(serviceMethod, args, options, settler);
       if (call === undefined) return;
+      this.#liveness.wake();
       if (timeoutMs !== undefined && timeoutMs < Infinity) call.limit(timeoutMs);
       if (signal !== undefined) call.abortOn(signal);
     });

@@ -101,6 +101,8 @@ export interface ErrorDetails {
   execution?: Execution;
   /** Every attempt that was made, in order. Default: none. */
   attempts?: readonly Attempt[];
+  /** After how many milliseconds the server may have room for the call. */
+  retryAfterMs?: number;
   /** The error that caused this one. */
   cause?: unknown;
 }
@@ -154,6 +156,11 @@ export class RpcError extends Error {
   readonly execution: Execution;
   /** Every attempt that was made, in order; empty for a call on a single connection. */
   readonly attempts: readonly Attempt[];
+  /**
+   * After how many milliseconds the server that turned the call away may have
+   * room for it, if it said so: `ctx.reject(message, { retryAfterMs })`.
+   */
+  readonly retryAfterMs?: number;
 
   /**
    * Creates the error.
@@ -169,6 +176,7 @@ export class RpcError extends Error {
     this.serviceMethod = details.serviceMethod;
     this.execution = details.execution ?? "unknown";
     this.attempts = details.attempts ?? [];
+    this.retryAfterMs = details.retryAfterMs;
   }
 
   /**

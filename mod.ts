@@ -5,7 +5,14 @@
  */
 
 export { parseAddress, type ParsedAddress, type Scheme } from "./address.ts";
-export { Client, type ClientOptions, type CloseOptions, dial, type DialOptions } from "./client.ts";
+export {
+  Client,
+  type ClientOptions,
+  type CloseOptions,
+  dial,
+  type DialOptions,
+  type LivenessOptions,
+} from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
 export type { Protocol } from "./protocol/codec.ts";
 export {
@@ -35,6 +42,7 @@ export {
   type FailedCall,
   type Listener,
   type RegisterOptions,
+  type RejectOptions,
   type ServeOptions,
   Server,
   type ServerCloseOptions,
@@ -54,11 +62,11 @@ export type {
 export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
 export type { FleetCallOptions } from "./fleet/call_options.ts";
 export type { HealthOptions, HealthState } from "./fleet/health.ts";
-export type { LivenessOptions } from "./fleet/liveness.ts";
 export type { EndpointEvent } from "./fleet/events.ts";
 export { FailMode } from "./fleet/fail_mode.ts";
 export type { RetryBudgetOptions } from "./fleet/retry_budget.ts";
 export type { ServerSource } from "./fleet/server_source.ts";
+export type { ReadyOptions } from "./fleet/until_ready.ts";
 export type { CallOptions, Service, WithReply } from "./service.ts";
 export type {
   ConnectOptions,

@@ -8,6 +8,7 @@ import { parseAddress } from "./address.ts";
 import { systemClock } from "./clock.ts";
 import { checkCloseOptions } from "./connection/client_options.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
+import type { RejectOptions } from "./connection/rejection.ts";
 import { ServerLoad } from "./connection/server_load.ts";
 import {
   type FailedCall,
@@ -21,11 +22,12 @@ import { aNetwork, anObject, checkOptions, type Checks, name, texts } from "./in
 import { tlsGroup } from "./internal/tls_options.ts";
 import { systemNetwork } from "./net/network.ts";
 import type { Protocol } from "./protocol/codec.ts";
+import { checkConnectPath } from "./protocol/connect_paths.ts";
 import { checkProtocol } from "./protocol/protocols.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
 
-export type { CallContext, FailedCall, ServerEvent, ServerOptions };
+export type { CallContext, FailedCall, RejectOptions, ServerEvent, ServerOptions };
 
 /** How a server listens at one address. */
 export interface ServeOptions {
@@ -125,6 +127,7 @@ export class Server implements AsyncDisposable {
    * @param options Limits, callbacks and clock.
    * @throws {RangeError} If a number of things is less than 1 or not whole, or a time not above 0.
    * @throws {TypeError} If an option does not exist, or is of the wrong type.
+   * @throws {RpcError} `invalid_argument` for a wrong path or protocol of `connectPaths`.
    */
   constructor(options: ServerOptions = {}) {
     this.#context = {
@@ -133,6 +136,7 @@ export class Server implements AsyncDisposable {
       load: new ServerLoad(),
       listeners: new ServerListeners(options),
       clock: options.clock ?? systemClock,
+      connectPaths: checkConnectPaths(options.connectPaths),
     };
   }
 
@@ -285,4 +289,12 @@ export class Server implements AsyncDisposable {
     if (this.#isOver) connection.close();
     else if (isTooMany || this.#closing) connection.drain();
   }
+}
+
+function checkConnectPaths(
+  paths: Readonly<Record<string, Protocol>> = {},
+): Readonly<Record<string, Protocol>> {
+  const checked = Object.entries(paths)
+    .map(([path, protocol]) => [checkConnectPath(path), checkProtocol(protocol)] as const);
+  return Object.fromEntries(checked);
 }

@@ -14,6 +14,7 @@ import { Deadlines } from "./internal/deadlines.ts";
 import { checkOptions } from "./internal/options.ts";
 import { queueMicrotask } from "./internal/platform.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
+import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { RpcError } from "./errors.ts";
 import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
@@ -21,9 +22,9 @@ import { checkFleetCallOptions, type FleetCallOptions } from "./fleet/call_optio
 import { FailMode } from "./fleet/fail_mode.ts";
 import { checkFanOutOptions, FanOut, type FanOutOptions, type Receipt } from "./fleet/fan_out.ts";
 import { untilListed } from "./fleet/until_listed.ts";
+import { READY_CHECKS, type ReadyOptions, untilReady } from "./fleet/until_ready.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { healthOptions } from "./fleet/health.ts";
-import { Liveness } from "./fleet/liveness.ts";
 import {
   type EndpointSnapshot,
   isServersFault,
@@ -38,7 +39,6 @@ import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
 import { type Service, serviceView, type WithReply } from "./service.ts";
 
-const MAX_ATTEMPTS = 3;
 const DISPOSE_GRACE_MS = 10_000;
 const HEDGE_BUDGET: RetryBudgetOptions = { ratio: 0.05, perSecond: 1 };
 
@@ -89,9 +89,11 @@ export class XClient implements AsyncDisposable {
       clock = systemClock,
       idempotent = [],
       isFailure = isServersFault,
+      maxAttempts,
       onEvent,
     } = options;
     const turnClock = new TurnClock(clock);
+    const liveness = new Liveness(clock, options.liveness);
     const fleet = this.#fleet = new Fleet({
       source: toServerSource(servers),
       selector: typeof mode === "string"
@@ -101,6 +103,7 @@ export class XClient implements AsyncDisposable {
       health: healthOptions(options.health),
       random,
       clock: turnClock,
+      liveness,
       onEvent: ({ address }, type, cause) => {
         if (onEvent === undefined) return;
         const event = Object.freeze({ type, address, cause });
@@ -109,7 +112,7 @@ export class XClient implements AsyncDisposable {
     });
     this.#context = {
       fleet,
-      liveness: new Liveness(fleet, clock, options.liveness ?? {}),
+      liveness,
       clock,
       turnClock,
       random,
@@ -120,7 +123,7 @@ export class XClient implements AsyncDisposable {
       p95: new Quantile(0.95),
       policy: typeof mode === "string" ? mode : "selector",
       failMode: options.failMode ?? FailMode.Failover,
-      maxAttempts: options.maxAttempts ?? MAX_ATTEMPTS,
+      maxAttempts,
       idempotent: typeof idempotent === "function"
         ? idempotent
         : (serviceMethod) => idempotent.includes(serviceMethod),
@@ -274,11 +277,34 @@ export class XClient implements AsyncDisposable {
   }
 
   /**
-   * The live figures of every server.
+   * Waits until calls can be made: the list of servers is known, and at least
+   * one of them is connected. All are dialled at once. Not needed before a call,
+   * which waits by itself; for a health check, or so that the first calls are fast.
+   *
+   * @param options Signal and timeout. Without them it waits as long as it takes.
+   * @throws {TimeoutError} If that is not so within `timeoutMs`; it says why.
+   * @throws {RpcError} `canceled` if the client is closed.
+   * @throws {RangeError} If `timeoutMs` is not a number.
+   * @throws The signal's reason, if it aborts.
+   *
+   * @example
+   * ```ts ignore
+   * await xclient.ready({ timeoutMs: 5000 });
+   * ```
+   */
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    checkOptions("ready", options, READY_CHECKS);
+    await untilReady(this.#context, options);
+  }
+
+  /**
+   * The live figures of every server, as far as the list is known: one that is
+   * given by hand at once, another once it has been fetched.
    *
    * @returns A frozen snapshot.
    */
   endpoints(): readonly EndpointSnapshot[] {
+    this.#fleet.followList();
     const nowMs = this.#context.turnClock.now();
     return Object.freeze(this.#fleet.endpoints.map((endpoint) =>
       Object.freeze({

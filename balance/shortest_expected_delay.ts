@@ -7,23 +7,24 @@
 import { DECAY_MS } from "./decay.ts";
 import type { EndpointView, PickContext, Random, Selector } from "./types.ts";
 
-/** From how many times the median reply time on an endpoint counts as slow. */
+/** From how many times the reference reply time on an endpoint counts as slow. */
 const SLOW = 1.5;
-/** How often the median is calculated, in milliseconds. */
-const MEDIAN_EVERY_MS = 100;
+/** How often the reference is calculated, in milliseconds. */
+const REFERENCE_EVERY_MS = 100;
 
 /**
  * Of all endpoints, the one that should answer first: calls in flight for its
- * weight, times how much slower than the median it is, which is seen from its
- * replies or from the age of its oldest call in flight. Ties are broken at
- * random. Source: our own; `docs/balancing.md` has the simulation.
+ * weight, times how much slower than the reference it is, which is seen from its
+ * replies or from the age of its oldest call in flight. The reference is the
+ * lower quartile of all reply times: in a fleet of up to four, the fastest.
+ * Ties are broken at random. Source: our own; `docs/balancing.md` has the simulation.
  */
 export class ShortestExpectedDelaySelector implements Selector {
   readonly subsets = true;
   readonly #random: Random;
   #endpoints: readonly EndpointView[] | undefined;
-  #medianMs = 0;
-  #medianAtMs = -Infinity;
+  #referenceMs = 0;
+  #referenceAtMs = -Infinity;
 
   /** @param random Breaks ties. */
   constructor(random: Random) {
@@ -31,13 +32,13 @@ export class ShortestExpectedDelaySelector implements Selector {
   }
 
   pick<T extends EndpointView>(endpoints: readonly T[], { nowMs }: PickContext): T | undefined {
-    if (nowMs - this.#medianAtMs >= MEDIAN_EVERY_MS || endpoints !== this.#endpoints) {
+    if (nowMs - this.#referenceAtMs >= REFERENCE_EVERY_MS || endpoints !== this.#endpoints) {
       this.#endpoints = endpoints;
-      this.#medianAtMs = nowMs;
-      this.#medianMs = medianLatencyMs(endpoints);
+      this.#referenceAtMs = nowMs;
+      this.#referenceMs = referenceLatencyMs(endpoints);
     }
-    const medianMs = this.#medianMs;
-    const slowMs = medianMs > 0 ? medianMs * SLOW : Infinity;
+    const referenceMs = this.#referenceMs;
+    const slowMs = referenceMs > 0 ? referenceMs * SLOW : Infinity;
     let best: T | undefined;
     let least = Infinity;
     let ties = 1;
@@ -54,7 +55,7 @@ export class ShortestExpectedDelaySelector implements Selector {
         if (ageMs > expectedMs) expectedMs = ageMs;
       }
       let delay = (inFlight + 1) / endpoint.weight;
-      if (expectedMs >= slowMs) delay *= expectedMs / medianMs;
+      if (expectedMs >= slowMs) delay *= expectedMs / referenceMs;
       if (delay < least) {
         best = endpoint;
         least = delay;
@@ -67,9 +68,10 @@ export class ShortestExpectedDelaySelector implements Selector {
   }
 }
 
-function medianLatencyMs(endpoints: readonly EndpointView[]): number {
+/** The lower quartile. With the median, half of a fleet of two could be slow without being it. */
+function referenceLatencyMs(endpoints: readonly EndpointView[]): number {
   const known: number[] = [];
   for (const { latencyMs } of endpoints) if (latencyMs > 0) known.push(latencyMs);
   known.sort((one, other) => one - other);
-  return known.length === 0 ? 0 : known[known.length >> 1];
+  return known.length === 0 ? 0 : known[(known.length - 1) >> 2];
 }

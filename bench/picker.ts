@@ -39,6 +39,7 @@ export async function picker(
     health: healthOptions(),
     random,
     clock: { now: () => nowMs },
+    liveness: { watch() {} },
     onEvent() {},
   });
   await fleet.update();

@@ -84,7 +84,12 @@ export class Admission {
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
     if (this.#queue.isEmpty && this.#mayRun()) this.#run(seq, serviceMethod, args, extras);
     else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
-    else if (this.#gate.isRefusing) {
+    // At once: it needs no handler, and a ping of `net/rpc`'s protocols is such a call.
+    else if (this.#isUnknown(serviceMethod)) this.#rejectUnknown(seq, serviceMethod);
+    else if (this.#services.find(serviceMethod) === undefined && !this.#replies.isFull) {
+      // Refused at once: on `net/rpc` this is how a client asks whether the server lives.
+      this.#run(seq, serviceMethod, args, extras);
+    } else if (this.#gate.isRefusing) {
       const { maxMessageBytes } = this.#options.limits;
       const why = `calls that wait take ${maxMessageBytes} bytes already (maxMessageBytes)`;
       this.#turnAway(seq, serviceMethod, why);
@@ -147,16 +152,22 @@ export class Admission {
 
   #run(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
     const method = this.#services.find(serviceMethod);
-    if (method === undefined) {
-      const message = this.#services.explainMissing(serviceMethod);
-      return this.#replies.reject(seq, serviceMethod, "unimplemented", message);
-    }
+    if (method === undefined) return this.#rejectUnknown(seq, serviceMethod);
     if (this.#isDraining) return this.#replies.reject(seq, serviceMethod, "unavailable", DRAINING);
     if (this.#load.running >= this.#maxRunning) {
       const why = `${this.#maxRunning} calls run on this server already (maxRunning)`;
       return this.#turnAway(seq, serviceMethod, why);
     }
     this.#running.run(seq, method, args, extras);
+  }
+
+  #isUnknown(serviceMethod: string): boolean {
+    return !this.#replies.isFull && this.#services.find(serviceMethod) === undefined;
+  }
+
+  #rejectUnknown(seq: number, serviceMethod: string): void {
+    const message = this.#services.explainMissing(serviceMethod);
+    this.#replies.reject(seq, serviceMethod, "unimplemented", message);
   }
 
   #waitedTooLong({ seq, serviceMethod, dueAt, cameAtMs }: QueuedRequest): void {

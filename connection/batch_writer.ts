@@ -8,7 +8,7 @@
 import type { Clock } from "../clock.ts";
 import type { Transport } from "../transport.ts";
 import { queueMicrotask } from "../internal/platform.ts";
-import { WriteWatch } from "./write_watch.ts";
+import { ProgressWatch } from "./progress_watch.ts";
 
 /** What a {@linkcode BatchWriter} writes, and what learns how its writes end. */
 export interface BatchSource {
@@ -20,6 +20,14 @@ export interface BatchSource {
   written?(): void;
   /** A write has failed: the connection is lost. */
   writeFailed(error: unknown): void;
+}
+
+/** A write has made no progress for too long. */
+export class WriteStalled extends Error {
+  /** @param timeoutMs For how long, in milliseconds. */
+  constructor(timeoutMs: number) {
+    super(`the peer has read nothing for ${timeoutMs} ms`);
+  }
 }
 
 /** How a {@linkcode BatchWriter} forms its batches. */
@@ -51,7 +59,7 @@ const LARGEST_WAITING_BYTES = 64 * 1024;
 /** A write of so many bytes is watched from its start, a smaller one when more is behind it. */
 const WATCHED_BYTES = 64 * 1024;
 /** What is larger than this is written in pieces, each of which is progress. */
-const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 256 * 1024;
 /** Half a batch that is smaller than this is not worth a write of its own. */
 const SMALLEST_HALF_BYTES = 4 * 1024;
 
@@ -68,7 +76,7 @@ export class BatchWriter {
   #enoughBytes = LARGEST_WAITING_BYTES;
   /** The last write. */
   #write: Promise<void> | undefined;
-  readonly #watch: WriteWatch | undefined;
+  readonly #watch: ProgressWatch | undefined;
 
   /**
    * @param transport Where to write.
@@ -81,10 +89,10 @@ export class BatchWriter {
     this.#splits = options.splitsLargeBatches ?? false;
     const { stall } = options;
     if (stall !== undefined && stall.timeoutMs < Infinity) {
-      this.#watch = new WriteWatch({
+      this.#watch = new ProgressWatch({
         ...stall,
-        isWriting: () => this.isWriting,
-        onStall: (error) => this.#failed(error),
+        isExpected: () => this.isWriting,
+        onStall: () => this.#failed(new WriteStalled(stall.timeoutMs)),
       });
     }
   }

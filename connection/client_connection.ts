@@ -20,11 +20,12 @@ import {
   MAX_IN_FLIGHT,
 } from "./client_options.ts";
 import { PhaseTimer } from "./phase_timer.ts";
-import { PendingCall, PendingCalls, type Settler } from "./pending_calls.ts";
+import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
 
 /**
  * - `open`: calls are taken.
- * - `draining`: the server takes no new calls; those in flight go on.
+ * - `draining`: no new calls are taken, because the server drains or another
+ *   connection has taken its place; those in flight go on.
  * - `closing`: we take no new calls; those in flight have some time to end.
  * - `lost`: the connection is over, and we did not ask for it.
  * - `closed`: the connection is over, as we asked.
@@ -56,23 +57,21 @@ export class ClientConnection {
   readonly #calls: PendingCalls;
   readonly #replies: ReplySink = {
     take: (seq) => this.#calls.take(seq),
-    drain: (why = "the server is draining and takes no new calls") => {
-      if (this.#phase !== "open") return;
-      this.#phase = "draining";
-      this.#drainReason = why;
-      if (this.#calls.size === 0) this.#emptied();
-    },
+    drain: (why = "the server is draining and takes no new calls") => this.retire(why),
   };
   /** Aborts when no call is left in flight, for a close that waits for it. */
   #idle: AbortController | undefined;
   #phase: Phase = "open";
-  /** Why the server takes no new calls, if it drains. */
+  /** Why no new calls are taken, if it drains. */
   #drainReason = "";
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
   #heard = 0;
   /** Sends the handshake if no call does: a server gives it some time only. */
   readonly #handshake: PhaseTimer;
+  /** How many calls were given up, and what `heard` was when the last of them was. */
+  #givenUp = 0;
+  #heardAtGiveUp = -1;
   #resolveClosed!: () => void;
 
   /**
@@ -95,7 +94,11 @@ export class ClientConnection {
     this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     this.#calls = new PendingCalls(address, this.#clock, {
-      abandoned: (seq) => this.#cancel(seq),
+      abandoned: (seq) => {
+        this.#givenUp = this.givenUp + 1;
+        this.#heardAtGiveUp = this.#heard;
+        this.#cancel(seq);
+      },
       emptied: () => this.#emptied(),
     });
     this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
@@ -120,6 +123,21 @@ export class ClientConnection {
   /** How many times bytes have come from the server: if it stays the same, the server is silent. */
   get heard(): number {
     return this.#heard;
+  }
+
+  /** Whether the server owes something: a reply, also to a call that was given up, or a sign of life. */
+  get isOwed(): boolean {
+    return this.#calls.isOwed || this.givenUp > 0;
+  }
+
+  /** How many calls were given up, timed out or aborted, since bytes last came from the server. */
+  get givenUp(): number {
+    return this.#heardAtGiveUp === this.#heard ? this.#givenUp : 0;
+  }
+
+  /** Whether the protocol has a way to ask the server for a sign of life. */
+  get canPing(): boolean {
+    return this.#codec.ping !== undefined;
   }
 
   /**
@@ -170,9 +188,22 @@ export class ClientConnection {
     if (this.#isOver || this.#isEncoding || this.#codec.ping === undefined) return false;
     const seq = this.#calls.nextSeq;
     this.#codec.ping(seq);
-    this.#calls.add(new PendingCall(this.#calls, seq, "ping", settler));
+    this.#calls.addPing(new PendingPing(this.#calls, seq, "ping", settler));
     this.#writeSoon();
     return true;
+  }
+
+  /**
+   * Takes no new calls from now on, and ends the connection when the last call
+   * in flight has ended. Does nothing if that is so already.
+   *
+   * @param why For the messages of further calls.
+   */
+  retire(why: string): void {
+    if (this.#phase !== "open") return;
+    this.#phase = "draining";
+    this.#drainReason = why;
+    if (this.#calls.size === 0) this.#emptied();
   }
 
   /**

@@ -13,6 +13,7 @@ import {
   type Check,
   checkOptions,
   type Checks,
+  group,
   name,
   number,
   numberFrom,
@@ -22,12 +23,19 @@ import {
 import { tlsGroup } from "../internal/tls_options.ts";
 import { LIMIT_CHECKS, type Protocol } from "../protocol/codec.ts";
 import { checkProtocol } from "../protocol/protocols.ts";
+import { checkConnectPath } from "../protocol/connect_paths.ts";
 import type { Network, TlsOptions } from "../transport.ts";
 
 /** How a client connects, and what it allows. */
 export interface ClientOptions {
   /** Handshake and encoding. Default: what the address says, else `geerpc/json`. */
   protocol?: Protocol;
+  /**
+   * The path of HTTP CONNECT at `http@` addresses, as `/orders` for Go's `HandleHTTP("/orders", …)`.
+   * An address with `?path=` says its own, and begins with CONNECT whatever its scheme. Default: the
+   * protocol's, `/_geeprc_`, `/_goRPC_` or `/_goRPC_json_`.
+   */
+  connectPath?: string;
   /** Certificates and names for `tls@` addresses. */
   tls?: TlsOptions;
   /** How long connecting may take, TLS and CONNECT handshakes included. Default 10,000. */
@@ -40,10 +48,70 @@ export interface ClientOptions {
   maxDepth?: number;
   /** The most calls in flight; one more fails as `resource_exhausted`. Default 10,000. */
   maxInFlight?: number;
+  /** When a silent connection is doubted, and when it is given up. */
+  liveness?: LivenessOptions;
   /** What makes connections. Default: the machine's network. */
   network?: Network;
   /** Where timeouts take the time from. Default: the system's clock. */
   clock?: Clock;
+}
+
+/**
+ * When a silent connection is doubted, and when it is given up. All in
+ * milliseconds, above 0; `Infinity` for never.
+ */
+export interface LivenessOptions {
+  /**
+   * A server that owes a reply and has sent nothing for so long is asked for a
+   * sign of life. Default 1,000; `Infinity` switches all of this off.
+   */
+  silenceMs?: number;
+  /**
+   * If it gives none within so long, its connection is stalled: an `XClient`
+   * sends it no further calls, connects anew beside it, and sends the idempotent
+   * calls in flight elsewhere as well. Default 500.
+   */
+  pongMs?: number;
+  /**
+   * After so long a silence the connection is closed, and its calls fail as
+   * `unavailable`. Default 10,000.
+   */
+  deadMs?: number;
+  /** An idle connection is asked for a sign of life so often. Default 30,000. */
+  idleMs?: number;
+  /**
+   * The same as `deadMs`, where the protocol has no way to ask (`geerpc/gob`):
+   * there a silent server may only take its time. Default 300,000. If two calls
+   * or more were given up in one silence, `deadMs` holds there too.
+   */
+  muteMs?: number;
+}
+
+/** All of {@linkcode LivenessOptions}. */
+export type LivenessLimits = Readonly<Required<LivenessOptions>>;
+
+const LIVENESS_CHECKS: Checks<LivenessOptions> = {
+  silenceMs: positive,
+  pongMs: positive,
+  deadMs: positive,
+  idleMs: positive,
+  muteMs: positive,
+};
+
+/**
+ * Fills in the defaults.
+ *
+ * @param options What the caller gave, checked.
+ * @returns All of them.
+ */
+export function livenessLimits(options: LivenessOptions = {}): LivenessLimits {
+  return {
+    silenceMs: options.silenceMs ?? 1000,
+    pongMs: options.pongMs ?? 500,
+    deadMs: options.deadMs ?? 10_000,
+    idleMs: options.idleMs ?? 30_000,
+    muteMs: options.muteMs ?? 300_000,
+  };
 }
 
 /** How {@linkcode dial} connects. */
@@ -69,11 +137,13 @@ export const MAX_IN_FLIGHT = 10_000;
 /** What the options of a client may be. */
 export const CLIENT_CHECKS: Checks<ClientOptions> = {
   protocol: name(checkProtocol),
+  connectPath: name(checkConnectPath),
   tls: tlsGroup,
   connectTimeoutMs: positive,
   handleTimeoutMs: numberFrom(0, LONGEST_GO_MS),
   ...LIMIT_CHECKS,
   maxInFlight: whole(1),
+  liveness: group(LIVENESS_CHECKS),
   network: aNetwork,
   clock: aClock,
 };
@@ -90,7 +160,6 @@ const XCLIENT_OPTIONS: Readonly<Record<string, Check>> = Object.fromEntries(
     "hedgeBudget",
     "health",
     "isFailure",
-    "liveness",
     "onEvent",
   ].map((option) => [option, anything]),
 );

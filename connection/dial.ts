@@ -11,7 +11,8 @@ import { TimeLimit } from "../internal/time.ts";
 import { connectThrough } from "../net/http_connect.ts";
 import { systemNetwork } from "../net/network.ts";
 import { limitsOf, type Protocol } from "../protocol/codec.ts";
-import { checkProtocol, connectPath, openClientCodec } from "../protocol/protocols.ts";
+import { checkConnectPath, connectPath } from "../protocol/connect_paths.ts";
+import { checkProtocol, openClientCodec } from "../protocol/protocols.ts";
 import type { Transport } from "../transport.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { CONNECT_TIMEOUT_MS, type DialOptions } from "./client_options.ts";
@@ -42,7 +43,8 @@ async function connect(
   protocol: Protocol,
   options: DialOptions,
 ): Promise<Transport> {
-  const { address, scheme } = parsed;
+  const { address } = parsed;
+  const path = connectPathTo(parsed, protocol, options);
   const { network = systemNetwork, clock = systemClock, tls } = options;
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
   const limit = new TimeLimit({ clock, signal: options.signal });
@@ -53,9 +55,18 @@ async function connect(
   });
   try {
     const transport = await network.connect(parsed, { signal: limit.signal, tls });
-    if (scheme !== "http") return transport;
-    return await connectThrough(transport, connectPath(protocol), limit.signal);
+    return path === undefined ? transport : await connectThrough(transport, path, limit.signal);
   } finally {
     limit.end();
   }
+}
+
+/** The path of HTTP CONNECT; `undefined` if the connection does not begin with it. */
+function connectPathTo(
+  { address, scheme, metadata }: ParsedAddress,
+  protocol: Protocol,
+  options: DialOptions,
+): string | undefined {
+  if (scheme !== "http" && metadata.path === undefined) return undefined;
+  return checkConnectPath(metadata.path || options.connectPath || connectPath(protocol), address);
 }

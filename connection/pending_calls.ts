@@ -84,9 +84,15 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     this.settler.resolve(value);
   }
 
-  fail(code: RpcCode, message: string, execution: "answered" | "rejected"): void {
+  fail(
+    code: RpcCode,
+    message: string,
+    execution: "answered" | "rejected",
+    retryAfterMs?: number,
+  ): void {
     this.table.release(this);
-    this.settler.reject(new RpcError(code, message, this.#details(execution)));
+    const details = { ...this.#details(execution), retryAfterMs };
+    this.settler.reject(new RpcError(code, message, details));
   }
 
   failDecode(code: RpcCode, what: string, cause?: unknown): void {
@@ -122,6 +128,14 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   }
 }
 
+/** A question for a sign of life, which is no call to anyone but the server. */
+export class PendingPing extends PendingCall {
+  override release(): void {
+    super.release();
+    this.table.pingEnded();
+  }
+}
+
 /** What a table of calls needs of its connection. */
 export interface PendingCallsOwner {
   /** A call was given up before its reply has come: the server may stop it. */
@@ -142,6 +156,8 @@ export class PendingCalls {
   readonly #owner: PendingCallsOwner;
   #lastSeq = 0;
   #handedOverSeq = 0;
+  /** How many of the calls are pings. */
+  #pings = 0;
 
   /**
    * @param address The server's address, for messages.
@@ -155,14 +171,19 @@ export class PendingCalls {
     this.#owner = owner;
   }
 
-  /** How many calls wait for a reply. */
+  /** How many calls wait for a reply, without pings. */
   get size(): number {
-    return this.#calls.size;
+    return this.#calls.size - this.#pings;
+  }
+
+  /** Whether the server owes something: a reply, or a sign of life. */
+  get isOwed(): boolean {
+    return this.#calls.size > 0;
   }
 
   /** How many calls take up memory: those that were given up count until they are written. */
   get held(): number {
-    return Math.max(this.#calls.size, this.#lastSeq - this.#handedOverSeq);
+    return Math.max(this.#calls.size, this.#lastSeq - this.#handedOverSeq) - this.#pings;
   }
 
   /** The sequence number of the next call. */
@@ -178,6 +199,21 @@ export class PendingCalls {
   add(call: PendingCall): void {
     this.#lastSeq = call.seq;
     this.#calls.set(call);
+  }
+
+  /**
+   * Adds a ping.
+   *
+   * @param ping Its number is {@linkcode nextSeq}.
+   */
+  addPing(ping: PendingPing): void {
+    this.#pings++;
+    this.add(ping);
+  }
+
+  /** A ping has ended. */
+  pingEnded(): void {
+    if (this.#pings > 0) this.#pings--;
   }
 
   /** All calls so far are handed to the transport: from here on they may run. */
@@ -203,7 +239,7 @@ export class PendingCalls {
   /** Ends the deadline and the listening of a call that was taken out. */
   release(call: PendingCall): void {
     call.release();
-    if (this.#calls.size === 0) this.#owner.emptied();
+    if (this.#calls.size === this.#pings) this.#owner.emptied();
   }
 
   /**
@@ -229,6 +265,7 @@ export class PendingCalls {
    */
   failAll(code: RpcCode, message: string, cause: unknown): void {
     const calls = this.#calls.clear();
+    this.#pings = 0;
     for (const call of calls) call.lose(code, message, cause);
     this.deadlines.clear();
   }

@@ -5,7 +5,7 @@
  */
 
 import { codeOf, errorText, type RpcCode } from "../errors.ts";
-import type { ServerCodec } from "../protocol/codec.ts";
+import type { Failure, ServerCodec } from "../protocol/codec.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 import type { Method } from "./services.ts";
 
@@ -72,12 +72,18 @@ export class Replies {
 
   /** Answers a call with an error: it has run, perhaps in part. */
   fail(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
-    this.#error(seq, serviceMethod, code, message, false);
+    this.#error(seq, serviceMethod, { code, message, rejected: false });
   }
 
-  /** Answers a call with an error that says that it did not run. */
-  reject(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
-    this.#error(seq, serviceMethod, code, message, true);
+  /** Answers a call with an error that says that it did not run, and perhaps when there is room. */
+  reject(
+    seq: number,
+    serviceMethod: string,
+    code: RpcCode,
+    message: string,
+    retryAfterMs?: number,
+  ): void {
+    this.#error(seq, serviceMethod, { code, message, rejected: true, retryAfterMs });
   }
 
   /** Answers a call whose sequence number another call has that is not answered yet. */
@@ -86,19 +92,14 @@ export class Replies {
     this.reject(seq, serviceMethod, "invalid_argument", message);
   }
 
-  #error(
-    seq: number,
-    serviceMethod: string,
-    code: RpcCode,
-    message: string,
-    rejected: boolean,
-  ): void {
+  #error(seq: number, serviceMethod: string, failure: Failure): void {
+    const { message } = failure;
     const longest = this.#longestError;
     const text = message.length > longest ? `${message.slice(0, longest)}…` : message;
     // Clients go by the sequence number, and no method has a name of that length.
     const name = serviceMethod.length > longest ? "" : serviceMethod;
     try {
-      this.#codec.fail(seq, name, { code, message: text, rejected });
+      this.#codec.fail(seq, name, { ...failure, message: text });
     } catch {
       return this.#connection.close(); // not even the error fits into the limit
     }

@@ -6,6 +6,7 @@
 
 import { RpcError } from "../errors.ts";
 import type { Expiring } from "../internal/deadlines.ts";
+import { rejection } from "./rejection.ts";
 import type { CallContext, Method } from "./services.ts";
 
 /** The errors that `ctx.reject` has made, each with its call. */
@@ -77,15 +78,15 @@ export class RunningCall implements CallContext, Expiring {
 
   /** A function of its own, so that it works when it is taken out of the context. */
   get reject(): CallContext["reject"] {
-    return (message, code = "unavailable") => {
-      const error = new RpcError(code, message, { execution: "rejected" });
+    return (message, how) => {
+      const error = rejection(message, how);
       rejections.set(error, this);
       return error;
     };
   }
 
   /** Whether an error was made by {@linkcode reject} of this call, not of another. */
-  hasRejectedWith(error: unknown): boolean {
+  hasRejectedWith(error: unknown): error is RpcError {
     return isRpcError(error) && rejections.get(error) === this;
   }
 

@@ -233,7 +233,8 @@ export class RunningCalls implements RunningCallOwner {
   #fail(call: RunningCall, error: unknown): void {
     const { seq, serviceMethod } = call;
     if (call.hasRejectedWith(error)) {
-      this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error));
+      const { retryAfterMs } = error;
+      this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error), retryAfterMs);
     } else {
       this.#report(call, error);
       this.#replies.fail(seq, serviceMethod, codeOf(error), errorText(error));

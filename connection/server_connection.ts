@@ -12,16 +12,16 @@ import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import type { MethodSchema } from "../schema.ts";
 import type { Transport } from "../transport.ts";
 import { Admission } from "./admission.ts";
-import { type BatchSource, BatchWriter } from "./batch_writer.ts";
+import { type BatchSource, BatchWriter, WriteStalled } from "./batch_writer.ts";
 import { GoneClientProbe } from "./half_closed.ts";
 import { PhaseTimer } from "./phase_timer.ts";
+import { ProgressWatch } from "./progress_watch.ts";
 import { Replies, type RepliesOwner } from "./replies.ts";
 import { RunningCalls, type RunningCallsOwner } from "./running_calls.ts";
 import { Handshake, type Opened } from "./server_handshake.ts";
 import type { ServerLoad } from "./server_load.ts";
 import type { ServerEvent, ServerLimits, ServerListeners } from "./server_options.ts";
 import type { Services } from "./services.ts";
-import { WriteStalled } from "./write_watch.ts";
 
 /** What all connections of a server share. */
 export interface ServerContext {
@@ -35,6 +35,8 @@ export interface ServerContext {
   readonly listeners: ServerListeners;
   /** Where deadlines and limits take the time from. */
   readonly clock: Clock;
+  /** Further paths of HTTP CONNECT, with the protocol that each leads to. */
+  readonly connectPaths: Readonly<Record<string, Protocol>>;
 }
 
 /**
@@ -75,6 +77,8 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   /** Whether the client has ended its side: what it has asked for is answered, then it is closed. */
   #hasInputEnded = false;
   #probe: GoneClientProbe | undefined;
+  /** Notices that nobody uses the connection, if that has a limit. */
+  #idle: ProgressWatch | undefined;
   /** Whether a read is being worked through: its cancels come before waiting calls run. */
   #isReading = false;
   /** Whether the present read has ended a message. */
@@ -95,7 +99,8 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.remote = transport.remote;
     const stall = { clock, timeoutMs: limits.writeTimeoutMs };
     this.#writer = new BatchWriter(transport, this.#batchSource(), { stall });
-    this.#handshake = new Handshake(protocol, limits, (bytes) => this.#writer.send(bytes));
+    const answer = (bytes: Uint8Array) => this.#writer.send(bytes);
+    this.#handshake = new Handshake(protocol, context, answer);
     this.#timer = new PhaseTimer(clock);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     if (protocol.startsWith("geerpc/")) this.#limitHandshake();
@@ -135,6 +140,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#transport.close();
     this.#timer.cancel();
     this.#probe?.stop();
+    this.#idle?.stop();
     this.#admission?.close(); // there is none during the handshake
     this.#resolveClosed();
     this.#running?.close();
@@ -183,6 +189,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed || this.#phase === "ending") return;
     this.#isReading = true;
     this.#hasMessage = false;
+    this.#idle?.progress();
     try {
       if (this.#phase !== "opening") this.#codec.receive(chunk, this);
       else {
@@ -236,6 +243,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       onOverload: (type, reason) => this.#tell(type, reason),
     });
     if (this.#drainsWhenOpen) this.drain();
+    else this.#limitIdleness();
   }
 
   /** Gives the client some time until the handshake is complete. */
@@ -247,6 +255,23 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       this.#tell("cut", reason);
       this.#giveUp(new RpcError("deadline_exceeded", reason));
     });
+  }
+
+  /** Drains the connection when nobody has used it for some time. */
+  #limitIdleness(): void {
+    const { clock, limits: { idleTimeoutMs: timeoutMs } } = this.#context;
+    if (timeoutMs === Infinity) return;
+    this.#idle = new ProgressWatch({
+      clock,
+      timeoutMs,
+      isExpected: () => this.#phase === "serving",
+      onStall: () => {
+        if (this.#running.size > 0 || !this.#admission.isEmpty) return this.#idle?.start();
+        this.#tell("cut", `nothing has come for ${timeoutMs} ms (idleTimeoutMs)`);
+        this.drain();
+      },
+    });
+    this.#idle.start();
   }
 
   /** The client has ended its side. Go answers what it has read, and so do we. */
@@ -273,7 +298,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     // Even if the handshake has failed, the client may be able to read a line of JSON.
     const codec = isOpening ? new JsonServerCodec(this.#context.limits) : this.#codec;
     const message = `rpc server: ${errorText(error).replace(/^rpc server: /, "")}`;
-    codec.giveUp?.(message, error instanceof RpcError ? error.code : "internal");
+    if (!this.#handshake.isRefused) {
+      codec.giveUp?.(message, error instanceof RpcError ? error.code : "internal");
+    }
     this.#end(codec.take());
   }
 

@@ -7,12 +7,13 @@
  */
 
 import type { Limits, Protocol, ServerCodec } from "../protocol/codec.ts";
-import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
 import { beginningOf, beginsWithOption, foreign } from "../protocol/foreign.ts";
 import { OptionReader } from "../protocol/handshake.ts";
 import { HeadReader } from "../net/http_connect.ts";
-import { openServerCodec, protocolOf } from "../protocol/protocols.ts";
+import { openServerCodec } from "../protocol/protocols.ts";
+import { answerHttp } from "./http_answers.ts";
+import type { Services } from "./services.ts";
 
 /** A connection that is ready for calls. */
 export interface Opened {
@@ -26,29 +27,47 @@ export interface Opened {
 
 type Opening = Opened | Promise<Opened>;
 
-const REFUSAL = "HTTP/1.0 405 Method Not Allowed\nContent-Type: text/plain\n\n405 must CONNECT\n";
-
 const encoder = new TextEncoder();
+
+/** What a handshake needs of the server. */
+export interface HandshakeContext {
+  /** For the codec. */
+  readonly limits: Limits;
+  /** What the debug pages list. */
+  readonly services: Services;
+  /** Further paths of HTTP CONNECT, with the protocol that each leads to. */
+  readonly connectPaths: Readonly<Record<string, Protocol>>;
+}
 
 /** Reads the beginning of one connection. */
 export class Handshake {
-  readonly #limits: Limits;
+  readonly #context: HandshakeContext;
   readonly #protocol: Protocol;
   readonly #write: (bytes: Uint8Array) => void;
   /** The first bytes, while too few have come to tell what they are. */
   #begun = new Uint8Array(0);
   #head: HeadReader | undefined;
   #option: OptionReader | undefined;
+  #isRefused = false;
 
   /**
    * @param protocol What is spoken where no CONNECT says otherwise.
-   * @param limits For the codec.
-   * @param write Writes the answer to CONNECT.
+   * @param context What it needs of the server.
+   * @param write Writes the answer to HTTP.
    */
-  constructor(protocol: Protocol, limits: Limits, write: (bytes: Uint8Array) => void) {
+  constructor(
+    protocol: Protocol,
+    context: HandshakeContext,
+    write: (bytes: Uint8Array) => void,
+  ) {
     this.#protocol = protocol;
-    this.#limits = limits;
+    this.#context = context;
     this.#write = write;
+  }
+
+  /** Whether it has been refused in HTTP, which says all there is to say. */
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   /**
@@ -121,23 +140,18 @@ export class Handshake {
   }
 
   #open(protocol: Protocol, handleTimeoutMs: number, rest: Uint8Array): Opening {
-    const codec = openServerCodec(protocol, this.#limits);
+    const codec = openServerCodec(protocol, this.#context.limits);
     if (!(codec instanceof Promise)) return { codec, handleTimeoutMs, rest };
     const kept = rest.slice(); // the transport uses its buffer again
     return codec.then((codec) => ({ codec, handleTimeoutMs, rest: kept }));
   }
 
   #connect(head: string): Protocol {
-    const [method, path] = head.split(" ", 2);
-    if (method !== "CONNECT") {
-      this.#write(encoder.encode(REFUSAL));
-      throw new RpcError("data_loss", `expected CONNECT, got ${excerpt(head)}`);
-    }
-    const asked = protocolOf(path);
-    if (asked === undefined) {
-      throw new RpcError("unimplemented", `HTTP CONNECT ${path} is not served here`);
-    }
-    this.#write(encoder.encode(`HTTP/1.0 ${asked.granted}\n\n`));
-    return asked.protocol;
+    const { services, connectPaths } = this.#context;
+    const { text, protocol, error } = answerHttp(head, services, connectPaths);
+    this.#write(encoder.encode(text));
+    if (protocol !== undefined) return protocol;
+    this.#isRefused = true;
+    throw error;
   }
 }

@@ -11,10 +11,11 @@ import {
   checkOptions,
   type Checks,
   positive,
+  textByName,
   whole,
 } from "../internal/options.ts";
 import { queueMicrotask } from "../internal/platform.ts";
-import { LIMIT_CHECKS, type Limits, limitsOf } from "../protocol/codec.ts";
+import { LIMIT_CHECKS, type Limits, limitsOf, type Protocol } from "../protocol/codec.ts";
 
 /** What a server allows its clients, and whom it tells of trouble. */
 export interface ServerOptions {
@@ -22,6 +23,12 @@ export interface ServerOptions {
   maxMessageBytes?: number;
   /** How deep arrays and objects of an argument may be nested. Default 100. */
   maxDepth?: number;
+  /**
+   * Further paths of HTTP CONNECT, with the protocol that each leads to, as
+   * `{ "/orders": "netrpc/gob" }` for Go's `DialHTTPPath`. Default: none beside
+   * those that the protocols have, `/_geeprc_`, `/_geerpc_`, `/_goRPC_` and `/_goRPC_json_`.
+   */
+  connectPaths?: Readonly<Record<string, Protocol>>;
   /**
    * The most calls running for one connection; more of them wait until some
    * end. A cancelled call counts until its handler ends. Default 1,024.
@@ -51,6 +58,13 @@ export interface ServerOptions {
    * nothing until its first call. Default 10,000; `Infinity`: for ever.
    */
   handshakeTimeoutMs?: number;
+  /**
+   * How long a connection may be idle, in milliseconds: no call runs, and nothing
+   * comes. Then its client is told to make its calls elsewhere, and it is closed,
+   * up to a quarter of the time later. Default `Infinity`: for ever, since Go's
+   * clients ask for no sign of life and fail when their connection is gone.
+   */
+  idleTimeoutMs?: number;
   /**
    * How long a client may read nothing of what is written to it, in
    * milliseconds. Then its connection is closed, up to a quarter of the time
@@ -87,7 +101,7 @@ export interface FailedCall {
  *   wait; told once until it is over.
  * - `recovered`: its calls run again without waiting.
  * - `cut`: a connection is closed, because it has not said in time what it
- *   wants, or its client does not read.
+ *   wants, was idle, or its client does not read.
  * - `turned_away`: a connection is not taken, because there are too many.
  */
 export interface ServerEvent {
@@ -111,17 +125,21 @@ export interface ServerLimits extends Limits {
   readonly maxConnections: number;
   /** How long a handshake may take, in milliseconds. */
   readonly handshakeTimeoutMs: number;
+  /** How long a connection may be idle, in milliseconds. */
+  readonly idleTimeoutMs: number;
   /** How long a client may read nothing, in milliseconds. */
   readonly writeTimeoutMs: number;
 }
 
 const SERVER_CHECKS: Checks<ServerOptions> = {
   ...LIMIT_CHECKS,
+  connectPaths: textByName, // `Server` knows what paths and protocols are
   maxInFlight: whole(1),
   maxRunning: whole(1),
   maxWaitMs: positive,
   maxConnections: whole(1),
   handshakeTimeoutMs: positive,
+  idleTimeoutMs: positive,
   writeTimeoutMs: positive,
   onError: callback,
   onEvent: callback,
@@ -144,6 +162,7 @@ export function serverLimitsOf(options: ServerOptions): ServerLimits {
     maxWaitMs: options.maxWaitMs ?? 10_000,
     maxConnections: options.maxConnections ?? 10_000,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
+    idleTimeoutMs: options.idleTimeoutMs ?? Infinity,
     writeTimeoutMs: options.writeTimeoutMs ?? 60_000,
   };
 }

@@ -7,6 +7,7 @@
 import type { RpcCode, RpcError } from "../errors.ts";
 import type { MethodSchema, ServiceSchema } from "../schema.ts";
 import { checkServiceName, offeredMethods } from "./offered_methods.ts";
+import type { RejectOptions } from "./rejection.ts";
 
 /** What a handler may know of the call that it answers. */
 export interface CallContext {
@@ -28,10 +29,12 @@ export interface CallContext {
    * nothing: if the handler throws it, the caller may go to another server.
    *
    * @param message Why.
-   * @param code Default `unavailable`.
+   * @param how The code, by default `unavailable`; or `{ code, retryAfterMs }`,
+   * where `retryAfterMs` says after how many milliseconds there may be room.
    * @returns The error to throw.
+   * @throws {RangeError} If `retryAfterMs` is negative or not a number.
    */
-  reject(message: string, code?: RpcCode): RpcError;
+  reject(message: string, how?: RpcCode | RejectOptions): RpcError;
 }
 
 /** One method of a service. */
@@ -90,6 +93,16 @@ export class Services {
    */
   find(serviceMethod: string): Method | undefined {
     return this.#methods.get(serviceMethod);
+  }
+
+  /** The names of all methods, by the service that has them. */
+  names(): Map<string, string[]> {
+    const found = new Map([...this.#names].map((name) => [name, [] as string[]]));
+    for (const serviceMethod of this.#methods.keys()) {
+      const dot = serviceMethod.lastIndexOf(".");
+      found.get(serviceMethod.slice(0, dot))?.push(serviceMethod.slice(dot + 1));
+    }
+    return found;
   }
 
   /**

@@ -41,9 +41,10 @@ const NO_TLS = /InvalidContentType|wrong version number|packet length too long/i
  */
 export function fetchErrorText(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
-  const text = cause === undefined || errorText(error).includes(errorText(cause))
+  const whole = cause === undefined || errorText(error).includes(errorText(cause))
     ? errorText(error)
     : `${errorText(error)}: ${errorText(cause)}`;
+  const text = whole.replace(/\s+/g, " ").trim(); // a TLS library ends its texts with a new line
   if (CERTIFICATE.test(text)) {
     return `${text} (an authority of your own comes with the option fetch, on Node by ` +
       "NODE_EXTRA_CA_CERTS)";

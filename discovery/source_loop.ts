@@ -18,6 +18,12 @@ import type { Random } from "../selector.ts";
 import { LastGoodList } from "./last_good_list.ts";
 import type { Source, SourceAnswer, SourceEvent, SourceList, SourceOptions } from "./source.ts";
 
+/**
+ * A source that is lost sooner than so many milliseconds after its answer has failed once
+ * more, whatever it has confirmed meanwhile: it is not to be asked anew without a backoff.
+ */
+const STEADY_MS = 1000;
+
 /** Asks one source, from its first use until it is closed. */
 export class SourceLoop {
   /** The last good list. */
@@ -41,8 +47,10 @@ export class SourceLoop {
   #refreshing: Promise<void> | undefined;
   /** The last failure; `undefined` once the source has answered since. */
   #failure: unknown;
-  /** Failures in a row. An answer alone does not end the row; its confirmation or its end does. */
+  /** Failures in a row. An answer alone does not end the row; its end does, or a watch that holds. */
   #failures = 0;
+  /** Whether the answer that is being followed was confirmed. */
+  #isConfirmed = false;
   /** Whether "failed" was the last that was reported, so that "recovered" is to follow. */
   #isLost = false;
 
@@ -66,7 +74,7 @@ export class SourceLoop {
       take: (listing) => list.take(listing),
       put: (servers) => list.put(servers),
       confirm: () => {
-        this.#failures = 0;
+        this.#isConfirmed = true;
         list.confirm();
       },
     };
@@ -174,13 +182,16 @@ export class SourceLoop {
   }
 
   async #follow(answer: SourceAnswer, signal: AbortSignal): Promise<void> {
+    const startedAtMs = this.#clock.now();
     this.#followed = answer;
+    this.#isConfirmed = false;
     if (this.#source.isLive) this.list.beginWatch();
     try {
       await answer.follow(signal);
     } finally {
       this.#followed = undefined;
       this.list.endWatch();
+      if (this.#isConfirmed && this.#clock.now() - startedAtMs >= STEADY_MS) this.#failures = 0;
     }
   }
 

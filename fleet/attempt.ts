@@ -8,13 +8,13 @@ import type { Abortable } from "../internal/abort.ts";
 import type { ClientConnection } from "../connection/client_connection.ts";
 import type { Clock } from "../clock.ts";
 import type { Deadlines } from "../internal/deadlines.ts";
+import type { Liveness } from "../connection/liveness.ts";
 import type { Settler } from "../connection/pending_calls.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { RpcError } from "../errors.ts";
 import { CallTimer } from "./call_timer.ts";
 import { SLOW_DIAL_MS } from "./connector.ts";
 import type { EndedCall, Endpoint } from "./endpoint.ts";
-import type { Liveness } from "./liveness.ts";
 import { InFlight, type Outcome } from "./load.ts";
 
 /** What all attempts of one `XClient` share. */
@@ -81,6 +81,11 @@ export class CallAttempt extends InFlight implements Settler, EndedCall {
    */
   constructor(readonly call: AttemptOwner, readonly endpoint: Endpoint, readonly why: string) {
     super();
+  }
+
+  /** When it failed, on the clock's scale. */
+  get endedAtMs(): number {
+    return (this.#dialledAtMs ?? this.startedAtMs) + (this.tookMs ?? 0);
   }
 
   /** Sends the call, once there is a connection. */

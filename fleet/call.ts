@@ -17,15 +17,16 @@ import {
   type AttemptOwner,
   CallAttempt,
 } from "./attempt.ts";
-import { executionAfter, isOurs, withAttempts } from "./call_error.ts";
+import { executionAfter, isOurs, isTimeout, withAttempts } from "./call_error.ts";
 import type { FleetCallOptions } from "./call_options.ts";
 import { CallTimer } from "./call_timer.ts";
 import { SLOW_DIAL_MS } from "./connector.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { FailMode } from "./fail_mode.ts";
 import type { Fleet } from "./fleet.ts";
-import { mayRepeatAfter, nextStep } from "./next_step.ts";
+import { isTurnedAway, mayRepeatAfter, nextStep } from "./next_step.ts";
 import type { Quantile } from "./quantile.ts";
+import { LONGEST_WAIT_MS, roomInMs, withoutRoom } from "./room.ts";
 import type { RetryBudget } from "./retry_budget.ts";
 
 /** What all calls of one `XClient` share. */
@@ -46,8 +47,8 @@ export interface FleetCallContext extends AttemptContext {
   readonly policy: string;
   /** What happens after a failed attempt. The call's own options override it. */
   readonly failMode: FailMode;
-  /** The most attempts. The call's own options override it. */
-  readonly maxAttempts: number;
+  /** The most attempts; `undefined` for the default. The call's own options override it. */
+  readonly maxAttempts: number | undefined;
   /** Whether a method may run twice. The call's own options override it. */
   idempotent(serviceMethod: string): boolean;
 }
@@ -59,6 +60,7 @@ export const RETRY_BACKOFF: Backoff = {
   jitter: { least: 0, range: 1 },
 };
 
+const MAX_ATTEMPTS = 3;
 /** When a hedge is sent while no reply times are known, in milliseconds. */
 const HEDGE_BLIND_MS = 1000;
 /** An endpoint that had less than this share of the time is not to blame for the deadline. */
@@ -116,7 +118,6 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { context, options } = this;
     const { signal, timeoutMs = Infinity } = options;
     if (signal?.aborted || !(timeoutMs > 0)) {
-      update?.catch(() => {}); // the call does not wait for it
       return this.settler.reject(signal?.aborted ? signal.reason : this.#timeoutPassed);
     }
     if (context.fleet.closed) return this.close(); // before anything is set that `close` ends
@@ -129,6 +130,7 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   abort(reason: unknown): void {
     if (this.#state === "done") return;
+    if (isTimeout(reason)) this.#blameForSignal(reason);
     this.#end(reason);
     this.settler.reject(reason); // unchanged
   }
@@ -179,7 +181,8 @@ export class FleetCall implements AttemptOwner, Abortable {
       if (this.isDone) return; // the policy threw
       // A dial that failed burdened no server: one that is connected gets the call for the first time.
       const isFirst = attempt.phase === "dial" && next?.client !== undefined;
-      const hasBudget = this.#mayTry(isFirst);
+      const mayTry = this.#hasAttempts || this.#mayWaitForRoom(error);
+      const hasBudget = mayTry && this.#isPaid(isFirst);
       step = nextStep({ ...known, hasBudget, hasUntried: next !== undefined });
     }
     switch (step) {
@@ -190,10 +193,9 @@ export class FleetCall implements AttemptOwner, Abortable {
       case "try elsewhere":
         return this.#try(next!, FailMode.Failover);
       case "try the same later":
-        return this.#tryLater(failMode, attempt.endpoint);
+        return this.#tryLater(failMode, error, attempt.endpoint);
       case "try later":
-        this.#roundStart = this.#attempts.length;
-        return this.#tryLater(FailMode.Failover);
+        return this.#tryLater(FailMode.Failover, error);
     }
   }
 
@@ -222,13 +224,12 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   /** An endpoint gives no sign of life: a copy goes elsewhere, if the call may run twice. */
   #attemptStalled(attempt: CallAttempt): void {
-    if (attempt.isOver || !this.#mayMove || !this.#idempotent) return;
+    if (attempt.isOver || !isStalled(attempt) || !this.#mayMove || !this.#idempotent) return;
     if (this.#state === "backing off") return; // the next attempt is to come
     if (this.#attempts.some((other) => !other.isOver && !isStalled(other))) return;
-    const next = this.#pickUntried();
-    if (next !== undefined && !next.connector.isStalled && this.#mayTry()) {
-      this.#try(next, "stalled");
-    }
+    // Where there is no other: the same endpoint, if it has a connection that lives.
+    const next = this.#pickUntried() ?? attempt.endpoint;
+    if (!next.connector.isStalled && this.#mayTry()) this.#try(next, "stalled");
   }
 
   /** Whether it is settled. Public, as a private getter shows in the time of a call. */
@@ -279,13 +280,25 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   /** Whether there may be one more attempt; the budget pays for it unless it is free. */
   #mayTry(isFree = false): boolean {
+    return this.#hasAttempts && this.#isPaid(isFree);
+  }
+
+  #isPaid(isFree: boolean): boolean {
     const { turnClock, budget } = this.context;
-    return this.#hasAttempts && (isFree || budget.withdraw(turnClock.now()));
+    return isFree || budget.withdraw(turnClock.now());
   }
 
   get #hasAttempts(): boolean {
-    const { maxAttempts = this.context.maxAttempts } = this.options;
+    const { maxAttempts = this.context.maxAttempts ?? MAX_ATTEMPTS } = this.options;
     return !this.context.fleet.closed && this.#attempts.length < maxAttempts;
+  }
+
+  /** Whether a call that was turned away waits until there is room: its deadline is what ends it. */
+  #mayWaitForRoom(error: unknown): boolean {
+    const { context, options } = this;
+    const isLimited = (options.maxAttempts ?? context.maxAttempts) !== undefined;
+    return !isLimited && this.#deadlineMs !== undefined && !context.fleet.closed &&
+      isTurnedAway(error);
   }
 
   #try(endpoint: Endpoint, why: string): void {
@@ -295,12 +308,21 @@ export class FleetCall implements AttemptOwner, Abortable {
     attempt.start();
   }
 
-  #tryLater(why: string, endpoint?: Endpoint): void {
-    const last = this.#attempts.at(-1)!.endpoint;
+  #tryLater(why: string, error: unknown, endpoint?: Endpoint): void {
+    const { clock, turnClock, random } = this.context;
+    const roomMs = roomInMs(this.#attempts.slice(endpoint === undefined ? this.#roundStart : -1));
+    const leftMs = this.#deadlineMs === undefined
+      ? LONGEST_WAIT_MS
+      : this.#deadlineMs - clock.now();
+    if (roomMs >= leftMs) return this.#settle(undefined, error); // there will be none in time
+    this.#roundStart = this.#attempts.length;
     this.#wait("backing off");
-    this.#setTimer(backoffMs(RETRY_BACKOFF, this.#backoffs++, this.context.random()), () => {
+    this.#setTimer(roomMs + backoffMs(RETRY_BACKOFF, this.#backoffs++, random()), () => {
       this.#resume();
-      const next = endpoint ?? this.#pick(new Set([last])) ?? this.#pick();
+      const tried = endpoint === undefined
+        ? withoutRoom(this.#attempts, turnClock.now())
+        : undefined;
+      const next = endpoint ?? this.#pick(tried) ?? this.#pick();
       if (next === undefined) return this.#settle(undefined, this.#noServers());
       this.#try(next, why);
     });
@@ -337,7 +359,11 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { context, serviceMethod } = this;
     const last = this.#attempts.findLast(({ isOver }) => !isOver) ?? this.#attempts.at(-1);
     const where = last === undefined ? "" : ` at ${last.endpoint.address}`;
-    const what = last?.phase === "dial" ? "no connection" : "no reply";
+    const what = this.#state === "backing off" && isTurnedAway(last?.error)
+      ? `turned away (${last.error.message}), no room`
+      : last?.phase === "dial"
+      ? "no connection"
+      : "no reply";
     const message = `${serviceMethod}${where}: ${what} within ${timeoutMs} ms`;
     const { address } = last?.endpoint ?? {};
     const error = new TimeoutError(message, { address, serviceMethod, execution: this.execution });
@@ -351,6 +377,22 @@ export class FleetCall implements AttemptOwner, Abortable {
       attempt.giveUp(isToBlame ? "failure" : "given_up", error);
     }
     this.#settle(undefined, error);
+  }
+
+  /**
+   * The signal was a deadline, as `AbortSignal.timeout` makes one. It may be that
+   * of many calls, of which some have only just begun: an endpoint is to blame if
+   * its attempt has taken longer than 95 % of calls do.
+   */
+  #blameForSignal(reason: unknown): void {
+    const { context } = this;
+    if (!context.isFailure(reason)) return;
+    const nowMs = context.turnClock.now();
+    const [first] = this.#attempts;
+    for (const attempt of this.#attempts) {
+      const fairMs = context.p95.valueMs ?? (nowMs - first.startedAtMs) * FAIR_SHARE;
+      if (nowMs - attempt.startedAtMs >= fairMs) attempt.giveUp("failure", reason);
+    }
   }
 
   get #timeoutPassed(): TimeoutError {
@@ -408,6 +450,6 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 }
 
-function isStalled({ endpoint }: CallAttempt): boolean {
-  return endpoint.connector.isStalled;
+function isStalled({ endpoint, client }: CallAttempt): boolean {
+  return endpoint.connector.isSilent(client);
 }

@@ -21,6 +21,17 @@ export function isOurs(error: unknown): error is RpcError {
 }
 
 /**
+ * Whether an error is a deadline that has passed: ours, or the platform's, as
+ * `AbortSignal.timeout` aborts with.
+ *
+ * @param error Anything.
+ */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof TimeoutError ||
+    error instanceof DOMException && error.name === "TimeoutError";
+}
+
+/**
  * What is certain about a call that failed.
  *
  * @param error What it failed with.
@@ -75,7 +86,10 @@ export function withAttempts(
   execution: Execution,
   attempts: readonly CallAttempt[],
 ): RpcError {
-  const { message, address } = error;
+  const { address } = error;
+  const message = attempts.length > 1 && execution !== "answered"
+    ? withPlaces(error, serviceMethod, attempts)
+    : error.message;
   const list: readonly Attempt[] = attempts.map((attempt) => ({
     address: attempt.endpoint.address,
     phase: attempt.phase,
@@ -83,11 +97,23 @@ export function withAttempts(
     why: attempt.why,
     error: attempt.error,
   }));
-  const details = { address, serviceMethod, execution, attempts: list };
+  const { retryAfterMs } = error as Partial<RpcError>;
+  const details = { address, serviceMethod, execution, attempts: list, retryAfterMs };
   if (error instanceof TimeoutError) return new TimeoutError(message, details);
   return new RpcError(
     error.code,
     message,
     error.cause === undefined ? details : { ...details, cause: error.cause },
   );
+}
+
+/** Its message, with the method and all places where it was tried. */
+function withPlaces(
+  { message, address = "" }: RpcError,
+  serviceMethod: string,
+  attempts: readonly CallAttempt[],
+): string {
+  const where = message.includes(address) ? message : `${serviceMethod} at ${address}: ${message}`;
+  const places = new Set(attempts.map(({ endpoint }) => endpoint.address));
+  return `${where} (${attempts.length} attempts at ${[...places].join(", ")})`;
 }

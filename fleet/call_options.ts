@@ -20,7 +20,11 @@ export interface FleetCallOptions extends CallOptions {
   key?: string;
   /** What happens after a failed attempt. Default: the `XClient`'s. */
   failMode?: FailMode;
-  /** The most attempts, the first included; at least 1. Default: the `XClient`'s. */
+  /**
+   * The most attempts, the first included; at least 1. Default: the
+   * `XClient`'s. A call that is turned away everywhere waits for room until its
+   * deadline, unless this is given, here or there.
+   */
   maxAttempts?: number;
   /** For `failbackup`: when the hedge is sent, in milliseconds. Default: the measured p95. */
   hedgeAfterMs?: number;

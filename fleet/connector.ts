@@ -1,6 +1,7 @@
 /**
- * The connection to one endpoint: dialled when it is needed, once for all
- * calls that need it, and after failures not before a backoff has passed.
+ * This file is one class: the connection to one endpoint, dialled when it is
+ * needed, once for all calls that need it, after failures not before a backoff
+ * has passed, and anew beside a connection that gives no sign of life.
  *
  * @module
  */
@@ -48,9 +49,22 @@ export interface ConnectorHost {
   readonly random: Random;
   /** Where the time comes from. */
   readonly clock: Pick<Clock, "now">;
+  /** A connection has been opened: it is to be watched for silence. */
+  connectionOpened(client: ClientConnection): void;
   /** Something has happened to the connection. Called when the state is up to date. */
   connectionChanged(event: ConnectorEvent, cause?: unknown): void;
+  /** A new connection has taken the place of a silent one, whose calls are still in flight. */
+  connectionReplaced(): void;
 }
+
+/** A dial beside a silent connection. */
+interface Beside {
+  readonly abort: AbortController;
+  /** The connection, once there is one. */
+  client: ClientConnection | undefined;
+}
+
+const NOT_NEEDED = "this connection is not needed";
 
 /** Dials, and owns the present connection and those before it that still drain. */
 export class Connector {
@@ -70,6 +84,13 @@ export class Connector {
   #redialAtMs = 0;
   #wasUnreachable = false;
   #isStalled = false;
+  /** Those of `#clients` that were silent when another one took their place. */
+  readonly #replaced = new Set<ClientConnection>();
+  /** The dial beside a silent connection, and what it has led to while that is not proven to live. */
+  #beside: Beside | undefined;
+  /** How many of these there were since a present connection was heard, and when the next may be. */
+  #besideCount = 0;
+  #besideAtMs = 0;
   /** Why it is closed, if it is. */
   #closeReason: RpcError | undefined;
 
@@ -165,9 +186,43 @@ export class Connector {
    * @param client The connection.
    */
   resume(client: ClientConnection): void {
-    if (client !== this.client || !this.#isStalled) return;
+    this.#replaced.delete(client);
+    if (client !== this.client) return;
+    if (client.heard > 0) this.#besideCount = 0;
+    if (!this.#isStalled) return;
     this.#isStalled = false;
+    this.#giveUpBeside();
     this.#host.connectionChanged("resumed");
+  }
+
+  /**
+   * Whether calls on a connection are not expected to be answered.
+   *
+   * @param client The connection; `undefined` for the one that is dialled.
+   */
+  isSilent(client: ClientConnection | undefined): boolean {
+    if (client !== undefined && client !== this.#client) return this.#replaced.has(client);
+    return this.#isStalled;
+  }
+
+  /**
+   * A connection is silent: another one is dialled beside it. It takes the
+   * place of the silent one once it is proven to live, or is there, if the
+   * protocol has no way to ask. Called again as long as the silence lasts.
+   *
+   * @param client The silent connection.
+   * @param isSlow Whether it may only be slow, so that one other connection is enough.
+   */
+  replace(client: ClientConnection, isSlow: boolean): void {
+    const beside = this.#beside;
+    if (client === beside?.client) return this.#giveUpBeside(); // it is silent, too: the server stands still
+    if (client !== this.client || beside !== undefined || this.#closeReason !== undefined) return;
+    if (isSlow && this.#clients.size > 1) return;
+    const { clock, random } = this.#host;
+    const nowMs = clock.now();
+    if (nowMs < this.#besideAtMs) return;
+    this.#besideAtMs = nowMs + backoffMs(REDIAL_BACKOFF, this.#besideCount++, random());
+    this.#dialBeside(client);
   }
 
   /**
@@ -180,6 +235,7 @@ export class Connector {
   async close(reason: RpcError, graceMs: number): Promise<void> {
     this.#closeReason ??= reason;
     this.#dialAbort?.abort(this.#closeReason);
+    this.#giveUpBeside();
     await Promise.all([...this.#clients].map((client) => client.close({ graceMs })));
     await this.#dial?.catch(() => {});
   }
@@ -197,8 +253,7 @@ export class Connector {
       if (!signal.aborted) host.connectionChanged("unreachable", error);
       throw error;
     }
-    this.#clients.add(client);
-    client.closed.then(() => this.#lost(client));
+    this.#add(client);
     if (signal.aborted) {
       this.#state = "backing off";
       await client.close();
@@ -211,6 +266,58 @@ export class Connector {
     return client;
   }
 
+  async #dialBeside(silent: ClientConnection): Promise<void> {
+    const host = this.#host;
+    const abort = new AbortController();
+    const { signal } = abort;
+    const beside: Beside = this.#beside = { abort, client: undefined };
+    let client: ClientConnection;
+    try {
+      client = await dialConnection(host.dialAddress, { ...host.options, signal });
+    } catch {
+      if (this.#beside === beside) this.#beside = undefined;
+      return; // the silent connection is still there
+    }
+    this.#add(client);
+    if (this.#beside !== beside) return client.retire(NOT_NEEDED);
+    beside.client = client;
+    const heard = () => {
+      if (this.#beside !== beside) return;
+      this.#beside = undefined;
+      if (client.available) this.#takePlace(client, silent);
+    };
+    if (!client.ping({ resolve: heard, reject: heard })) heard();
+  }
+
+  #takePlace(client: ClientConnection, silent: ClientConnection): void {
+    if (this.client !== undefined && this.#client !== silent || this.#state === "dialling") {
+      return client.retire(NOT_NEEDED); // another dial was quicker
+    }
+    const isReplaced = this.#client === silent;
+    const wasStalled = this.#isStalled;
+    this.#client = client;
+    this.#state = "ready";
+    this.#isStalled = false;
+    if (!isReplaced) return this.#host.connectionChanged("connected");
+    this.#replaced.add(silent);
+    silent.retire("another connection has taken the place of this one, which is silent");
+    if (wasStalled) this.#host.connectionChanged("resumed");
+    this.#host.connectionReplaced();
+  }
+
+  #giveUpBeside(): void {
+    const beside = this.#beside;
+    this.#beside = undefined;
+    beside?.abort.abort(new Error(NOT_NEEDED));
+    beside?.client?.giveUp(NOT_NEEDED);
+  }
+
+  #add(client: ClientConnection): void {
+    this.#clients.add(client);
+    client.closed.then(() => this.#lost(client));
+    this.#host.connectionOpened(client);
+  }
+
   #dialFailed(isDue: boolean): void {
     this.#state = "backing off";
     this.#wasUnreachable = true;
@@ -219,6 +326,7 @@ export class Connector {
 
   #lost(client: ClientConnection): void {
     this.#clients.delete(client);
+    this.#replaced.delete(client);
     if (this.#client !== client) return;
     this.#client = undefined;
     if (this.#state === "ready") this.#state = "backing off";

@@ -8,6 +8,7 @@
 import type { ParsedAddress } from "../address.ts";
 import type { ClientOptions } from "../connection/client_options.ts";
 import type { ClientConnection } from "../connection/client_connection.ts";
+import type { Liveness, SilenceListener } from "../connection/liveness.ts";
 import type { Clock } from "../clock.ts";
 import { type RpcCode, RpcError } from "../errors.ts";
 import type { EndpointView, Random } from "../selector.ts";
@@ -26,6 +27,8 @@ export interface EndpointHost {
   readonly random: Random;
   /** Where the time comes from. */
   readonly clock: Pick<Clock, "now">;
+  /** Watches connections for silence. */
+  readonly liveness: Pick<Liveness, "watch">;
   /** Whether one more endpoint may be ejected. */
   mayEject(endpoint: Endpoint, nowMs: number): boolean;
   /** Something has happened to an endpoint. Called when its state is up to date. */
@@ -39,7 +42,7 @@ export interface EndedCall extends InFlight {
 }
 
 /** One endpoint: its load, its health, its connection. */
-export class Endpoint extends Load implements EndpointView, ConnectorHost {
+export class Endpoint extends Load implements EndpointView, ConnectorHost, SilenceListener {
   /** Its address, without metadata: the key by which lists are compared. */
   readonly address: string;
   /** Whether its calls have been failing. */
@@ -77,9 +80,10 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost {
   }
 
   get dialAddress(): string {
-    const { protocol } = this.#parsed.metadata;
-    if (protocol === undefined) return this.address;
-    return `${this.address}?${new URLSearchParams({ protocol })}`;
+    const { protocol, path } = this.#parsed.metadata;
+    if (protocol === undefined && path === undefined) return this.address;
+    const how = Object.entries({ protocol, path }).filter(([, value]) => value !== undefined);
+    return `${this.address}?${new URLSearchParams(how as [string, string][])}`;
   }
 
   get options(): ClientOptions {
@@ -142,14 +146,21 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost {
     this.#ended(call);
   }
 
-  /**
-   * A connection has given no sign of life: the calls in flight learn of it.
-   *
-   * @param client The connection.
-   */
-  stall(client: ClientConnection): void {
-    if (!this.connector.stall(client)) return;
-    for (const call of [...this.calls()]) call.endpointStalled();
+  connectionAlive(client: ClientConnection): void {
+    this.connector.resume(client);
+  }
+
+  connectionSilent(client: ClientConnection, verdict: "slow" | "stalled"): void {
+    if (verdict === "stalled" && this.connector.stall(client)) this.#tellCalls();
+    this.connector.replace(client, verdict === "slow");
+  }
+
+  connectionOpened(client: ClientConnection): void {
+    this.#host.liveness.watch(client, this);
+  }
+
+  connectionReplaced(): void {
+    this.#tellCalls();
   }
 
   connectionChanged(event: ConnectorEvent, cause?: unknown): void {
@@ -180,6 +191,11 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost {
   async close(graceMs = 0): Promise<void> {
     const reason = this.#closed("canceled", "the client was closed while it dialled");
     await this.connector.close(reason, graceMs);
+  }
+
+  /** The calls in flight on a silent connection learn of it. */
+  #tellCalls(): void {
+    for (const call of [...this.calls()]) call.endpointStalled();
   }
 
   #fail(nowMs: number): void {

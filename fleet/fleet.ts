@@ -9,6 +9,7 @@
 import { parseAddress } from "../address.ts";
 import type { ClientOptions } from "../connection/client_options.ts";
 import type { Clock } from "../clock.ts";
+import type { Liveness } from "../connection/liveness.ts";
 import { isSame, noServersText } from "../discovery/endpoint_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
 import { Endpoint, type EndpointHost } from "./endpoint.ts";
@@ -37,6 +38,8 @@ export interface FleetOptions {
   readonly random: Random;
   /** Where the time comes from. */
   readonly clock: Pick<Clock, "now">;
+  /** Watches connections for silence. */
+  readonly liveness: Pick<Liveness, "watch">;
   /** Something has happened to an endpoint. Called once all is up to date; it must not throw. */
   onEvent(endpoint: Endpoint, event: EndpointEvent, cause?: unknown): void;
 }
@@ -47,6 +50,7 @@ export class Fleet implements EndpointHost {
   readonly health: Required<HealthOptions>;
   readonly random: Random;
   readonly clock: Pick<Clock, "now">;
+  readonly liveness: Pick<Liveness, "watch">;
   readonly #source: ServerSource;
   readonly #selector: Selector;
   readonly #onEvent: FleetOptions["onEvent"];
@@ -78,6 +82,7 @@ export class Fleet implements EndpointHost {
     this.health = options.health;
     this.random = options.random;
     this.clock = options.clock;
+    this.liveness = options.liveness;
     this.#source = options.source;
     this.#selector = options.selector;
     this.#onEvent = options.onEvent;
@@ -98,12 +103,6 @@ export class Fleet implements EndpointHost {
     return this.#isClosed;
   }
 
-  /** All that may have a connection: also those that are listed no more, but not over. */
-  *all(): Generator<Endpoint> {
-    yield* this.#endpoints;
-    yield* this.#leaving;
-  }
-
   /**
    * Brings the endpoints in step with the source.
    *
@@ -113,12 +112,22 @@ export class Fleet implements EndpointHost {
     if (this.#isClosed) return undefined;
     try {
       const { current } = this.#source;
-      if (current === undefined) return this.#ask();
+      if (current === undefined) return handled(this.#ask());
       if (current !== this.#servers) this.#reconcile(current);
     } catch (error) {
-      return Promise.reject(error);
+      return handled(Promise.reject(error));
     }
     return undefined;
+  }
+
+  /** The same as far as the source shows its list without being asked; a wrong list is no news. */
+  followList(): void {
+    try {
+      const { current } = this.#source;
+      if (current !== undefined && current !== this.#servers) this.#reconcile(current);
+    } catch {
+      // The next call fails with it.
+    }
   }
 
   /**
@@ -227,7 +236,7 @@ export class Fleet implements EndpointHost {
   async close(graceMs: number): Promise<void> {
     this.#isClosed = true;
     this.#watchAbort.abort();
-    const endpoints = [...this.all()];
+    const endpoints = [...this.#endpoints, ...this.#leaving];
     this.#endpoints = this.#candidates = this.#best = [];
     this.#onTrial = undefined;
     await Promise.all(endpoints.map((endpoint) => endpoint.close(graceMs)));
@@ -317,6 +326,12 @@ export class Fleet implements EndpointHost {
     }
     this.#isWatched = false;
   }
+}
+
+/** A promise whose failure is no unhandled rejection, even if its call throws before it waits. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 function areSame(some: readonly Endpoint[], others: readonly Endpoint[]): boolean {

@@ -59,6 +59,15 @@ export function mayRepeatAfter(error: unknown, idempotent: boolean): boolean {
   return !isTooLong && mayRepeat(error, idempotent);
 }
 
+/**
+ * Whether a server has turned a call away, which may have room for it later.
+ *
+ * @param error What an attempt failed with.
+ */
+export function isTurnedAway(error: unknown): error is RpcError {
+  return error instanceof RpcError && error.execution === "rejected" && mayRepeat(error, false);
+}
+
 /** What is known of a call when one of its attempts has failed. */
 export interface Situation {
   /** Whether the failed attempt may be repeated; see {@linkcode mayRepeat}. */
@@ -69,7 +78,10 @@ export interface Situation {
   readonly isBackingOff: boolean;
   /** The call's other attempts in flight: some may yet be answered, or all servers are stalled. */
   readonly others: "none" | "stalled" | "alive";
-  /** Whether `maxAttempts`, the retry budget and the client admit one more attempt. */
+  /**
+   * Whether `maxAttempts`, or the deadline of a call that waits for room, the
+   * retry budget and the client admit one more attempt.
+   */
   readonly hasBudget: boolean;
   /** Whether there is a server that has not been tried in this round. */
   readonly hasUntried: boolean;

@@ -7,6 +7,7 @@
 import { CLIENT_CHECKS, type ClientOptions } from "../connection/client_options.ts";
 import { type RpcCode, RpcError } from "../errors.ts";
 import type { Random, SelectMode, Selector } from "../selector.ts";
+import { isTimeout } from "./call_error.ts";
 import type { EndpointEvent } from "./events.ts";
 import {
   callback,
@@ -23,7 +24,6 @@ import {
 } from "../internal/options.ts";
 import { checkFailMode, type FailMode } from "./fail_mode.ts";
 import { HEALTH_CHECKS, type HealthOptions, type HealthState } from "./health.ts";
-import { LIVENESS_CHECKS, type LivenessOptions } from "./liveness.ts";
 import { BUDGET_CHECKS, type RetryBudgetOptions } from "./retry_budget.ts";
 
 /** How an `XClient` picks servers, connects to them, and repeats calls that fail. */
@@ -40,7 +40,11 @@ export interface XClientOptions extends ClientOptions {
 
   /** What happens to a call after a failed attempt. Default `FailMode.Failover`. */
   failMode?: FailMode;
-  /** The most attempts of a call, the first included; at least 1. Default 3. */
+  /**
+   * The most attempts of a call, the first included; at least 1. Default 3, and
+   * further ones, each after a backoff, for a call with `timeoutMs` that servers
+   * turn away: it waits for room.
+   */
   maxAttempts?: number;
   /** Which methods may run twice: their names (`Service.Method`), or a test. Default: none. */
   idempotent?: readonly string[] | ((serviceMethod: string) => boolean);
@@ -53,13 +57,11 @@ export interface XClientOptions extends ClientOptions {
   health?: HealthOptions;
   /**
    * Whether an error is the server's fault, and counts against its health.
-   * Default: timeouts, `unavailable`, `internal`, `resource_exhausted`,
+   * Default: timeouts, those of a signal (`AbortSignal.timeout`) too, `unavailable`, `internal`, `resource_exhausted`,
    * `data_loss` and `deadline_exceeded`; what handlers throw does not. If it
    * throws, the default holds for that error, and what it threw is an uncaught error.
    */
   isFailure?: (error: unknown) => boolean;
-  /** When a silent connection is doubted, and when it is closed. */
-  liveness?: LivenessOptions;
 
   /**
    * Called with what happens to each server, a microtask after it has happened.
@@ -85,7 +87,6 @@ export const XCLIENT_CHECKS: Checks<XClientOptions> = {
   hedgeBudget: group(BUDGET_CHECKS),
   health: group(HEALTH_CHECKS),
   isFailure: callback,
-  liveness: group(LIVENESS_CHECKS),
   onEvent: callback,
 };
 
@@ -150,5 +151,6 @@ const SERVERS_FAULTS: Readonly<Record<RpcCode, boolean>> = {
  * @returns `false` for what handlers throw.
  */
 export function isServersFault(error: unknown): boolean {
-  return error instanceof RpcError && SERVERS_FAULTS[error.code] === true;
+  return isTimeout(error) ||
+    error instanceof RpcError && SERVERS_FAULTS[error.code] === true;
 }

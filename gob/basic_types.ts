@@ -25,7 +25,7 @@ function basicTypes(): Map<string, AnyGobSchema> {
     uintptr: gob.uint64,
     float32: gob.float32,
     float64: gob.float,
-    complex64: gob.complex,
+    complex64: gob.complex64,
     complex128: gob.complex,
     bool: gob.bool,
     string: gob.string,

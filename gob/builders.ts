@@ -90,8 +90,10 @@ export interface GobBuilders {
   readonly float: GobSchema<number>;
   /** `float32`. Numbers are rounded to its precision; one that is too large for it fails. */
   readonly float32: GobSchema<number>;
-  /** `complex128` and `complex64`. */
+  /** `complex128`. */
   readonly complex: GobSchema<GobComplex>;
+  /** `complex64`. Its parts are rounded to float32; one that is too large for it fails. */
+  readonly complex64: GobSchema<GobComplex>;
   /** `string`. What is not UTF-8 becomes U+FFFD, in both directions; `bytes` keeps it. */
   readonly string: GobSchema<string>;
   /** `[]byte`. Decoding gives a copy. */
@@ -275,7 +277,7 @@ export interface GobBuilders {
 }
 
 function basic<O, I = O>(
-  kind: "bool" | "float" | "float32" | "complex" | "string" | "bytes",
+  kind: "bool" | "float" | "float32" | "complex" | "complex64" | "string" | "bytes",
 ) {
   return new GobSchema<O, I>({ kind });
 }
@@ -347,6 +349,7 @@ export const gob: GobBuilders = Object.freeze({
   float: basic<number>("float"),
   float32: basic<number>("float32"),
   complex: basic<GobComplex>("complex"),
+  complex64: basic<GobComplex>("complex64"),
   string: basic<string>("string"),
   bytes: basic<Uint8Array>("bytes"),
   time: opaque<Date, Date | GobInstant>("gobEncoder", {

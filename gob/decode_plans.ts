@@ -32,6 +32,7 @@ interface FieldPlan {
 
 function wireKindOf(shape: Shape): WireKind {
   if (shape.kind === "float32") return "float";
+  if (shape.kind === "complex64") return "complex";
   return shape.kind === "opaque" ? shape.wire : shape.kind as WireKind;
 }
 
@@ -50,6 +51,14 @@ function misfitting(problem: string, field?: string): Read {
     }
     throw misfit(`${cursor.where()}: ${problem}`);
   };
+}
+
+/** The error for a map of which JavaScript can't keep every entry. */
+function doubleKeys(cursor: GobCursor): Error {
+  return misfit(
+    `${cursor.where()}: a map with keys that are one in JavaScript, as all NaN are, and strings that ` +
+      "differ only in what is not UTF-8",
+  );
 }
 
 /** Why a type can't be read as a schema says, if so. Their parts are compared later. */
@@ -310,6 +319,7 @@ export class DecodePlans {
       cursor.enter();
       const map = new Map<unknown, unknown>();
       const object: Record<string, unknown> = {};
+      let hasDouble = false;
       for (let index = 0; index < count; index++) {
         cursor.step(index);
         readKey ??= this.readerOf(keyType, keySchema);
@@ -317,11 +327,13 @@ export class DecodePlans {
         if (typeof key === "string") cursor.step(key);
         readValue ??= this.readerOf(valueType, valueSchema);
         const value = readValue(cursor);
+        if (asObject && Object.hasOwn(object, key as string)) hasDouble = true;
         if (!asObject) map.set(key, value);
         else if (key !== "__proto__") object[key as string] = value;
         else throw misfit(`${cursor.where()}: an object can't have this key; a Map can`);
       }
       cursor.leave();
+      if (hasDouble || !asObject && map.size < count) throw doubleKeys(cursor);
       return asObject ? object : map;
     };
   }

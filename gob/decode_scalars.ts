@@ -6,7 +6,13 @@
 
 import type { GobCursor } from "./cursor.ts";
 import type { OpaqueShape, Shape, ShapeOf } from "./schema.ts";
-import { bytesToBigInt, bytesToDate, bytesToInstant } from "./values.ts";
+import {
+  bytesToBigInt,
+  bytesToDate,
+  bytesToInstant,
+  looksLikeBigInt,
+  looksLikeTime,
+} from "./values.ts";
 import { misfit } from "./wire.ts";
 import type { WireType } from "./wire_types.ts";
 import { isTime, type PlainChoices, type Read } from "./zero.ts";
@@ -36,16 +42,29 @@ export function plainScalar(type: WireType, choices: PlainChoices): Read | undef
 }
 
 function plainOpaque(type: WireType, choices: PlainChoices): Read {
+  let looksLikeIt: (bytes: Uint8Array) => boolean;
   let convert: (bytes: Uint8Array) => unknown;
-  if (isTime(type)) convert = choices.time === "date" ? bytesToDate : bytesToInstant;
-  else if (type.kind === "gobEncoder" && type.name === "Int") convert = bytesToBigInt;
-  else return (cursor) => cursor.blob();
+  if (isTime(type)) {
+    looksLikeIt = looksLikeTime;
+    convert = choices.time === "date" ? bytesToDate : bytesToInstant;
+  } else if (type.kind === "gobEncoder" && type.name === "Int") {
+    looksLikeIt = looksLikeBigInt;
+    convert = bytesToBigInt;
+  } else return (cursor) => cursor.blob();
+  // The name has no package: a program's own type may have it as well. Once a value shows that it is
+  // another type, no value of it is converted any more.
+  let isAnother = false;
   return (cursor) => {
     const bytes = cursor.blob();
+    if (isAnother) return bytes;
+    if (!looksLikeIt(bytes)) {
+      isAnother = true;
+      return bytes;
+    }
     try {
       return convert(bytes);
     } catch {
-      return bytes; // another type of that name
+      return bytes; // beyond what a Date can represent
     }
   };
 }
@@ -58,6 +77,8 @@ export function fittedScalar(shape: Shape): Read | undefined {
       return fittedInteger(shape);
     case "float32":
       return fittedFloat32;
+    case "complex64":
+      return (cursor) => ({ real: fittedFloat32(cursor), imaginary: fittedFloat32(cursor) });
     case "opaque":
       return fittedOpaque(shape);
   }

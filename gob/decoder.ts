@@ -148,6 +148,16 @@ export class GobDecoder {
    * Go takes that for a zero struct. In arrays and maps, Go sends no
    * name for `time.Time` and `big.Int`: without a schema they are a `Uint8Array`, too.
    *
+   * Go's definitions name a type without its package, so a type of the program's own that is called
+   * `Time` or `Int` and encodes itself can only be told by its bytes. From the first value on that is
+   * not as Go writes those two, all values of that type are a `Uint8Array`; one before it may have
+   * looked like them. A schema, as `gob.gobEncoder` makes it, leaves nothing to guess.
+   *
+   * Go's definitions name a type without its package, so a type of the program's own that is called
+   * `Time` or `Int` and encodes itself can only be told by its bytes. From the first value on that is
+   * not written as Go writes those two, all values of that type are a `Uint8Array`; one before it may
+   * have looked like them. A schema, as `gob.gobEncoder` makes it, leaves nothing to guess.
+   *
    * @param schema Its type. Default: as the definitions say.
    * @returns The value.
    * @throws {TypeError} If no value is ready.
@@ -183,6 +193,17 @@ export class GobDecoder {
   isEmptyStruct(name: string): boolean {
     const type = this.#finder.type;
     return type?.kind === "struct" && type.fields.length === 0 && type.name === name;
+  }
+
+  /**
+   * Whether the next value, which has arrived, is of a struct type that has a field of this name.
+   *
+   * @internal
+   * @param name The name of the field.
+   */
+  hasField(name: string): boolean {
+    const type = this.#finder.type;
+    return type?.kind === "struct" && type.fields.some((field) => field.name === name);
   }
 
   #readerOf(type: WireType, schema: AnyGobSchema | undefined): Read {

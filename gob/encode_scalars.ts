@@ -33,20 +33,22 @@ export function compileScalar(shape: Shape, context: EncodeContext): Write | und
     case "float32":
       return (value) => {
         if (typeof value !== "number") throw context.wrong(value, "a number");
-        if (Math.abs(value) > FLOAT32_MAX && Number.isFinite(value)) {
-          throw context.wrong(value, "in the range of a float32");
-        }
-        context.writer.float(Math.fround(value));
+        writeFloat32(value, context);
       };
     case "complex":
+    case "complex64": {
+      const isSmall = shape.kind === "complex64";
       return (value) => {
         const { real, imaginary } = Object(value) as GobComplex;
         if (typeof real !== "number" || typeof imaginary !== "number") {
           throw context.wrong(value, "a complex number: { real, imaginary }");
         }
-        context.writer.float(real);
-        context.writer.float(imaginary);
+        for (const part of [real, imaginary]) {
+          if (isSmall) writeFloat32(part, context);
+          else context.writer.float(part);
+        }
       };
+    }
     case "string":
       return (value) => {
         if (typeof value !== "string") throw context.wrong(value, "a string");
@@ -92,6 +94,13 @@ function compileInteger(shape: ShapeOf<"int" | "uint">, context: EncodeContext):
   };
 }
 
+function writeFloat32(value: number, context: EncodeContext): void {
+  if (Math.abs(value) > FLOAT32_MAX && Number.isFinite(value)) {
+    throw context.wrong(value, "in the range of a float32");
+  }
+  context.writer.float(Math.fround(value));
+}
+
 /** Whether a value of this shape is left out as a field of a struct, because it is Go's zero. */
 export function zeroTest(shape: Shape): (value: unknown) => boolean {
   switch (shape.kind) {
@@ -106,6 +115,11 @@ export function zeroTest(shape: Shape): (value: unknown) => boolean {
       return (value) => typeof value === "number" && Math.fround(value) === 0;
     case "string":
       return (value) => value === "";
+    case "complex64":
+      return (value) => {
+        const { real, imaginary } = value as GobComplex;
+        return Math.fround(real) === 0 && Math.fround(imaginary) === 0;
+      };
     case "complex":
       return (value) =>
         (value as GobComplex).real === 0 &&

@@ -42,6 +42,8 @@ function fieldsOf(last: StructNode): readonly Field[] {
 // Each object that is used as a dictionary has a new shape. After so many fields, slices and maps
 // all schemas are forgotten: a shape that comes again gets a new one, which the encoder recognises.
 const MAX_KEPT = 50_000;
+const NO_ELEMENT = "nothing tells the element type of an empty array or Map: give a schema, as " +
+  "gob.slice(gob.string)";
 // The element of an empty array: it can be unified with any type, and can't be sent.
 const UNKNOWN: AnyGobSchema = new GobSchema<unknown, never>({ kind: "bool" });
 
@@ -80,7 +82,7 @@ export class GobInference {
     const schema = this.#infer(value);
     if (this.#incomplete.has(schema)) {
       throw this.#path.failure(
-        "nothing tells the element type of an empty array or Map: give a schema",
+        NO_ELEMENT,
       );
     }
     this.#path.end();
@@ -157,7 +159,7 @@ export class GobInference {
         // Nothing is lost: Go does not send an empty slice in a field either.
         if (this.#isEmpty(item)) continue;
         throw this.#path.failure(
-          "nothing tells the element type of an empty array or Map: give a schema",
+          NO_ELEMENT,
         );
       }
       node = this.#follow(node, name, schema);

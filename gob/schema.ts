@@ -7,7 +7,7 @@
 
 /** The content of a schema, for the encoder and the decoder. */
 export type Shape =
-  | { kind: "bool" | "float" | "float32" | "complex" | "string" | "bytes" }
+  | { kind: "bool" | "float" | "float32" | "complex" | "complex64" | "string" | "bytes" }
   | { kind: "int" | "uint"; bits: number; always: "number" | "either" }
   | { kind: "slice"; element: AnyGobSchema }
   | { kind: "array"; length: number; element: AnyGobSchema }

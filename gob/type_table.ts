@@ -34,6 +34,7 @@ const WIRE_FIELD = {
 
 function builtInId(shape: Shape): number {
   if (shape.kind === "float32") return BUILT_IN.float;
+  if (shape.kind === "complex64") return BUILT_IN.complex;
   return shape.kind in BUILT_IN ? BUILT_IN[shape.kind as keyof typeof BUILT_IN] : 0;
 }
 

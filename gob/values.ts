@@ -146,6 +146,22 @@ export function bytesToInstant(bytes: Uint8Array): GobInstant {
   };
 }
 
+/** The farthest that a time zone is from UTC, in minutes. */
+const FARTHEST_MINUTES = 24 * 60;
+
+/** Whether bytes are as Go writes a `time.Time`, and not those of another type of this name. */
+export function looksLikeTime(bytes: Uint8Array): boolean {
+  const [version] = bytes;
+  if (version !== 1 && version !== 2 || bytes.length !== 14 + version) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const nanoseconds = view.getInt32(9);
+  if (nanoseconds < 0 || nanoseconds >= 1e9 || Math.abs(view.getInt16(13)) > FARTHEST_MINUTES) {
+    return false;
+  }
+  const seconds = version === 2 ? Math.abs(view.getInt8(15)) : 1;
+  return seconds > 0 && seconds < 60;
+}
+
 /** Reads the bytes of a `time.Time`, to the millisecond, rounded down. */
 export function bytesToDate(bytes: Uint8Array): Date {
   const { epochNanoseconds } = bytesToInstant(bytes);
@@ -175,6 +191,15 @@ export function bigIntToBytes(value: bigint): Uint8Array {
     bytes[index] = parseInt(digits.slice(index * 2 - 2, index * 2), 16);
   }
   return bytes;
+}
+
+/**
+ * Whether bytes are as Go writes a `big.Int`, and not those of another type of this name: the version
+ * and the sign, then the size without leading zeros; 0 has no sign.
+ */
+export function looksLikeBigInt(bytes: Uint8Array): boolean {
+  if (bytes[0] >> 1 !== BIG_INT_VERSION) return false;
+  return bytes.length > 1 ? bytes[1] !== 0 : (bytes[0] & 1) === 0;
 }
 
 /** Reads the bytes of a `big.Int`; no bytes at all are 0. */

@@ -58,6 +58,7 @@ function zeroOfKind(
     case "bytes":
       return readNoBytes;
     case "complex":
+    case "complex64":
       return readComplex;
     case "slice":
       return readEmptyList;

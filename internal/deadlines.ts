@@ -15,13 +15,17 @@ export interface Expiring extends Waiting {
 
 /**
  * Calls entries when they are due, all on a single timer: setting one of the
- * platform's timers costs more than a whole call.
+ * platform's timers costs more than a whole call. If the timer fires late, the
+ * event loop goes round once before they are called: a reply that has arrived in
+ * time is read first, and its entry removed.
  */
 export class Deadlines {
   readonly #clock: Clock;
   readonly #queue = new DueQueue<Expiring>((one, other) => one.dueAt < other.dueAt);
   #timer: Timer | undefined;
   #timerAt = Infinity;
+  /** What was due by then has passed, once all that lies there has been read. */
+  #passedMs: number | undefined;
 
   /** @param clock Where the time comes from; entries are due on its scale. */
   constructor(clock: Clock) {
@@ -53,10 +57,12 @@ export class Deadlines {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#timerAt = Infinity;
+    this.#passedMs = undefined;
     this.#queue.clear();
   }
 
   #arm(at: number): void {
+    if (this.#passedMs !== undefined) return; // looks again in a moment
     this.#timer?.cancel();
     this.#timerAt = at;
     const delayMs = Math.max(0, at - this.#clock.now());
@@ -66,7 +72,15 @@ export class Deadlines {
   #fire(): void {
     this.#timer = undefined;
     this.#timerAt = Infinity;
-    const now = this.#clock.now();
+    // A timer that is late: this process stood still, and what ends these may lie there unread.
+    const { first: next } = this.#queue;
+    if (this.#passedMs === undefined && next !== undefined && next.dueAt < this.#clock.now()) {
+      this.#passedMs = this.#clock.now();
+      this.#timer = this.#clock.setTimer(0, () => this.#fire());
+      return;
+    }
+    const now = this.#passedMs ?? this.#clock.now();
+    this.#passedMs = undefined;
     for (let due = this.#queue.takeDue(now); due !== undefined; due = this.#queue.takeDue(now)) {
       due.expire();
     }

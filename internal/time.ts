@@ -54,7 +54,8 @@ export class TimeLimit implements Abortable {
   }
 
   /**
-   * Sets the limit of time, in place of the last one.
+   * Sets the limit of time, in place of the last one. If its timer fires late,
+   * the event loop goes round once before the time is over.
    *
    * @param timeoutMs How long from now, in milliseconds; `Infinity` for no limit.
    * @param onTimeout Makes the error to abort with; called only when the time is over.
@@ -63,7 +64,13 @@ export class TimeLimit implements Abortable {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (timeoutMs === Infinity || this.signal.aborted) return;
-    this.#timer = this.#clock.setTimer(timeoutMs, () => this.abort(onTimeout()));
+    const dueAtMs = this.#clock.now() + timeoutMs;
+    const expire = () => this.abort(onTimeout());
+    this.#timer = this.#clock.setTimer(timeoutMs, () => {
+      // Late: this process stood still. What has arrived in time is read first.
+      if (this.#clock.now() > dueAtMs) this.#timer = this.#clock.setTimer(0, expire);
+      else expire();
+    });
   }
 
   /**

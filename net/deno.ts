@@ -186,7 +186,11 @@ export async function listen(
   const { handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
   const socketId = scheme === "unix" ? socketFiles.idOf(path) : undefined;
   const loop = new AcceptLoop(listener, (conn) => {
-    if (scheme !== "unix" && scheme !== "tls") tune(conn as Deno.TcpConn);
+    try {
+      if (scheme !== "unix" && scheme !== "tls") tune(conn as Deno.TcpConn);
+    } catch {
+      return closeQuietly(conn); // it was reset since, which some systems show here
+    }
     const limit = scheme === "tls" ? handshakeTimeoutMs : undefined;
     accept(new DenoTransport(conn, remoteOf(conn, endpoint), limit));
   });

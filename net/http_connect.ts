@@ -123,7 +123,13 @@ export function connectThrough(
           if (answer === undefined) return;
           answered = true;
           const status = answer.head.split(/\r?\n/, 1)[0];
-          if (!/^HTTP\/1\.\d 200 /.test(status)) return refuse(`the answer was ${excerpt(status)}`);
+          if (!/^HTTP\/1\.\d 200 /.test(status)) {
+            const hint = / 404 /.test(status)
+              ? "; its path is the option connectPath, or ?path="
+              : "";
+            const quote = status.startsWith("HTTP/") ? JSON.stringify(status) : excerpt(status);
+            return refuse(`the answer was ${quote}${hint}`);
+          }
           connected.data(answer.rest);
           releaseFrom(signal, connecting);
           resolve(connected);

@@ -61,6 +61,8 @@ export interface Failure {
   readonly message: string;
   /** Whether the call did not run. */
   readonly rejected: boolean;
+  /** After how many milliseconds there may be room for it, if the server knows. */
+  readonly retryAfterMs?: number;
 }
 
 /** A call in flight, as its codec sees it. Exactly one of its three methods is called, once. */
@@ -72,7 +74,12 @@ export interface PendingReply {
   /** Ends the call with its reply. */
   resolve(value: unknown): void;
   /** Fails the call with the server's error. */
-  fail(code: RpcCode, message: string, execution: "answered" | "rejected"): void;
+  fail(
+    code: RpcCode,
+    message: string,
+    execution: "answered" | "rejected",
+    retryAfterMs?: number,
+  ): void;
   /** Fails the call because its reply has arrived and can't be decoded. */
   failDecode(code: RpcCode, what: string, cause?: unknown): void;
 }

@@ -25,6 +25,7 @@ const LOOKS: readonly (readonly [RegExp, string])[] = [
   // The definition of a struct: its length, a negative type id, and the field of structs. What is
   // no text may have become U+FFFD.
   [
+    // deno-lint-ignore no-control-regex -- these are bytes
     /^(?:[\x05-\x7f]|[\xf8-\xff\ufffd].{1,2})(?:\x7f|[\xfe\xff\ufffd].{1,2})\x03\x01/s,
     "netrpc/gob or geerpc/gob",
   ],

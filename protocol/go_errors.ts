@@ -148,3 +148,29 @@ export function netRpcText({ message, rejected }: Failure, serviceMethod: string
   const refusal = refusalOfGeeRpc(message);
   return refusal === undefined ? message : NET_RPC + refusal.text + serviceMethod;
 }
+
+/** The longest time that a server may ask for, in milliseconds: a day. */
+const LONGEST_RETRY_AFTER_MS = 86_400_000;
+
+/**
+ * The field `RetryAfter` of a call that was turned away.
+ *
+ * @param retryAfterMs After how many milliseconds there may be room for it.
+ * @returns A whole number of milliseconds, at least 1 (0 would be left out) and at most a day.
+ */
+export function retryAfterOf(retryAfterMs: number): number {
+  return Math.min(Math.max(Math.ceil(retryAfterMs), 1), LONGEST_RETRY_AFTER_MS);
+}
+
+/**
+ * Reads the field `RetryAfter` of a reply.
+ *
+ * @param header The header of the reply.
+ * @returns `undefined` if there is none of use.
+ */
+export function retryAfterIn(
+  { RetryAfter }: { readonly RetryAfter?: unknown },
+): number | undefined {
+  if (typeof RetryAfter !== "number" || !(RetryAfter > 0)) return undefined;
+  return Math.min(RetryAfter, LONGEST_RETRY_AFTER_MS);
+}

@@ -15,8 +15,8 @@ import { checkTargets } from "./targets.ts";
 import { clientsText } from "./workload.ts";
 
 const folder = Deno.args[0] ?? "build/simulation";
-const jobs = SCENARIOS.flatMap(({ name }) =>
-  [1, 20].flatMap((clients) => POLICIES.map((policy) => ({ scenario: name, policy, clients })))
+const jobs = SCENARIOS.flatMap(({ name, clients: counts }) =>
+  counts.flatMap((clients) => POLICIES.map((policy) => ({ scenario: name, policy, clients })))
 );
 let done = 0;
 const outcomes = await runAll(jobs, ({ scenario, clients, policy }) => {

@@ -39,7 +39,7 @@ const SMOOTH_SECONDS = 3;
  * @returns SVG documents by file name.
  */
 export function pictures(outcomes: readonly Outcome[]): Map<string, string> {
-  const counts = [...new Set(outcomes.map(({ clients }) => clients))];
+  const counts = A70.clients;
   const drawn = new Map<string, string>();
   for (const clients of counts) {
     const title = `99th percentile of reply times: 20 servers, ${clientsText(clients)}`;
@@ -52,8 +52,8 @@ export function pictures(outcomes: readonly Outcome[]): Map<string, string> {
       `Calls that came to a server that fails all of them in 1 ms, of 20`,
       counts.map((clients) => ({
         title: `${clientsText(clients)}: share of tries, in % (a fair share is 5 %)`,
-        bars: select(outcomes, BLACK_HOLE, clients).map(({ policy, triesAtFirst, tries }) => {
-          const share = triesAtFirst / tries * 100;
+        bars: select(outcomes, BLACK_HOLE, clients).map(({ policy, triesAtFaulty, tries }) => {
+          const share = triesAtFaulty / tries * 100;
           return { label: policy, value: share, text: share.toFixed(4) };
         }),
       })),

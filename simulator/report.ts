@@ -6,7 +6,18 @@
 
 import { POLICIES } from "./policies.ts";
 import type { Outcome } from "./run.ts";
-import { A70, A90, B70, BLACK_HOLE, C70, OUTAGE, RECOVERY, SLOW_TO_MS } from "./scenarios.ts";
+import {
+  A70,
+  A90,
+  B70,
+  BLACK_HOLE,
+  C70,
+  OUTAGE,
+  RECOVERY,
+  type Scenario,
+  SLOW_TO_MS,
+  SMALL_FLEETS,
+} from "./scenarios.ts";
 import { type Check, secondsToRecover } from "./targets.ts";
 import { clientsText } from "./workload.ts";
 
@@ -20,8 +31,8 @@ const LOAD_SCENARIOS = [A70, A90, B70, C70].map(({ name }) => name);
  * @returns Markdown.
  */
 export function report(outcomes: readonly Outcome[], checks: readonly Check[]): string {
-  const clients = [...new Set(outcomes.map((one) => one.clients))];
-  return clients.flatMap((count) => {
+  const small = SMALL_FLEETS.map(({ name }) => name);
+  return A70.clients.flatMap((count) => {
     const ours = outcomes.filter((one) => one.clients === count);
     const who = clientsText(count);
     return [
@@ -36,8 +47,12 @@ export function report(outcomes: readonly Outcome[], checks: readonly Check[]): 
         rows(ours, [BLACK_HOLE.name, RECOVERY.name, OUTAGE.name], faults),
       ),
     ];
-  }).concat("### Targets", table(["target", "reached", "at most", ""], checks.map(checkRow)))
-    .join("\n\n");
+  }).concat(
+    "### Small fleets: calls at the slow servers, %",
+    table(["policy", ...SMALL_FLEETS.map(smallHead)], rows(outcomes, small, slowShare)),
+    "### Targets",
+    table(["target", "reached", "at most", ""], checks.map(checkRow)),
+  ).join("\n\n");
 }
 
 const FAULT_HEADS = [
@@ -65,14 +80,22 @@ function times({ p50, p99, timeouts, calls }: Outcome): string[] {
 }
 
 function faults(outcome: Outcome): string[] {
-  const { scenario, calls, errors, tries, triesAtFirst, p99, shares } = outcome;
+  const { scenario, calls, errors, tries, triesAtFaulty, p99, shares } = outcome;
   if (scenario === BLACK_HOLE.name) {
-    return [percent(errors / calls), percent(triesAtFirst / tries), p99.toFixed(0)];
+    return [percent(errors / calls), percent(triesAtFaulty / tries), p99.toFixed(0)];
   }
   if (scenario === OUTAGE.name) return [(tries / calls).toFixed(3)];
   const slow = shares.slice(SLOW_TO_MS / 2000, SLOW_TO_MS / 1000);
   const share = slow.reduce((sum, one) => sum + one, 0) / slow.length;
   return [share.toFixed(2), String(secondsToRecover(outcome))];
+}
+
+function smallHead({ name, clients: [clients] }: Scenario): string {
+  return `${name}, ${clientsText(clients)}`;
+}
+
+function slowShare({ triesAtFaulty, tries }: Outcome): string[] {
+  return [(triesAtFaulty / tries * 100).toFixed(1)];
 }
 
 function percent(share: number): string {

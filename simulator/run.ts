@@ -14,10 +14,8 @@ import { OracleSelector, type Policy } from "./policies.ts";
 import type { Scenario } from "./scenarios.ts";
 import { type Arrival, arrivals } from "./workload.ts";
 
-/** The deadline of a call, in milliseconds. */
-export const DEADLINE_MS = 1000;
-/** How many servers there are. */
-export const SERVERS = 20;
+/** For how long after the last call its run goes on, in milliseconds. */
+const RUN_OUT_MS = 2000;
 
 /** The outcome of a run. Times are in milliseconds. */
 export interface Outcome {
@@ -36,9 +34,9 @@ export interface Outcome {
   readonly p99: number;
   /** How many calls the servers received, retries included. */
   readonly tries: number;
-  /** How many of these the first server received, which has the faults in some scenarios. */
-  readonly triesAtFirst: number;
-  /** For each second from the start, the calls of the first server over its fair share. */
+  /** How many of these the faulty servers received: the first, unless the scenario says more. */
+  readonly triesAtFaulty: number;
+  /** For each second from the start, the calls of the faulty servers over their fair share. */
   readonly shares: readonly number[];
 }
 
@@ -57,15 +55,15 @@ export async function run(
   clients: number,
   options: XClientOptions = {},
 ): Promise<Outcome> {
+  const { servers, faulty, durationMs, warmUpMs, load, seed, deadlineMs: timeoutMs } = scenario;
   const clock = new FakeClock();
-  const fleet = await FakeFleet.start(SERVERS, {
+  const fleet = await FakeFleet.start(servers, {
     clock,
     services: { Work: { Do: () => null } },
     workMs: (args) => args as number,
     cores: 1,
     random: seededRandom(1),
   });
-  const { durationMs, warmUpMs, load, seed } = scenario;
   const xclients = Array.from({ length: clients }, (_, place) => {
     const random = seededRandom(1000 * seed + place);
     return new XClient(fleet.discovery, {
@@ -78,16 +76,16 @@ export async function run(
   scenario.script(fleet, clock);
 
   const tally = new Tally(warmUpMs);
-  const first = fleet.servers[0];
   const counts: number[][] = [];
   clock.setTimer(0, function count() {
-    counts.push([first.calls, sum(fleet.servers.map(({ calls }) => calls))]);
+    const calls = fleet.servers.map((server) => server.calls);
+    counts.push([sum(calls.slice(0, faulty)), sum(calls)]);
     if (clock.now() < durationMs) clock.setTimer(1000, count);
   });
-  const all = arrivals({ servers: SERVERS, load, clients, durationMs, seed });
+  const all = arrivals({ servers, load, clients, durationMs, seed });
   let key = 0;
   const make = ({ atMs, workMs, client }: Arrival) => {
-    const options = { timeoutMs: DEADLINE_MS, key: policy === "consistent_hash" ? `${key++}` : "" };
+    const options = { timeoutMs, key: policy === "consistent_hash" ? `${key++}` : "" };
     xclients[client].call("Work.Do", workMs, options).then(
       () => tally.succeeded(atMs, clock.now()),
       (error) => tally.failed(atMs, clock.now(), error),
@@ -102,14 +100,14 @@ export async function run(
     });
   };
   next();
-  await clock.advance(durationMs + 2 * DEADLINE_MS);
+  await clock.advance(durationMs + RUN_OUT_MS);
   await Promise.all(xclients.map((xclient) => xclient.close()));
   await fleet.close();
 
   const { tookMs, timeouts, errors } = tally;
   tookMs.sort((one, other) => one - other);
-  const [firstBefore, allBefore] = counts[Math.ceil(warmUpMs / 1000)];
-  const [firstAfter, allAfter] = counts.at(-1)!;
+  const [faultyBefore, allBefore] = counts[Math.ceil(warmUpMs / 1000)];
+  const [faultyAfter, allAfter] = counts.at(-1)!;
   return {
     scenario: scenario.name,
     clients,
@@ -120,10 +118,10 @@ export async function run(
     p50: tookMs[Math.floor(tookMs.length * 0.5)],
     p99: tookMs[Math.floor(tookMs.length * 0.99)],
     tries: allAfter - allBefore,
-    triesAtFirst: firstAfter - firstBefore,
-    shares: counts.slice(1).map(([atFirst, atAll], second) => {
-      const [firstSoFar, allSoFar] = counts[second];
-      return (atFirst - firstSoFar) / Math.max(1, atAll - allSoFar) * SERVERS;
+    triesAtFaulty: faultyAfter - faultyBefore,
+    shares: counts.slice(1).map(([atFaulty, atAll], second) => {
+      const [faultySoFar, allSoFar] = counts[second];
+      return (atFaulty - faultySoFar) / Math.max(1, atAll - allSoFar) * servers / faulty;
     }),
   };
 }

@@ -13,8 +13,16 @@ export interface Scenario {
   readonly name: string;
   /** What happens, in a few words. */
   readonly title: string;
+  /** How many servers there are. */
+  readonly servers: number;
+  /** With how many clients it is run, each in a run of its own. */
+  readonly clients: readonly number[];
+  /** How many of the servers, the first ones, have the faults whose calls are counted. */
+  readonly faulty: number;
   /** The share of the time in which a server of normal speed works: 0.7 for 70 %. */
   readonly load: number;
+  /** The deadline of a call, in milliseconds. */
+  readonly deadlineMs: number;
   /** For how long calls are made, in milliseconds. */
   readonly durationMs: number;
   /** For how long calls are not counted at first, in milliseconds. */
@@ -25,7 +33,15 @@ export interface Scenario {
   script(fleet: FakeFleet, clock: Clock): void;
 }
 
-const MEASURED = { durationMs: 65_000, warmUpMs: 5000, seed: 1 };
+const MEASURED = {
+  servers: 20,
+  clients: [1, 20],
+  faulty: 1,
+  deadlineMs: 1000,
+  durationMs: 65_000,
+  warmUpMs: 5000,
+  seed: 1,
+};
 
 /** All servers are equal. */
 export const A70: Scenario = {
@@ -44,8 +60,9 @@ export const B70: Scenario = {
   ...A70,
   name: "B70",
   title: "a tenth 3 times slower, 70 % load",
+  faulty: 2,
   script(fleet) {
-    for (const server of fleet.servers.slice(0, fleet.servers.length / 10)) {
+    for (const server of fleet.servers.slice(0, 2)) {
       server.setFaults({ slow: 3 });
     }
   },
@@ -113,8 +130,49 @@ export const OUTAGE: Scenario = {
   },
 };
 
+/**
+ * A small fleet some of whose servers are many times slower than the others.
+ * The load is a tenth of what the others can do, so that
+ * nearly always a server is chosen by its speed, not by its queue. Nobody gives up: what is shown is
+ * the policy alone, without the ejection of servers that are too late.
+ */
+function smallFleet(fast: number, slow: number, times: number, clients: number): Scenario {
+  const servers = fast + slow;
+  return {
+    ...A70,
+    name: `${fast}+${slow} ×${times}`,
+    title: `${fast} fast, ${slow} ${times} times slower`,
+    servers,
+    clients: [clients],
+    faulty: slow,
+    load: 0.1 * fast / servers,
+    deadlineMs: Infinity,
+    script(fleet) {
+      for (const server of fleet.servers.slice(0, slow)) server.setFaults({ slow: times });
+    },
+  };
+}
+
+/** Small fleets: half of their servers, or most of them, may be slow. */
+export const SMALL_FLEETS: readonly Scenario[] = [
+  smallFleet(1, 1, 100, 1),
+  smallFleet(1, 2, 100, 1),
+  smallFleet(1, 3, 100, 1),
+  smallFleet(3, 1, 10, 1),
+  smallFleet(2, 2, 10, 4),
+];
+
 /** All scenarios. */
-export const SCENARIOS: readonly Scenario[] = [A70, A90, B70, C70, BLACK_HOLE, RECOVERY, OUTAGE];
+export const SCENARIOS: readonly Scenario[] = [
+  A70,
+  A90,
+  B70,
+  C70,
+  BLACK_HOLE,
+  RECOVERY,
+  OUTAGE,
+  ...SMALL_FLEETS,
+];
 
 function every(clock: Clock, ms: number, act: () => void): Timer {
   return clock.setTimer(ms, () => {

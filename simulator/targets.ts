@@ -7,7 +7,17 @@
 import { SelectMode } from "../selector.ts";
 import type { Policy } from "./policies.ts";
 import type { Outcome } from "./run.ts";
-import { A70, A90, B70, BLACK_HOLE, C70, OUTAGE, RECOVERY, SLOW_TO_MS } from "./scenarios.ts";
+import {
+  A70,
+  A90,
+  B70,
+  BLACK_HOLE,
+  C70,
+  OUTAGE,
+  RECOVERY,
+  SLOW_TO_MS,
+  SMALL_FLEETS,
+} from "./scenarios.ts";
 import { clientsText } from "./workload.ts";
 
 /** A target, and what was reached. */
@@ -33,6 +43,8 @@ const RATIOS: readonly (readonly [string, number, number])[] = [
   [A90.name, 20, 4.2],
 ];
 
+/** The most calls, in %, that may go to the slow servers of a small fleet. */
+const SLOW_SHARE = 5;
 /** Over how many seconds a server's share of the calls is measured. */
 const SHARE_SECONDS = 5;
 
@@ -63,7 +75,15 @@ export function checkTargets(outcomes: readonly Outcome[]): Check[] {
       value: of(B70.name, 20).p99 / leastLoaded,
       limit: 0.55,
     },
-    ...[1, 20].flatMap((clients) => checkFaults(clients, (scenario) => of(scenario, clients))),
+    ...A70.clients.flatMap((clients) => checkFaults(clients, (scenario) => of(scenario, clients))),
+    ...SMALL_FLEETS.map(({ name, clients: [clients] }) => {
+      const { triesAtFaulty, tries } = of(name, clients);
+      return {
+        name: `${name}, ${clientsText(clients)}: calls at slow servers, %`,
+        value: triesAtFaulty / tries * 100,
+        limit: SLOW_SHARE,
+      };
+    }),
   ];
 }
 
@@ -80,7 +100,7 @@ function checkFaults(clients: number, of: (scenario: string) => Outcome): Check[
     },
     {
       name: `black hole, ${who}: tries at it, %`,
-      value: blackHole.triesAtFirst / blackHole.tries * 100,
+      value: blackHole.triesAtFaulty / blackHole.tries * 100,
       limit: 0.1,
     },
     {

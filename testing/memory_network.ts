@@ -75,7 +75,8 @@ export class MemoryNetwork implements Network {
   readonly #delayMs: number;
   readonly #chunkBytes: number;
   readonly #listeners = new Map<string, (transport: Transport) => void>();
-  readonly #connections = new Map<string, Set<Transport>>();
+  /** The servers' ends of the connections to an address, each with what makes it forgotten. */
+  readonly #connections = new Map<string, Map<Transport, () => void>>();
   readonly #faults = new Map<string, MemoryFaults>();
   readonly #held = new Map<string, Arrive[]>();
 
@@ -112,7 +113,18 @@ export class MemoryNetwork implements Network {
    * @param address `memory@name`.
    */
   cut(address: string): void {
-    for (const transport of [...this.#connections.get(address) ?? []]) transport.close();
+    for (const transport of [...this.#connections.get(address)?.keys() ?? []]) transport.close();
+  }
+
+  /**
+   * Loses all bytes and ends of the connections that are open to an address, in
+   * both directions and from now on, as when a firewall between has forgotten
+   * them. New connections work.
+   *
+   * @param address `memory@name`.
+   */
+  forget(address: string): void {
+    for (const lose of this.#connections.get(address)?.values() ?? []) lose();
   }
 
   /**
@@ -146,15 +158,16 @@ export class MemoryNetwork implements Network {
         execution: "not_sent",
       });
     }
-    const travel: Travel = (arrive) => this.#travel(address, arrive);
+    let isForgotten = false;
+    const travel: Travel = (arrive) => isForgotten ? arrive(true) : this.#travel(address, arrive);
     const up = new Pipe(travel);
     const down = new Pipe(travel);
-    const open = this.#connections.get(address) ?? new Set();
+    const open = this.#connections.get(address) ?? new Map();
     this.#connections.set(address, open);
     const forget = () => open.delete(server);
     const client = new MemoryTransport(address, down, up, this.#chunkBytes, forget);
     const server = new MemoryTransport("memory@client", up, down, this.#chunkBytes, forget);
-    open.add(server);
+    open.set(server, () => isForgotten = true);
     accept(server);
     return client;
   }

@@ -19,7 +19,9 @@ import {
   type LivenessOptions,
   MultiServerDiscovery,
   type MultiServerDiscoveryOptions,
+  type ReadyOptions,
   type RegisterOptions,
+  type RejectOptions,
   type RetryBudgetOptions,
   RpcError,
   type SelectorOptions,
@@ -31,6 +33,7 @@ import {
   XClient,
   type XClientOptions,
 } from "../mod.ts";
+import { rejection } from "../connection/rejection.ts";
 import { DnsDiscovery, type DnsDiscoveryOptions } from "../dns.ts";
 import {
   EtcdDiscovery,
@@ -137,11 +140,19 @@ function isNoList(value: unknown): boolean {
 const limits = { maxMessageBytes: whole(1), maxDepth: { ...whole(1), right: [1, 1000] } };
 const CLIENT: Table<ClientOptions> = {
   protocol: oneOf("geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"),
+  connectPath: { right: ["/orders"], wrong: [...OTHERS, 1, "orders", "/a b"] },
   tls,
   connectTimeoutMs: duration,
   handleTimeoutMs: { ...number(0, 9e12), right: [0, 1.5, 9e12] },
   ...limits,
   maxInFlight: whole(1),
+  liveness: group<LivenessOptions>({
+    silenceMs: duration,
+    pongMs: duration,
+    deadMs: duration,
+    idleMs: duration,
+    muteMs: duration,
+  }),
   network,
   clock,
 };
@@ -168,7 +179,6 @@ const XCLIENT: Table<XClientOptions> = {
     maxEjectionMs: duration,
   }),
   isFailure: callback,
-  liveness: group<LivenessOptions>({ silenceMs: duration, pongMs: duration, deadMs: duration }),
   onEvent: callback,
 };
 const CALL: Table<CallOptions> = {
@@ -232,11 +242,16 @@ const PARTS: Readonly<Record<string, Part>> = {
   ServerOptions: part<ServerOptions>(
     {
       ...limits,
+      connectPaths: {
+        right: [{}, { "/orders": "netrpc/gob" }],
+        wrong: [null, true, "a", [], 1, { "/a": 1 }, { a: "netrpc/gob" }, { "/a": "none" }],
+      },
       maxInFlight: whole(1),
       maxRunning: whole(1),
       maxWaitMs: duration,
       maxConnections: whole(1),
       handshakeTimeoutMs: duration,
+      idleTimeoutMs: duration,
       writeTimeoutMs: duration,
       onError: callback,
       onEvent: callback,
@@ -341,6 +356,14 @@ const PARTS: Readonly<Record<string, Part>> = {
     (o) => closed(new Registry(o)),
     "Registry",
   ),
+  RejectOptions: part<RejectOptions>(
+    {
+      code: { right: ["aborted"], wrong: [...OTHERS, 1, "ABORTED"] },
+      retryAfterMs: number(0),
+    },
+    (o) => rejection("full", o),
+    "reject",
+  ),
   MemoryNetworkOptions: part<MemoryNetworkOptions>(
     { clock, delayMs: number(0), chunkBytes: whole(1) },
     (o) => new MemoryNetwork(o),
@@ -420,6 +443,11 @@ function partsAt(
       (o) => xclient.broadcast("Gate.Echo", 1, o),
       "a call",
     ),
+    ReadyOptions: part<ReadyOptions>(
+      { signal, timeoutMs: callTime },
+      (o) => xclient.ready(o),
+      "ready",
+    ),
     CloseOptions: part<CloseOptions>(
       { graceMs: number(0) },
       async (o) => await (await dial(address, reached)).close(o),
@@ -483,7 +511,7 @@ async function checkOption(
     const isRange = typeof value === "number" && error instanceof RangeError;
     const isName = error instanceof RpcError && error.code === "invalid_argument";
     assert(isRange || isName || error instanceof TypeError, `${what}: ${error}`);
-    const word = /protocol|[mM]ode|endpoint|name server|allowed host/; // whose errors say it in words
+    const word = /protocol|[mM]ode|endpoint|name server|allowed host|path of HTTP CONNECT/; // whose errors say it in words
     const last = path.split(".").at(-1)!;
     assert(error.message.includes(last) || word.test(error.message), `${what}: ${error.message}`);
   }
@@ -584,7 +612,7 @@ Deno.test("an unknown option says which ones there are, or which one was meant",
   ].map((options) => failure(Promise.resolve().then(() => new XClient([], options as object)))));
   const ends = errors.map((error) => (error as Error).message.split("; ")[1].slice(0, 40));
   assertEquals(ends, [
-    "its options are protocol, tls, connectTi",
+    "its options are protocol, connectPath, t",
     'did you mean "connectTimeoutMs"?',
     'did you mean "connectTimeoutMs"?',
     'did you mean "maxAttempts"?',

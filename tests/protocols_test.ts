@@ -6,7 +6,7 @@ import type { Protocol } from "../protocol/codec.ts";
 import { MultiServerDiscovery } from "../discovery.ts";
 import { RpcError } from "../errors.ts";
 import { DRAINING } from "../protocol/go_errors.ts";
-import { Server, type ServerOptions } from "../server.ts";
+import { type CallContext, Server, type ServerOptions } from "../server.ts";
 import { MemoryNetwork } from "../testing.ts";
 import { XClient } from "../xclient.ts";
 import { assertFails, assertFailure, deferred, failure } from "./support/helpers.ts";
@@ -211,4 +211,29 @@ onEach("an argument whose encoding uses its own client disturbs no other call", 
   await assertFails(client.call("A.Main", closing), canceled);
   await client.closed;
   assertEquals(ran, []);
+});
+
+onEach("a handler that turns a call away can say when there may be room", async (site) => {
+  const { protocol, network, server } = site;
+  const after: unknown[] = [1500, 0.2, 1e300, undefined, NaN];
+  server.register("Jobs", {
+    Run: (place: number, ctx: CallContext) => {
+      throw ctx.reject("the queue is full", {
+        code: "resource_exhausted",
+        retryAfterMs: after[place] as number,
+      });
+    },
+  });
+  const client = await dial("memory@a", { network, protocol });
+  const told = protocol.startsWith("geerpc") ? [1500, 1, 86_400_000, undefined] : [];
+  for (let place = 0; place < 4; place++) {
+    const error = await failure(client.call("Jobs.Run", place)) as RpcError;
+    assertEquals([error.message, error.retryAfterMs], ["the queue is full", told[place]]);
+    if (protocol.startsWith("geerpc")) {
+      assertFailure(error, { code: "resource_exhausted", execution: "rejected" });
+    }
+  }
+  const wrong = await failure(client.call("Jobs.Run", 4)) as RpcError;
+  assertEquals(wrong.message, "retryAfterMs must be at least 0, got NaN");
+  await client.close();
 });

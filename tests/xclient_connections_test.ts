@@ -154,7 +154,7 @@ Deno.test("10,000 calls at once over three servers", () =>
     assert(replies.every((reply, n) => reply === n));
     await world.clock.advance(1000);
     assertEquals(world.clock.timers, 0);
-  }));
+  }, { liveness: { idleMs: Infinity } }));
 
 Deno.test("a draining server gets no new calls, finishes those it has, and no call fails", async () => {
   for (const mode of Object.values(SelectMode)) {

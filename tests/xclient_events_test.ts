@@ -8,7 +8,7 @@ import { uncaughtIn } from "./support/uncaught.ts";
 
 Deno.test("endpoints: a frozen snapshot of the live figures", () =>
   withNodes(2, async ({ xclient, world, nodes: [a, b], pass }) => {
-    assertEquals(xclient.endpoints(), []);
+    assertEquals(xclient.endpoints().map(({ connected }) => connected), [false, false]);
     a.behaviour = "hold";
     const call = xclient.call("Work.Do", 1);
     await pass(30);

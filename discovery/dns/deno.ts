@@ -33,6 +33,8 @@ export function createResolver(nameServer?: NameServer): DnsResolver {
     }
   };
   return {
+    // SERVFAIL and REFUSED are `NotFound`, with the same message, and ENOTFOUND in `node:dns`.
+    hidesFailures: true,
     srv: (name, signal): Promise<readonly SrvAnswer[]> =>
       ask(signal, (options) => Deno.resolveDns(name, "SRV", options)),
     async addresses(name, family, signal): Promise<readonly AddressAnswer[]> {

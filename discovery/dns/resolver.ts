@@ -28,6 +28,8 @@ export interface AddressAnswer {
 
 /** Asks a name server. A name that does not exist is answered with no records. */
 export interface DnsResolver {
+  /** Whether a name server that fails or refuses is reported as a name without records. */
+  readonly hidesFailures?: boolean;
   /**
    * Asks for SRV records.
    *

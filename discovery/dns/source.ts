@@ -97,7 +97,9 @@ export class DnsSource implements Source {
     const entries = serversOf(this.#scheme, answer.hosts, this.#address.metadata);
     if (entries.length === 0) {
       const type = this.#address.port === undefined ? "SRV" : "A or AAAA";
-      throw this.#failure(`there are no ${type} records, or no such name`);
+      const { hidesFailures } = await this.#loadResolver();
+      const may = hidesFailures ? "the name server can't answer (Deno does not tell), " : "";
+      throw this.#failure(`${may}there are no ${type} records, or no such name`);
     }
     return { entries, follow: (signal) => sleep(this.#clock, waitMs, signal) };
   }

@@ -7,7 +7,7 @@
 import type { ClientCodec, Limits, PendingReply, ReplySink, RequestExtras } from "../codec.ts";
 import { errorText, receivedCode, RpcError } from "../../errors.ts";
 import { foreign } from "../foreign.ts";
-import { verdictIn } from "../go_errors.ts";
+import { retryAfterIn, verdictIn } from "../go_errors.ts";
 import { encodeOption } from "../handshake.ts";
 import { overLimit, parse, stringify } from "../json.ts";
 import { answersUnreadArgument } from "../unknown_method.ts";
@@ -123,7 +123,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (header !== undefined && header.Error !== "") {
       lines.skip();
       const { code, execution } = verdictIn(header, call.serviceMethod);
-      return call.fail(code, header.Error, execution);
+      return call.fail(code, header.Error, execution, retryAfterIn(header));
     }
     if (this.#fastValue.read(lines)) return call.resolve(this.#fastValue.value);
     this.#resolve(call, lines.text());

@@ -22,6 +22,7 @@ export interface Header {
   Ping?: boolean;
   Code?: string;
   Rejected?: boolean;
+  RetryAfter?: number;
 }
 
 /** How many prefixes a reader keeps; a power of two. */

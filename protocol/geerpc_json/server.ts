@@ -13,7 +13,7 @@ import {
   type ServerCodec,
 } from "../codec.ts";
 import { errorText, type RpcCode, RpcError } from "../../errors.ts";
-import { needsCode } from "../go_errors.ts";
+import { needsCode, retryAfterOf } from "../go_errors.ts";
 import { overLimit, parse } from "../json.ts";
 import { FastValueReader } from "./fast_values.ts";
 import { FastHeaderReader, type Header, isBlank, parseHeader, REPLY_END } from "./header.ts";
@@ -66,11 +66,12 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   fail(seq: number, serviceMethod: string, failure: Failure): void {
-    const { code, message, rejected } = failure;
+    const { code, message, rejected, retryAfterMs } = failure;
     let header = `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}` +
       `,"Error":${JSON.stringify(message)}`;
     if (needsCode(failure, serviceMethod)) header += `,"Code":"${code}"`;
     if (rejected) header += ',"Rejected":true';
+    if (retryAfterMs !== undefined) header += `,"RetryAfter":${retryAfterOf(retryAfterMs)}`;
     this.#writer.append(`${header}}\n{}\n`);
   }
 

@@ -8,7 +8,7 @@
 import type { ClientCodec, Limits, ReplySink, RequestExtras } from "../codec.ts";
 import { errorText } from "../../errors.ts";
 import type { AnyGobSchema } from "../../gob.ts";
-import { verdictIn } from "../go_errors.ts";
+import { retryAfterIn, verdictIn } from "../go_errors.ts";
 import { encodeOption } from "../handshake.ts";
 import { leavesArgumentUnread, PING_METHOD, STREAM_LOST } from "../unknown_method.ts";
 import { type GobFamily, HEADERS, type Headers, type ResponseHeader } from "./headers.ts";
@@ -17,8 +17,13 @@ import { gobSchema, PairWriter } from "./pair_writer.ts";
 
 /** Writes calls and reads replies. */
 export class GobClientCodec extends PairReader implements ClientCodec {
-  /** On `netrpc/gob` only: GeeRPC has no ping, and an unknown method breaks its connection. */
-  readonly ping?: (seq: number) => void;
+  /**
+   * On `geerpc/gob` only once a server has shown that it is one of ours: GeeRPC has no ping, and
+   * an unknown method breaks the connection of a server in Go.
+   */
+  ping?: (seq: number) => void;
+  /** Whether the first header has shown whose server it is. */
+  #isServerKnown: boolean;
   readonly #writer: PairWriter<ResponseHeader>;
   readonly #replyHeader: Headers["response"];
   readonly #request: ResponseHeader = { ServiceMethod: "", Seq: 0, Error: "" };
@@ -35,11 +40,11 @@ export class GobClientCodec extends PairReader implements ClientCodec {
   constructor(family: GobFamily, limits: Limits, handleTimeoutMs: number) {
     super(`${family}/gob`, limits, "reply");
     this.#writer = new PairWriter(limits, HEADERS[family].request);
-    this.#replyHeader = HEADERS[family].response;
     this.hasHandshake = family === "geerpc";
-    if (family === "netrpc") {
-      this.ping = (seq) => this.#writer.addEmpty(this.#header(seq, PING_METHOD));
-    } else {
+    this.#replyHeader = HEADERS[family].fullResponse;
+    this.#isServerKnown = family === "netrpc";
+    if (family === "netrpc") this.#allowPing();
+    else {
       const option = encodeOption("application/gob", handleTimeoutMs);
       this.#writer.addRaw(new TextEncoder().encode(option));
     }
@@ -68,6 +73,10 @@ export class GobClientCodec extends PairReader implements ClientCodec {
   }
 
   protected readHeader(): void {
+    if (!this.#isServerKnown) {
+      this.#isServerKnown = true;
+      if (this.decoder.hasField("Rejected")) this.#allowPing();
+    }
     this.#reply = this.decoder.take(this.#replyHeader);
   }
 
@@ -80,7 +89,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
       this.decoder.skip();
       const verdict = verdictIn(header, call.serviceMethod);
       if (leavesArgumentUnread(header, verdict)) this.#sink.drain(STREAM_LOST);
-      return call.fail(verdict.code, header.Error, verdict.execution);
+      return call.fail(verdict.code, header.Error, verdict.execution, retryAfterIn(header));
     }
     let value: unknown;
     try {
@@ -92,6 +101,10 @@ export class GobClientCodec extends PairReader implements ClientCodec {
       return;
     }
     call.resolve(value);
+  }
+
+  #allowPing(): void {
+    this.ping = (seq) => this.#writer.addEmpty(this.#header(seq, PING_METHOD));
   }
 
   /** The header of a call: one object for all of them. */

@@ -15,14 +15,19 @@ import { ABSENT } from "./headers.ts";
 
 const FIRST_BUFFER_BYTES = 1024;
 
+/** A peer may make up names without end: of no more methods it is kept that they have fractions. */
+const MAX_METHODS = 1000;
+
 /** The body of an error and of a ping: Go's `struct{}`. */
 const EMPTY = gob.struct({});
 const EMPTY_VALUE = {};
 
 /** Gathers pairs that leave in one write, in one buffer while another is being written. */
-export class PairWriter<Header> {
+export class PairWriter<Header extends { readonly ServiceMethod: string }> {
   readonly #encoder: GobEncoder;
   readonly #headerSchema: GobSchema<unknown, Header>;
+  /** The methods of whose bodies one was a number with a fraction: in Go they are a `float64`. */
+  readonly #floats = new Set<string>();
   #writer = new GobWriter(FIRST_BUFFER_BYTES);
   #taken = new GobWriter(FIRST_BUFFER_BYTES);
 
@@ -55,7 +60,9 @@ export class PairWriter<Header> {
    * not gob's, `resource_exhausted` for a body over a limit.
    */
   add(header: NoInfer<Header>, body: unknown, schema: AnySchema | undefined): void {
-    const bodySchema = gobSchema(schema) as GobSchema | undefined;
+    const bodySchema = (gobSchema(schema) ?? this.#learnt(header.ServiceMethod, body)) as
+      | GobSchema
+      | undefined;
     if ((body === undefined || body === null) && mayBeAbsent(bodySchema)) {
       this.#encoder.encodePairTo(this.#writer, header, this.#headerSchema, EMPTY_VALUE, ABSENT);
     } else {
@@ -63,9 +70,26 @@ export class PairWriter<Header> {
     }
   }
 
-  /** Adds a header and Go's `struct{}`. */
-  addEmpty(header: NoInfer<Header>): void {
-    this.#encoder.encodePairTo(this.#writer, header, this.#headerSchema, EMPTY_VALUE, EMPTY);
+  /**
+   * The type of a number that shows by itself only that it is whole. Once a body of the method had a
+   * fraction, a whole number goes as a `float64` too: as an `int` it would end a connection of Go's.
+   */
+  #learnt(serviceMethod: string, body: unknown): AnyGobSchema | undefined {
+    if (typeof body !== "number") return undefined;
+    const floats = this.#floats;
+    if (floats.has(serviceMethod)) return gob.float;
+    if (!Number.isSafeInteger(body) && floats.size < MAX_METHODS) floats.add(serviceMethod);
+    return undefined;
+  }
+
+  /**
+   * Adds a header and Go's `struct{}`.
+   *
+   * @param header The header.
+   * @param schema Its type. Default: that of all headers.
+   */
+  addEmpty(header: NoInfer<Header>, schema = this.#headerSchema): void {
+    this.#encoder.encodePairTo(this.#writer, header, schema, EMPTY_VALUE, EMPTY);
   }
 
   /** Takes all that was added since the last time. It is valid until the next call. */

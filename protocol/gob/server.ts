@@ -16,7 +16,7 @@ import { errorText, type RpcCode } from "../../errors.ts";
 import { type AnyGobSchema, GobSchema } from "../../gob.ts";
 import type { AnySchema } from "../../schema.ts";
 import { NEWLINE } from "../ascii.ts";
-import { needsCode, netRpcText } from "../go_errors.ts";
+import { needsCode, netRpcText, retryAfterOf } from "../go_errors.ts";
 import {
   type GobFamily,
   HEADERS,
@@ -70,7 +70,11 @@ export class GobServerCodec extends PairReader implements ServerCodec {
     if (!this.#isNetRpc && needsCode(failure, serviceMethod)) header.Code = failure.code;
     header.Rejected = failure.rejected;
     try {
-      this.#writer.addEmpty(header);
+      if (this.#isNetRpc || failure.retryAfterMs === undefined) this.#writer.addEmpty(header);
+      else {
+        const full = { ...header, RetryAfter: retryAfterOf(failure.retryAfterMs) };
+        this.#writer.addEmpty(full, HEADERS.geerpc.fullResponse);
+      }
     } finally {
       header.Code = "";
       header.Rejected = false;

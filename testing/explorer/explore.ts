@@ -131,8 +131,6 @@ export const KNOWN_FAULTS: readonly Feature[] = [
   "fan_out_timeout",
   "close_in_event",
   "hurried_close",
-  "forgotten",
-  "silent_gob",
   "fan_out_execution",
   "bad_entries",
   "hung_handlers",

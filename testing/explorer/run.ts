@@ -23,6 +23,8 @@ import { watchErrors } from "./unhandled.ts";
 
 /** For how long everything is given to end once all faults are healed, in milliseconds. */
 const HEALED_MS = 60_000;
+/** After so long a silence a connection is given up whose server can't be asked for a sign of life. */
+const MUTE_MS = HEALED_MS / 2;
 /** How long a call may take at last, when nothing is wrong. */
 const PROBE_MS = 10_000;
 /** The grace of the last close: it is not needed. */
@@ -217,7 +219,7 @@ export class Run {
       boundedLoad,
       maxInFlight,
       health: plan.health,
-      liveness: plan.liveness,
+      liveness: { muteMs: MUTE_MS, ...plan.liveness },
       handleTimeoutMs: plan.handleTimeoutMs,
       connectTimeoutMs: plan.connectTimeoutMs,
       maxMessageBytes: this.plan.maxMessageBytes,

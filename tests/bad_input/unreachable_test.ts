@@ -57,6 +57,7 @@ Deno.test("an unroutable address: unavailable, not sent, when connectTimeoutMs h
       random: () => 0,
       mode: SelectMode.RoundRobin,
       maxAttempts: 1,
+      liveness: { idleMs: Infinity },
     });
     const dialled = failure(world.dial(address));
     const called = failure(xclient.call("Gate.Echo", 1));

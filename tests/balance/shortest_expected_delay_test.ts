@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createSelector, type EndpointView, SelectMode } from "../../selector.ts";
-import { seededRandom } from "../../testing.ts";
+import { FakeClock, FakeFleet, seededRandom } from "../../testing.ts";
+import { XClient } from "../../xclient.ts";
 import { endpoint, endpoints, picks } from "../support/endpoint_views.ts";
 
 /** What shortest expected delay picks; ties go to the first. */
@@ -73,18 +74,59 @@ Deno.test("shortest expected delay: ties are broken at random, evenly", () => {
   }
 });
 
-Deno.test("shortest expected delay: the median is calculated every 100 ms", () => {
+Deno.test("shortest expected delay: the reference is calculated every 100 ms", () => {
   const selector = createSelector(SelectMode.ShortestExpectedDelay, { random: () => 0 });
   const [a, b, c] = ["a", "b", "c"].map((address) => endpoint(address, { latencyMs: 10 }));
   const from = [a, b, c];
   b.inFlight = c.inFlight = 1;
   assertEquals(picks(selector, from, 1, 0), "a");
-  a.latencyMs = b.latencyMs = c.latencyMs = 1000; // equal, but the median is an old one
+  a.latencyMs = b.latencyMs = c.latencyMs = 1000; // equal, but the reference is an old one
   b.inFlight = c.inFlight = 0;
   a.inFlight = 0;
   a.updatedAtMs = b.updatedAtMs = c.updatedAtMs = 99;
   a.latencyMs = 1400;
   assert(picks(selector, from, 1, 99) !== "a");
   b.inFlight = c.inFlight = 1;
-  assertEquals(picks(selector, from, 1, 100), "a"); // 1.4 times the median is equal
+  assertEquals(picks(selector, from, 1, 100), "a"); // 1.4 times the reference is equal
+});
+
+Deno.test("shortest expected delay: the reference is the lower quartile", () => {
+  for (
+    const [fast, slow, isSlow] of [
+      [1, 1, true],
+      [1, 2, true],
+      [1, 3, true],
+      [1, 4, false], // the second of five is slow, too
+      [2, 3, true],
+      [2, 7, false],
+      [5, 15, true],
+    ]
+  ) {
+    const view = (latencyMs: number) => (_: unknown, place: number) =>
+      endpoint(`${latencyMs} ms, ${place}`, { latencyMs, inFlight: latencyMs === 10 ? 3 : 0 });
+    const from = [
+      ...Array.from({ length: Number(fast) }, view(10)),
+      ...Array.from({ length: Number(slow) }, view(1000)),
+    ];
+    assertEquals(shortest(from).startsWith("10 ms"), isSlow, `${fast} fast, ${slow} slow`);
+  }
+});
+
+Deno.test("one caller and one slow server of two: a few calls find out that it is slow", async () => {
+  const clock = new FakeClock();
+  const services = { Work: { Do: () => null } };
+  const fleet = await FakeFleet.start(2, { clock, services, workMs: () => 1 });
+  fleet.servers[1].setFaults({ slow: 100 });
+  const xclient = new XClient(fleet.discovery, { ...fleet.clientOptions, random: seededRandom(3) });
+  let isDone = false;
+  const calls = (async () => {
+    for (let n = 0; n < 400; n++) await xclient.call("Work.Do", null);
+    isDone = true;
+  })();
+  while (!isDone) await clock.advance(1);
+  await calls;
+  const [fast, slow] = fleet.servers;
+  assert(slow.calls <= 4, `${slow.calls} of ${fast.calls + slow.calls} calls at the slow server`);
+  await xclient.close();
+  await fleet.close();
 });

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { BatchWriter } from "../../connection/batch_writer.ts";
+import { FakeClock } from "../../testing.ts";
 import type { Transport } from "../../transport.ts";
 import { settled } from "../support/helpers.ts";
 
@@ -196,4 +197,45 @@ Deno.test("BatchWriter: finish leaves its message out behind a write that is und
   held[0]();
   await settled();
   assertEquals([writes, isFinished], [[50], true]);
+});
+
+Deno.test("BatchWriter: a large batch leaves in pieces; each is progress, and none for too long a stall", async () => {
+  const clock = new FakeClock();
+  const { transport, source, writes, held, seen } = scene({ isHolding: true });
+  const stall = { clock, timeoutMs: 1000 };
+  const writer = new BatchWriter(transport, { ...source, take: () => new Uint8Array(900 * KIB) }, {
+    stall,
+  });
+  writer.add();
+  await settled();
+  for (const length of [256, 256, 256, 132]) {
+    assertEquals(writes.at(-1), length * KIB);
+    await clock.advance(999); // slow, but it reads
+    held.pop()!();
+    await settled();
+  }
+  assertEquals([writes.length, seen.written, seen.failure], [4, 1, undefined]);
+  await clock.advance(1000);
+  assertEquals(clock.timers, 0); // nothing is to be written
+  writer.add();
+  await settled();
+  await clock.advance(999);
+  assertEquals(seen.failure, undefined);
+  await clock.advance(251);
+  assertEquals(String(seen.failure), "Error: the peer has read nothing for 1000 ms");
+  writer.close();
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("BatchWriter: a small write that stalls is noticed when more is behind it", async () => {
+  const clock = new FakeClock();
+  const { transport, source, held, seen } = scene({ isHolding: true });
+  const writer = new BatchWriter(transport, source, { stall: { clock, timeoutMs: 1000 } });
+  writer.add();
+  await settled();
+  assertEquals([held.length, clock.timers], [1, 0]);
+  writer.add();
+  await clock.advance(1000);
+  assertEquals(String(seen.failure), "Error: the peer has read nothing for 1000 ms");
+  writer.close();
 });

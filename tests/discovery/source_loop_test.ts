@@ -110,7 +110,7 @@ Deno.test("source loop: failures are retried after growing pauses", () =>
     assertEquals(events.slice(-2).map(({ type }) => type), ["recovered", "changed"]);
   }));
 
-Deno.test("source loop: only an answer that is confirmed makes pauses short again", () =>
+Deno.test("source loop: only a watch that is confirmed and holds for a second makes pauses short again", () =>
   inWorld(async ({ clock, source, discovery }) => {
     await discovery.refresh();
     for (const pauseMs of [75, 150, 300]) {
@@ -120,10 +120,17 @@ Deno.test("source loop: only an answer that is confirmed makes pauses short agai
       await clock.advance(1);
       assertEquals(source.readAtMs.length, reads + 1, `${pauseMs} ms`);
     }
+    // A source that confirms and is lost at once, again and again, is not asked without a backoff.
     source.list.confirm();
     source.lose(new Error("lost"));
+    await clock.advance(299);
+    assertEquals(source.readAtMs.length, 4);
+    await clock.advance(1);
+    source.list.confirm();
+    await clock.advance(1000);
+    source.lose(new Error("lost"));
     await clock.advance(75);
-    assertEquals(source.readAtMs.length, 5);
+    assertEquals(source.readAtMs.length, 6);
   }));
 
 Deno.test("source loop: a refresh ends what is followed, unless the source can be refreshed", () =>

@@ -13,7 +13,9 @@ function connectorOf(world: World, address: string) {
     options: world,
     random: () => 0.5,
     clock: world.clock,
+    connectionOpened() {},
     connectionChanged: (event) => void events.push(event),
+    connectionReplaced() {},
   };
   return { connector: new Connector(host), events };
 }

@@ -273,3 +273,57 @@ Deno.test("a timeout counts against no server if this process stood still", () =
     }
     assertEquals(failures, [1, 2, 2, 2]);
   }, { liveness: { silenceMs: Infinity } }));
+
+/** As `AbortSignal.timeout` does it, on a clock that a test advances. */
+function timeoutSignal(clock: { setTimer(ms: number, then: () => void): void }, ms: number) {
+  const controller = new AbortController();
+  clock.setTimer(ms, () => controller.abort(new DOMException("timed out", "TimeoutError")));
+  return controller.signal;
+}
+
+Deno.test("a signal's timeout counts as a deadline: a server that hangs is ejected", () =>
+  withNodes(2, async ({ xclient, world, nodes: [a], pass }) => {
+    a.behaviour = "hold";
+    const ends: unknown[] = [];
+    for (let n = 0; n < 10; n++) {
+      const call = watch(
+        xclient.call("Work.Do", n, { signal: timeoutSignal(world.clock, 100) }),
+      );
+      await pass(100);
+      ends.push(call.value ?? (call.error as Error).name);
+    }
+    assertEquals(ends.filter((end) => end === "TimeoutError").length, 5);
+    assertEquals(healthOf(xclient), ["ejected", "healthy"]);
+    assertEquals(xclient.endpoints()[0].failures, 5);
+  }));
+
+Deno.test("a signal's timeout that many calls share blames no server for those that just began", () =>
+  withNodes(1, async ({ xclient, world, nodes: [a], pass }) => {
+    for (let n = 0; n < 30; n++) {
+      a.behaviour = "hold";
+      const call = xclient.call("Work.Do", n);
+      await pass(20);
+      a.held.pop()!.resolve("a");
+      await call;
+    }
+    const signal = timeoutSignal(world.clock, 1000);
+    await pass(990);
+    const calls = Array.from({ length: 20 }, () => watch(xclient.call("Work.Do", 1, { signal })));
+    await pass(10);
+    assertEquals(calls.map(({ state }) => state), calls.map(() => "rejected"));
+    assertEquals([healthOf(xclient), xclient.endpoints()[0].failures], [["healthy"], 0]);
+  }));
+
+Deno.test("any other reason of a signal says nothing of the server", () =>
+  withNodes(2, async ({ xclient, nodes: [a], pass }) => {
+    a.behaviour = "hold";
+    for (let n = 0; n < 20; n++) {
+      const controller = new AbortController();
+      const call = watch(xclient.call("Work.Do", n, { signal: controller.signal }));
+      await pass(100);
+      controller.abort();
+      await settled();
+      assertEquals(call.state !== "pending", true);
+    }
+    assertEquals([healthOf(xclient), xclient.endpoints()[0].failures], [["healthy", "healthy"], 0]);
+  }));

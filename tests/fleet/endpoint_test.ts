@@ -12,6 +12,7 @@ function hostOf(world: World): EndpointHost {
     health: healthOptions(),
     random: () => 0.5,
     clock: world.clock,
+    liveness: { watch() {} },
     mayEject: () => true,
     endpointChanged() {},
   };
@@ -105,8 +106,8 @@ Deno.test("an endpoint that stalls notifies each call in flight, once", () =>
     }
     const client = await endpoint.connector.connect();
     for (let n = 0; n < 3; n++) endpoint.begin(new Watching(), 0);
-    endpoint.stall(client);
-    endpoint.stall(client);
+    endpoint.connectionSilent(client, "stalled");
+    endpoint.connectionSilent(client, "stalled");
     assertEquals([told, endpoint.inFlight, endpoint.isFit(0)], [3, 0, false]);
     await endpoint.close();
   }));

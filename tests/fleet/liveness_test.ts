@@ -2,10 +2,6 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { MultiServerDiscovery } from "../../discovery.ts";
-import { Liveness } from "../../fleet/liveness.ts";
-import type { Endpoint } from "../../fleet/endpoint.ts";
-import type { Settler } from "../../connection/pending_calls.ts";
-import { FakeClock } from "../../testing.ts";
 import { XClient } from "../../xclient.ts";
 import { watch, withNodes } from "../support/fleet.ts";
 import { assertFailure, inWorld, RawServer, settled } from "../support/helpers.ts";
@@ -89,7 +85,7 @@ Deno.test("a server that answers others is not silent", () =>
     assertEquals(slow.value, "a");
   }));
 
-Deno.test("no timer is left when no call is in flight", () =>
+Deno.test("one timer is left when no call is in flight, and none without connections", () =>
   withNodes(2, async ({ xclient, world, nodes: [a], pass }) => {
     a.behaviour = "hold";
     const call = watch(xclient.call("Work.Do", 1));
@@ -97,7 +93,10 @@ Deno.test("no timer is left when no call is in flight", () =>
     assert(world.clock.timers > 0);
     a.held[0].resolve("a");
     await pass(500);
-    assertEquals([call.value, world.clock.timers], ["a", 0]);
+    assertEquals([call.value, world.clock.timers], ["a", 1]);
+    world.network.cut(a.address);
+    await settled();
+    assertEquals([xclient.endpoints()[0].connected, world.clock.timers], [false, 0]);
     await xclient.close();
     await xclient.call("Work.Do").catch(() => {});
     assertEquals(world.clock.timers, 0); // nor by a call that comes too late
@@ -226,78 +225,120 @@ Deno.test("a server that has left the list, and is silent, is found out too", ()
     world.network.cut(a.address);
   }));
 
-/** A fleet of one connection that a test plays by hand. */
-function played(ping: ((settler: Settler) => boolean) | undefined) {
-  const clock = new FakeClock();
-  const told: string[] = [];
-  const client = {
-    inFlight: 1,
-    heard: 0,
-    pings: 0,
-    ping(settler: Settler) {
-      this.pings++;
-      return ping?.(settler) ?? false;
-    },
-    giveUp: (why: string) => told.push(why),
-  };
-  let isStalled = false;
-  const connector = {
-    clients: [client],
-    resume() {
-      if (isStalled) told.push("resumed");
-      isStalled = false;
-    },
-  };
-  const stall = () => {
-    if (!isStalled) told.push("stalled");
-    isStalled = true;
-  };
-  const endpoint = { connector, stall } as unknown as Endpoint;
-  const liveness = new Liveness({ closed: false, all: () => [endpoint] }, clock, {});
-  return { clock, told, client, liveness };
-}
+Deno.test("forgotten by a firewall: dialled anew beside, and calls go on within two seconds", () =>
+  withNodes(1, async ({ xclient, world, nodes: [a], pass, events }) => {
+    await xclient.call("Work.Do", 0);
+    world.network.forget(a.address);
+    const lost = watch(xclient.call("Work.Do", "lost"));
+    const again = watch(xclient.call("Work.Do", "again", { idempotent: true }));
+    await pass(1999);
+    assertEquals([lost.state, again.state, world.network.connections(a.address)], [
+      "pending",
+      "pending",
+      1,
+    ]);
+    await pass(1);
+    assertEquals([again.value, a.ran], ["a", [0, "again"]]);
+    assertEquals(world.network.connections(a.address), 2); // the server's end of the old one
+    for (let n = 0; n < 30; n++) assertEquals(await xclient.call("Work.Do", n), "a");
+    assertEquals(events.slice(1), ["connected a", "stalled a", "resumed a"]);
+    assertEquals([lost.state, xclient.endpoints()[0].stalled], ["pending", false]);
+    await pass(10_000);
+    assertFailure(lost.error, { code: "unavailable", execution: "unknown", message: "no sign" });
+    assertEquals([events.length, xclient.endpoints()[0].connected], [4, true]);
+    world.network.cut(a.address);
+  }));
 
-Deno.test("a protocol without pings: silence proves nothing", async () => {
-  const { clock, told, liveness, client } = played(undefined);
-  liveness.wake();
-  await clock.advance(60_000);
-  assertEquals(told, []);
-  assert(client.pings > 1);
-  client.inFlight = 0;
-  await clock.advance(500);
-  assertEquals(clock.timers, 0);
-});
+Deno.test("forgotten while calls have short deadlines, and while idle", () =>
+  withNodes(1, async ({ xclient, world, nodes: [a], pass, events }) => {
+    await xclient.call("Work.Do", 0);
+    world.network.forget(a.address);
+    const ends: string[] = [];
+    for (let n = 0; n < 30; n++) {
+      ends.push(watch(xclient.call("Work.Do", n, { timeoutMs: 80 })).state);
+      await pass(100);
+    }
+    assertEquals(ends.length, 30);
+    assertEquals(events.filter((event) => event !== "ejected a").slice(1), [
+      "connected a",
+      "stalled a",
+      "resumed a",
+    ]);
+    assertEquals(await xclient.call("Work.Do", 0, { timeoutMs: 100 }), "a");
+    world.network.cut(a.address);
+    await settled();
+    await xclient.call("Work.Do", 0);
+    world.network.forget(a.address);
+    events.length = 0;
+    await pass(60_000); // nobody calls
+    assertEquals(events, ["stalled a", "resumed a"]);
+    assertEquals(await xclient.call("Work.Do", 0), "a");
+    world.network.cut(a.address);
+  }));
 
-Deno.test("one question for each silence", async () => {
-  const { clock, told, liveness, client } = played(() => true);
-  liveness.wake();
-  liveness.wake();
-  assertEquals(clock.timers, 1);
-  for (let time = 0; time < 5; time++) {
-    await clock.advance(1500);
-    client.heard++; // the sign of life
-  }
-  assertEquals([told, client.pings], [[], 5]);
-  await clock.advance(5000);
-  assertEquals(told, ["stalled"]);
-  await clock.advance(20_000);
-  assertEquals(told.length > 1 && told[1].startsWith("no sign of life"), true);
-  liveness.stop();
-  assertEquals(clock.timers, 0);
-});
+Deno.test("a server that stands still: the dial beside proves nothing, and is made again later", () =>
+  withNodes(1, async ({ xclient, world, nodes: [a], pass, events }) => {
+    await xclient.call("Work.Do", 0);
+    world.network.setFaults(a.address, { held: true });
+    const call = watch(xclient.call("Work.Do", 1));
+    await pass(9_000);
+    assertEquals(events.slice(2), ["stalled a"]);
+    world.network.setFaults(a.address);
+    await pass(0);
+    assertEquals(call.value, "a");
+    await pass(500);
+    assertEquals(events.slice(2), ["stalled a", "resumed a"]);
+    await pass(1000);
+    assertEquals(world.network.connections(a.address), 1);
+  }));
 
-Deno.test("this process stood still: no server is stalled for it", async () => {
-  const { clock, told, liveness, client } = played(() => true);
-  liveness.wake();
-  await clock.advance(1500); // it has just been asked
-  assertEquals(client.pings, 1);
-  // The process is stopped for a minute: the timer is late, replies lie unread.
-  const now = clock.now.bind(clock);
-  clock.now = () => now() + 60_000;
-  await clock.advance(500);
-  assertEquals(told, []);
-  client.heard++; // now they are read
-  await clock.advance(1000);
-  assertEquals(told, []);
-  liveness.stop();
-});
+Deno.test("the silent connection is lost while another is dialled: that one takes its place", () =>
+  withNodes(1, async ({ xclient, world, nodes: [a], pass, events }) => {
+    await xclient.call("Work.Do", 0);
+    world.network.setFaults(a.address, { held: true });
+    const calls = [1, 2].map((n) => watch(xclient.call("Work.Do", n)));
+    await pass(11_000);
+    assertFailure(calls[0].error, { code: "unavailable", message: "no sign of life" });
+    world.network.setFaults(a.address);
+    await settled();
+    assertEquals(await xclient.call("Work.Do", 3), "a");
+    await pass(2000);
+    assertEquals([events.at(-1), xclient.endpoints()[0].connected], ["connected a", true]);
+    assertEquals(world.network.connections(a.address), 1);
+  }));
+
+Deno.test("a protocol without pings: repeated timeouts in silence lead to a second connection", () =>
+  withNodes(1, async ({ xclient, world, nodes: [a], pass, events }) => {
+    a.behaviour = "hold";
+    const patient = watch(xclient.call("Work.Do", "patient"));
+    while (a.came < 1) await settled(); // nothing has been heard: whose server it is is not known
+    world.network.forget(a.address);
+    a.behaviour = "echo";
+    const short = [1, 2].map((n) => watch(xclient.call("Work.Do", n, { timeoutMs: 100 })));
+    await pass(2000);
+    assertEquals(short.map(({ state }) => state), ["rejected", "rejected"]);
+    assertEquals(events.slice(2), ["stalled a", "resumed a"]);
+    assertEquals(await xclient.call("Work.Do", 3), "a");
+    await pass(10_000);
+    assertFailure(patient.error, { code: "unavailable", execution: "unknown", message: "no sign" });
+    world.network.cut(a.address);
+  }, { protocol: "geerpc/gob" }));
+
+Deno.test("a protocol without pings: new calls do not follow one that is not answered for long", () =>
+  withNodes(1, async ({ xclient, world, nodes: [a], pass, events }) => {
+    a.behaviour = "hold";
+    const slow = watch(xclient.call("Work.Do", "slow"));
+    await pass(11_000);
+    assertEquals(world.network.connections(a.address), 2); // one is enough
+    await pass(100_000);
+    assertEquals([world.network.connections(a.address), slow.state], [2, "pending"]);
+    assertEquals(events, ["joined a", "connected a"]);
+    a.held[0].resolve("a");
+    await settled();
+    assertEquals([slow.value, world.network.connections(a.address)], ["a", 1]);
+    const dead = watch(xclient.call("Work.Do", "dead"));
+    world.network.forget(a.address);
+    await pass(301_000);
+    assertFailure(dead.error, { code: "unavailable", execution: "unknown", message: "no sign" });
+    world.network.cut(a.address);
+  }, { protocol: "geerpc/gob" }));

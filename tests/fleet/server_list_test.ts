@@ -1,12 +1,14 @@
 /** The list of servers: where it comes from, who joins and who leaves. */
 
 import { assert, assertEquals } from "@std/assert";
+import type { FanOutOptions } from "../../fleet/fan_out.ts";
 import { SelectMode } from "../../selector.ts";
 import { XClient } from "../../xclient.ts";
 import {
   assertFails,
   assertFailure,
   between,
+  deferred,
   failure,
   inWorld,
   settled,
@@ -102,8 +104,49 @@ Deno.test("a source that fails, and a call that does not wait for it: no unhandl
     });
     const signal = AbortSignal.abort("reason");
     assertEquals(await failure(xclient.call("Gate.Echo", 1, { signal })), "reason");
+    // Wrong options, found only when the list has been asked for already.
+    for (const wrong of [null, { signal: {} }, { signal: 5 }]) {
+      const options = wrong as unknown as FanOutOptions;
+      assert(await failure(xclient.call("Gate.Echo", 1, options)) instanceof TypeError);
+      assert(await failure(xclient.broadcast("Gate.Echo", 1, options)) instanceof TypeError);
+      assert(await failure(xclient.fork("Gate.Echo", 1, options)) instanceof TypeError);
+      const inform = xclient.inform("Gate.Echo", 1, options);
+      assert(await failure(inform.next()) instanceof TypeError);
+    }
     await settled();
     await xclient.close();
+  }));
+
+Deno.test("a first call over a list that has to be waited for, with fractions of milliseconds", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const { network, clock } = world;
+    const timeoutMs = 1500.5;
+    const asks: Record<string, (xclient: XClient) => Promise<unknown>> = {
+      call: (xclient) => xclient.call("Gate.Echo", 1, { timeoutMs }),
+      broadcast: (xclient) => xclient.broadcast("Gate.Echo", 1, { timeoutMs }),
+      fork: (xclient) => xclient.fork("Gate.Echo", 1, { timeoutMs }),
+      inform: async (xclient) => {
+        for await (const receipt of xclient.inform("Gate.Echo", 1, { timeoutMs })) {
+          return receipt.ok && receipt.reply;
+        }
+      },
+    };
+    for (const [name, ask] of Object.entries(asks)) {
+      for (const comesAfterMs of [0.3, 1500.4, 1501]) {
+        const list = deferred<string[]>();
+        const xclient = new XClient(source({ getAll: () => list.promise }), { network, clock });
+        const outcome = watch(ask(xclient));
+        await clock.advance(comesAfterMs);
+        if (comesAfterMs < timeoutMs) list.resolve([address]);
+        else list.reject(new Error("too late"));
+        await settled();
+        const { value, error } = outcome;
+        const expected = comesAfterMs < timeoutMs ? 1 : "TimeoutError";
+        assertEquals([name, value ?? (error as Error)?.name], [name, expected]);
+        await xclient.close();
+      }
+    }
   }));
 
 Deno.test("a first list without a valid address fails the call", () =>

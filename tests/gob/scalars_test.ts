@@ -127,3 +127,25 @@ Deno.test("strings are UTF-8, a byte order mark and all", () => {
     new Uint8Array([0xff, 0x41]),
   );
 });
+
+Deno.test("a complex64 is rounded to float32, and what it can't hold is refused", () => {
+  const { complex64 } = gob;
+  const value = { real: 0.1, imaginary: -1e-50 };
+  const rounded = { real: Math.fround(0.1), imaginary: -0 };
+  assertEquals(decode(encode(value, complex64), complex64), rounded);
+  assertEquals(decode(encode({ real: Infinity, imaginary: NaN }, complex64), complex64), {
+    real: Infinity,
+    imaginary: NaN,
+  });
+  for (const wrong of [{ real: 1e300, imaginary: 0 }, { real: 0, imaginary: -1e39 }]) {
+    refuses("invalid_argument", "in the range of a float32", () => encode(wrong, complex64));
+    refuses("invalid_argument", "the schema says float32", () => {
+      decode(encode(wrong, gob.complex), complex64);
+    });
+    assertEquals(decode(encode(wrong, gob.complex), gob.complex), wrong);
+  }
+  const field = gob.struct({ C: complex64 });
+  const none = { C: { real: 0, imaginary: 0 } };
+  assertEquals(decode(encode(none, field), field), { C: { real: 0, imaginary: 0 } });
+  assertEquals(encode({ C: { real: 1e-60, imaginary: 0 } }, field), encode(none, field));
+});

@@ -1,7 +1,7 @@
 /** Types that encode themselves: times, big integers, and those of the user. */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { decode, encode, gob, type GobInstant } from "../../gob.ts";
+import { decode, encode, gob, GobDecoder, GobEncoder, type GobInstant } from "../../gob.ts";
 import { refuses } from "../support/gob.ts";
 
 Deno.test("times keep their nanoseconds if asked", () => {
@@ -59,3 +59,62 @@ Deno.test("big integers and types that encode themselves", () => {
   );
   assertThrows(() => gob.slice(gob.uint8), TypeError);
 });
+
+Deno.test("a program's own type called Int or Time is not read as Go's by its name alone", () => {
+  const own = (name: string) =>
+    gob.gobEncoder<Uint8Array>({
+      name,
+      encode: (bytes) => bytes,
+      decode: (bytes) => bytes,
+      zero: () => new Uint8Array(0),
+    });
+  const eight = (first: number) => Uint8Array.from([first, 0, 0, 0, 0, 0, 0, 7]);
+  const time = (change: (bytes: Uint8Array) => void) => {
+    const bytes = encode(new Date(0), gob.time).slice(-15);
+    change(bytes);
+    return bytes;
+  };
+  for (
+    const [name, bytes] of [
+      ["Int", new Uint8Array(0)],
+      ["Int", eight(0)],
+      ["Int", eight(2)], // a leading zero
+      ["Int", new Uint8Array([3])], // −0
+      ["Int", new TextEncoder().encode("25")],
+      ["Time", new Uint8Array(0)],
+      ["Time", new TextEncoder().encode("12:30")],
+      ["Time", time((bytes) => bytes[0] = 2)],
+      ["Time", time((bytes) => bytes[0] = 3)],
+      ["Time", time((bytes) => bytes.fill(255, 9, 13))], // nanoseconds below 0
+      ["Time", time((bytes) => bytes.fill(120, 9, 13))], // and beyond a second
+      ["Time", time((bytes) => bytes.fill(120, 13, 15))], // far from UTC
+    ] as const
+  ) {
+    assertEquals(decode(encode(bytes, own(name))), bytes, `${name} ${bytes}`);
+    const field = gob.struct({ Own: own(name), N: gob.int });
+    if (bytes.length > 0) {
+      assertEquals(decode(encode({ Own: bytes, N: 1 }, field)), { Own: bytes, N: 1 });
+    }
+  }
+
+  // Once it is known to be another type it stays so, whatever its bytes look like.
+  const encoder = new GobEncoder();
+  const decoder = new GobDecoder();
+  const int = own("Int");
+  for (const [bytes, seen] of [[[2, 5], 5n], [[0, 1], null], [[2, 5], null]] as const) {
+    decoder.push(encoder.encode(Uint8Array.from(bytes), int));
+    assertEquals(ready(decoder).take(), seen ?? Uint8Array.from(bytes));
+  }
+  // A time that no Date can hold is a time all the same.
+  const times = new GobDecoder();
+  const timeEncoder = new GobEncoder();
+  for (const [instant, seen] of [[10n ** 26n, false], [0n, true]] as const) {
+    times.push(timeEncoder.encode({ epochNanoseconds: instant }, gob.instant));
+    assertEquals(ready(times).take() instanceof Date, seen);
+  }
+});
+
+function ready(decoder: GobDecoder): GobDecoder {
+  assertEquals(decoder.ready(), true);
+  return decoder;
+}

@@ -143,3 +143,22 @@ Deno.test("Deadlines: an entry beyond the longest timer is waited for again", ()
   clock.advance(1);
   assertEquals(log, [1]);
 });
+
+Deno.test("Deadlines: a timer that fires late gives what was read then a chance", () => {
+  const clock = new HandClock();
+  const deadlines = new Deadlines(clock);
+  const log: number[] = [];
+  const [read, missed, later] = [10, 11, 400].map((dueAt) => new Entry(dueAt, dueAt, log));
+  for (const entry of [read, missed, later]) deadlines.add(entry);
+  clock.time = 300; // the process stood still
+  const [late] = [...clock.timers];
+  clock.timers.delete(late);
+  late.callback();
+  assertEquals([log, clock.timers.size], [[], 1]);
+  deadlines.remove(read); // its reply lay there
+  deadlines.add(new Entry(299, 299, log)); // it has passed, too, but nothing was read for it yet
+  clock.advance(0);
+  assertEquals(log, [11, 299]);
+  clock.advance(200);
+  assertEquals([log, clock.timers.size], [[11, 299, 400], 0]);
+});

@@ -37,6 +37,24 @@ async function withClient(
   }
 }
 
+withGoServers("Go's HandleHTTP at a path of its own, and over a unix socket", async (addresses) => {
+  for (
+    const address of [
+      `${addresses.http}?path=/orders`,
+      `${addresses.unixHttp}?path=/orders`,
+      `${addresses.unixHttp}?path=`,
+    ]
+  ) {
+    await withClient(address, { protocol: "netrpc/gob" }, async (client) => {
+      assertEquals(await client.call("Arith.Sum", { A: 1, B: 2 }), 3);
+    });
+  }
+  await assertFails(dial(`${addresses.unixHttp}?path=/none`, { protocol: "netrpc/gob" }), {
+    code: "unavailable",
+    message: "404 Not Found",
+  });
+});
+
 withGoServers("calls of Go's servers, over every protocol and transport", async (addresses) => {
   for (const [place, protocol] of KINDS) {
     await withClient(addresses[place], { protocol }, async (client) => {

@@ -17,6 +17,8 @@ export interface GoAddresses {
   readonly gob: string;
   readonly unix: string;
   readonly http: string;
+  /** The same over a unix socket. */
+  readonly unixHttp: string;
   /** `netrpc/json` over TCP. */
   readonly json: string;
   /** GeeRPC over TCP, in either encoding. */

@@ -3,6 +3,7 @@ import {
   DRAINING,
   needsCode,
   netRpcText,
+  NOT_RUN,
   refusesSomeMethod,
   verdictIn,
   verdictOf,
@@ -21,6 +22,7 @@ Deno.test("verdictOf: what each text means for a call of Arith.Sum", () => {
     ["rpc server: can't find method Sum", REFUSED],
     ["rpc server: service/method request ill-formed: Arith.Sum", REFUSED],
     [DRAINING, ["unavailable", "rejected"]],
+    [`${NOT_RUN}it waited 10000 ms`, ["resource_exhausted", "rejected"]],
     ["rpc server: request handle timeout: expect within 1s", ["deadline_exceeded", "answered"]],
     // Of another method, by the wrong part of the name, or in other words: a handler's own error.
     ["rpc: can't find service Arith", OWN],

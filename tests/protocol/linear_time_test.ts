@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-explicit-any -- it spies on methods of any type
 /**
  * No input makes a codec read the same bytes again and again: whoever sends a chunk of many small
  * lines would stall everybody else. Counted is what is read, not the time it takes.
@@ -21,14 +22,12 @@ const MOST_READS = 30;
 function readsOf(run: () => void): number {
   let reads = 0;
   const undo: (() => void)[] = [];
-  // deno-lint-ignore no-explicit-any
   const spy = (
     holder: any,
     name: string,
     cost: (self: any, args: any[], result: any) => number,
   ) => {
     const real = holder[name];
-    // deno-lint-ignore no-explicit-any
     holder[name] = function (this: any, ...args: any[]) {
       const result = real.apply(this, args);
       reads += cost(this, args, result);

@@ -139,12 +139,37 @@ Deno.test("the limits of a server are checked", () => {
       assertThrows(() => new Server({ [name]: value }), RangeError, name);
     }
   }
-  for (const name of ["maxWaitMs", "handshakeTimeoutMs", "writeTimeoutMs"]) {
+  const times = ["maxWaitMs", "handshakeTimeoutMs", "writeTimeoutMs", "idleTimeoutMs"];
+  for (const name of times) {
     for (const value of [0, -1, NaN]) {
       assertThrows(() => new Server({ [name]: value }), RangeError, name);
     }
   }
 });
+
+Deno.test("idleTimeoutMs: a connection that nobody uses is drained and closed, others are not", () =>
+  inWorld(async (world) => {
+    const events: ServerEvent[] = [];
+    const onEvent = (event: ServerEvent) => events.push(event);
+    const { address, server, gate } = await world.serve("a", { idleTimeoutMs: 60_000, onEvent });
+    const [idle, waiting, used] = await Promise.all([1, 2, 3].map(() => world.dial(address)));
+    assertEquals(await idle.call("Gate.Echo", 1), 1);
+    const call = waiting.call("Gate.Wait", 2);
+    for (let n = 0; n < 8; n++) {
+      assertEquals(await used.call("Gate.Echo", n), n);
+      await world.clock.advance(10_000);
+    }
+    await idle.closed;
+    await settled();
+    const reason = "nothing has come for 60000 ms (idleTimeoutMs)";
+    assertEquals(events, [{ type: "cut", remote: "memory@client", reason }]);
+    assertEquals([server.connections, waiting.available, used.available], [2, true, true]);
+    gate.begun[0].end.resolve("kept");
+    assertEquals(await call, "kept");
+    await world.clock.advance(150_000);
+    assertEquals(server.connections, 0);
+    await Promise.all([waiting.close(), used.close()]);
+  }));
 
 Deno.test("Infinity as a limit of time sets no timer", () =>
   inWorld(async (world) => {

@@ -1,6 +1,6 @@
 import { assert } from "@std/assert";
 import { type Job, runAll } from "../../simulator/pool.ts";
-import { BLACK_HOLE, OUTAGE, RECOVERY } from "../../simulator/scenarios.ts";
+import { BLACK_HOLE, OUTAGE, RECOVERY, SMALL_FLEETS } from "../../simulator/scenarios.ts";
 import { checkTargets } from "../../simulator/targets.ts";
 
 /** Long enough for a stable p99, short enough for every run of the tests. */
@@ -20,6 +20,9 @@ Deno.test("the policies meet their targets in a short simulation", async () => {
         ))
       )
     ),
+    ...SMALL_FLEETS.map(({ name, clients: [clients] }) => (
+      { scenario: name, policy: "shortest_expected_delay" as const, clients }
+    )),
     { scenario: "B70", policy: "least_loaded", clients: 20, durationMs: SHORT_MS },
   ];
   for (const { name, value, limit } of checkTargets(await runAll(jobs))) {

@@ -23,6 +23,8 @@ export interface Node {
   readonly site: Site;
   /** What it does with the calls that come. */
   behaviour: Behaviour;
+  /** When it says that there may be room, if it rejects. */
+  retryAfterMs?: number;
   /** The arguments of the calls that ran, in order. */
   readonly ran: unknown[];
   /** The calls that came, be they run or turned away. */
@@ -60,7 +62,10 @@ async function start(world: World, name: string): Promise<Node> {
   const methods = {
     Do: (args: unknown, context: CallContext): unknown => {
       node.came++;
-      if (node.behaviour === "reject") throw context.reject(`${name} takes no calls`);
+      if (node.behaviour === "reject") {
+        const { retryAfterMs } = node;
+        throw context.reject(`${name} takes no calls`, { retryAfterMs });
+      }
       node.ran.push(args);
       const { deadline } = context;
       node.leftMs.push(deadline === undefined ? undefined : deadline.getTime() - Date.now());

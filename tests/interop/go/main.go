@@ -85,6 +85,7 @@ func serve() {
 	geeGob.hasOnlyGob = true
 	mux := http.NewServeMux()
 	mux.Handle(rpc.DefaultRPCPath, gob)
+	mux.Handle("/orders", gob)
 	mux.HandleFunc("/_geeprc_", gee.serveHTTP)
 	mux.HandleFunc("/_goRPC_json_", func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
@@ -95,12 +96,16 @@ func serve() {
 	web, err := net.Listen("tcp", anyPort)
 	check(err)
 	go http.Serve(web, mux)
+	webSocket, err := net.Listen("unix", filepath.Join(folder, "web.sock"))
+	check(err)
+	go http.Serve(webSocket, mux)
 
 	serveGob := func(conn net.Conn) { gob.ServeConn(conn) }
 	show(map[string]string{
-		"gob":  "tcp@" + listen("tcp", anyPort, serveGob),
-		"unix": "unix@" + listen("unix", filepath.Join(folder, "gob.sock"), serveGob),
-		"http": "http@" + web.Addr().String(),
+		"gob":      "tcp@" + listen("tcp", anyPort, serveGob),
+		"unix":     "unix@" + listen("unix", filepath.Join(folder, "gob.sock"), serveGob),
+		"http":     "http@" + web.Addr().String(),
+		"unixHttp": "unix@" + webSocket.Addr().String(),
 		"json": "tcp@" + listen("tcp", anyPort, func(conn net.Conn) {
 			jsonServer.ServeCodec(jsonrpc.NewServerCodec(conn))
 		}),

@@ -142,10 +142,14 @@ Deno.test("random replies arrive as they were sent, in random chunks", () => {
       } else if (choice < 0.9) {
         const isRejected = random() < 0.5;
         const code = random() < 0.5 ? "unknown" : "not_found";
-        server.fail(seq, "A.B", { code, message: 'no "é"\n', rejected: isRejected });
+        const retryAfterMs = isRejected && random() < 0.5 ? Math.ceil(random() * 1000) : undefined;
+        const failure = { code, message: 'no "é"\n', rejected: isRejected, retryAfterMs } as const;
+        server.fail(seq, "A.B", failure);
         const expectedCode = code === "unknown" && isRejected ? "unimplemented" : code;
         const execution = isRejected ? "rejected" : "answered";
-        if (seq !== 13) expected.push(["fail", seq, expectedCode, 'no "é"\n', execution]);
+        if (seq !== 13) {
+          expected.push(["fail", seq, expectedCode, 'no "é"\n', execution, retryAfterMs]);
+        }
       } else {
         server.drain();
         expected.push(["drain"]);

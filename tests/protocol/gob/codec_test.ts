@@ -39,6 +39,29 @@ Deno.test("gob between our client and our server, in chunks of every size", asyn
   }
 });
 
+Deno.test("a method whose value was a fraction once has floats, whole numbers too", async () => {
+  for (const protocol of GOB_PROTOCOLS) {
+    await withServer(protocol, async (network, server) => {
+      const float = gob.service({ Typed: { args: gob.float, reply: gob.float } });
+      server.register("Floats", { Typed: (n) => n }, { schema: float });
+      const client = await dial("memory@a", { network, protocol });
+      const reply = { schema: { reply: gob.float } };
+      // As an int each of the whole numbers would be refused.
+      await assertFails(client.call("Floats.Typed", 2), {
+        message: "int received where the schema says float",
+      });
+      for (const value of [0.5, 2, -3, NaN, 0, 2 ** 53]) {
+        assertEquals(await client.call("Floats.Typed", value), value);
+        if (value === 0.5 || value === 2) {
+          assertEquals(await client.call("Plain.Echo", value, reply), value);
+        }
+      }
+      assertEquals(await client.call("Plain.Void", 1), null); // that of another method is an int
+      await client.close();
+    });
+  }
+});
+
 Deno.test("a value that does not fit fails its own call", async () => {
   for (const protocol of GOB_PROTOCOLS) {
     await withServer(protocol, async (network) => {

@@ -1,37 +1,36 @@
 /**
- * Notices writes that make no progress: the peer does not read.
+ * Notices that nothing has moved for some time: a peer that does not read, or
+ * a connection that nobody uses.
  *
  * @module
  */
 
 import type { Clock, Timer } from "../clock.ts";
 
+/** What a {@linkcode ProgressWatch} looks at. */
+export interface ProgressWatchOptions {
+  /** Where the time comes from. */
+  readonly clock: Clock;
+  /** How long without progress is a stall, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether progress is expected at all; if not, nobody looks until the next start. */
+  isExpected(): boolean;
+  /** Called when there was none for that time; nobody looks any more. */
+  onStall(): void;
+}
+
 /** How many times within the limit it is looked: a stall is noticed up to a part of it later. */
 const LOOKS = 4;
 /** When it is looked for the first time: mostly there has been progress by then. */
 const FIRST_LOOK_MS = 1000;
 
-/** A write has made no progress for too long. */
-export class WriteStalled extends Error {}
-
-/** What a {@linkcode WriteWatch} looks at. */
-export interface WriteWatchOptions {
-  /** Where the time comes from. */
-  readonly clock: Clock;
-  /** How long without progress is a stall, in milliseconds. */
-  readonly timeoutMs: number;
-  /** Whether a write is under way. */
-  isWriting(): boolean;
-  /** Called with the error if one has stalled. */
-  onStall(error: WriteStalled): void;
-}
-
 /**
- * Looks from time to time whether writes have made progress, on one timer for
- * many of them: setting one for each write would cost more than the write.
+ * Looks from time to time whether there has been progress, on one timer for
+ * many steps of it: setting one for each write or read would cost more than
+ * the step.
  */
-export class WriteWatch {
-  readonly #options: WriteWatchOptions;
+export class ProgressWatch {
+  readonly #options: ProgressWatchOptions;
   #timer: Timer | undefined;
   /** How many times progress was made. */
   #count = 0;
@@ -40,16 +39,16 @@ export class WriteWatch {
   #sinceMs = 0;
 
   /** @param options Clock, limit and what learns of a stall. */
-  constructor(options: WriteWatchOptions) {
+  constructor(options: ProgressWatchOptions) {
     this.#options = options;
   }
 
-  /** A write is under way that the peer may not read. */
+  /** Progress is expected from now on. */
   start(): void {
     if (this.#timer === undefined) this.#arm();
   }
 
-  /** Something was written. */
+  /** Something has moved. */
   progress(): void {
     this.#count++;
   }
@@ -75,9 +74,9 @@ export class WriteWatch {
   #look(): void {
     const { clock, timeoutMs } = this.#options;
     this.#timer = undefined;
-    if (!this.#options.isWriting()) return;
+    if (!this.#options.isExpected()) return;
     if (this.#count !== this.#countSeen) return this.#arm();
     if (clock.now() - this.#sinceMs < timeoutMs) return this.#lookLater();
-    this.#options.onStall(new WriteStalled(`the peer has read nothing for ${timeoutMs} ms`));
+    this.#options.onStall();
   }
 }
