@@ -1,5 +1,6 @@
 /**
- * A server: services under names, on as many addresses as one likes.
+ * A server: services under names, on as many addresses as one likes. This file
+ * is one class, with the documentation that its users read.
  *
  * @module
  */
@@ -32,7 +33,7 @@ export type { CallContext, FailedCall, RejectOptions, ServerEvent, ServerOptions
 /** How a server listens at one address. */
 export interface ServeOptions {
   /**
-   * What is spoken at this address. Default: GeeRPC, in the encoding that each
+   * What is spoken at this address, where it does not say `?protocol=`. Default: GeeRPC, in the encoding that each
    * client asks for, JSON or gob. `netrpc/gob` and `netrpc/json` have no
    * handshake and need an address of their own. A client that comes by HTTP
    * CONNECT gets the protocol of the path that it asks for, at any address.
@@ -205,9 +206,11 @@ export class Server implements AsyncDisposable {
     if (this.#closing) throw new TypeError("the server is closed");
     checkOptions("listen", options, SERVE_CHECKS);
     const { network = systemNetwork, tls } = options;
-    const protocol = checkProtocol(options.protocol ?? "geerpc/json");
+    const parsed = parseAddress(address);
+    const named = parsed.metadata.protocol ?? options.protocol;
+    const protocol = checkProtocol(named ?? "geerpc/json");
     const listener = await network.listen(
-      parseAddress(address),
+      parsed,
       (transport) => this.#accept(transport, protocol),
       { tls, handshakeTimeoutMs: this.#context.limits.handshakeTimeoutMs },
     );

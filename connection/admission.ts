@@ -86,10 +86,7 @@ export class Admission {
     else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
     // At once: it needs no handler, and a ping of `net/rpc`'s protocols is such a call.
     else if (this.#isUnknown(serviceMethod)) this.#rejectUnknown(seq, serviceMethod);
-    else if (this.#services.find(serviceMethod) === undefined && !this.#replies.isFull) {
-      // Refused at once: on `net/rpc` this is how a client asks whether the server lives.
-      this.#run(seq, serviceMethod, args, extras);
-    } else if (this.#gate.isRefusing) {
+    else if (this.#gate.isRefusing) {
       const { maxMessageBytes } = this.#options.limits;
       const why = `calls that wait take ${maxMessageBytes} bytes already (maxMessageBytes)`;
       this.#turnAway(seq, serviceMethod, why);

@@ -57,13 +57,27 @@ export class ClientConnection {
   readonly #calls: PendingCalls;
   readonly #replies: ReplySink = {
     take: (seq) => this.#calls.take(seq),
-    drain: (why = "the server is draining and takes no new calls") => this.retire(why),
+    drain: (why) => {
+      if (why !== undefined) return this.retire(why);
+      if (this.#phase === "open") {
+        this.#isDrained = true;
+        this.#onDrain?.();
+      }
+      this.retire("the server is draining and takes no new calls");
+    },
+    ended: () => {
+      this.#replies.drain();
+      this.#calls.rejectAll("the server has ended, and did not run it");
+      this.#over("unavailable", this.#drainReason);
+    },
   };
   /** Aborts when no call is left in flight, for a close that waits for it. */
   #idle: AbortController | undefined;
   #phase: Phase = "open";
   /** Why no new calls are taken, if it drains. */
   #drainReason = "";
+  #isDrained = false;
+  readonly #onDrain: (() => void) | undefined;
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
   #heard = 0;
@@ -79,15 +93,19 @@ export class ClientConnection {
    * @param transport The connection, owned from here on.
    * @param codec The protocol's half for it.
    * @param options `protocol`, `maxInFlight` and `clock`.
+   * @param onDrain Called when the server says that it takes no new calls, before
+   * any call learns of it.
    */
   constructor(
     address: string,
     transport: Transport,
     codec: ClientCodec,
     options: ClientOptions = {},
+    onDrain?: () => void,
   ) {
     this.address = address;
     this.#transport = transport;
+    this.#onDrain = onDrain;
     this.#codec = codec;
     this.#protocol = options.protocol ?? "geerpc/json";
     this.#clock = options.clock ?? systemClock;
@@ -113,6 +131,16 @@ export class ClientConnection {
   /** Whether new calls can be made: `true` until either side ends it. */
   get available(): boolean {
     return this.#phase === "open";
+  }
+
+  /** Whether the server has said that it takes no new calls, as one does that is being restarted. */
+  get isDrained(): boolean {
+    return this.#isDrained;
+  }
+
+  /** Whether a call has run at the server, and was answered. */
+  get hasAnswered(): boolean {
+    return this.#calls.hasAnswered;
   }
 
   /** How many calls wait for a reply. */

@@ -28,7 +28,10 @@ import type { Network, TlsOptions } from "../transport.ts";
 
 /** How a client connects, and what it allows. */
 export interface ClientOptions {
-  /** Handshake and encoding. Default: what the address says, else `geerpc/json`. */
+  /**
+   * Handshake and encoding of the servers whose address does not say it, as
+   * `?protocol=netrpc/gob` does. Default `geerpc/json`.
+   */
   protocol?: Protocol;
   /**
    * The path of HTTP CONNECT at `http@` addresses, as `/orders` for Go's `HandleHTTP("/orders", …)`.
@@ -80,8 +83,8 @@ export interface LivenessOptions {
   /** An idle connection is asked for a sign of life so often. Default 30,000. */
   idleMs?: number;
   /**
-   * The same as `deadMs`, where the protocol has no way to ask (`geerpc/gob`):
-   * there a silent server may only take its time. Default 300,000. If two calls
+   * The same as `deadMs`, where there is no way to ask (`geerpc/gob`, with a
+   * server that is not ours): there a silent server may only take its time. Default 300,000. If two calls
    * or more were given up in one silence, `deadMs` holds there too.
    */
   muteMs?: number;

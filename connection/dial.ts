@@ -22,6 +22,7 @@ import { CONNECT_TIMEOUT_MS, type DialOptions } from "./client_options.ts";
  *
  * @param address `tcp@host:port`, `tls@host:port`, `http@host:port` or `unix@/path`.
  * @param options Protocol, limits and timeouts, all checked.
+ * @param onDrain Called when the server says that it takes no new calls.
  * @returns The connection, ready for calls.
  * @throws {RpcError} `invalid_argument` for a wrong address or protocol;
  * `unavailable` if the server can't be reached in time.
@@ -30,12 +31,19 @@ import { CONNECT_TIMEOUT_MS, type DialOptions } from "./client_options.ts";
 export async function dialConnection(
   address: string,
   options: DialOptions = {},
+  onDrain?: () => void,
 ): Promise<ClientConnection> {
   const parsed = parseAddress(address);
-  const protocol = checkProtocol(options.protocol ?? parsed.metadata.protocol ?? "geerpc/json");
+  const protocol = checkProtocol(parsed.metadata.protocol ?? options.protocol ?? "geerpc/json");
   const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
   const transport = await connect(parsed, protocol, options);
-  return new ClientConnection(parsed.address, transport, codec, { ...options, protocol });
+  return new ClientConnection(
+    parsed.address,
+    transport,
+    codec,
+    { ...options, protocol },
+    onDrain,
+  );
 }
 
 async function connect(

@@ -80,7 +80,7 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   }
 
   resolve(value: unknown): void {
-    this.table.release(this);
+    this.table.answer(this);
     this.settler.resolve(value);
   }
 
@@ -90,15 +90,24 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     execution: "answered" | "rejected",
     retryAfterMs?: number,
   ): void {
-    this.table.release(this);
+    if (execution === "answered") this.table.answer(this);
+    else this.table.release(this);
     const details = { ...this.#details(execution), retryAfterMs };
     this.settler.reject(new RpcError(code, message, details));
   }
 
   failDecode(code: RpcCode, what: string, cause?: unknown): void {
-    this.table.release(this);
+    this.table.answer(this);
     const details = { ...this.#details("answered"), cause };
     this.settler.reject(new RpcError(code, `${this.#place}: ${what}`, details));
+  }
+
+  /** Fails the call because the server has ended without running it. */
+  refuse(what: string): void {
+    this.table.release(this);
+    this.settler.reject(
+      new RpcError("unavailable", `${this.#place}: ${what}`, this.#details("rejected")),
+    );
   }
 
   /** Fails the call because the connection is over. */
@@ -156,6 +165,7 @@ export class PendingCalls {
   readonly #owner: PendingCallsOwner;
   #lastSeq = 0;
   #handedOverSeq = 0;
+  #hasAnswered = false;
   /** How many of the calls are pings. */
   #pings = 0;
 
@@ -179,6 +189,11 @@ export class PendingCalls {
   /** Whether the server owes something: a reply, or a sign of life. */
   get isOwed(): boolean {
     return this.#calls.size > 0;
+  }
+
+  /** Whether a call has run at the server, and was answered. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
   }
 
   /** How many calls take up memory: those that were given up count until they are written. */
@@ -236,6 +251,12 @@ export class PendingCalls {
     return this.#calls.take(seq);
   }
 
+  /** A call that was taken out has run, and is answered. */
+  answer(call: PendingCall): void {
+    this.#hasAnswered = true;
+    this.release(call);
+  }
+
   /** Ends the deadline and the listening of a call that was taken out. */
   release(call: PendingCall): void {
     call.release();
@@ -254,6 +275,17 @@ export class PendingCalls {
     this.#owner.abandoned(call.seq);
     this.release(call);
     return true;
+  }
+
+  /**
+   * Fails every call: none of them has run, nor will.
+   *
+   * @param what Why; each error puts method and address before it.
+   */
+  rejectAll(what: string): void {
+    const calls = this.#calls.clear();
+    this.#pings = 0;
+    for (const call of calls) call.refuse(what);
   }
 
   /**

@@ -19,6 +19,9 @@ import type { Method } from "./services.ts";
 /** The latest time that a `Date` can hold. */
 const LAST_DATE_MS = 8.64e15;
 
+/** Of a client that never cancels so many are kept: one is enough to know that there are some. */
+const MAX_UNANSWERED = 1000;
+
 const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
 /** What the running calls need of their connection. */
@@ -52,6 +55,8 @@ export class RunningCalls implements RunningCallOwner {
   readonly #deadlines: Deadlines;
   readonly #calls = new SeqTable<RunningCall>();
   readonly #load: ServerLoad;
+  /** Calls that were not answered because their deadline had passed here, until their callers cancel them. */
+  readonly #unanswered = new Set<number>();
   #handlers = 0;
   /** The calls whose handlers have ended and whose replies have to wait for room, the oldest first. */
   #held: RunningCall[] = [];
@@ -73,6 +78,11 @@ export class RunningCalls implements RunningCallOwner {
   /** The client's address. */
   get remote(): string {
     return this.#owner.remote;
+  }
+
+  /** Whether a call has run that will have no answer, and whose caller may wait for one still. */
+  get hasUnanswered(): boolean {
+    return this.#unanswered.size > 0;
   }
 
   /** How many calls are not answered. */
@@ -130,6 +140,7 @@ export class RunningCalls implements RunningCallOwner {
    */
   cancel(seq: number): boolean {
     const call = this.#calls.get(seq);
+    this.#unanswered.delete(seq); // its caller knows, and waits no more
     if (call === undefined) return false;
     this.#take(call);
     call.abort(new RpcError("canceled", `the caller gave ${call.serviceMethod} up`));
@@ -147,7 +158,7 @@ export class RunningCalls implements RunningCallOwner {
     const { seq, serviceMethod, lateAnswer } = call;
     if (lateAnswer !== undefined) {
       this.#replies.fail(seq, serviceMethod, "deadline_exceeded", lateAnswer);
-    }
+    } else if (this.#unanswered.size < MAX_UNANSWERED) this.#unanswered.add(seq);
     const reason = lateAnswer ?? "the caller's deadline has passed";
     call.abort(new TimeoutError(reason, { serviceMethod }));
     this.#owner.callEnded();

@@ -122,10 +122,8 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       this.#timer.set(LINGER_MS, () => this.#end());
     } else if (this.#phase === "serving") {
       this.#phase = "draining";
-      if (this.#codec.drain !== undefined) {
-        this.#codec.drain();
-        this.#writer.add();
-      }
+      this.#codec.drain();
+      this.#writer.add();
       this.#admission.drain();
       this.#endIfDone();
     }
@@ -357,6 +355,17 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#phase !== "draining" && !this.#hasInputEnded) return;
     if (!this.#writer.isIdle || this.#running.size > 0 || !this.#admission.isEmpty) return;
     if (this.#hasInputEnded) this.close();
-    else this.#timer.set(LINGER_MS, () => this.#end());
+    else this.#timer.set(LINGER_MS, () => this.#end(this.#lastWord()));
+  }
+
+  /**
+   * That a call without a reply has not run, if that is so. The client may have
+   * sent one before it has read that the server drains: that can take longer
+   * than we wait, as when its process stands still.
+   */
+  #lastWord(): Uint8Array | undefined {
+    if (!this.#writer.isIdle || this.#running.hasUnanswered) return undefined;
+    this.#codec.end();
+    return this.#codec.take();
   }
 }

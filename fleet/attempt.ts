@@ -83,6 +83,15 @@ export class CallAttempt extends InFlight implements Settler, EndedCall {
     super();
   }
 
+  /**
+   * Whether it has failed because its server drains, which did not run it. A
+   * server that is restarted is not to blame, and has had no work with it.
+   */
+  get wasDrained(): boolean {
+    const { client, error } = this;
+    return client !== undefined && client.isDrained && didNotRun(error);
+  }
+
   /** When it failed, on the clock's scale. */
   get endedAtMs(): number {
     return (this.#dialledAtMs ?? this.startedAtMs) + (this.tookMs ?? 0);
@@ -154,6 +163,7 @@ export class CallAttempt extends InFlight implements Settler, EndedCall {
       if (execution === "not_sent" || code === "canceled" && execution === "unknown") {
         return "given_up";
       }
+      if (execution === "rejected" && this.client?.isDrained) return "given_up";
     }
     return this.call.context.isFailure(error) ? "failure" : "success";
   }
@@ -179,4 +189,9 @@ export class CallAttempt extends InFlight implements Settler, EndedCall {
     else endpoint.endUnsent(this, outcome !== "given_up" || error !== undefined);
     return true;
   }
+}
+
+function didNotRun(error: unknown): boolean {
+  return error instanceof RpcError &&
+    (error.execution === "not_sent" || error.execution === "rejected");
 }

@@ -24,7 +24,13 @@ import { SLOW_DIAL_MS } from "./connector.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { FailMode } from "./fail_mode.ts";
 import type { Fleet } from "./fleet.ts";
-import { isTurnedAway, mayRepeatAfter, nextStep } from "./next_step.ts";
+import {
+  isLasting,
+  isTurnedAway,
+  mayDialElsewhere,
+  mayRepeatAfter,
+  nextStep,
+} from "./next_step.ts";
 import type { Quantile } from "./quantile.ts";
 import { LONGEST_WAIT_MS, roomInMs, withoutRoom } from "./room.ts";
 import type { RetryBudget } from "./retry_budget.ts";
@@ -168,7 +174,10 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { failMode = this.context.failMode } = this.options;
     const others = this.#attempts.filter(({ isOver }) => !isOver);
     const known = {
-      mayRepeat: mayRepeatAfter(error, this.#idempotent),
+      mayRepeat: attempt.phase === "dial"
+        ? mayDialElsewhere(error)
+        : mayRepeatAfter(error, this.#idempotent),
+      isLasting: this.#attempts.every(({ phase, error }) => phase === "dial" && isLasting(error)),
       failMode,
       isBackingOff: this.#state === "backing off",
       others: others.length === 0 ? "none" : others.every(isStalled) ? "stalled" : "alive",
@@ -180,9 +189,10 @@ export class FleetCall implements AttemptOwner, Abortable {
       if (this.#mayMove && this.#hasAttempts) next = this.#pickUntried();
       if (this.isDone) return; // the policy threw
       // A dial that failed burdened no server: one that is connected gets the call for the first time.
-      const isFirst = attempt.phase === "dial" && next?.client !== undefined;
+      // Nor did a server that drains: what is in flight there then, once, may be more than the budget.
+      const isFree = attempt.wasDrained || attempt.phase === "dial" && next?.client !== undefined;
       const mayTry = this.#hasAttempts || this.#mayWaitForRoom(error);
-      const hasBudget = mayTry && this.#isPaid(isFirst);
+      const hasBudget = mayTry && this.#isPaid(isFree);
       step = nextStep({ ...known, hasBudget, hasUntried: next !== undefined });
     }
     switch (step) {

@@ -9,9 +9,10 @@
 import type { ClientOptions } from "../connection/client_options.ts";
 import type { ClientConnection } from "../connection/client_connection.ts";
 import { dialConnection } from "../connection/dial.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import type { RpcError } from "../errors.ts";
 import { type Backoff, backoffMs } from "../internal/backoff.ts";
+import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
 import type { ConnectorEvent } from "./events.ts";
 
@@ -31,8 +32,20 @@ export const REDIAL_BACKOFF: Backoff = {
 };
 
 /**
+ * How long an endpoint that drains is not dialled: it is going away, and a new
+ * connection could come to its listener just before that closes. Longer if it
+ * drains again before it has answered a call.
+ */
+export const DRAIN_BACKOFF: Backoff = {
+  firstMs: 250,
+  maxMs: 10_000,
+  jitter: { least: 0.8, range: 0.4 },
+};
+
+/**
  * - `idle`: it was never dialled.
- * - `dialling`: a dial is under way, perhaps beside a connection that drains.
+ * - `dialling`: a dial is under way, perhaps beside a connection that drains,
+ *   or begins when an endpoint that drains has had some time.
  * - `ready`: it has a connection, which takes calls unless it drains.
  * - `backing off`: the last dial failed or the last connection was lost; it is
  *   dialled again when it is due, which may be at once.
@@ -72,8 +85,8 @@ export class Connector {
   #state: ConnectorState = "idle";
   /** The present connection; it may drain. */
   #client: ClientConnection | undefined;
-  /** The present connection, and those before it whose last calls have not ended. */
-  readonly #clients = new Set<ClientConnection>();
+  /** The present connection, and those before it whose last calls have not ended: when each opened. */
+  readonly #clients = new Map<ClientConnection, number>();
   #dial: Promise<ClientConnection> | undefined;
   /** When the first dial of all began; `-Infinity` for every other. */
   #firstDialAtMs = -Infinity;
@@ -82,6 +95,10 @@ export class Connector {
   /** How many dials in a row have failed, or led to a connection that was lost in silence. */
   #dialFailures = 0;
   #redialAtMs = 0;
+  /** How many connections in a row have been drained before they had answered a call. */
+  #drains = 0;
+  /** Until when no dial begins because the endpoint drains. */
+  #drainsUntilMs = -Infinity;
   #wasUnreachable = false;
   #isStalled = false;
   /** Those of `#clients` that were silent when another one took their place. */
@@ -111,7 +128,7 @@ export class Connector {
 
   /** The present connection and those before it whose last calls have not ended. */
   get clients(): Iterable<ClientConnection> {
-    return this.#clients;
+    return this.#clients.keys();
   }
 
   /** Whether the present connection was asked for a sign of life and gave none. */
@@ -141,17 +158,19 @@ export class Connector {
    * @param nowMs The present time.
    */
   isDialDue(nowMs: number): boolean {
-    return this.client === undefined && this.#state !== "dialling" && nowMs >= this.#redialAtMs;
+    return this.client === undefined && this.#state !== "dialling" &&
+      nowMs >= this.#redialAtMs && nowMs >= this.#drainsUntilMs;
   }
 
-  /** Ends the backoff: there is reason to hope. */
+  /** Ends the backoff after failures: there is reason to hope. One that drains still has its time. */
   redialSoon(): void {
     this.#redialAtMs = 0;
   }
 
   /**
-   * Connects if there is no connection that takes calls. Calls share one dial,
-   * and none of them can end it for the others.
+   * Connects if there is no connection that takes calls; to an endpoint that
+   * drains, once it has had some time. Calls share one dial, and none of them
+   * can end it for the others.
    *
    * @returns A client that takes calls.
    * @throws {RpcError} What `dial` throws, or why the connector is closed.
@@ -236,18 +255,20 @@ export class Connector {
     this.#closeReason ??= reason;
     this.#dialAbort?.abort(this.#closeReason);
     this.#giveUpBeside();
-    await Promise.all([...this.#clients].map((client) => client.close({ graceMs })));
+    await Promise.all([...this.#clients.keys()].map((client) => client.close({ graceMs })));
     await this.#dial?.catch(() => {});
   }
 
   async #connect(): Promise<ClientConnection> {
     const host = this.#host;
     const { signal } = this.#dialAbort = new AbortController();
+    const drainsForMs = this.#drainsUntilMs - host.clock.now();
+    if (drainsForMs > 0) await sleep(host.options.clock ?? systemClock, drainsForMs, signal);
     // A call that finds no other server dials before it is due: that is no further failure.
     const isDue = host.clock.now() >= this.#redialAtMs;
     let client: ClientConnection;
     try {
-      client = await dialConnection(host.dialAddress, { ...host.options, signal });
+      client = await this.#open(signal);
     } catch (error) {
       this.#dialFailed(isDue);
       if (!signal.aborted) host.connectionChanged("unreachable", error);
@@ -267,13 +288,11 @@ export class Connector {
   }
 
   async #dialBeside(silent: ClientConnection): Promise<void> {
-    const host = this.#host;
     const abort = new AbortController();
-    const { signal } = abort;
     const beside: Beside = this.#beside = { abort, client: undefined };
     let client: ClientConnection;
     try {
-      client = await dialConnection(host.dialAddress, { ...host.options, signal });
+      client = await this.#open(abort.signal);
     } catch {
       if (this.#beside === beside) this.#beside = undefined;
       return; // the silent connection is still there
@@ -313,9 +332,25 @@ export class Connector {
   }
 
   #add(client: ClientConnection): void {
-    this.#clients.add(client);
+    this.#clients.set(client, this.#host.clock.now());
     client.closed.then(() => this.#lost(client));
     this.#host.connectionOpened(client);
+  }
+
+  /** Connects, with an ear for the news that the server drains. */
+  async #open(signal: AbortSignal): Promise<ClientConnection> {
+    const { dialAddress, options } = this.#host;
+    let client: ClientConnection | undefined;
+    const onDrain = () => this.#drained(client);
+    return client = await dialConnection(dialAddress, { ...options, signal }, onDrain);
+  }
+
+  /** The server says that it takes no new calls: on the newest connection, or while that is made. */
+  #drained(client: ClientConnection | undefined): void {
+    if (client !== undefined && client !== this.#client && client !== this.#beside?.client) return;
+    if (client?.hasAnswered) this.#drains = 0;
+    const { clock, random } = this.#host;
+    this.#drainsUntilMs = clock.now() + backoffMs(DRAIN_BACKOFF, this.#drains++, random());
   }
 
   #dialFailed(isDue: boolean): void {
@@ -325,14 +360,17 @@ export class Connector {
   }
 
   #lost(client: ClientConnection): void {
+    const livedMs = this.#host.clock.now() - this.#clients.get(client)!;
     this.#clients.delete(client);
     this.#replaced.delete(client);
     if (this.#client !== client) return;
     this.#client = undefined;
     if (this.#state === "ready") this.#state = "backing off";
     this.#isStalled = this.#wasUnreachable = false;
-    if (client.heard > 0) this.#dialFailures = this.#redialAtMs = 0;
-    else this.#backOff();
+    // Not by its first bytes alone: a peer that is no server of ours may greet, and close.
+    const hasServed = client.hasAnswered || livedMs >= REDIAL_BACKOFF.firstMs;
+    if (hasServed) this.#dialFailures = this.#redialAtMs = 0;
+    else if (!client.isDrained) this.#backOff();
     if (this.#closeReason === undefined) this.#host.connectionChanged("disconnected");
   }
 

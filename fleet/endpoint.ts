@@ -59,13 +59,14 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
   /**
    * @param parsed Its address, taken apart.
    * @param host What it needs of its fleet.
+   * @param health Its health when it was listed before. Default: it is healthy.
    */
-  constructor(parsed: ParsedAddress, host: EndpointHost) {
+  constructor(parsed: ParsedAddress, host: EndpointHost, health = new Health(host.health)) {
     super();
     this.address = parsed.address;
     this.#parsed = parsed;
     this.#host = host;
-    this.health = new Health(host.health);
+    this.health = health;
     this.connector = new Connector(this);
   }
 
@@ -177,8 +178,9 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
    * @returns Resolves when all is over.
    */
   async leave(): Promise<void> {
-    if (this.inFlight > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
-    // Further calls may come: those that were between two attempts, or have picked it before.
+    // Again and again: calls that were between two attempts, or have picked it before, may
+    // still come, also in the very turn in which the last one ends.
+    while (this.inFlight > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
     await this.connector.close(this.#closed("unavailable", "the server has left the list"), 0);
   }
 

@@ -163,7 +163,7 @@ export class FanOut<T> {
       if (receipt.ok) return replies.push(receipt.reply) >= quorum;
       failures.push(failureOf(receipt));
       if (this.#endpoints.length - failures.length >= quorum) return false;
-      this.#limit.abort(this.#quorumError(failures, quorum));
+      this.#limit.abort(this.#quorumError(missing, failures, replies.length > 0, quorum));
       return true;
     });
     try {
@@ -287,13 +287,16 @@ export class FanOut<T> {
     failures: readonly Attempt[],
     hasRun: boolean,
   ): TimeoutError {
-    const executions = [...missing].map((endpoint) =>
+    const execution = hasRun ? "unknown" : this.#executionSoFar(missing, failures);
+    return this.#timeoutError([...missing], execution, failures);
+  }
+
+  /** What is certain about the call at all servers taken together, but for those that replied. */
+  #executionSoFar(missing: Iterable<Endpoint>, failures: readonly Attempt[]): Execution {
+    const inFlight = [...missing].map((endpoint) =>
       this.#calls.get(endpoint)?.execution ?? "not_sent"
     );
-    const execution = [...executions, ...failures.map(({ error }) => executionOf(error))].reduce(
-      lessCertain,
-    );
-    return this.#timeoutError([...missing], hasRun ? "unknown" : execution, failures);
+    return [...inFlight, ...failures.map(({ error }) => executionOf(error))].reduce(lessCertain);
   }
 
   #timeoutError(
@@ -308,19 +311,30 @@ export class FanOut<T> {
     return new TimeoutError(message, { address: addresses[0], serviceMethod, execution, attempts });
   }
 
-  #quorumError(failures: readonly Attempt[], quorum: number): unknown {
-    const first = failures[0].error;
-    if (quorum === this.#endpoints.length) return first;
-    const code = first instanceof RpcError ? first.code : "unavailable";
+  #quorumError(
+    missing: Iterable<Endpoint>,
+    failures: readonly Attempt[],
+    hasRun: boolean,
+    quorum: number,
+  ): unknown {
+    const [{ address, error: first }] = failures;
+    const needsAll = quorum === this.#endpoints.length;
+    // An error that names its server says what is certain there.
+    if (needsAll && !(first instanceof RpcError && first.address === undefined)) return first;
+    const serviceMethod = this.#serviceMethod;
     const servers = this.#endpoints.length;
-    const message = `${this.#serviceMethod}: ${failures.length} of ${servers} servers failed, ` +
-      `${quorum} had to succeed; the first: ${failures[0].address}: ${errorText(first)}`;
-    return new RpcError(code, message, {
-      serviceMethod: this.#serviceMethod,
-      execution: failures.map(({ error }) => executionOf(error)).reduce(lessCertain),
-      attempts: failures,
-      cause: new AggregateError(failures.map(({ error }) => error)),
-    });
+    const soFar = this.#executionSoFar(missing, failures);
+    return new RpcError(
+      first instanceof RpcError ? first.code : "unavailable",
+      needsAll ? errorText(first) : `${serviceMethod}: ${failures.length} of ${servers} servers ` +
+        `failed, ${quorum} had to succeed; the first: ${address}: ${errorText(first)}`,
+      {
+        serviceMethod,
+        execution: hasRun ? lessCertain(soFar, "answered") : soFar,
+        attempts: failures,
+        cause: new AggregateError(failures.map(({ error }) => error)),
+      },
+    );
   }
 }
 

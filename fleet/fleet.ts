@@ -14,7 +14,7 @@ import { isSame, noServersText } from "../discovery/endpoint_list.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
 import { Endpoint, type EndpointHost } from "./endpoint.ts";
 import type { EndpointEvent } from "./events.ts";
-import type { HealthOptions } from "./health.ts";
+import type { Health, HealthOptions } from "./health.ts";
 import type { ServerSource } from "./server_source.ts";
 
 /** Beyond so many endpoints a policy that looks at each is given a subset. Source: gRPC A68. */
@@ -57,10 +57,14 @@ export class Fleet implements EndpointHost {
   readonly #watchAbort = new AbortController();
   /** Those that are listed no more, but whose last calls have not ended. */
   readonly #leaving = new Set<Endpoint>();
+  /** The health of those that were ejected of late, and are listed no more. */
+  readonly #former = new Map<string, Health>();
   /** Which part of a large fleet is ours. */
   #seed: number | undefined;
   #isWatched = false;
   #isClosed = false;
+  /** All there were when it was closed. */
+  #closing: readonly Endpoint[] = [];
   /** How many times the source was asked, and which answer is the newest. */
   #asked = 0;
   #answered = 0;
@@ -229,17 +233,19 @@ export class Fleet implements EndpointHost {
   }
 
   /**
-   * Ends everything.
+   * Ends everything. Called again with less time, it hurries.
    *
    * @param graceMs How long calls in flight may take to end.
    */
   async close(graceMs: number): Promise<void> {
-    this.#isClosed = true;
-    this.#watchAbort.abort();
-    const endpoints = [...this.#endpoints, ...this.#leaving];
-    this.#endpoints = this.#candidates = this.#best = [];
-    this.#onTrial = undefined;
-    await Promise.all(endpoints.map((endpoint) => endpoint.close(graceMs)));
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      this.#closing = [...this.#endpoints, ...this.#leaving];
+      this.#endpoints = this.#candidates = this.#best = [];
+      this.#onTrial = undefined;
+      this.#watchAbort.abort();
+    }
+    await Promise.all(this.#closing.map((endpoint) => endpoint.close(graceMs)));
   }
 
   async #ask(): Promise<void> {
@@ -273,7 +279,8 @@ export class Fleet implements EndpointHost {
     for (const server of servers) {
       try {
         const parsed = parseAddress(server);
-        const endpoint = before.get(parsed.address) ?? new Endpoint(parsed, this);
+        const endpoint = before.get(parsed.address) ??
+          new Endpoint(parsed, this, this.#former.get(parsed.address));
         endpoint.relist(parsed);
         endpoints.set(parsed.address, endpoint);
       } catch (error) {
@@ -286,19 +293,31 @@ export class Fleet implements EndpointHost {
       return; // the last good list stays
     }
     this.#servers = servers;
+    // All of it before anything is called that may call back: the caller's chance, its policy.
     this.#endpoints = [...endpoints.values()];
+    const joined = this.#endpoints.filter(({ address }) => !before.has(address));
+    const left = [...before.values()].filter(({ address }) => !endpoints.has(address));
+    for (const endpoint of left) this.#leaving.add(endpoint);
+    const nowMs = this.clock.now();
+    this.#remember(joined, left, nowMs);
     this.#candidates = this.#subset();
     this.#best = []; // even if all stay: weights may have changed
-    this.#review(this.clock.now());
-    for (const endpoint of this.#endpoints) {
-      if (!before.delete(endpoint.address)) this.endpointChanged(endpoint, "joined");
-    }
-    for (const endpoint of before.values()) {
-      this.#leaving.add(endpoint);
+    this.#review(nowMs);
+    for (const endpoint of joined) this.endpointChanged(endpoint, "joined");
+    for (const endpoint of left) {
       endpoint.leave().then(() => this.#leaving.delete(endpoint));
       this.endpointChanged(endpoint, "left");
     }
     this.#watch();
+  }
+
+  /** An endpoint that leaves the list and comes back is as ejected as it was. */
+  #remember(joined: readonly Endpoint[], left: readonly Endpoint[], nowMs: number): void {
+    for (const { address } of joined) this.#former.delete(address);
+    for (const { address, health } of left) this.#former.set(address, health);
+    for (const [address, health] of this.#former) {
+      if (!health.isRemembered(nowMs)) this.#former.delete(address);
+    }
   }
 
   #subset(): readonly Endpoint[] {

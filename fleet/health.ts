@@ -101,6 +101,16 @@ export class Health {
   }
 
   /**
+   * Whether an ejection still makes a difference, now or to the length of the next one.
+   *
+   * @param nowMs The present time.
+   */
+  isRemembered(nowMs: number): boolean {
+    const sinceMs = this.isEjected ? this.#ejectedUntilMs : this.#healthySinceMs;
+    return nowMs < sinceMs + this.#timesEjected * this.#options.windowMs;
+  }
+
+  /**
    * Whether the next call may be the trial.
    *
    * @param nowMs The present time.

@@ -60,6 +60,27 @@ export function mayRepeatAfter(error: unknown, idempotent: boolean): boolean {
 }
 
 /**
+ * Whether a call whose dial failed may be made at another server. Also if the
+ * server's entry in the list is wrong, as one with an unknown protocol: that is
+ * the trouble of this server alone.
+ *
+ * @param error What the dial failed with.
+ * @returns `false` if the client is closed.
+ */
+export function mayDialElsewhere(error: unknown): boolean {
+  return !(error instanceof RpcError && error.code === "canceled");
+}
+
+/**
+ * Whether dialling the same server again would fail alike, as with an unknown protocol.
+ *
+ * @param error What the dial failed with.
+ */
+export function isLasting(error: unknown): boolean {
+  return !(error instanceof RpcError) || error.code === "invalid_argument";
+}
+
+/**
  * Whether a server has turned a call away, which may have room for it later.
  *
  * @param error What an attempt failed with.
@@ -72,6 +93,8 @@ export function isTurnedAway(error: unknown): error is RpcError {
 export interface Situation {
   /** Whether the failed attempt may be repeated; see {@linkcode mayRepeat}. */
   readonly mayRepeat: boolean;
+  /** Whether all its attempts have failed in a way in which their servers always will. */
+  readonly isLasting?: boolean;
   /** What happens after a failed attempt. */
   readonly failMode: FailMode;
   /** Whether the call backs off already, and its next attempt is to come. */
@@ -101,12 +124,16 @@ export type NextStep = "settle" | "wait" | "try elsewhere" | "try the same later
  * @returns The next step.
  */
 export function nextStep(situation: Situation): NextStep {
-  const { failMode, others } = situation;
+  const { failMode, others, hasUntried, isLasting = false } = situation;
   if (!situation.mayRepeat) return "settle";
   if (situation.isBackingOff || others === "alive") return "wait";
-  if (failMode === FailMode.Failfast || !situation.hasBudget) {
+  const isFailtry = failMode === FailMode.Failtry;
+  if (
+    failMode === FailMode.Failfast || !situation.hasBudget ||
+    isLasting && (isFailtry || !hasUntried)
+  ) {
     return others === "none" ? "settle" : "wait";
   }
-  if (failMode === FailMode.Failtry) return "try the same later";
-  return situation.hasUntried ? "try elsewhere" : "try later";
+  if (isFailtry) return "try the same later";
+  return hasUntried ? "try elsewhere" : "try later";
 }

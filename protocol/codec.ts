@@ -98,6 +98,8 @@ export interface ReplySink {
    * @param why The reason. Default: the server has said so.
    */
   drain(why?: string): void;
+  /** The server runs nothing more of this connection: a call without a reply has not run. */
+  ended?(): void;
 }
 
 /** The client's half of a protocol, for one connection. */
@@ -172,8 +174,10 @@ export interface ServerCodec {
   reply(seq: number, serviceMethod: string, value: unknown, schema?: AnySchema): void;
   /** Adds an error as the reply. */
   fail(seq: number, serviceMethod: string, failure: Failure): void;
-  /** Adds that no new calls are taken. Absent where the protocol has no word for it. */
-  drain?(): void;
+  /** Adds that no new calls are taken. */
+  drain(): void;
+  /** Adds that nothing more is run, behind the replies to all that has run. */
+  end(): void;
   /** Adds why the connection is closed. Absent where the protocol has no word for it. */
   giveUp?(message: string, code: RpcCode): void;
   /** Adds something that every client drops: it finds out whether the client is gone. */

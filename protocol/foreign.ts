@@ -22,14 +22,8 @@ const LOOKS: readonly (readonly [RegExp, string])[] = [
   [/^\s*\{\s*"MagicNumber"/, "geerpc/json or geerpc/gob"],
   [/^\s*\{\s*"(?:ServiceMethod|Seq)"/, "geerpc/json"],
   [/^\s*\{\s*"(?:method|params|id|result|error|jsonrpc)"/, "netrpc/json"],
-  // The definition of a struct: its length, a negative type id, and the field of structs. What is
-  // no text may have become U+FFFD.
-  [
-    // deno-lint-ignore no-control-regex -- these are bytes
-    /^(?:[\x05-\x7f]|[\xf8-\xff\ufffd].{1,2})(?:\x7f|[\xfe\xff\ufffd].{1,2})\x03\x01/s,
-    "netrpc/gob or geerpc/gob",
-  ],
 ];
+const GOB = "netrpc/gob or geerpc/gob";
 
 /** How much of a text is looked at. A handshake has up to 512 spaces before it. */
 const LOOKED_AT = 600;
@@ -43,7 +37,8 @@ const LOOKED_AT = 600;
  */
 export function foreign(text: string, own: Protocol): string {
   const start = text.slice(0, LOOKED_AT);
-  const look = LOOKS.find(([pattern]) => pattern.test(start))?.[1];
+  const look = LOOKS.find(([pattern]) => pattern.test(start))?.[1] ??
+    (looksLikeGob(start) ? GOB : undefined);
   const quote = excerpt(text.trimStart());
   return look === undefined || look.includes(own) ? quote : `${quote} (it looks like ${look})`;
 }
@@ -119,6 +114,14 @@ export function answerIn(text: string): { error?: string } | undefined {
   } catch {
     return end > 0 || text.startsWith("HTTP") ? {} : undefined;
   }
+}
+
+/**
+ * Whether a stream begins with the definition of a struct in gob: its length, a negative type id, and
+ * the field of structs. What is no text may have become U+FFFD.
+ */
+function looksLikeGob(text: string): boolean {
+  return text.charCodeAt(1) >= LEAST_SECOND_BYTE && text.slice(2, 8).includes("\x03\x01");
 }
 
 function isCapital(byte: number): boolean {

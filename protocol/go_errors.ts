@@ -6,7 +6,7 @@
  */
 
 import { receivedCode, type RpcCode } from "../errors.ts";
-import type { Failure } from "./codec.ts";
+import type { Failure, ReplySink } from "./codec.ts";
 
 /** What the error of a reply means. */
 export interface Verdict {
@@ -18,6 +18,16 @@ export interface Verdict {
 
 /** How our own server refuses a call while it drains. */
 export const DRAINING = "rpc server: the server is draining and takes no new calls";
+
+/** Its last word on a connection, behind the replies to all that has run, where it has only texts. */
+export const ENDED = "rpc server: the server has ended; a call without a reply has not run";
+
+/**
+ * The number of a reply that answers no call: clients of ours, of `net/rpc` and
+ * of GeeRPC drop it. With {@linkcode DRAINING} it tells all of a client that the
+ * server drains, where the protocol has no message of its own for that.
+ */
+export const NO_CALL = Number.MAX_SAFE_INTEGER;
 
 /**
  * How our own server begins to say that it has not run a call because it has too much to do. On
@@ -92,7 +102,7 @@ export function refusesSomeMethod(text: string): boolean {
  */
 export function verdictOf(text: string, serviceMethod: string): Verdict {
   if (!text.startsWith("rpc")) return HANDLERS_ERROR;
-  if (text === DRAINING) return DRAINS;
+  if (text === DRAINING || text === ENDED) return DRAINS;
   if (text.startsWith(TIMEOUT)) return TIMED_OUT;
   if (text.startsWith(NOT_RUN)) return TURNED_AWAY;
   return refuses(text, serviceMethod) ? REFUSED : HANDLERS_ERROR;
@@ -115,6 +125,20 @@ export function verdictIn(
   if (Rejected !== true && !isOurs) return verdictOf(Error, serviceMethod);
   const { code, execution } = Rejected === true ? REFUSED : HANDLERS_ERROR;
   return { code: receivedCode(Code, code), execution };
+}
+
+/**
+ * Passes on what an error says of the server: that it drains, or has ended. On
+ * protocols without a message for that, it is how a client learns of it.
+ *
+ * @param text The error of a reply.
+ * @param verdict What it means.
+ * @param sink Whom to tell.
+ */
+export function tellOfDrain(text: string, { execution }: Verdict, sink: ReplySink): void {
+  if (execution !== "rejected") return;
+  if (text === DRAINING) sink.drain();
+  else if (text === ENDED) sink.ended?.();
 }
 
 function soundsRejected(text: string, serviceMethod: string): boolean {

@@ -31,6 +31,18 @@ export function list(folder: string, deep = true): string[] {
   });
 }
 
+/** Writes all modules, examples, scripts and tests as JavaScript below `out`, with their import map resolved. */
+export function emitAll(out: string): readonly string[] {
+  Deno.writeTextFileSync(`${out}/package.json`, '{ "type": "module" }');
+  const files = [
+    ...sources(),
+    ...["examples/", "scripts/", "tests/"].flatMap((folder) => list(folder)),
+    "deno.json",
+  ];
+  for (const file of files) emit(file, out);
+  return files;
+}
+
 /** Writes a module as JavaScript below `out`, and copies a file that is no module. */
 export function emit(file: string, out: string) {
   const target = `${out}/${file}`;

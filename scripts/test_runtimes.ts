@@ -11,7 +11,7 @@
 
 import { pathToFileURL } from "node:url";
 import { exec } from "./exec.ts";
-import { emit, list, ROOT, sources } from "./javascript.ts";
+import { emitAll, ROOT } from "./javascript.ts";
 import { programOf, type Runtime, RUNTIMES } from "./runtimes.ts";
 import { bunTotals, nodeTotals, report, type Run } from "./totals.ts";
 
@@ -33,10 +33,7 @@ export async function testOnRuntimes(
 ): Promise<Run[]> {
   const out = await Deno.makeTempDir({ prefix: "xclient_runtimes_" });
   try {
-    Deno.writeTextFileSync(`${out}/package.json`, '{ "type": "module" }');
-    const files = [...sources(), ...list("scripts/"), ...list("tests/"), "deno.json"];
-    for (const file of files) emit(file, out);
-
+    const files = emitAll(out);
     const suites = isBlackBox ? /^tests\/[^/]*_test\.ts$/ : /^tests\/.*_test\.ts$/;
     const tests = files.filter((file) =>
       suites.test(file) && !/_deno_test\.ts$/.test(file) &&

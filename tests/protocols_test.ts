@@ -35,6 +35,17 @@ function onEach(
   }
 }
 
+onEach("listen takes the protocol of the address before the option's", async (site) => {
+  const { protocol, network, server } = site;
+  server.register("Echo", { Say: (text: string) => text });
+  const other = protocol === "netrpc/gob" ? "netrpc/json" : "netrpc/gob";
+  const address = `memory@b?protocol=${protocol}`;
+  await server.listen(address, { network, protocol: other });
+  const client = await dial(address, { network, protocol: other });
+  assertEquals(await client.call("Echo.Say", "hello"), "hello");
+  await client.close();
+});
+
 onEach("a call that waits when the server drains is turned away: it did not run", async (site) => {
   const { protocol, network, server } = site;
   const begun = deferred();

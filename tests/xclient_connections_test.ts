@@ -2,7 +2,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { MultiServerDiscovery } from "../discovery.ts";
+import { RpcError } from "../errors.ts";
+import { FailMode } from "../fleet/fail_mode.ts";
+import type { XClientEvent } from "../fleet/options.ts";
 import { SelectMode } from "../selector.ts";
+import { Server } from "../server.ts";
+import type { Network } from "../transport.ts";
 import { XClient } from "../xclient.ts";
 import {
   assertFails,
@@ -82,7 +87,9 @@ Deno.test("a server that restarts gets a new client", () =>
     assertEquals(await xclient.call("Gate.Echo", 1), 1);
     await server.close({ graceMs: 0 });
     await settled();
-    await assertFails(xclient.call("Gate.Echo", 2), {
+    const lost = failure(xclient.call("Gate.Echo", 2));
+    await world.clock.advance(300); // the only endpoint there is, which drained, has some time
+    assertFailure(await lost, {
       code: "unavailable",
       execution: "not_sent",
       address,
@@ -119,6 +126,7 @@ Deno.test("a server that drains: running calls end, new ones get a new connectio
     await before.write('{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n');
     await settled();
     const second = xclient.call("S.Second");
+    await clock.advance(300); // the only endpoint there is, which drains, has some time
     const after = await raw.accept();
     await after.untilLines(2);
     await after.reply(1, "second");
@@ -141,6 +149,77 @@ Deno.test("protocol in the address's metadata", () =>
     await discovery.update(["memory@b?protocol=soap"]);
     await assertFails(xclient.call("Gate.Echo"), { code: "invalid_argument", message: '"soap"' });
     await xclient.close();
+  }));
+
+Deno.test("the protocol of an address counts more than the option, in a mixed fleet too", () =>
+  inWorld(async (world) => {
+    const { network, clock } = world;
+    const server = new Server({ clock });
+    server.register("Gate", { Echo: (args: unknown) => args });
+    await server.listen("memory@net", { network, protocol: "netrpc/json" });
+    const { address } = await world.serve("gee");
+    const list = ["memory@net?protocol=netrpc/json", address];
+    const mode = SelectMode.RoundRobin;
+    const xclient = new XClient(list, { network, clock, mode, protocol: "geerpc/gob" });
+    for (let n = 0; n < 4; n++) assertEquals(await xclient.call("Gate.Echo", "x"), "x");
+    assertEquals(xclient.endpoints().map(({ successes }) => successes), [2, 2]);
+    const client = await world.dial(list[0], { protocol: "geerpc/json" });
+    assertEquals(await client.call("Gate.Echo", "x"), "x");
+    await client.close();
+    await xclient.close();
+    await server.close();
+  }));
+
+for (const wrong of ["memory@c?protocol=grpc", "tcp@nowhere:1"]) {
+  Deno.test(`${wrong} among good servers is passed over: no call fails`, () =>
+    inWorld(async (world) => {
+      const { network, clock } = world;
+      for (const mode of Object.values(SelectMode)) {
+        const sites = [await world.serve("a"), await world.serve("b")];
+        await world.serve("c");
+        // A network that has no such scheme, as the machine's has no memory.
+        const picky: Network = {
+          listen: network.listen.bind(network),
+          connect: (endpoint, options) => {
+            if (endpoint.scheme === "memory") return network.connect(endpoint, options);
+            const { address } = endpoint;
+            const what = new RpcError("invalid_argument", `${address}: what is that?`, {
+              address,
+              execution: "not_sent",
+            });
+            return Promise.reject(what);
+          },
+        };
+        const told: unknown[] = [];
+        const onEvent = ({ type, cause }: XClientEvent) => {
+          if (type === "unreachable") told.push((cause as RpcError).code);
+        };
+        const list = [wrong, ...sites.map(({ address }) => address)];
+        const options = { network: picky, clock, mode, random: seededRandom(3), onEvent };
+        const xclient = new XClient(list, options);
+        for (let n = 0; n < 300; n++) {
+          assertEquals(await xclient.call("Gate.Echo", n, { key: `${n}` }), n);
+        }
+        assertEquals(told, ["invalid_argument"], mode);
+        await xclient.close();
+        for (const { server } of world.sites) await server.close();
+      }
+    }));
+}
+
+Deno.test("wrong entries alone: the call says at once what is wrong", () =>
+  inWorld(async (world) => {
+    const { network, clock } = world;
+    for (const failMode of Object.values(FailMode)) {
+      const list = ["memory@a?protocol=grpc", "memory@b?protocol=soap"];
+      const xclient = new XClient(list, { network, clock, failMode });
+      await assertFails(xclient.call("Gate.Echo"), {
+        code: "invalid_argument",
+        execution: "not_sent",
+        message: "unknown protocol",
+      });
+      await xclient.close();
+    }
   }));
 
 Deno.test("10,000 calls at once over three servers", () =>

@@ -7,7 +7,7 @@ import { SelectMode } from "../selector.ts";
 import { XClient } from "../xclient.ts";
 import { assertFails, assertFailure, failure, inWorld, settled } from "./support/helpers.ts";
 import { seededRandom } from "../testing.ts";
-import { thrownBy, withFleet, withNodes } from "./support/fleet.ts";
+import { thrownBy, watch, withFleet, withNodes } from "./support/fleet.ts";
 
 Deno.test("round robin: one server after the other", () =>
   withFleet(3, async ({ xclient, sites }) => {
@@ -139,6 +139,37 @@ Deno.test("close with a grace lets calls end", () =>
     gate.begun[0].end.resolve("ended");
     assertEquals(await call, "ended");
     await closing;
+  }));
+
+Deno.test("close: a second close with less grace hurries the first, one with more does not delay it", () =>
+  withFleet(2, async ({ xclient, world, sites, discovery }) => {
+    const calls = [1, 2].map((n) => failure(xclient.call("Gate.Wait", n)));
+    await sites[0].gate.untilBegun(1);
+    await sites[1].gate.untilBegun(1);
+    await discovery.update([sites[1].address]); // the other one is about to leave
+    const failed = watch(Promise.all(calls));
+    const first = xclient.close({ graceMs: 1500 });
+    await settled();
+    const more = xclient.close({ graceMs: 5000 });
+    const less = xclient.close({ graceMs: 100 });
+    await world.clock.advance(99);
+    assertEquals(failed.state, "pending");
+    await world.clock.advance(1);
+    for (const error of await Promise.all(calls)) {
+      assertFailure(error, { code: "canceled", execution: "unknown" });
+    }
+    await Promise.all([first, more, less]);
+    assertEquals(world.clock.timers, 0);
+  }));
+
+Deno.test("close: no grace hurries one with grace, by disposal too", () =>
+  withFleet(1, async ({ xclient, sites: [{ gate }] }) => {
+    const call = failure(xclient.call("Gate.Wait"));
+    await gate.untilBegun(1);
+    const disposed = xclient[Symbol.asyncDispose]();
+    await xclient.close({ graceMs: 0 });
+    await disposed;
+    assertFailure(await call, { code: "canceled", execution: "unknown" });
   }));
 
 Deno.test("abort before, during the dial, and after sending", () =>

@@ -102,7 +102,8 @@ export class JsonClientCodec implements ClientCodec, LineSink {
       const line = lines.text();
       if (isBlank(line)) return;
       const header = this.#header = parseHeader(line);
-      if (header.Drain) this.#sink.drain();
+      if (header.Ended) this.#sink.ended?.();
+      else if (header.Drain) this.#sink.drain();
       else if (header.Seq === 0 && header.Error !== "" && !answersUnreadArgument(header)) {
         throw new RpcError(
           receivedCode(header.Code, "unavailable"),

@@ -19,6 +19,8 @@ export interface Header {
   Meta?: Record<string, string>;
   Cancel?: boolean;
   Drain?: boolean;
+  /** With `Drain`: nothing more is run; a call without a reply has not run. */
+  Ended?: boolean;
   Ping?: boolean;
   Code?: string;
   Rejected?: boolean;

@@ -79,6 +79,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     this.#writer.append('{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n');
   }
 
+  end(): void {
+    this.#writer.append('{"ServiceMethod":"","Seq":0,"Drain":true,"Ended":true}\nnull\n');
+  }
+
   giveUp(message: string, code: RpcCode): void {
     this.#writer.append(
       `{"ServiceMethod":"","Seq":0,"Error":${JSON.stringify(message)},"Code":"${code}"}\n{}\n`,

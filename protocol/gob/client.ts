@@ -8,7 +8,7 @@
 import type { ClientCodec, Limits, ReplySink, RequestExtras } from "../codec.ts";
 import { errorText } from "../../errors.ts";
 import type { AnyGobSchema } from "../../gob.ts";
-import { retryAfterIn, verdictIn } from "../go_errors.ts";
+import { retryAfterIn, tellOfDrain, verdictIn } from "../go_errors.ts";
 import { encodeOption } from "../handshake.ts";
 import { leavesArgumentUnread, PING_METHOD, STREAM_LOST } from "../unknown_method.ts";
 import { type GobFamily, HEADERS, type Headers, type ResponseHeader } from "./headers.ts";
@@ -84,13 +84,15 @@ export class GobClientCodec extends PairReader implements ClientCodec {
     const header = this.#reply;
     // Taken only now: until its body is here, the call may be cancelled or its connection lost.
     const call = this.#sink.take(header.Seq);
-    if (call === undefined) return void this.decoder.skip();
     if (header.Error !== "") {
       this.decoder.skip();
-      const verdict = verdictIn(header, call.serviceMethod);
+      const verdict = verdictIn(header, call?.serviceMethod ?? "");
+      tellOfDrain(header.Error, verdict, this.#sink);
+      if (call === undefined) return;
       if (leavesArgumentUnread(header, verdict)) this.#sink.drain(STREAM_LOST);
       return call.fail(verdict.code, header.Error, verdict.execution, retryAfterIn(header));
     }
+    if (call === undefined) return void this.decoder.skip();
     let value: unknown;
     try {
       value = this.takeBody(call.schema?.reply as AnyGobSchema | undefined) ?? null;

@@ -16,7 +16,7 @@ import { errorText, type RpcCode } from "../../errors.ts";
 import { type AnyGobSchema, GobSchema } from "../../gob.ts";
 import type { AnySchema } from "../../schema.ts";
 import { NEWLINE } from "../ascii.ts";
-import { needsCode, netRpcText, retryAfterOf } from "../go_errors.ts";
+import { DRAINING, ENDED, needsCode, netRpcText, NO_CALL, retryAfterOf } from "../go_errors.ts";
 import {
   type GobFamily,
   HEADERS,
@@ -81,9 +81,17 @@ export class GobServerCodec extends PairReader implements ServerCodec {
     }
   }
 
+  drain(): void {
+    this.fail(NO_CALL, "", { code: "unavailable", message: DRAINING, rejected: true });
+  }
+
+  end(): void {
+    this.fail(NO_CALL, "", { code: "unavailable", message: ENDED, rejected: true });
+  }
+
   /** A reply to nobody: gob has no blank, and clients drop the reply to a call that they don't know. */
   probe(): void {
-    this.#writer.addEmpty(this.#header(Number.MAX_SAFE_INTEGER, "", ""));
+    this.#writer.addEmpty(this.#header(NO_CALL, "", ""));
   }
 
   get bufferedBytes(): number {

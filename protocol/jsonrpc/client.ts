@@ -8,7 +8,7 @@ import type { ClientCodec, Limits, ReplySink } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { MAX_DIGITS, NINE, ZERO } from "../ascii.ts";
 import { foreign } from "../foreign.ts";
-import { verdictOf } from "../go_errors.ts";
+import { tellOfDrain, verdictOf } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { MethodCache } from "../method_cache.ts";
 import { TextWriter } from "../text_writer.ts";
@@ -119,9 +119,9 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
     const seq = id as number;
     if (failed) {
       const call = this.#sink.take(seq);
-      if (call === undefined) return;
-      const { code, execution } = verdictOf(message, call.serviceMethod);
-      return call.fail(code, message, execution);
+      const verdict = verdictOf(message, call?.serviceMethod ?? "");
+      tellOfDrain(message, verdict, this.#sink);
+      return call?.fail(verdict.code, message, verdict.execution);
     }
     try {
       check(result, this.#limits.maxDepth);

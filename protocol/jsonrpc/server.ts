@@ -13,7 +13,7 @@ import {
 } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { BACKSLASH, CLOSE_BRACE, MAX_DIGITS, NINE, QUOTE, ZERO } from "../ascii.ts";
-import { netRpcText } from "../go_errors.ts";
+import { DRAINING, ENDED, netRpcText, NO_CALL } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { TextWriter } from "../text_writer.ts";
 import { idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
@@ -126,6 +126,14 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   fail(seq: number, serviceMethod: string, failure: Failure): void {
     const error = JSON.stringify(netRpcText(failure, serviceMethod));
     this.#writer.append(`${REPLY.start}${this.#idOf(seq)},"result":null,"error":${error}}\n`);
+  }
+
+  drain(): void {
+    this.fail(NO_CALL, "", { code: "unavailable", message: DRAINING, rejected: true });
+  }
+
+  end(): void {
+    this.fail(NO_CALL, "", { code: "unavailable", message: ENDED, rejected: true });
   }
 
   probe(): void {

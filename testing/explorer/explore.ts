@@ -128,10 +128,8 @@ const TWICE_EVERY = 50;
  * to hold yet.
  */
 export const KNOWN_FAULTS: readonly Feature[] = [
-  "fan_out_timeout",
   "close_in_event",
   "hurried_close",
-  "fan_out_execution",
   "bad_entries",
   "hung_handlers",
   "floods",

@@ -39,6 +39,18 @@ Deno.test("the peer's end is another state than our close, with another error", 
     await client.close();
   }));
 
+Deno.test("close: a second close with less grace hurries the first, one with more does not delay it", () =>
+  inWorld(async (world) => {
+    const { address, gate } = await world.serve("a");
+    const client = await world.dial(address);
+    const call = failure(client.call("Gate.Wait"));
+    await gate.untilBegun(1);
+    const closes = [1500, 5000, 100].map((graceMs) => client.close({ graceMs }));
+    await world.clock.advance(100);
+    assertFailure(await call, { code: "canceled", execution: "unknown" });
+    await Promise.all(closes);
+  }));
+
 Deno.test("close with a grace lets calls end; new ones are refused meanwhile", () =>
   inWorld(async (world) => {
     const { address, gate } = await world.serve("a");

@@ -5,7 +5,7 @@ import type { ClientConnection } from "../../connection/client_connection.ts";
 import type { LivenessOptions } from "../../connection/client_options.ts";
 import { Liveness } from "../../connection/liveness.ts";
 import { FakeClock } from "../../testing.ts";
-import { deferred, settled } from "../support/helpers.ts";
+import { deferred, inWorld, settled } from "../support/helpers.ts";
 
 /** A connection that a test plays by hand, with one call in flight. */
 function played({ canPing = true, options = {} as LivenessOptions } = {}) {
@@ -159,4 +159,18 @@ Deno.test("this process stood still: no server is stalled for it", async () => {
   assertEquals(told, []);
   liveness.stop();
   assertEquals(clock.timers, 0);
+});
+
+Deno.test("deadMs below silenceMs: no connection is given up that answers", async () => {
+  await inWorld(async (world) => {
+    const { address, gate } = await world.serve("a");
+    const liveness = { silenceMs: 1000, pongMs: 500, deadMs: 100 };
+    const client = await world.dial(address, { liveness });
+    const call = client.call("Gate.Wait");
+    await gate.untilBegun(1);
+    await world.clock.advance(60_000);
+    gate.begun[0].end.resolve("late");
+    assertEquals(await call, "late");
+    await client.close();
+  });
 });

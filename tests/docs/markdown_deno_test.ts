@@ -4,7 +4,7 @@
  * Those that can be run are run by `deno test --doc`.
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path";
 import { ownStdFlags } from "../../scripts/std.ts";
 
@@ -44,6 +44,11 @@ Deno.test("every link within the repository leads to a file, and to a heading of
     }
   }
   assertEquals(broken, []);
+});
+
+Deno.test("the shutdown in docs/restarts.md is the one that the restart tests run", () => {
+  const code = "```ts\n" + read("examples/graceful_shutdown.ts") + "```\n";
+  assert(read("docs/restarts.md").includes(code));
 });
 
 Deno.test("the examples that are not run have their imports and the right types", async () => {

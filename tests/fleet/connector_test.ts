@@ -89,9 +89,12 @@ Deno.test("a connection that drains stays, beside the one that is dialled in its
     const closing = server.close();
     await settled();
     assertEquals([connector.state, connector.client], ["ready", undefined]);
-    assertEquals([connector.isReachable(0), connector.isDialDue(0)], [false, true]);
+    assertEquals(connector.isReachable(0), false);
+    assertEquals([249, 250].map((ms) => connector.isDialDue(ms)), [false, true]);
     await world.serve("a");
-    const after = await connector.connect();
+    const dial = connector.connect();
+    await world.clock.advance(250);
+    const after = await dial;
     assert(after !== before);
     assertEquals([...connector.clients], [before, after]);
     gate.begun[0].end.resolve("ended");

@@ -194,6 +194,7 @@ Deno.test("calls that a draining connection loses do not count against the proce
     await before.write('{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n');
     await settled();
     const next = xclient.call("S.New");
+    await clock.advance(300); // the only endpoint there is, which drains, has some time
     const after = await raw.accept();
     await after.untilLines(2);
     before.close();
@@ -326,4 +327,44 @@ Deno.test("any other reason of a signal says nothing of the server", () =>
       assertEquals(call.state !== "pending", true);
     }
     assertEquals([healthOf(xclient), xclient.endpoints()[0].failures], [["healthy", "healthy"], 0]);
+  }));
+
+Deno.test("a server that leaves the list and comes back is as ejected as it was", () =>
+  withNodes(3, async ({ xclient, nodes, nodes: [a, b, c], list, pass, events }) => {
+    a.behaviour = "broken";
+    for (let n = 0; n < 15; n++) await xclient.call("Work.Do", n).catch(() => {});
+    assertEquals(healthOf(xclient), ["ejected", "healthy", "healthy"]);
+    a.behaviour = "echo";
+    await list([b, c]);
+    await xclient.call("Work.Do");
+    await pass(9000);
+    await list(nodes);
+    assertEquals(await answeredBy(xclient, 4), "cbcb");
+    assertEquals(healthOf(xclient), ["ejected", "healthy", "healthy"]);
+    await list([b, c]);
+    await xclient.call("Work.Do");
+    await pass(1000);
+    await list(nodes); // the ejection is over, and one call shows what became of it
+    assertEquals(await answeredBy(xclient, 1), "a");
+    assertEquals(healthOf(xclient), ["healthy", "healthy", "healthy"]);
+    assertEquals(events.filter((event) => event.endsWith("ed a") && !event.startsWith("conn")), [
+      "joined a",
+      "ejected a",
+      "joined a",
+      "joined a",
+      "restored a",
+    ]);
+  }));
+
+Deno.test("of a server that has been away for long nothing is remembered", () =>
+  withNodes(3, async ({ xclient, nodes, nodes: [a, b, c], list, pass }) => {
+    a.behaviour = "broken";
+    for (let n = 0; n < 15; n++) await xclient.call("Work.Do", n).catch(() => {});
+    a.behaviour = "echo";
+    await list([b, c]);
+    await xclient.call("Work.Do");
+    await pass(40_000); // its ejection, and the time in which one is forgotten
+    await list(nodes);
+    await xclient.call("Work.Do");
+    assertEquals(healthOf(xclient), ["healthy", "healthy", "healthy"]);
   }));

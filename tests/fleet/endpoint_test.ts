@@ -64,6 +64,25 @@ Deno.test("an endpoint that leaves waits for its calls, also those that only wai
     assertFailure(await failure(endpoint.connector.connect()), wanted);
   }));
 
+Deno.test("an endpoint that leaves waits for a call that begins in the turn in which the last one ends", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a");
+    const endpoint = new Endpoint(parseAddress(address), hostOf(world));
+    const [one, other] = [new Call(), new Call()];
+    const client = await endpoint.connector.connect();
+    endpoint.begin(one, 0);
+    const leaving = endpoint.leave();
+    endpoint.end(one, 0, "success");
+    endpoint.begin(other, 0);
+    const call = callOn(client, "Gate.Echo", 1);
+    await settled();
+    assertEquals(await call, 1);
+    assert(client.available);
+    endpoint.end(other, 0, "success");
+    await leaving;
+    assert(!client.available);
+  }));
+
 Deno.test("an endpoint that is closed while it dials fails the waiting calls, and opens no connection", () =>
   inWorld(async (world) => {
     const { address, server } = await world.serve("a");

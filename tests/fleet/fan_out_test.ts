@@ -58,11 +58,25 @@ Deno.test("broadcast, quorum: fails as soon as it can't be reached any more", ()
     nodes[0].behaviour = "fail";
     nodes[1].behaviour = "reject";
     const error = await failure(xclient.broadcast("Work.Do", 1, { quorum: 3 }));
-    assertFailure(error, { serviceMethod: "Work.Do", execution: "answered", message: "2 of 4" });
+    // Two more are in flight: nothing is certain of all of them.
+    assertFailure(error, { serviceMethod: "Work.Do", execution: "unknown", message: "2 of 4" });
     assertEquals(attemptsOf(error).map((line) => line[0]).sort(), ["a", "b"]);
     assert((error.cause as AggregateError).errors.length === 2);
     await settled();
     assertEquals(aborted(nodes), [0, 0, 1, 1]);
+  }));
+
+Deno.test("broadcast, quorum: an error that names no server is certain of what holds for all", () =>
+  withNodes(3, async ({ xclient, nodes }) => {
+    nodes[0].behaviour = "reject";
+    nodes[2].behaviour = "reject";
+    const error = await failure(xclient.broadcast("Work.Do", 1, { quorum: 2, concurrency: 1 }));
+    assertFailure(error, { execution: "answered", message: "2 of 3" }); // it ran at the second
+    hold(nodes);
+    const closed = failure(xclient.broadcast("Work.Do", 1, { concurrency: 1 }));
+    await settled();
+    await xclient.close();
+    assertFailure(await closed, { code: "canceled", execution: "unknown" });
   }));
 
 Deno.test("fork: the first success wins, the others are cancelled", () =>

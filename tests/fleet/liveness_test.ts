@@ -193,6 +193,7 @@ Deno.test("a connection that drains is watched too, beside the one that follows 
     await before.write('{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n');
     await settled();
     const second = watch(xclient.call("S.Second"));
+    await clock.advance(300); // the only endpoint there is, which drains, has some time
     const after = await raw.accept();
     await after.untilLines(2);
     events.length = 0;

@@ -4,6 +4,8 @@ import { assertEquals } from "@std/assert";
 import { type Execution, type RpcCode, RpcError, TimeoutError } from "../../errors.ts";
 import { FailMode } from "../../fleet/fail_mode.ts";
 import {
+  isLasting,
+  mayDialElsewhere,
   mayRepeat,
   mayRepeatAfter,
   type NextStep,
@@ -64,6 +66,19 @@ Deno.test("what is none of our errors, or too long to be sent anywhere, is not r
   for (const [thrown, may] of table) assertEquals(mayRepeatAfter(thrown, true), may, `${thrown}`);
 });
 
+Deno.test("a dial that failed: elsewhere, unless the client is closed; lasting is what is no outage", () => {
+  const error = (code: RpcCode) => new RpcError(code, "", { execution: "not_sent" });
+  const table: readonly [error: unknown, may: boolean, lasts: boolean][] = [
+    [error("unavailable"), true, false],
+    [error("invalid_argument"), true, true],
+    [error("canceled"), false, false],
+    [new TypeError("a network of the caller's own"), true, true],
+  ];
+  for (const [thrown, may, lasts] of table) {
+    assertEquals([mayDialElsewhere(thrown), isLasting(thrown)], [may, lasts], `${thrown}`);
+  }
+});
+
 Deno.test("the next step: each row holds whatever it leaves open", () => {
   const all: Readonly<Record<keyof Situation, readonly unknown[]>> = {
     mayRepeat: [false, true],
@@ -72,6 +87,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     others: ["none", "stalled", "alive"],
     hasBudget: [false, true],
     hasUntried: [false, true],
+    isLasting: [false, true],
   };
   const go = { mayRepeat: true, isBackingOff: false } as const;
   const paid = { ...go, hasBudget: true } as const;
@@ -84,9 +100,13 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     [{ ...go, failMode: FailMode.Failfast, others: "stalled" }, "wait"],
     [{ ...go, hasBudget: false, others: "none" }, "settle"],
     [{ ...go, hasBudget: false, others: "stalled" }, "wait"],
-    [{ ...paid, failMode: FailMode.Failtry }, "try the same later"],
+    [{ ...paid, failMode: FailMode.Failtry, isLasting: false }, "try the same later"],
+    [{ ...paid, failMode: FailMode.Failtry, others: "none" }, "settle"],
+    [{ ...paid, failMode: FailMode.Failtry, others: "stalled" }, "wait"],
     [{ ...paid, hasUntried: true }, "try elsewhere"],
-    [{ ...paid, hasUntried: false }, "try later"],
+    [{ ...paid, isLasting: false }, "try later"],
+    [{ ...paid, others: "none" }, "settle"],
+    [{ ...paid, others: "stalled" }, "wait"],
   ];
   let situations: Partial<Situation>[] = [{}];
   for (const [name, values] of Object.entries(all)) {
@@ -94,7 +114,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
       values.map((value) => ({ ...known, [name]: value }))
     );
   }
-  assertEquals(situations.length, 192);
+  assertEquals(situations.length, 384);
   for (const situation of situations as Situation[]) {
     const [, step] = rows.find(([row]) =>
       Object.entries(row).every(([name, value]) => situation[name as keyof Situation] === value)

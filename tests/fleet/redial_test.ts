@@ -1,7 +1,10 @@
 /** Endpoints that can't be reached: passed over, and dialled again after a backoff. */
 
 import { assert, assertEquals } from "@std/assert";
-import { assertFailure, failure, settled } from "../support/helpers.ts";
+import { parseAddress } from "../../address.ts";
+import { SelectMode } from "../../selector.ts";
+import { XClient } from "../../xclient.ts";
+import { assertFailure, failure, inWorld, settled } from "../support/helpers.ts";
 import { answeredBy, type Node, watch, withNodes } from "../support/fleet.ts";
 
 Deno.test("a server that can't be reached is not picked while others can be", () =>
@@ -158,3 +161,58 @@ Deno.test("servers that accept connections and cut them at once don't end each o
     const count = (node: Node) => dials.filter((dial) => dial === node.address).length;
     assert(count(a) < 12 && count(b) < 12, `${count(a)} and ${count(b)} dials`);
   }));
+
+Deno.test("a peer that sends a byte and closes is dialled after a backoff, also beside a good server", () =>
+  inWorld(async (world) => {
+    const { network, clock } = world;
+    const dials: string[] = [];
+    const connect = network.connect.bind(network);
+    network.connect = (endpoint, options) => {
+      dials.push(endpoint.address);
+      return connect(endpoint, options);
+    };
+    const greeter = await network.listen(parseAddress("memory@greeter"), async (transport) => {
+      transport.start({ data() {}, end() {} });
+      await transport.write(new Uint8Array([65]));
+      transport.close();
+    });
+    const { address } = await world.serve("good");
+    const xclient = new XClient(["memory@greeter", address], {
+      network,
+      clock,
+      random: () => 0.5,
+      mode: SelectMode.RoundRobin,
+      idempotent: () => true,
+    });
+    for (let n = 0; n < 1000; n++) { // 10 s
+      assertEquals(await xclient.call("Gate.Echo", n), n);
+      await settled();
+      await clock.advance(10);
+    }
+    const count = dials.filter((dialled) => dialled !== address).length;
+    assert(count >= 4 && count <= 5, `${count} dials`); // at 0, 1, 2.6, 5.2 and 9.3 s
+    await xclient.close();
+    await greeter.close();
+  }));
+
+for (const livedMs of [999, 1000]) {
+  const when = livedMs < 1000 ? "after a backoff" : "at once";
+  Deno.test(`a connection that never answered and is lost after ${livedMs} ms is dialled ${when}`, () =>
+    withNodes(2, async ({ client, world, nodes: [a], pass }) => {
+      const xclient = client({ random: () => 0.5, mode: { pick: (all) => all.at(-1) } });
+      world.network.setFaults(a.address, { refuse: true });
+      await failure(xclient.broadcast("Work.Do"));
+      world.network.setFaults(a.address);
+      await pass(1000);
+      await xclient.call("Work.Do"); // dials a, which gets no calls
+      await settled();
+      assertEquals(xclient.endpoints()[0].connected, true);
+      await pass(livedMs);
+      world.network.cut(a.address);
+      await settled();
+      await xclient.call("Work.Do");
+      await settled();
+      assertEquals(xclient.endpoints()[0].connected, livedMs >= 1000);
+      assertEquals(a.came, 0);
+    }));
+}

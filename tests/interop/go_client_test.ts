@@ -2,8 +2,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { mkdtemp, rm } from "node:fs/promises";
+import { setImmediate } from "node:timers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gob } from "../../gob.ts";
+import { DRAINING } from "../../protocol/go_errors.ts";
 import { type ServeOptions, Server } from "../../server.ts";
 import { withGoClients } from "./peer.ts";
 import { arith, arithSchema, typesSchema } from "./services.ts";
@@ -54,5 +57,26 @@ withGoClients("Go's clients call our server, over every protocol and transport",
   } finally {
     await server.close();
     await rm(folder, { recursive: true });
+  }
+});
+
+withGoClients("Go's clients are not harmed by the word that a server drains", async (peer) => {
+  for (const [kind, protocol] of KINDS.filter(([kind]) => kind.startsWith("tcp/"))) {
+    const server = new Server();
+    let closing: Promise<void> | undefined;
+    const schema = gob.service({ Close: { reply: gob.safeInt } });
+    server.register("Arith", arith, { schema: arithSchema });
+    server.register("Server", {
+      Close: async () => {
+        closing = server.close(); // the word leaves before the reply
+        await new Promise((resolve) => setImmediate(resolve));
+        return 7;
+      },
+    }, { schema });
+    const { address } = await server.listen("tcp@127.0.0.1:0", { protocol });
+    const { refused, ...rest } = await peer.drain(kind, address.slice("tcp@".length));
+    assertEquals(rest, { before: 3, during: 7, error: "", after: 0 }, kind);
+    assert([DRAINING, "connection is shut down"].includes(String(refused)), `${kind}: ${refused}`);
+    await closing;
   }
 });

@@ -93,6 +93,11 @@ export class GoPeer {
     return JSON.parse(await run(this.#program, ["call", kind, address]));
   }
 
+  /** Lets Go's client make calls while a server of ours begins to drain. */
+  async drain(kind: string, address: string): Promise<Record<string, unknown>> {
+    return JSON.parse(await run(this.#program, ["drain", kind, address]));
+  }
+
   /** Lets Go's client make first calls on fresh connections. */
   async connect(address: string, count: number): Promise<{ made: number; answered: number }> {
     return JSON.parse(await run(this.#program, ["connect", address, String(count)]));

@@ -53,6 +53,7 @@ function replySink(): ReplySink {
       };
     },
     drain: () => {},
+    ended: () => {},
   };
 }
 

@@ -3,12 +3,14 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { connect as connectTcp } from "node:net";
 import { parseAddress } from "../../address.ts";
+import { dial } from "../../client.ts";
 import { PROTOCOLS } from "../../protocol/protocols.ts";
 import { Server, type ServerEvent } from "../../server.ts";
-import { FakeClock } from "../../testing.ts";
+import { FakeClock, MemoryNetwork } from "../../testing.ts";
 import {
   assertFails,
   deferred,
+  failure,
   inWorld,
   option,
   rawClient,
@@ -226,14 +228,24 @@ Deno.test("an error that is no RpcError is told at the server, with its call; wh
     await client.close();
   }));
 
-Deno.test("onError may close the server", async () => {
-  const closed = deferred();
-  const clock = new FakeClock();
-  const server: Server = new Server({
-    clock,
-    onError: () => void server.close({ graceMs: 0 }).then(() => closed.resolve()),
-  });
-  await server.close();
-  assertEquals(clock.timers, 0);
-  closed.resolve();
+Deno.test("onError and onEvent may close the server", async () => {
+  for (const limit of ["onError", "onEvent"]) {
+    const clock = new FakeClock();
+    const network = new MemoryNetwork({ clock });
+    const closed = deferred();
+    const close = () => void server.close({ graceMs: 0 }).then(() => closed.resolve());
+    const maxRunning = limit === "onError" ? 10 : 1;
+    const server: Server = new Server({ clock, maxRunning, [limit]: close });
+    server.register("Gate", {
+      Fail: () => Promise.reject(new TypeError("x is undefined")),
+      Wait: () => new Promise(() => {}),
+    });
+    await server.listen("memory@a", { network });
+    const client = await dial("memory@a", { network, clock });
+    const calls = ["Wait", limit === "onError" ? "Fail" : "Wait"]
+      .map((method) => failure(client.call(`Gate.${method}`)));
+    await closed.promise;
+    await Promise.all(calls);
+    assertEquals([server.connections, clock.timers], [0, 0]);
+  }
 });

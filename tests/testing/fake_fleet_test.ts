@@ -1,6 +1,7 @@
 /** A fleet whose servers fail on demand. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { dial } from "../../client.ts";
 import { RpcError, TimeoutError } from "../../errors.ts";
 import { FakeClock, FakeFleet, type FakeFleetOptions } from "../../testing.ts";
 import { XClient } from "../../xclient.ts";
@@ -163,4 +164,33 @@ Deno.test("servers join and leave, and each can have services of its own", async
     await removed;
     assertEquals(await fleet.discovery.getAll(), [second.address]);
   });
+});
+
+Deno.test("a fake server offers what a real one would: an instance's own methods, and what is named", async () => {
+  class Base {
+    Inherited() {
+      return "inherited";
+    }
+  }
+  class Own extends Base {
+    name = "own";
+    Do() {
+      return this.name;
+    }
+    _helper() {
+      return "helped";
+    }
+  }
+  await using fleet = await FakeFleet.start(1, {
+    services: { Own: new Own(), Named: new Own() },
+    offered: { Named: { methods: ["Inherited", "_helper"] } },
+  });
+  const client = await dial(fleet.addresses[0], fleet.clientOptions);
+  const outcomes = await Promise.all(
+    ["Own.Do", "Own.Inherited", "Own._helper", "Named.Do", "Named.Inherited", "Named._helper"]
+      .map((method) => client.call(method).catch(({ code }) => code)),
+  );
+  const no = "unimplemented";
+  assertEquals(outcomes, ["own", no, no, no, "inherited", "helped"]);
+  await client.close();
 });

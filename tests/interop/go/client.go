@@ -57,6 +57,21 @@ func text(err error) string {
 	return err.Error()
 }
 
+// drain makes a call during which the server begins to drain, and one behind it.
+func drain(kind, address string) map[string]any {
+	client, err := dial(kind, address)
+	check(err)
+	defer client.Close()
+	var before, during int
+	check(client.Call("Arith.Sum", Args{1, 2}, &before))
+	err = client.Call("Server.Close", Args{}, &during)
+	var after int
+	behind := client.Call("Arith.Sum", Args{3, 4}, &after)
+	return map[string]any{
+		"before": before, "during": during, "error": text(err), "after": after, "refused": text(behind),
+	}
+}
+
 // call tries everything on one connection, and tells what came of it.
 func call(kind, address string) map[string]any {
 	results := map[string]any{}

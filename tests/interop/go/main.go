@@ -23,13 +23,15 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		log.Fatal("usage: peer serve | call KIND ADDRESS | connect ADDRESS COUNT")
+		log.Fatal("usage: peer serve | call KIND ADDRESS | drain KIND ADDRESS | connect ADDRESS COUNT")
 	}
 	switch os.Args[1] {
 	case "serve":
 		serve()
 	case "call":
 		show(call(os.Args[2], os.Args[3]))
+	case "drain":
+		show(drain(os.Args[2], os.Args[3]))
 	case "connect":
 		count, err := strconv.Atoi(os.Args[3])
 		check(err)

@@ -40,6 +40,9 @@ class Replies {
   drain() {
     this.seen.push(["drain"]);
   }
+  ended() {
+    this.seen.push(["ended"]);
+  }
 }
 
 /** A random value that JSON can express. */

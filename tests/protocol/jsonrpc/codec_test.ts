@@ -40,7 +40,11 @@ function replies(
       }
       : undefined;
   try {
-    codec.receive(encoder.encode(text), { take, drain: () => events.push(["drain"]) });
+    codec.receive(encoder.encode(text), {
+      take,
+      drain: () => events.push(["drain"]),
+      ended: () => events.push(["ended"]),
+    });
     codec.end();
   } catch (error) {
     assert(error instanceof RpcError, String(error));
@@ -85,12 +89,6 @@ Deno.test("the client knows errors by Go's texts", () => {
       ["None.Sum", "rpc: can't find service None.Sum", ...rejected],
       ["Arith.None", "rpc: can't find method Arith.None", ...rejected],
       ["Sum", "rpc: service/method request ill-formed: Sum", ...rejected],
-      [
-        "A.B",
-        "rpc server: the server is draining and takes no new calls",
-        "unavailable",
-        "rejected",
-      ],
       // The error of another server, which the handler passes on.
       ["Arith.Sum", "rpc: can't find service None.Sum", "unknown", "answered"],
       ["Arith.Sum", "rpc: can't find method Arith.Sum: really", "unknown", "answered"],
@@ -99,6 +97,11 @@ Deno.test("the client knows errors by Go's texts", () => {
     const seen = replies(error(JSON.stringify(words)), limitsOf(), [1], called);
     assertEquals(seen, [["fail", 1, ...verdict, words]]);
   }
+  const draining = "rpc server: the server is draining and takes no new calls";
+  assertEquals(replies(error(JSON.stringify(draining))), [
+    ["drain"],
+    ["fail", 1, "unavailable", "rejected", draining],
+  ]);
   assertEquals(replies(error('{"code":-3}')), [["fail", 1, "unknown", "answered", '{"code":-3}']]);
   assertEquals(replies(error('""'))[0].at(-1), "unspecified error");
 });
