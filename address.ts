@@ -6,6 +6,7 @@
  */
 
 import { RpcError } from "./errors.ts";
+import { didYouMean } from "./internal/nearest.ts";
 
 /**
  * How a server is reached: `tcp`; `tls`; `http`, which is TCP with an HTTP
@@ -85,7 +86,7 @@ function invalid(address: unknown, what: string): RpcError {
 export function parseAddress(address: string): ParsedAddress {
   if (typeof address !== "string") throw invalid(address, "not a string");
   const at = address.indexOf("@");
-  if (at < 1) throw invalid(address, "no scheme before an @");
+  if (at < 1) throw invalid(address, `no scheme before an @${hintFor(address)}`);
   const scheme = address.slice(0, at);
   const query = address.indexOf("?", at);
   const rest = address.slice(at + 1, query < 0 ? undefined : query);
@@ -132,8 +133,29 @@ export function parseAddress(address: string): ParsedAddress {
       };
     }
     default:
-      throw invalid(address, `unknown scheme ${JSON.stringify(scheme)}`);
+      throw invalid(address, `unknown scheme ${JSON.stringify(scheme)}${schemeHint(scheme)}`);
   }
+}
+
+const SCHEMES: readonly Scheme[] = ["tcp", "tls", "http", "unix", "memory"];
+
+/** What was probably meant by a text without an `@`. */
+function hintFor(address: string): string {
+  const url = /^(\w+):\/\/([^/?#]+)/.exec(address);
+  if (url !== null) {
+    const [, scheme, host] = url;
+    if (scheme === "http" || scheme === "https") {
+      return " (the URL of a registry is given to a RegistryDiscovery)";
+    }
+    return ` (did you mean ${JSON.stringify(`${scheme}@${host}`)}?)`;
+  }
+  const isHost = /^(?:[\w.-]+|\[[\da-f:.]+\]):\d+(?:\?.*)?$/i.test(address);
+  return isHost ? ` (did you mean ${JSON.stringify(`tcp@${address}`)}?)` : "";
+}
+
+function schemeHint(scheme: string): string {
+  if (scheme === "dns") return " (names are looked up by a DnsDiscovery)";
+  return didYouMean(scheme, SCHEMES).replace(/^; (.*)$/, " ($1)");
 }
 
 /**

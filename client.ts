@@ -6,11 +6,16 @@
 
 import { systemClock } from "./clock.ts";
 import type { ClientConnection } from "./connection/client_connection.ts";
-import type { CloseOptions, DialOptions } from "./connection/client_options.ts";
+import {
+  checkDialOptions,
+  type CloseOptions,
+  type DialOptions,
+} from "./connection/client_options.ts";
 import { dialConnection } from "./connection/dial.ts";
 import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { TimeoutError } from "./errors.ts";
+import { checkCallOptions, NO_OPTIONS } from "./internal/call_options.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { type CallOptions, type Service, serviceView, type WithReply } from "./service.ts";
 
@@ -33,6 +38,7 @@ const DISPOSE_GRACE_MS = 10_000;
  * @throws {RpcError} `invalid_argument` for a wrong address or protocol;
  * `unavailable` if the server can't be reached in time.
  * @throws {RangeError} If a number among the options is out of range.
+ * @throws {TypeError} If an option does not exist, or is of the wrong type.
  * @throws The signal's reason, if it aborts first.
  *
  * @example
@@ -53,6 +59,7 @@ const DISPOSE_GRACE_MS = 10_000;
  * ```
  */
 export async function dial(address: string, options: DialOptions = {}): Promise<Client> {
+  checkDialOptions(options);
   const liveness = new Liveness(options.clock ?? systemClock, options.liveness);
   return new Client(await dialConnection(address, options), liveness);
 }
@@ -113,6 +120,7 @@ export class Client implements AsyncDisposable {
    * or why there is no answer.
    * @throws {TimeoutError} If there is no reply within `timeoutMs`.
    * @throws {RangeError} If `timeoutMs` is not a number.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
    * @throws The signal's reason, if it aborts.
    *
    * @example
@@ -123,13 +131,14 @@ export class Client implements AsyncDisposable {
   call<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: WithReply<T, CallOptions> = {},
+    options: WithReply<T, CallOptions> = NO_OPTIONS,
   ): Promise<NoInfer<T>> {
     const { signal, timeoutMs } = options;
     return new Promise((resolve, reject) => {
+      if (options !== NO_OPTIONS) checkCallOptions(options);
       if (signal?.aborted) return reject(signal.reason);
       if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-        return reject(tooLate(this.address, serviceMethod, timeoutMs));
+        return reject(tooLate(this.address, serviceMethod));
       }
       const settler = { resolve: resolve as Settler["resolve"], reject };
       const call = this.#connection.send(serviceMethod, args, options, settler);
@@ -188,8 +197,7 @@ export class Client implements AsyncDisposable {
   }
 }
 
-function tooLate(address: string, serviceMethod: string, timeoutMs: number): unknown {
-  if (Number.isNaN(timeoutMs)) return new RangeError("timeoutMs is not a number");
+function tooLate(address: string, serviceMethod: string): TimeoutError {
   const message = `${serviceMethod} at ${address}: the deadline has passed already`;
   return new TimeoutError(message, { address, serviceMethod, execution: "not_sent" });
 }

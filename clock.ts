@@ -5,6 +5,8 @@
  * @module
  */
 
+import { clearTimeout, now, setTimeout } from "./internal/platform.ts";
+
 /** A timer that has been set. */
 export interface Timer {
   /** Stops the timer: its callback is not called any more. Idempotent. */
@@ -52,6 +54,6 @@ class SystemTimer implements Timer {
 
 /** The system's monotonic clock and its timers. */
 export const systemClock: Clock = {
-  now: (): number => performance.now(),
+  now,
   setTimer: (delayMs: number, callback: () => void): Timer => new SystemTimer(delayMs, callback),
 };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { callback, checkOptions, type Checks } from "./internal/options.ts";
 import type { Random, SelectMode } from "./selector.ts";
 import { EndpointList } from "./discovery/endpoint_list.ts";
 
@@ -47,6 +48,8 @@ export interface MultiServerDiscoveryOptions {
   random?: Random;
 }
 
+const LIST_CHECKS: Checks<MultiServerDiscoveryOptions> = { random: callback };
+
 /**
  * A list of servers that is kept by hand.
  *
@@ -76,6 +79,7 @@ export class MultiServerDiscovery implements Discovery {
    * @throws {RpcError} `invalid_argument` if an address is invalid, naming it.
    */
   constructor(servers: readonly string[] = [], options: MultiServerDiscoveryOptions = {}) {
+    checkOptions("MultiServerDiscovery", options, LIST_CHECKS);
     this.#list = new EndpointList(options.random);
     this.#list.replace(servers);
   }

@@ -60,7 +60,8 @@ export class DnsDiscovery extends SourceDiscovery {
    * Give the full name: search domains are not tried everywhere.
    * @param options Name server, times, and which servers the answers become.
    * @throws {RpcError} `invalid_argument` if the address or the name server is invalid.
-   * @throws {RangeError} If a duration is not above 0, or scheme or family is unknown.
+   * @throws {RangeError} If a number is out of range.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
    */
   constructor(address: string, options: DnsDiscoveryOptions = {}) {
     super(new DnsSource(address, options), options);

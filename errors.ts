@@ -1,6 +1,7 @@
 /**
- * The errors of calls, dials and connections: {@linkcode RpcError} and
- * {@linkcode TimeoutError}. Both say where it happened and whether the call ran.
+ * The errors of calls, dials and connections: {@linkcode RpcError}, and
+ * {@linkcode TimeoutError}, which is one. They say where it happened and
+ * whether the call ran.
  *
  * @module
  */
@@ -107,7 +108,26 @@ export interface ErrorDetails {
 }
 
 /**
+ * What marks our errors, also those of another copy of this package: an ES
+ * module and a CommonJS module may each have loaded one.
+ */
+const KIND = Symbol.for("@geerpc/xclient/error");
+const RPC_ERROR = "RpcError";
+/** Begins as that of the class above it. */
+const TIMEOUT_ERROR = "RpcError.TimeoutError";
+
+/** Whether a value is one of our errors, of this kind or one below it. */
+function isKind(value: unknown, kind: string): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const kinds = (value as { [KIND]?: unknown })[KIND];
+  return typeof kinds === "string" && kinds.startsWith(kind);
+}
+
+/**
  * A call, a dial or a connection that failed.
+ *
+ * `instanceof` also holds for the errors of another copy of this package, as
+ * where one part of a program imports it and another requires it.
  *
  * @example Tell whether a call may be sent again
  * ```ts
@@ -124,8 +144,8 @@ export interface ErrorDetails {
  * ```
  */
 export class RpcError extends Error {
-  /** Always `RpcError`. */
-  override readonly name = "RpcError";
+  /** `RpcError`; `TimeoutError` for a deadline that has passed. */
+  override readonly name: "RpcError" | "TimeoutError" = "RpcError";
   /** What went wrong. */
   readonly code: RpcCode;
   /** The server's address, where one was involved. */
@@ -158,30 +178,37 @@ export class RpcError extends Error {
     this.attempts = details.attempts ?? [];
     this.retryAfterMs = details.retryAfterMs;
   }
+
+  /**
+   * Whether a value is an error of ours, of whichever copy of this package.
+   *
+   * @param value Any value.
+   */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // A class that a program derives has only its own instances.
+    return this === RpcError
+      ? isKind(value, RPC_ERROR)
+      : Function.prototype[Symbol.hasInstance].call(this, value);
+  }
 }
 
 /**
- * A deadline that has passed: a `DOMException` named `TimeoutError`, as the
- * platform's own, which also says where it happened and whether the call ran.
+ * A deadline that has passed: an {@linkcode RpcError} with the code
+ * `deadline_exceeded`, named `TimeoutError` as the platform's own are.
  *
  * @example
  * ```ts
  * import { assert } from "@std/assert";
- * import { TimeoutError } from "@geerpc/xclient";
+ * import { RpcError, TimeoutError } from "@geerpc/xclient";
  *
  * const error = new TimeoutError("no reply within 500 ms", { execution: "unknown" });
- * assert(error.name === "TimeoutError" && error instanceof DOMException);
+ * assert(error instanceof RpcError && error.code === "deadline_exceeded");
+ * assert(error.name === "TimeoutError");
  * ```
  */
-export class TimeoutError extends DOMException {
-  /** The server's address, where one was involved. */
-  readonly address?: string;
-  /** The method called, where the deadline belongs to a call. */
-  readonly serviceMethod?: string;
-  /** Whether the call ran. */
-  readonly execution: Execution;
-  /** Every attempt that was made, in order. */
-  readonly attempts: readonly Attempt[];
+export class TimeoutError extends RpcError {
+  /** Always `TimeoutError`. */
+  override readonly name = "TimeoutError";
 
   /**
    * Creates the error.
@@ -190,13 +217,23 @@ export class TimeoutError extends DOMException {
    * @param details Where it happened, and whether the call ran.
    */
   constructor(message: string, details: ErrorDetails = {}) {
-    super(message, "TimeoutError");
-    this.address = details.address;
-    this.serviceMethod = details.serviceMethod;
-    this.execution = details.execution ?? "unknown";
-    this.attempts = details.attempts ?? [];
+    super("deadline_exceeded", message, details);
+  }
+
+  /**
+   * Whether a value is a deadline of ours that has passed, of whichever copy of this package.
+   *
+   * @param value Any value.
+   */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return this === TimeoutError
+      ? isKind(value, TIMEOUT_ERROR)
+      : Function.prototype[Symbol.hasInstance].call(this, value);
   }
 }
+
+Object.defineProperty(RpcError.prototype, KIND, { value: RPC_ERROR });
+Object.defineProperty(TimeoutError.prototype, KIND, { value: TIMEOUT_ERROR });
 
 /**
  * Whether a value is one of the codes.

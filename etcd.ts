@@ -77,7 +77,8 @@ export class EtcdDiscovery extends SourceDiscovery {
    * @param prefix The prefix of the servers' keys.
    * @param options Endpoints, user, how values are read, and who gets the events.
    * @throws {TypeError} If the prefix is empty, or an endpoint is no URL.
-   * @throws {RangeError} If a duration is not above 0.
+   * @throws {RangeError} If a number is out of range.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
    */
   constructor(prefix: string, options: EtcdDiscoveryOptions) {
     super(new EtcdWatch(prefix, options), options);

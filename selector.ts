@@ -6,6 +6,8 @@
  */
 
 import { RpcError } from "./errors.ts";
+import { didYouMean } from "./internal/nearest.ts";
+import { callback, checkOptions, type Checks, number } from "./internal/options.ts";
 import { ConsistentHashSelector } from "./balance/consistent_hash.ts";
 import { LeastLoadedSelector } from "./balance/least_loaded.ts";
 import { PeakEwmaSelector } from "./balance/peak_ewma.ts";
@@ -51,6 +53,8 @@ export interface SelectorOptions {
   boundedLoad?: number;
 }
 
+const SELECTOR_CHECKS: Checks<SelectorOptions> = { random: callback, boundedLoad: number(1) };
+
 /**
  * Creates the selector of a policy.
  *
@@ -73,6 +77,7 @@ export interface SelectorOptions {
  * ```
  */
 export function createSelector(mode: SelectMode, options: SelectorOptions = {}): Selector {
+  checkOptions("createSelector", options, SELECTOR_CHECKS);
   const { random = Math.random, boundedLoad = Infinity } = options;
   switch (mode) {
     case SelectMode.Random:
@@ -91,7 +96,8 @@ export function createSelector(mode: SelectMode, options: SelectorOptions = {}):
       return new ConsistentHashSelector(boundedLoad);
     default: {
       const modes = Object.values(SelectMode).join(", ");
-      const message = `unknown select mode ${JSON.stringify(mode)}; expected ${modes}`;
+      const hint = didYouMean(String(mode), Object.values(SelectMode));
+      const message = `unknown select mode ${JSON.stringify(mode)}; expected ${modes}${hint}`;
       throw new RpcError("invalid_argument", message, { execution: "not_sent" });
     }
   }

@@ -1,11 +1,13 @@
 /**
- * A server: services under names, on as many addresses as one likes.
+ * A server: services under names, on as many addresses as one likes. This file
+ * is one class, with the documentation that its users read.
  *
  * @module
  */
 
 import { parseAddress } from "./address.ts";
 import { systemClock } from "./clock.ts";
+import { checkCloseOptions } from "./connection/client_options.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
 import type { RejectOptions } from "./connection/rejection.ts";
 import { ServerLoad } from "./connection/server_load.ts";
@@ -17,7 +19,8 @@ import {
   type ServerOptions,
 } from "./connection/server_options.ts";
 import { type CallContext, Services } from "./connection/services.ts";
-import { atLeast } from "./internal/validate.ts";
+import { aNetwork, anObject, checkOptions, type Checks, name, texts } from "./internal/options.ts";
+import { tlsGroup } from "./internal/tls_options.ts";
 import { systemNetwork } from "./net/network.ts";
 import type { Protocol } from "./protocol/codec.ts";
 import { checkConnectPath } from "./protocol/connect_paths.ts";
@@ -71,6 +74,12 @@ export interface ServerCloseOptions {
   graceMs?: number;
 }
 
+const SERVE_CHECKS: Checks<ServeOptions> = {
+  protocol: name(checkProtocol),
+  tls: tlsGroup,
+  network: aNetwork,
+};
+const REGISTER_CHECKS: Checks<RegisterOptions> = { schema: anObject, methods: texts };
 const GRACE_MS = 5000;
 /** How many connections beyond the limit are told so at a time; others are just closed. */
 const MAX_TURNED_AWAY = 100;
@@ -117,7 +126,8 @@ export class Server implements AsyncDisposable {
    * Makes a server that serves nothing yet.
    *
    * @param options Limits, callbacks and clock.
-   * @throws {RangeError} If a number of things is less than 1, or a time not above 0.
+   * @throws {RangeError} If a number of things is less than 1 or not whole, or a time not above 0.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
    * @throws {RpcError} `invalid_argument` for a wrong path or protocol of `connectPaths`.
    */
   constructor(options: ServerOptions = {}) {
@@ -177,6 +187,7 @@ export class Server implements AsyncDisposable {
     options: RegisterOptions<S>,
   ): void;
   register(name: string, methods: object, options: RegisterOptions = {}): void {
+    checkOptions("register", options, REGISTER_CHECKS);
     if (this.#closing) throw new TypeError(`can't register ${name}: the server is closed`);
     this.#services.add(name, methods, options);
   }
@@ -193,6 +204,7 @@ export class Server implements AsyncDisposable {
    */
   async listen(address: string, options: ServeOptions = {}): Promise<Listener> {
     if (this.#closing) throw new TypeError("the server is closed");
+    checkOptions("listen", options, SERVE_CHECKS);
     const { network = systemNetwork, tls } = options;
     const parsed = parseAddress(address);
     const named = parsed.metadata.protocol ?? options.protocol;
@@ -236,7 +248,7 @@ export class Server implements AsyncDisposable {
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: ServerCloseOptions = {}): Promise<void> {
-    const graceMs = atLeast(0, "graceMs", options.graceMs ?? GRACE_MS);
+    const graceMs = checkCloseOptions(options, GRACE_MS);
     this.#closing ??= this.#close();
     if (graceMs === 0) this.#endGrace?.();
     else {

@@ -7,27 +7,34 @@
  * @module
  */
 
-import { checkClientOptions, type CloseOptions } from "./connection/client_options.ts";
+import { checkCloseOptions, type CloseOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
+import { NO_OPTIONS } from "./internal/call_options.ts";
 import { Deadlines } from "./internal/deadlines.ts";
+import { checkOptions } from "./internal/options.ts";
+import { queueMicrotask } from "./internal/platform.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
 import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { RpcError } from "./errors.ts";
 import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
-import type { FleetCallOptions } from "./fleet/call_options.ts";
-import { checkFailMode, FailMode } from "./fleet/fail_mode.ts";
+import { checkFleetCallOptions, type FleetCallOptions } from "./fleet/call_options.ts";
+import { FailMode } from "./fleet/fail_mode.ts";
 import { checkFanOutOptions, FanOut, type FanOutOptions, type Receipt } from "./fleet/fan_out.ts";
 import { untilListed } from "./fleet/until_listed.ts";
-import { type ReadyOptions, untilReady } from "./fleet/until_ready.ts";
+import { READY_CHECKS, type ReadyOptions, untilReady } from "./fleet/until_ready.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { healthOptions } from "./fleet/health.ts";
-import { type EndpointSnapshot, isServersFault, type XClientOptions } from "./fleet/options.ts";
+import {
+  type EndpointSnapshot,
+  isServersFault,
+  XCLIENT_CHECKS,
+  type XClientOptions,
+} from "./fleet/options.ts";
 import { OwnSelector } from "./fleet/own_selector.ts";
 import { Quantile } from "./fleet/quantile.ts";
 import { RetryBudget, type RetryBudgetOptions } from "./fleet/retry_budget.ts";
 import { type ServerSource, toServerSource } from "./fleet/server_source.ts";
-import { atLeast } from "./internal/validate.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
 import { type Service, serviceView, type WithReply } from "./service.ts";
@@ -71,9 +78,11 @@ export class XClient implements AsyncDisposable {
    * @throws {RpcError} `invalid_argument` for a wrong address in a list, or an
    * unknown mode or fail mode.
    * @throws {RangeError} If a number among the options is out of range.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
    * @throws {TypeError} If `servers` is neither.
    */
   constructor(servers: readonly string[] | ServerSource, options: XClientOptions = {}) {
+    checkOptions("XClient", options, XCLIENT_CHECKS);
     const {
       mode = SelectMode.ShortestExpectedDelay,
       random = Math.random,
@@ -83,12 +92,13 @@ export class XClient implements AsyncDisposable {
       maxAttempts,
       onEvent,
     } = options;
-    checkClientOptions(options);
     const turnClock = new TurnClock(clock);
     const liveness = new Liveness(clock, options.liveness);
     const fleet = this.#fleet = new Fleet({
       source: toServerSource(servers),
-      selector: typeof mode === "string" ? createSelector(mode, options) : new OwnSelector(mode),
+      selector: typeof mode === "string"
+        ? createSelector(mode, { random, boundedLoad: options.boundedLoad })
+        : new OwnSelector(mode),
       client: options,
       health: healthOptions(options.health),
       random,
@@ -112,8 +122,8 @@ export class XClient implements AsyncDisposable {
       hedgeBudget: new RetryBudget(turnClock.now(), options.hedgeBudget ?? HEDGE_BUDGET),
       p95: new Quantile(0.95),
       policy: typeof mode === "string" ? mode : "selector",
-      failMode: checkFailMode(options.failMode ?? FailMode.Failover),
-      maxAttempts: maxAttempts === undefined ? undefined : atLeast(1, "maxAttempts", maxAttempts),
+      failMode: options.failMode ?? FailMode.Failover,
+      maxAttempts,
       idempotent: typeof idempotent === "function"
         ? idempotent
         : (serviceMethod) => idempotent.includes(serviceMethod),
@@ -145,10 +155,11 @@ export class XClient implements AsyncDisposable {
   call<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: WithReply<T, FleetCallOptions> = {},
+    options: WithReply<T, FleetCallOptions> = NO_OPTIONS,
   ): Promise<NoInfer<T>> {
-    const update = this.#fleet.update();
     return new Promise((resolve, reject) => {
+      if (options !== NO_OPTIONS) checkFleetCallOptions(options);
+      const update = this.#fleet.update();
       const settler = { resolve: resolve as Settler["resolve"], reject };
       new FleetCall(this.#context, serviceMethod, args, options, settler).start(update);
     });
@@ -204,7 +215,7 @@ export class XClient implements AsyncDisposable {
   async broadcast<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: WithReply<T, FanOutOptions> = {},
+    options: WithReply<T, FanOutOptions> = NO_OPTIONS,
   ): Promise<NoInfer<T>> {
     const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
     return await fanOut.quorum();
@@ -231,7 +242,7 @@ export class XClient implements AsyncDisposable {
   async fork<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: WithReply<T, FanOutOptions> = {},
+    options: WithReply<T, FanOutOptions> = NO_OPTIONS,
   ): Promise<NoInfer<T>> {
     const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
     return await fanOut.quorum(1);
@@ -259,7 +270,7 @@ export class XClient implements AsyncDisposable {
   async *inform<T = unknown>(
     serviceMethod: string,
     args?: unknown,
-    options: WithReply<T, FanOutOptions> = {},
+    options: WithReply<T, FanOutOptions> = NO_OPTIONS,
   ): AsyncGenerator<Receipt<NoInfer<T>>> {
     const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
     yield* fanOut.receipts();
@@ -282,7 +293,7 @@ export class XClient implements AsyncDisposable {
    * ```
    */
   async ready(options: ReadyOptions = {}): Promise<void> {
-    if (Number.isNaN(options.timeoutMs)) throw new RangeError("timeoutMs is not a number");
+    checkOptions("ready", options, READY_CHECKS);
     await untilReady(this.#context, options);
   }
 
@@ -321,7 +332,7 @@ export class XClient implements AsyncDisposable {
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    const graceMs = atLeast(0, "graceMs", options.graceMs ?? 0);
+    const graceMs = checkCloseOptions(options, 0);
     const closed = this.#fleet.close(graceMs); // each time: one with less time hurries the others
     await (this.#closed ??= this.#close(closed));
   }

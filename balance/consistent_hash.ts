@@ -5,7 +5,6 @@
  */
 
 import { RpcError } from "../errors.ts";
-import { atLeast } from "../internal/validate.ts";
 import { combine, hashText, mix } from "./hash.ts";
 import type { EndpointView, PickContext, Selector } from "./types.ts";
 
@@ -26,11 +25,11 @@ export class ConsistentHashSelector implements Selector {
   #hashes = new Uint32Array(0);
 
   /**
-   * @param boundedLoad How many times the mean of calls in flight an endpoint may have.
-   * @throws {RangeError} If it is less than 1: not all could have the mean.
+   * @param boundedLoad How many times the mean of calls in flight an endpoint may have: at
+   * least 1, or not all could have the mean.
    */
   constructor(boundedLoad: number) {
-    this.#boundedLoad = atLeast(1, "boundedLoad", boundedLoad);
+    this.#boundedLoad = boundedLoad;
   }
 
   pick<T extends EndpointView>(endpoints: readonly T[], { key }: PickContext): T | undefined {

@@ -7,6 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { Transport } from "../transport.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import { ProgressWatch } from "./progress_watch.ts";
 
 /** What a {@linkcode BatchWriter} writes, and what learns how its writes end. */

@@ -7,13 +7,18 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
-import { atLeast } from "../internal/validate.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
 import type { ClientCodec, Protocol, ReplySink, RequestExtras } from "../protocol/codec.ts";
 import { mayBeAnother } from "../protocol/foreign.ts";
 import type { Transport } from "../transport.ts";
 import { type BatchSource, BatchWriter } from "./batch_writer.ts";
-import { type ClientOptions, type CloseOptions, MAX_IN_FLIGHT } from "./client_options.ts";
+import {
+  checkCloseOptions,
+  type ClientOptions,
+  type CloseOptions,
+  MAX_IN_FLIGHT,
+} from "./client_options.ts";
 import { PhaseTimer } from "./phase_timer.ts";
 import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
 
@@ -250,7 +255,7 @@ export class ClientConnection {
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    const graceMs = atLeast(0, "graceMs", options.graceMs ?? 0);
+    const graceMs = checkCloseOptions(options, 0);
     if (this.#isOver) this.#phase = "closed";
     else {
       this.#phase = "closing";

@@ -5,8 +5,24 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { aboveZero, atLeast } from "../internal/validate.ts";
-import { limitsOf, type Protocol } from "../protocol/codec.ts";
+import {
+  aClock,
+  aNetwork,
+  anything,
+  aSignal,
+  type Check,
+  checkOptions,
+  type Checks,
+  group,
+  name,
+  number,
+  numberFrom,
+  positive,
+  whole,
+} from "../internal/options.ts";
+import { tlsGroup } from "../internal/tls_options.ts";
+import { LIMIT_CHECKS, type Protocol } from "../protocol/codec.ts";
+import { checkProtocol } from "../protocol/protocols.ts";
 import { checkConnectPath } from "../protocol/connect_paths.ts";
 import type { Network, TlsOptions } from "../transport.ts";
 
@@ -77,20 +93,27 @@ export interface LivenessOptions {
 /** All of {@linkcode LivenessOptions}. */
 export type LivenessLimits = Readonly<Required<LivenessOptions>>;
 
+const LIVENESS_CHECKS: Checks<LivenessOptions> = {
+  silenceMs: positive,
+  pongMs: positive,
+  deadMs: positive,
+  idleMs: positive,
+  muteMs: positive,
+};
+
 /**
- * Checks the options and fills in the defaults.
+ * Fills in the defaults.
  *
- * @param options What the caller gave.
+ * @param options What the caller gave, checked.
  * @returns All of them.
- * @throws {RangeError} If one is not above 0.
  */
 export function livenessLimits(options: LivenessOptions = {}): LivenessLimits {
   return {
-    silenceMs: aboveZero("liveness.silenceMs", options.silenceMs ?? 1000),
-    pongMs: aboveZero("liveness.pongMs", options.pongMs ?? 500),
-    deadMs: aboveZero("liveness.deadMs", options.deadMs ?? 10_000),
-    idleMs: aboveZero("liveness.idleMs", options.idleMs ?? 30_000),
-    muteMs: aboveZero("liveness.muteMs", options.muteMs ?? 300_000),
+    silenceMs: options.silenceMs ?? 1000,
+    pongMs: options.pongMs ?? 500,
+    deadMs: options.deadMs ?? 10_000,
+    idleMs: options.idleMs ?? 30_000,
+    muteMs: options.muteMs ?? 300_000,
   };
 }
 
@@ -108,22 +131,66 @@ export interface CloseOptions {
 
 /** The default of {@linkcode ClientOptions.connectTimeoutMs}. */
 export const CONNECT_TIMEOUT_MS = 10_000;
+/** Go counts a duration in nanoseconds, as an int64. */
+const LONGEST_GO_MS = 9_223_372_036_854;
+
 /** The default of {@linkcode ClientOptions.maxInFlight}. */
 export const MAX_IN_FLIGHT = 10_000;
 
+/** What the options of a client may be. */
+export const CLIENT_CHECKS: Checks<ClientOptions> = {
+  protocol: name(checkProtocol),
+  connectPath: name(checkConnectPath),
+  tls: tlsGroup,
+  connectTimeoutMs: positive,
+  handleTimeoutMs: numberFrom(0, LONGEST_GO_MS),
+  ...LIMIT_CHECKS,
+  maxInFlight: whole(1),
+  liveness: group(LIVENESS_CHECKS),
+  network: aNetwork,
+  clock: aClock,
+};
+
+/** An `XClient`'s, which are a client's and more: one object of options may be for both. */
+const XCLIENT_OPTIONS: Readonly<Record<string, Check>> = Object.fromEntries(
+  [
+    "mode",
+    "boundedLoad",
+    "failMode",
+    "maxAttempts",
+    "idempotent",
+    "retryBudget",
+    "hedgeBudget",
+    "health",
+    "isFailure",
+    "onEvent",
+  ].map((option) => [option, anything]),
+);
+
+const DIAL_CHECKS: Checks<DialOptions> = { ...CLIENT_CHECKS, signal: aSignal };
+
 /**
- * Checks the numbers among a client's options.
+ * Checks the options of `dial`.
  *
  * @param options The caller's options.
- * @throws {RangeError} If one is out of range.
- * @throws {RpcError} `invalid_argument` for a `connectPath` that is none.
+ * @throws {TypeError} If one does not exist, or is of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ * @throws {RpcError} `invalid_argument` for an unknown protocol, or TLS options that are no PEM.
  */
-export function checkClientOptions(options: ClientOptions): void {
-  limitsOf(options);
-  const { maxInFlight, connectTimeoutMs, handleTimeoutMs } = options;
-  atLeast(1, "maxInFlight", maxInFlight ?? MAX_IN_FLIGHT);
-  if (options.connectPath !== undefined) checkConnectPath(options.connectPath);
-  aboveZero("connectTimeoutMs", connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
-  atLeast(0, "handleTimeoutMs", handleTimeoutMs ?? 0);
-  livenessLimits(options.liveness);
+export function checkDialOptions(options: DialOptions): void {
+  checkOptions("dial", options, DIAL_CHECKS, XCLIENT_OPTIONS);
+}
+
+/**
+ * Checks how a client or server is to close.
+ *
+ * @param options The caller's options.
+ * @param defaultMs The grace if they do not say.
+ * @returns The grace, in milliseconds.
+ * @throws {TypeError} If an option does not exist, or is no number.
+ * @throws {RangeError} If the grace is negative or not a number.
+ */
+export function checkCloseOptions(options: CloseOptions, defaultMs: number): number {
+  checkOptions("close", options, { graceMs: number(0) });
+  return options.graceMs ?? defaultMs;
 }

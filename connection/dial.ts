@@ -15,18 +15,17 @@ import { checkConnectPath, connectPath } from "../protocol/connect_paths.ts";
 import { checkProtocol, openClientCodec } from "../protocol/protocols.ts";
 import type { Transport } from "../transport.ts";
 import { ClientConnection } from "./client_connection.ts";
-import { checkClientOptions, CONNECT_TIMEOUT_MS, type DialOptions } from "./client_options.ts";
+import { CONNECT_TIMEOUT_MS, type DialOptions } from "./client_options.ts";
 
 /**
  * Connects to one server.
  *
  * @param address `tcp@host:port`, `tls@host:port`, `http@host:port` or `unix@/path`.
- * @param options Protocol, limits and timeouts.
+ * @param options Protocol, limits and timeouts, all checked.
  * @param onDrain Called when the server says that it takes no new calls.
  * @returns The connection, ready for calls.
  * @throws {RpcError} `invalid_argument` for a wrong address or protocol;
  * `unavailable` if the server can't be reached in time.
- * @throws {RangeError} If a number among the options is out of range.
  * @throws The signal's reason, if it aborts first.
  */
 export async function dialConnection(
@@ -36,7 +35,6 @@ export async function dialConnection(
 ): Promise<ClientConnection> {
   const parsed = parseAddress(address);
   const protocol = checkProtocol(parsed.metadata.protocol ?? options.protocol ?? "geerpc/json");
-  checkClientOptions(options);
   const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
   const transport = await connect(parsed, protocol, options);
   return new ClientConnection(

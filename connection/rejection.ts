@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type RpcCode, RpcError } from "../errors.ts";
-import { atLeast } from "../internal/validate.ts";
+import { isRpcCode, type RpcCode, RpcError } from "../errors.ts";
+import { checkOptions, type Checks, number, wrongType } from "../internal/options.ts";
 
 /** What a handler says along with turning a call away. */
 export interface RejectOptions {
@@ -18,17 +18,25 @@ export interface RejectOptions {
   retryAfterMs?: number;
 }
 
+const REJECT_CHECKS: Checks<RejectOptions> = {
+  code(name, value) {
+    if (!isRpcCode(value)) throw wrongType(name, "a code of gRPC", value);
+  },
+  retryAfterMs: number(0),
+};
+
 /**
  * Makes the error that turns a call away.
  *
  * @param message Why.
  * @param how The code, or more than that.
  * @returns The error.
+ * @throws {TypeError} If an option does not exist, or is of the wrong type.
  * @throws {RangeError} If `retryAfterMs` is negative or not a number.
  */
 export function rejection(message: string, how: RpcCode | RejectOptions = {}): RpcError {
+  if (typeof how !== "string") checkOptions("reject", how, REJECT_CHECKS);
   const { code = "unavailable", retryAfterMs } = typeof how === "string" ? { code: how } : how;
   if (retryAfterMs === undefined) return new RpcError(code, message, { execution: "rejected" });
-  atLeast(0, "retryAfterMs", retryAfterMs);
   return new RpcError(code, message, { execution: "rejected", retryAfterMs });
 }

@@ -7,7 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import { Deadlines } from "../internal/deadlines.ts";
-import { codeOf, errorText, RpcError } from "../errors.ts";
+import { codeOf, errorText, RpcError, TimeoutError } from "../errors.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { goDuration } from "../protocol/go_duration.ts";
 import type { Replies } from "./replies.ts";
@@ -160,7 +160,7 @@ export class RunningCalls implements RunningCallOwner {
       this.#replies.fail(seq, serviceMethod, "deadline_exceeded", lateAnswer);
     } else if (this.#unanswered.size < MAX_UNANSWERED) this.#unanswered.add(seq);
     const reason = lateAnswer ?? "the caller's deadline has passed";
-    call.abort(new DOMException(reason, "TimeoutError"));
+    call.abort(new TimeoutError(reason, { serviceMethod }));
     this.#owner.callEnded();
   }
 

@@ -5,8 +5,17 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { aboveZero, atLeast } from "../internal/validate.ts";
-import { type Limits, limitsOf, type Protocol } from "../protocol/codec.ts";
+import {
+  aClock,
+  callback,
+  checkOptions,
+  type Checks,
+  positive,
+  textByName,
+  whole,
+} from "../internal/options.ts";
+import { queueMicrotask } from "../internal/platform.ts";
+import { LIMIT_CHECKS, type Limits, limitsOf, type Protocol } from "../protocol/codec.ts";
 
 /** What a server allows its clients, and whom it tells of trouble. */
 export interface ServerOptions {
@@ -122,22 +131,39 @@ export interface ServerLimits extends Limits {
   readonly writeTimeoutMs: number;
 }
 
+const SERVER_CHECKS: Checks<ServerOptions> = {
+  ...LIMIT_CHECKS,
+  connectPaths: textByName, // `Server` knows what paths and protocols are
+  maxInFlight: whole(1),
+  maxRunning: whole(1),
+  maxWaitMs: positive,
+  maxConnections: whole(1),
+  handshakeTimeoutMs: positive,
+  idleTimeoutMs: positive,
+  writeTimeoutMs: positive,
+  onError: callback,
+  onEvent: callback,
+  clock: aClock,
+};
+
 /**
- * Checks the numbers among a server's options, and fills in the defaults.
+ * Checks a server's options, and fills in the defaults.
  *
  * @param options The user's options.
+ * @throws {TypeError} If one does not exist, or is of the wrong type.
  * @throws {RangeError} If one is out of range.
  */
 export function serverLimitsOf(options: ServerOptions): ServerLimits {
+  checkOptions("Server", options, SERVER_CHECKS);
   return {
     ...limitsOf(options),
-    maxInFlight: atLeast(1, "maxInFlight", options.maxInFlight ?? 1024),
-    maxRunning: atLeast(1, "maxRunning", options.maxRunning ?? 100_000),
-    maxWaitMs: aboveZero("maxWaitMs", options.maxWaitMs ?? 10_000),
-    maxConnections: atLeast(1, "maxConnections", options.maxConnections ?? 10_000),
-    handshakeTimeoutMs: aboveZero("handshakeTimeoutMs", options.handshakeTimeoutMs ?? 10_000),
-    idleTimeoutMs: aboveZero("idleTimeoutMs", options.idleTimeoutMs ?? Infinity),
-    writeTimeoutMs: aboveZero("writeTimeoutMs", options.writeTimeoutMs ?? 60_000),
+    maxInFlight: options.maxInFlight ?? 1024,
+    maxRunning: options.maxRunning ?? 100_000,
+    maxWaitMs: options.maxWaitMs ?? 10_000,
+    maxConnections: options.maxConnections ?? 10_000,
+    handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
+    idleTimeoutMs: options.idleTimeoutMs ?? Infinity,
+    writeTimeoutMs: options.writeTimeoutMs ?? 60_000,
   };
 }
 

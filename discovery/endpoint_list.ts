@@ -6,6 +6,7 @@
 
 import { parseAddress } from "../address.ts";
 import { RpcError } from "../errors.ts";
+import { wrongType } from "../internal/options.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import {
   createSelector,
@@ -49,8 +50,10 @@ export class EndpointList {
    * @param servers Addresses, with or without metadata.
    * @returns Whether the list has changed.
    * @throws {RpcError} `invalid_argument` if an address is invalid; the list stays then.
+   * @throws {TypeError} If it is no list, as one address is none.
    */
   replace(servers: readonly string[]): boolean {
+    if (!Array.isArray(servers)) throw wrongType("servers", "a list of addresses", servers);
     const byAddress = new Map<string, { server: string; weight: number }>();
     for (const server of servers) {
       const { address, weight } = parseAddress(server);

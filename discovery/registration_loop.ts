@@ -8,6 +8,7 @@
 import type { Clock } from "../clock.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Backoff, backoffMs, type Jitter } from "../internal/backoff.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
 import { isLasting } from "./lasting.ts";

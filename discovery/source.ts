@@ -5,6 +5,7 @@
  * @module
  */
 
+import { aClock, aSignal, callback, type Checks } from "../internal/options.ts";
 import type { Clock } from "../clock.ts";
 import type { Random } from "../selector.ts";
 
@@ -123,3 +124,11 @@ export interface SourceOptions {
   /** The randomness of `get` and of jitter. Default `Math.random`. */
   random?: Random;
 }
+
+/** What the options may be. */
+export const SOURCE_CHECKS: Checks<SourceOptions> = {
+  signal: aSignal,
+  onEvent: callback,
+  clock: aClock,
+  random: callback,
+};

@@ -8,7 +8,8 @@
 import type { Discovery } from "../discovery.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type { SelectMode } from "../selector.ts";
-import type { Source, SourceOptions } from "./source.ts";
+import { checkOptions } from "../internal/options.ts";
+import { type Source, SOURCE_CHECKS, type SourceOptions } from "./source.ts";
 import { SourceLoop } from "./source_loop.ts";
 
 export type {
@@ -61,6 +62,8 @@ export class SourceDiscovery implements Discovery, AsyncDisposable {
    * @param options Signal, events, clock and randomness.
    */
   constructor(source: Source, options: SourceOptions = {}) {
+    // Classes below have options of their own, and check them.
+    if (new.target === SourceDiscovery) checkOptions("SourceDiscovery", options, SOURCE_CHECKS);
     this.name = source.name;
     this.#loop = new SourceLoop(source, options);
   }

@@ -12,6 +12,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { RpcError } from "../errors.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Backoff, backoffMs } from "../internal/backoff.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
 import { LastGoodList } from "./last_good_list.ts";

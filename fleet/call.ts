@@ -18,7 +18,7 @@ import {
   CallAttempt,
 } from "./attempt.ts";
 import { executionAfter, isOurs, isTimeout, withAttempts } from "./call_error.ts";
-import { checkCallOptions, type FleetCallOptions } from "./call_options.ts";
+import type { FleetCallOptions } from "./call_options.ts";
 import { CallTimer } from "./call_timer.ts";
 import { SLOW_DIAL_MS } from "./connector.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -124,7 +124,7 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { context, options } = this;
     const { signal, timeoutMs = Infinity } = options;
     if (signal?.aborted || !(timeoutMs > 0)) {
-      return this.settler.reject(signal?.aborted ? signal.reason : this.#timeoutPassed(timeoutMs));
+      return this.settler.reject(signal?.aborted ? signal.reason : this.#timeoutPassed);
     }
     if (context.fleet.closed) return this.close(); // before anything is set that `close` ends
     if (signal !== undefined) abortWith(signal, this);
@@ -260,7 +260,6 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { context, options, only } = this;
     context.budget.deposit();
     try {
-      checkCallOptions(options);
       this.#idempotent = options.idempotent ?? context.idempotent(this.serviceMethod);
     } catch (error) {
       return this.#settle(undefined, error); // an option is wrong, or the caller's own test threw
@@ -406,8 +405,7 @@ export class FleetCall implements AttemptOwner, Abortable {
     }
   }
 
-  #timeoutPassed(timeoutMs: number): unknown {
-    if (Number.isNaN(timeoutMs)) return new RangeError("timeoutMs is not a number");
+  get #timeoutPassed(): TimeoutError {
     const { serviceMethod, only } = this;
     const where = only === undefined ? "" : ` at ${only.address}`;
     const message = `${serviceMethod}${where}: the deadline has passed already`;

@@ -16,8 +16,8 @@ const CERTAINTIES: readonly Execution[] = ["not_sent", "rejected", "answered"];
  *
  * @param error Anything.
  */
-export function isOurs(error: unknown): error is RpcError | TimeoutError {
-  return error instanceof RpcError || error instanceof TimeoutError;
+export function isOurs(error: unknown): error is RpcError {
+  return error instanceof RpcError;
 }
 
 /**
@@ -81,11 +81,11 @@ export function executionAfter(last: Execution, attempts: readonly CallAttempt[]
  * @param attempts All of them.
  */
 export function withAttempts(
-  error: RpcError | TimeoutError,
+  error: RpcError,
   serviceMethod: string,
   execution: Execution,
   attempts: readonly CallAttempt[],
-): RpcError | TimeoutError {
+): RpcError {
   const { address } = error;
   const message = attempts.length > 1 && execution !== "answered"
     ? withPlaces(error, serviceMethod, attempts)
@@ -109,7 +109,7 @@ export function withAttempts(
 
 /** Its message, with the method and all places where it was tried. */
 function withPlaces(
-  { message, address = "" }: RpcError | TimeoutError,
+  { message, address = "" }: RpcError,
   serviceMethod: string,
   attempts: readonly CallAttempt[],
 ): string {

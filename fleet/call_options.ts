@@ -4,7 +4,8 @@
  * @module
  */
 
-import { atLeast } from "../internal/validate.ts";
+import { CALL_OPTIONS, checkCallNames, checkCallValues } from "../internal/call_options.ts";
+import { flag, name, number, text, whole } from "../internal/options.ts";
 import type { CallOptions } from "../service.ts";
 import { checkFailMode, type FailMode } from "./fail_mode.ts";
 
@@ -29,15 +30,33 @@ export interface FleetCallOptions extends CallOptions {
   hedgeAfterMs?: number;
 }
 
+const KNOWN = [
+  ...CALL_OPTIONS,
+  "idempotent",
+  "key",
+  "failMode",
+  "maxAttempts",
+  "hedgeAfterMs",
+];
+const failModeCheck = name(checkFailMode);
+const maxAttemptsCheck = whole(1);
+const hedgeAfterCheck = number(0);
+
 /**
- * Checks the options of a call that have a range.
+ * Checks the options of a call.
  *
  * @param options What the caller gave.
  * @throws {RpcError} `invalid_argument` for an unknown fail mode.
+ * @throws {TypeError} If one does not exist, or is of the wrong type.
  * @throws {RangeError} If a number is out of range.
  */
-export function checkCallOptions({ failMode, maxAttempts, hedgeAfterMs }: FleetCallOptions): void {
-  if (failMode !== undefined) checkFailMode(failMode);
-  if (maxAttempts !== undefined) atLeast(1, "maxAttempts", maxAttempts);
-  if (hedgeAfterMs !== undefined) atLeast(0, "hedgeAfterMs", hedgeAfterMs);
+export function checkFleetCallOptions(options: FleetCallOptions): void {
+  checkCallNames(options, KNOWN);
+  checkCallValues(options);
+  const { idempotent, key, failMode, maxAttempts, hedgeAfterMs } = options;
+  if (idempotent !== undefined) flag("idempotent", idempotent);
+  if (key !== undefined) text("key", key);
+  if (failMode !== undefined) failModeCheck("failMode", failMode);
+  if (maxAttempts !== undefined) maxAttemptsCheck("maxAttempts", maxAttempts);
+  if (hedgeAfterMs !== undefined) hedgeAfterCheck("hedgeAfterMs", hedgeAfterMs);
 }

@@ -5,6 +5,7 @@
  */
 
 import { RpcError } from "../errors.ts";
+import { didYouMean } from "../internal/nearest.ts";
 
 /** What happens to a call after a failed attempt, in rpcx's terms. */
 export const FailMode = {
@@ -31,6 +32,7 @@ export type FailMode = (typeof FailMode)[keyof typeof FailMode];
 export function checkFailMode(failMode: FailMode): FailMode {
   const modes = Object.values(FailMode);
   if (modes.includes(failMode)) return failMode;
-  const message = `fail mode ${JSON.stringify(failMode)} is none of ${modes.join(", ")}`;
+  const hint = didYouMean(String(failMode), modes);
+  const message = `fail mode ${JSON.stringify(failMode)} is none of ${modes.join(", ")}${hint}`;
   throw new RpcError("invalid_argument", message, { execution: "not_sent" });
 }

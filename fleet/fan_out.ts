@@ -8,7 +8,14 @@
 
 import { deadline } from "@std/async/deadline";
 import { type Attempt, errorText, type Execution, RpcError, TimeoutError } from "../errors.ts";
-import { atLeast } from "../internal/validate.ts";
+import {
+  CALL_OPTIONS,
+  checkCallNames,
+  checkCallValues,
+  checkTime,
+  NO_OPTIONS,
+} from "../internal/call_options.ts";
+import { whole } from "../internal/options.ts";
 import { TimeLimit } from "../internal/time.ts";
 import type { CallOptions } from "../service.ts";
 import { FleetCall, type FleetCallContext } from "./call.ts";
@@ -62,19 +69,26 @@ type Outcome<T> = { readonly ok: true; readonly reply: T } | {
  */
 const DEADLINE_TIMER_MS = 60_000;
 
+const KNOWN = [...CALL_OPTIONS, "quorum", "concurrency", "serverTimeoutMs"];
+const countCheck = whole(1);
+
 /**
  * Checks what needs no list of servers to be wrong.
  *
  * @param options What the caller gave.
- * @throws {RangeError} If the concurrency is below 1, or a time is not a number.
+ * @throws {RangeError} If a number is out of range.
+ * @throws {TypeError} If an option does not exist, or is of the wrong type.
  * @throws The signal's reason, if it has aborted.
  */
 export function checkFanOutOptions(options: FanOutOptions): void {
-  const { signal, concurrency = 1, timeoutMs = Infinity, serverTimeoutMs = Infinity } = options;
-  signal?.throwIfAborted();
-  atLeast(1, "concurrency", concurrency);
-  if (Number.isNaN(timeoutMs)) throw new RangeError("timeoutMs is not a number");
-  if (Number.isNaN(serverTimeoutMs)) throw new RangeError("serverTimeoutMs is not a number");
+  if (options === NO_OPTIONS) return;
+  checkCallNames(options, KNOWN);
+  checkCallValues(options);
+  const { quorum, concurrency, serverTimeoutMs } = options;
+  if (quorum !== undefined) countCheck("quorum", quorum);
+  if (concurrency !== undefined) countCheck("concurrency", concurrency);
+  if (serverTimeoutMs !== undefined) checkTime("serverTimeoutMs", serverTimeoutMs);
+  options.signal?.throwIfAborted();
 }
 
 /** A call to all endpoints, made of a call to each. It ends in one way: its limit aborts. */

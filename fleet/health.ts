@@ -6,7 +6,7 @@
  * @module
  */
 
-import { aboveZero, atLeast } from "../internal/validate.ts";
+import { type Checks, numberFrom, positive, whole } from "../internal/options.ts";
 
 /** When an endpoint is ejected for its failures, and for how long. */
 export interface HealthOptions {
@@ -24,21 +24,30 @@ export interface HealthOptions {
   maxEjectionMs?: number;
 }
 
+/** What the options may be. */
+export const HEALTH_CHECKS: Checks<HealthOptions> = {
+  failuresInARow: whole(1),
+  minSuccessRate: numberFrom(0, 1),
+  windowMs: positive,
+  minCalls: whole(0),
+  ejectionMs: positive,
+  maxEjectionMs: positive,
+};
+
 /**
- * Checks the options and fills in the defaults.
+ * Fills in the defaults.
  *
- * @param options What the caller gave.
+ * @param options What the caller gave, checked.
  * @returns All of them.
- * @throws {RangeError} If a number is out of range.
  */
 export function healthOptions(options: HealthOptions = {}): Required<HealthOptions> {
   return {
-    failuresInARow: atLeast(1, "health.failuresInARow", options.failuresInARow ?? 5),
-    minSuccessRate: atLeast(0, "health.minSuccessRate", options.minSuccessRate ?? 0.8),
-    windowMs: aboveZero("health.windowMs", options.windowMs ?? 30_000),
-    minCalls: atLeast(0, "health.minCalls", options.minCalls ?? 50),
-    ejectionMs: aboveZero("health.ejectionMs", options.ejectionMs ?? 10_000),
-    maxEjectionMs: aboveZero("health.maxEjectionMs", options.maxEjectionMs ?? 300_000),
+    failuresInARow: options.failuresInARow ?? 5,
+    minSuccessRate: options.minSuccessRate ?? 0.8,
+    windowMs: options.windowMs ?? 30_000,
+    minCalls: options.minCalls ?? 50,
+    ejectionMs: options.ejectionMs ?? 10_000,
+    maxEjectionMs: options.maxEjectionMs ?? 300_000,
   };
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Execution, type RpcCode, RpcError } from "../errors.ts";
+import { type Execution, type RpcCode, RpcError, TimeoutError } from "../errors.ts";
 import { FailMode } from "./fail_mode.ts";
 
 /** What decides whether a failed attempt may be repeated. */
@@ -48,11 +48,11 @@ export function mayRepeat(failure: Failure, idempotent: boolean): boolean {
  *
  * @param error What it failed with.
  * @param idempotent Whether the caller said that the call may run twice.
- * @returns `false` also for what is none of our errors, and for an argument
- * that is too long: it is so for every server.
+ * @returns `false` also for what is none of our errors, for the call's own
+ * deadline, and for an argument that is too long: it is so for every server.
  */
 export function mayRepeatAfter(error: unknown, idempotent: boolean): boolean {
-  if (!(error instanceof RpcError)) return false;
+  if (!(error instanceof RpcError) || error instanceof TimeoutError) return false;
   const { code, execution, cause } = error;
   const isTooLong = code === "resource_exhausted" && execution === "not_sent" &&
     cause !== undefined;

@@ -4,14 +4,27 @@
  * @module
  */
 
-import type { ClientOptions } from "../connection/client_options.ts";
+import { CLIENT_CHECKS, type ClientOptions } from "../connection/client_options.ts";
 import { type RpcCode, RpcError } from "../errors.ts";
 import type { Random, SelectMode, Selector } from "../selector.ts";
 import { isTimeout } from "./call_error.ts";
 import type { EndpointEvent } from "./events.ts";
-import type { FailMode } from "./fail_mode.ts";
-import type { HealthOptions, HealthState } from "./health.ts";
-import type { RetryBudgetOptions } from "./retry_budget.ts";
+import {
+  callback,
+  callbackOr,
+  type Checks,
+  either,
+  group,
+  having,
+  name,
+  number,
+  text,
+  texts,
+  whole,
+} from "../internal/options.ts";
+import { checkFailMode, type FailMode } from "./fail_mode.ts";
+import { HEALTH_CHECKS, type HealthOptions, type HealthState } from "./health.ts";
+import { BUDGET_CHECKS, type RetryBudgetOptions } from "./retry_budget.ts";
 
 /** How an `XClient` picks servers, connects to them, and repeats calls that fail. */
 export interface XClientOptions extends ClientOptions {
@@ -56,6 +69,26 @@ export interface XClientOptions extends ClientOptions {
    */
   onEvent?: (event: XClientEvent) => void;
 }
+
+/** What the options may be. */
+export const XCLIENT_CHECKS: Checks<XClientOptions> = {
+  ...CLIENT_CHECKS,
+  mode: either(
+    (value) => typeof value === "string",
+    text, // `createSelector` knows the names
+    having("a SelectMode or a Selector, with pick", "pick"),
+  ),
+  boundedLoad: number(1),
+  random: callback,
+  failMode: name(checkFailMode),
+  maxAttempts: whole(1),
+  idempotent: callbackOr(texts),
+  retryBudget: group(BUDGET_CHECKS),
+  hedgeBudget: group(BUDGET_CHECKS),
+  health: group(HEALTH_CHECKS),
+  isFailure: callback,
+  onEvent: callback,
+};
 
 /** Something that has happened to a server. Frozen. */
 export interface XClientEvent {

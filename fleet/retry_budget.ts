@@ -5,15 +5,21 @@
  * @module
  */
 
-import { atLeast } from "../internal/validate.ts";
+import { type Checks, number } from "../internal/options.ts";
 
 /** How many attempts beyond the first there may be, retries and hedges together. */
 export interface RetryBudgetOptions {
-  /** As a share of the calls, at least 0. Default 0.2: one for five calls. */
+  /** As a share of the calls, at least 0; `Infinity` for no limit. Default 0.2: one for five calls. */
   ratio?: number;
-  /** Further attempts per second, at least 0, so that rare calls have some. Default 10. */
+  /**
+   * Further attempts per second, at least 0, so that rare calls have some;
+   * `Infinity` for no limit. Default 10.
+   */
   perSecond?: number;
 }
+
+/** What the options may be. */
+export const BUDGET_CHECKS: Checks<RetryBudgetOptions> = { ratio: number(0), perSecond: number(0) };
 
 /** How many unused attempts calls can save up. */
 const MAX_SAVED = 100;
@@ -27,6 +33,7 @@ const MAX_SAVED = 100;
 export class RetryBudget {
   readonly #ratio: number;
   readonly #perSecond: number;
+  readonly #isUnlimited: boolean;
   /** What calls have deposited, in attempts. */
   #saved = 0;
   /** The reserve fills with time, up to what a second brings, or one attempt. */
@@ -36,12 +43,13 @@ export class RetryBudget {
 
   /**
    * @param nowMs The present time, in milliseconds.
-   * @param options Share of the calls, and attempts per second.
-   * @throws {RangeError} If a number is below 0.
+   * @param options Share of the calls, and attempts per second; checked.
    */
   constructor(nowMs: number, options: RetryBudgetOptions = {}) {
-    this.#ratio = atLeast(0, "the budget's ratio", options.ratio ?? 0.2);
-    this.#perSecond = atLeast(0, "the budget's perSecond", options.perSecond ?? 10);
+    const { ratio = 0.2, perSecond = 10 } = options;
+    this.#ratio = ratio;
+    this.#perSecond = perSecond;
+    this.#isUnlimited = ratio === Infinity || perSecond === Infinity;
     this.#reserve = this.#maxReserve = this.#perSecond > 0 ? Math.max(this.#perSecond, 1) : 0;
     this.#reserveAtMs = nowMs;
   }
@@ -59,6 +67,7 @@ export class RetryBudget {
    * @returns Whether the attempt may be made.
    */
   withdraw(nowMs: number): boolean {
+    if (this.#isUnlimited) return true;
     if (this.#saved >= 1) {
       this.#saved--;
       return true;

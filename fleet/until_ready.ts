@@ -5,6 +5,8 @@
  */
 
 import { errorText, RpcError } from "../errors.ts";
+import { checkTime } from "../internal/call_options.ts";
+import { aSignal, type Checks } from "../internal/options.ts";
 import { sleep, type TimeLimit } from "../internal/time.ts";
 import type { FleetCallContext } from "./call.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -17,6 +19,9 @@ export interface ReadyOptions {
   /** How long it may take, in milliseconds. Default: no limit. */
   timeoutMs?: number;
 }
+
+/** What the options may be. */
+export const READY_CHECKS: Checks<ReadyOptions> = { signal: aSignal, timeoutMs: checkTime };
 
 /** How long to wait before looking again, in milliseconds: twice as long each time. */
 const FIRST_LOOK_MS = 50;

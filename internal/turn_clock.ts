@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { queueMicrotask } from "./platform.ts";
 
 /**
  * Reads another clock at most once between two microtasks. Reading the

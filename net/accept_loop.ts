@@ -4,6 +4,8 @@
  * @module
  */
 
+import { setTimeout } from "../internal/platform.ts";
+
 /** What is accepted from. */
 export interface Acceptor<Connection> {
   /** The next connection; rejects if there is none to be had. */

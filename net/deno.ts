@@ -4,6 +4,7 @@
  * @module
  */
 
+import { clearTimeout, setTimeout } from "../internal/platform.ts";
 import { formatHost, type ParsedAddress } from "../address.ts";
 import { LONGEST_TIMER_MS } from "../clock.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";

@@ -6,7 +6,8 @@
  */
 
 import type { ParsedAddress } from "../address.ts";
-import { errorText, RpcError } from "../errors.ts";
+import { RpcError } from "../errors.ts";
+import { checkTlsOptions } from "../internal/tls_options.ts";
 import type {
   ConnectOptions,
   ListenOptions,
@@ -14,18 +15,10 @@ import type {
   Transport,
   TransportListener,
 } from "../transport.ts";
+import { networkFailure } from "./failures.ts";
 
 function sockets() {
   return "Deno" in globalThis ? import("./deno.ts") : import("./node.ts");
-}
-
-function unavailable(endpoint: ParsedAddress, what: string, cause: unknown): RpcError {
-  const { address } = endpoint;
-  return new RpcError("unavailable", `${address}: ${what}: ${errorText(cause)}`, {
-    address,
-    execution: "not_sent",
-    cause,
-  });
 }
 
 function refuseMemory(endpoint: ParsedAddress): void {
@@ -41,12 +34,13 @@ function refuseMemory(endpoint: ParsedAddress): void {
 export const systemNetwork: Network = {
   async connect(endpoint: ParsedAddress, options: ConnectOptions = {}): Promise<Transport> {
     refuseMemory(endpoint);
+    if (endpoint.scheme === "tls") checkTlsOptions(options.tls ?? {});
     const { connect } = await sockets();
     try {
       return await connect(endpoint, options);
     } catch (error) {
       options.signal?.throwIfAborted();
-      throw unavailable(endpoint, "can't connect", error);
+      throw networkFailure(endpoint, "can't connect", error);
     }
   },
 
@@ -56,17 +50,19 @@ export const systemNetwork: Network = {
     options: ListenOptions = {},
   ): Promise<TransportListener> {
     refuseMemory(endpoint);
-    const { cert, key } = options.tls ?? {};
-    if (endpoint.scheme === "tls" && !(cert && key)) {
-      throw new TypeError(
-        `listening on ${endpoint.address} needs the options tls.cert and tls.key, as PEM texts`,
-      );
+    if (endpoint.scheme === "tls") {
+      const { cert, key } = checkTlsOptions(options.tls ?? {});
+      if (!(cert && key)) {
+        throw new TypeError(
+          `listening on ${endpoint.address} needs the options tls.cert and tls.key, as PEM texts`,
+        );
+      }
     }
     const { listen } = await sockets();
     try {
       return await listen(endpoint, accept, options);
     } catch (error) {
-      throw unavailable(endpoint, "can't listen", error);
+      throw networkFailure(endpoint, "can't listen", error);
     }
   },
 };

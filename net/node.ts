@@ -7,7 +7,12 @@
 import { linkSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { setImmediate } from "node:timers";
 import { connect as connectTcp, createServer, isIP, type Server, type Socket } from "node:net";
-import { connect as connectTls, createServer as createTlsServer, rootCertificates } from "node:tls";
+import {
+  checkServerIdentity,
+  connect as connectTls,
+  createServer as createTlsServer,
+  rootCertificates,
+} from "node:tls";
 import { formatHost, type ParsedAddress } from "../address.ts";
 import { LONGEST_TIMER_MS } from "../clock.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
@@ -97,7 +102,9 @@ export function connect(
         ca: tls.caCerts && [...rootCertificates, ...tls.caCerts],
         cert: tls.cert,
         key: tls.key,
+        // TLS can ask for a name by SNI, not for an IP address; the certificate has to be for either.
         ...(isIP(serverName) ? {} : { servername: serverName }),
+        checkServerIdentity: (_host, peer) => checkServerIdentity(serverName, peer),
       })
       : connectTcp({ ...TUNING, host, port });
     const connecting = {

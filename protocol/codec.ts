@@ -6,7 +6,7 @@
  */
 
 import type { RpcCode } from "../errors.ts";
-import { atLeast } from "../internal/validate.ts";
+import { type Checks, whole, wholeFrom } from "../internal/options.ts";
 import type { AnySchema, MethodSchema } from "../schema.ts";
 
 /** The protocols by name: the handshake, and the encoding. */
@@ -20,19 +20,24 @@ export interface Limits {
   readonly maxDepth: number;
 }
 
+/** Values that are nested deeper take more stack than there is. */
+const MOST_DEPTH = 1000;
+
+/** What the limits may be among options. */
+export const LIMIT_CHECKS: Checks<Partial<Limits>> = {
+  maxMessageBytes: whole(1),
+  maxDepth: wholeFrom(1, MOST_DEPTH),
+};
+
 /**
  * Fills in the limits that are not given.
  *
  * @param options The limits. Default: messages of 4 MiB, nesting of 100.
  * @returns Both limits.
- * @throws {RangeError} If one of them is less than 1.
  */
 export function limitsOf(options: Partial<Limits> = {}): Limits {
   const { maxMessageBytes = 4 * 1024 * 1024, maxDepth = 100 } = options;
-  return {
-    maxMessageBytes: atLeast(1, "maxMessageBytes", maxMessageBytes),
-    maxDepth: atLeast(1, "maxDepth", maxDepth),
-  };
+  return { maxMessageBytes, maxDepth };
 }
 
 /** What may be sent along with a call. */

@@ -9,6 +9,7 @@ import type { ClientCodec, Limits, Protocol, ServerCodec } from "./codec.ts";
 import { JsonClientCodec } from "./geerpc_json/client.ts";
 import { JsonServerCodec } from "./geerpc_json/server.ts";
 import { RpcError } from "../errors.ts";
+import { didYouMean } from "../internal/nearest.ts";
 
 /** All protocols. */
 export const PROTOCOLS: readonly Protocol[] = [
@@ -28,7 +29,10 @@ export const PROTOCOLS: readonly Protocol[] = [
  */
 export function checkProtocol(name: string): Protocol {
   if ((PROTOCOLS as readonly string[]).includes(name)) return name as Protocol;
-  const message = `unknown protocol ${JSON.stringify(name)}; expected ${PROTOCOLS.join(", ")}`;
+  const hint = didYouMean(String(name), PROTOCOLS);
+  const message = `unknown protocol ${JSON.stringify(name)}; expected ${
+    PROTOCOLS.join(", ")
+  }${hint}`;
   throw new RpcError("invalid_argument", message, { execution: "not_sent" });
 }
 

@@ -46,7 +46,8 @@ export class RegistryDiscovery extends SourceDiscovery {
    * asked. A URL without a path gets GeeRPC's `/_geerpc_/registry`.
    * @param options How to ask.
    * @throws {TypeError} If one is no http or https URL.
-   * @throws {RangeError} If a duration is not above 0.
+   * @throws {RangeError} If a number is out of range.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
    */
   constructor(registry: string | readonly string[], options: RegistryDiscoveryOptions = {}) {
     super(new RegistrySource(registry, options), options);

@@ -6,7 +6,17 @@
 
 import type { Clock } from "../clock.ts";
 import type { Fetch } from "../discovery/http.ts";
-import type { SourceOptions } from "../discovery/source.ts";
+import { SOURCE_CHECKS, type SourceOptions } from "../discovery/source.ts";
+import {
+  aClock,
+  aSignal,
+  callback,
+  type Checks,
+  flag,
+  positive,
+  text,
+  textByName,
+} from "../internal/options.ts";
 import type { Random } from "../selector.ts";
 
 /** How a `RegistryDiscovery` asks. */
@@ -76,3 +86,27 @@ export interface HeartbeatOptions {
   /** Called with each event, in a microtask of its own. */
   onEvent?: (event: HeartbeatEvent) => void;
 }
+
+/** What the options of a discovery may be. */
+export const DISCOVERY_CHECKS: Checks<RegistryDiscoveryOptions> = {
+  ...SOURCE_CHECKS,
+  refreshMs: positive,
+  requestTimeoutMs: positive,
+  stream: flag,
+  headers: textByName,
+  fetch: callback,
+};
+
+/** What the options of a heartbeat may be. */
+export const HEARTBEAT_CHECKS: Checks<HeartbeatOptions> = {
+  timeoutMs: positive,
+  everyMs: positive,
+  owner: text,
+  requestTimeoutMs: positive,
+  signal: aSignal,
+  headers: textByName,
+  fetch: callback,
+  clock: aClock,
+  random: callback,
+  onEvent: callback,
+};

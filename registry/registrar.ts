@@ -9,9 +9,9 @@ import { type HttpEndpoint, platformFetch } from "../discovery/http.ts";
 import type { Registrar } from "../discovery/registration_loop.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type { Backoff } from "../internal/backoff.ts";
-import { aboveZero } from "../internal/validate.ts";
+import { checkOptions } from "../internal/options.ts";
 import { LONGEST_TIMER_MS } from "../internal/time.ts";
-import type { HeartbeatOptions } from "./options.ts";
+import { HEARTBEAT_CHECKS, type HeartbeatOptions } from "./options.ts";
 import {
   checkReachable,
   FIRST_RETRY_MS,
@@ -63,11 +63,12 @@ export function registrationSettings(
   clock: Clock,
   options: HeartbeatOptions,
 ): RegistrationSettings {
+  checkOptions("Heartbeat", options, HEARTBEAT_CHECKS);
   checkReachable(server);
   const { timeoutMs, owner, everyMs = (timeoutMs ?? LEASE_MS) * LEASE_SHARE } = options;
   const headers: Record<string, string> = { [SERVER_HEADER]: server };
   if (timeoutMs !== undefined) {
-    const leaseMs = Math.min(aboveZero("timeoutMs", timeoutMs), LONGEST_TIMER_MS);
+    const leaseMs = Math.min(timeoutMs, LONGEST_TIMER_MS);
     headers[LEASE_HEADER] = String(Math.ceil(leaseMs));
   }
   if (owner !== undefined) {
@@ -80,8 +81,8 @@ export function registrationSettings(
   }
   return {
     headers,
-    everyMs: aboveZero("everyMs", everyMs),
-    requestTimeoutMs: aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000),
+    everyMs,
+    requestTimeoutMs: options.requestTimeoutMs ?? 5000,
     // Without a signal: a request that was cut off could still reach the
     // registry, after the one that deregisters the server.
     requests: { fetch: options.fetch ?? platformFetch, headers: options.headers ?? {}, clock },

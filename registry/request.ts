@@ -7,7 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { joined, LineSplitter, TooLongError } from "../discovery/bounded_text.ts";
 import { type Fetch, fetchErrorText, headersFor, type HttpEndpoint } from "../discovery/http.ts";
-import { type RpcCode, RpcError } from "../errors.ts";
+import { type RpcCode, RpcError, TimeoutError } from "../errors.ts";
 import { TimeLimit } from "../internal/time.ts";
 import { LONGEST_ANSWER } from "./protocol.ts";
 
@@ -59,7 +59,7 @@ export class RegistryRequest {
    */
   limit(ms: number, what: string): void {
     this.#limit.set(ms, () => {
-      return new DOMException(`${what} within ${Math.round(ms)} ms`, "TimeoutError");
+      return new TimeoutError(`${what} within ${Math.round(ms)} ms`, { address: this.#url });
     });
   }
 

@@ -5,6 +5,7 @@
  */
 
 import { errorText } from "../errors.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import { LONGEST_TIMER_MS, unrefClock } from "../internal/time.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { type Lease, Leases, type RegistryEventType } from "./leases.ts";
@@ -88,8 +89,8 @@ export class Registry implements AsyncDisposable {
    * Makes a registry that lists no server yet.
    *
    * @param options Leases and limits.
-   * @throws {RangeError} If a duration is not above 0, or a limit not a whole number.
-   * @throws {TypeError} If the path or an allowed host is none.
+   * @throws {RangeError} If a number is out of range.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
    */
   constructor(options: RegistryOptions = {}) {
     const { onEvent } = options;

@@ -5,7 +5,16 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts";
-import { aboveZero, count } from "../internal/validate.ts";
+import {
+  aClock,
+  callback,
+  checkOptions,
+  type Checks,
+  positive,
+  text,
+  texts,
+  whole,
+} from "../internal/options.ts";
 import type { RegistryEventType } from "./leases.ts";
 import { LEASE_MS, REGISTRY_PATH } from "./protocol.ts";
 
@@ -53,6 +62,23 @@ export interface RegistryOptions {
   onEvent?: (event: RegistryEvent) => void;
 }
 
+const REGISTRY_CHECKS: Checks<RegistryOptions> = {
+  timeoutMs: positive,
+  allowedHosts: texts, // `AllowedHosts` knows what a host looks like
+  path(name, value) {
+    text(name, value);
+    if (/^\/[^?#]*$/.test(value as string)) return;
+    throw new TypeError(`${name} must be like ${REGISTRY_PATH}, got ${JSON.stringify(value)}`);
+  },
+  maxServers: whole(0),
+  maxAddressBytes: whole(1),
+  maxListBytes: whole(1),
+  maxStreams: whole(0),
+  beatMs: positive,
+  clock: aClock,
+  onEvent: callback,
+};
+
 /** The options of a registry, each with its default. */
 export type RegistrySettings = Required<Omit<RegistryOptions, "onEvent" | "allowedHosts">>;
 
@@ -62,21 +88,18 @@ export type RegistrySettings = Required<Omit<RegistryOptions, "onEvent" | "allow
  * @param options The options.
  * @returns What they come to.
  * @throws {RangeError} If a duration is not above 0, or a limit not a whole number.
- * @throws {TypeError} If the path does not begin with a slash.
+ * @throws {TypeError} If an option does not exist or is of the wrong type, or the path is none.
  */
 export function registrySettings(options: RegistryOptions): RegistrySettings {
-  const { path = REGISTRY_PATH } = options;
-  if (!/^\/[^?#]*$/.test(path)) {
-    throw new TypeError(`path must be like ${REGISTRY_PATH}, got ${JSON.stringify(path)}`);
-  }
+  checkOptions("Registry", options, REGISTRY_CHECKS);
   return {
-    timeoutMs: aboveZero("timeoutMs", options.timeoutMs ?? LEASE_MS),
-    path,
-    maxServers: count("maxServers", options.maxServers ?? 4096, 0),
-    maxAddressBytes: count("maxAddressBytes", options.maxAddressBytes ?? 1024),
-    maxListBytes: count("maxListBytes", options.maxListBytes ?? 256 * 1024),
-    maxStreams: count("maxStreams", options.maxStreams ?? 1024, 0),
-    beatMs: aboveZero("beatMs", options.beatMs ?? 15_000),
+    timeoutMs: options.timeoutMs ?? LEASE_MS,
+    path: options.path ?? REGISTRY_PATH,
+    maxServers: options.maxServers ?? 4096,
+    maxAddressBytes: options.maxAddressBytes ?? 1024,
+    maxListBytes: options.maxListBytes ?? 256 * 1024,
+    maxStreams: options.maxStreams ?? 1024,
+    beatMs: options.beatMs ?? 15_000,
     clock: options.clock ?? systemClock,
   };
 }

@@ -9,11 +9,11 @@ import { type Clock, systemClock, type Timer } from "../clock.ts";
 import { type HttpEndpoint, platformFetch } from "../discovery/http.ts";
 import type { Source, SourceAnswer, SourceList } from "../discovery/source.ts";
 import { errorText, RpcError } from "../errors.ts";
-import { aboveZero } from "../internal/validate.ts";
+import { checkOptions } from "../internal/options.ts";
 import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
 import { type Feed, openFeed } from "./feed.ts";
-import type { RegistryDiscoveryOptions } from "./options.ts";
+import { DISCOVERY_CHECKS, type RegistryDiscoveryOptions } from "./options.ts";
 import { FIRST_RETRY_MS, type Listing, registryEndpoints } from "./protocol.ts";
 import { RegistryView } from "./view.ts";
 
@@ -45,11 +45,12 @@ export class RegistrySource implements Source {
    * @throws {RangeError} If a duration is not above 0.
    */
   constructor(registry: string | readonly string[], options: RegistryDiscoveryOptions) {
+    checkOptions("RegistryDiscovery", options, DISCOVERY_CHECKS);
     this.#registries = registryEndpoints(registry);
     this.name = `registry ${this.#registries.map(({ url }) => url).join(", ")}`;
-    this.#refreshMs = aboveZero("refreshMs", options.refreshMs ?? 10_000);
+    this.#refreshMs = options.refreshMs ?? 10_000;
     this.longestRetryMs = this.#refreshMs;
-    this.#requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
+    this.#requestTimeoutMs = options.requestTimeoutMs ?? 5000;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#options = options;

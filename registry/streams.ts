@@ -8,6 +8,7 @@
  */
 
 import type { Clock, Timer } from "../clock.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import type { ListingChange, PutServer } from "./protocol.ts";
 
 /** Changes within so many milliseconds of one that was sent are sent together. */

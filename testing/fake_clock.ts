@@ -6,6 +6,7 @@
 
 import type { Clock, Timer } from "../clock.ts";
 import { DueQueue, type Waiting } from "../internal/due_queue.ts";
+import { nextTurn } from "../internal/platform.ts";
 
 class FakeTimer implements Timer, Waiting {
   waiting = false;
@@ -156,11 +157,6 @@ export class FakeClock implements Clock {
     this.#now += ms;
   }
 }
-
-/** Where there is `setImmediate`, a turn of the event loop is a hundred times faster with it. */
-const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
-const nextTurn: (callback: () => void) => unknown = setImmediate ??
-  ((callback) => setTimeout(callback, 0));
 
 /** Waits for the next turn of the event loop: all microtasks have run by then. */
 function settle(): Promise<void> {

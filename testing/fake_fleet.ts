@@ -11,8 +11,20 @@ import type { Random } from "../balance/types.ts";
 import { type RegisterOptions, Server, type ServerCloseOptions } from "../server.ts";
 import { offeredMethods } from "../connection/offered_methods.ts";
 import type { CallContext } from "../connection/services.ts";
+import {
+  aClock,
+  anObject,
+  anything,
+  callback,
+  callbackOr,
+  checkOptions,
+  type Checks,
+  flag,
+  number,
+  positive,
+} from "../internal/options.ts";
 import { FakeClock } from "./fake_clock.ts";
-import { Processor } from "./fake_processor.ts";
+import { MIN_SLOWDOWN, Processor } from "./fake_processor.ts";
 import { MemoryNetwork } from "./memory_network.ts";
 import { seededRandom } from "./seeded_random.ts";
 
@@ -59,6 +71,24 @@ export interface FakeFaults {
   /** How long a call takes to fail with `error`, in milliseconds. Default 0. */
   errorAfterMs?: number;
 }
+
+const FLEET_CHECKS: Checks<FakeFleetOptions> = {
+  services: callbackOr(anObject),
+  offered: anObject, // `register` checks what is in it
+  clock: aClock,
+  random: callback,
+  delayMs: number(0),
+  workMs: callbackOr(number(0)),
+  cores: positive,
+};
+const FAULT_CHECKS: Checks<FakeFaults> = {
+  delayMs: number(0),
+  slow: number(MIN_SLOWDOWN),
+  refuse: flag,
+  silent: flag,
+  error: anything,
+  errorAfterMs: number(0),
+};
 
 /** One server of a {@linkcode FakeFleet}: a real {@linkcode Server}, in memory. */
 export class FakeServer {
@@ -117,7 +147,8 @@ export class FakeServer {
    * @throws {RangeError} If `slow` is less than 1e-6, or `NaN`; nothing is changed then.
    */
   setFaults(faults: FakeFaults = {}): void {
-    this.#processor.setSlowdown(faults.slow ?? 1); // first, since it may throw
+    checkOptions("setFaults", faults, FAULT_CHECKS);
+    this.#processor.setSlowdown(faults.slow ?? 1);
     this.#faults = faults;
     this.#applyFaults();
   }
@@ -222,6 +253,7 @@ export class FakeFleet implements AsyncDisposable {
   #count = 0;
 
   private constructor(options: FakeFleetOptions) {
+    checkOptions("FakeFleet", options, FLEET_CHECKS);
     this.#options = options;
     this.clock = options.clock ?? new FakeClock();
     this.random = options.random ?? seededRandom(1);

@@ -8,6 +8,8 @@ import type { ParsedAddress } from "../address.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { RpcError } from "../errors.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
+import { aClock, checkOptions, type Checks, flag, number, whole } from "../internal/options.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import type { ConnectOptions, Network, Transport, TransportListener } from "../transport.ts";
 import { type Arrive, MemoryTransport, Pipe, type Travel } from "./memory_transport.ts";
 
@@ -34,6 +36,19 @@ export interface MemoryFaults {
   /** How long bytes travel in one direction, in milliseconds, instead of the network's `delayMs`. */
   delayMs?: number;
 }
+
+const NETWORK_CHECKS: Checks<MemoryNetworkOptions> = {
+  clock: aClock,
+  delayMs: number(0),
+  chunkBytes: whole(1),
+};
+const FAULT_CHECKS: Checks<MemoryFaults> = {
+  refuse: flag,
+  unroutable: flag,
+  silent: flag,
+  held: flag,
+  delayMs: number(0),
+};
 
 /**
  * A network in memory, for tests. Give it to `dial`, `XClient` and
@@ -71,6 +86,7 @@ export class MemoryNetwork implements Network {
    * @param options Clock, delay and chunk size.
    */
   constructor(options: MemoryNetworkOptions = {}) {
+    checkOptions("MemoryNetwork", options, NETWORK_CHECKS);
     this.#clock = options.clock ?? systemClock;
     this.#delayMs = options.delayMs ?? 0;
     this.#chunkBytes = options.chunkBytes ?? Infinity;
@@ -83,6 +99,7 @@ export class MemoryNetwork implements Network {
    * @param faults Its faults; none make it healthy.
    */
   setFaults(address: string, faults: MemoryFaults = {}): void {
+    checkOptions("setFaults", faults, FAULT_CHECKS);
     this.#faults.set(address, faults);
     if (faults.held) return;
     const held = this.#held.get(address) ?? [];

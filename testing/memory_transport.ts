@@ -4,6 +4,7 @@
  * @module
  */
 
+import { queueMicrotask } from "../internal/platform.ts";
 import type { Receiver, Transport } from "../transport.ts";
 
 /** Called when something has travelled: it has arrived, or it is lost. */

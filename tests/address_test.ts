@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { formatHost, parseAddress } from "../address.ts";
 import { RpcError } from "../errors.ts";
 import { assertFailure, between } from "./support/helpers.ts";
@@ -169,4 +169,21 @@ Deno.test("any text is parsed or refused with an RpcError, and a parsed address 
 Deno.test("formatHost puts brackets around IPv6 alone", () => {
   assertEquals(formatHost("::1", 1), "[::1]:1");
   assertEquals(formatHost("a.b", 1), "a.b:1");
+});
+
+Deno.test("what was probably meant is said", () => {
+  for (
+    const [address, hint] of [
+      ["10.0.0.1:9001", 'did you mean "tcp@10.0.0.1:9001"?'],
+      ["[::1]:9001?weight=3", 'did you mean "tcp@[::1]:9001?weight=3"?'],
+      ["tls://rpc.example:9001/", 'did you mean "tls@rpc.example:9001"?'],
+      ["http://registry:9999", "the URL of a registry is given to a RegistryDiscovery"],
+      ["dns@rpc.example:9001", "names are looked up by a DnsDiscovery"],
+      ["tcps@a:1", 'unknown scheme "tcps" (did you mean "tcp"?)'],
+      ["a", "no scheme before an @; an address looks like"],
+    ]
+  ) {
+    const error = assertThrows(() => parseAddress(address), RpcError);
+    assert(error.message.includes(hint), error.message);
+  }
 });

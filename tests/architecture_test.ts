@@ -170,6 +170,20 @@ Deno.test("only the modules for Deno use it", () => {
   assertEquals(users.filter((module) => !DENO_ONLY.includes(module)), []);
 });
 
+Deno.test("timers and microtasks come from internal/platform.ts, which takes no fakes of a test", () => {
+  const names =
+    /\b(?:set|clear)(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bperformance\b/g;
+  const wrong = modules.filter((module) => {
+    if (module === "internal/platform.ts") return false;
+    // A function of that name may be imported; the registry's page has a script of its own.
+    const source = sourceOf(module).replace(/^const SCRIPT = `[^]*?^`/gm, "");
+    const [imported = ""] =
+      source.match(/import \{[^}]*\} from "(?:[./]+(?:internal\/)?platform.ts|node:timers)"/) ?? [];
+    return (source.match(names) ?? []).some((name) => !imported.includes(name));
+  });
+  assertEquals(wrong, []);
+});
+
 Deno.test("neither runtime loads the other's sockets; gob and JSON-RPC load when first spoken", () => {
   const dynamic = imports.filter(({ isDynamic }) => isDynamic);
   const pairs = new Set(dynamic.map(({ from, to }) => `${from} ${to}`));

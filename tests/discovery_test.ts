@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { MultiServerDiscovery } from "../discovery.ts";
 import { RpcError } from "../errors.ts";
 import { SelectMode } from "../selector.ts";
@@ -138,4 +138,15 @@ Deno.test("watch: two watchers, one of which ends early", async () => {
   assertEquals(seen.at(-1), B);
   controller.abort();
   await stays;
+});
+
+Deno.test("a list that is none is refused by name, and the present one stays", async () => {
+  const wrong = ["tcp@a:1", null, 5, { 0: "tcp@a:1" }] as unknown[] as string[][];
+  for (const servers of wrong) {
+    const message = "servers must be a list of addresses, got";
+    assertThrows(() => new MultiServerDiscovery(servers), TypeError, message);
+    const discovery = new MultiServerDiscovery(["tcp@b:1"]);
+    await assertRejects(() => discovery.update(servers), TypeError, message);
+    assertEquals(await discovery.getAll(), ["tcp@b:1"]);
+  }
 });

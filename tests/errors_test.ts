@@ -60,11 +60,72 @@ Deno.test("RpcError without details: whether the call ran is unknown", () => {
   assertEquals([error.execution, error.attempts, "cause" in error], ["unknown", [], false]);
 });
 
-Deno.test("TimeoutError is the platform's, and says where", () => {
-  const error = new TimeoutError("late", { address: "tcp@a:1", execution: "not_sent" });
-  assert(error instanceof DOMException && error instanceof Error);
-  assertEquals([error.name, error.message, error.address], ["TimeoutError", "late", "tcp@a:1"]);
-  assertEquals([error.execution, new TimeoutError("x").execution], ["not_sent", "unknown"]);
+Deno.test("TimeoutError is an RpcError with a code, named as the platform's", () => {
+  const details = {
+    address: "tcp@a:1",
+    serviceMethod: "S.M",
+    execution: "not_sent",
+    attempts: [],
+    cause: 1,
+  } as const;
+  const error = new TimeoutError("late", details);
+  assert(error instanceof RpcError && error instanceof Error);
+  assert(!(error instanceof DOMException));
+  assertEquals([error.name, error.code, error.message], [
+    "TimeoutError",
+    "deadline_exceeded",
+    "late",
+  ]);
+  const { address, serviceMethod, execution, attempts, cause } = error;
+  assertEquals({ address, serviceMethod, execution, attempts, cause }, details);
+  assertEquals([new TimeoutError("x").execution, "cause" in new TimeoutError("x")], [
+    "unknown",
+    false,
+  ]);
+  assertEquals(String(error), "TimeoutError: late");
+  assertEquals([codeOf(error), isServersFault(error)], ["deadline_exceeded", true]);
+  const codes: string[] = [];
+  for (const thrown of [error, new RpcError("unavailable", "gone")]) {
+    switch (thrown.code) { // as programs do
+      case "deadline_exceeded":
+        codes.push("late");
+        break;
+      default:
+        codes.push(thrown.code);
+    }
+  }
+  assertEquals(codes, ["late", "unavailable"]);
+});
+
+Deno.test("instanceof holds across copies of the package, and for no other value", async () => {
+  // Modules with another address are other copies, as an ES module and CommonJS are.
+  const url = new URL("../errors.ts", import.meta.url);
+  const path = import.meta.url.endsWith(".js") ? url.href.replace(/ts$/, "js") : url.href;
+  const other = await import(`${path}?another copy`) as typeof import("../errors.ts");
+  assert(other.RpcError !== RpcError);
+  const error = new other.RpcError("aborted", "again");
+  const late = new other.TimeoutError("late");
+  assert(error instanceof RpcError && !(error instanceof TimeoutError));
+  assert(late instanceof RpcError && late instanceof TimeoutError);
+  assert(new TimeoutError("late") instanceof other.RpcError);
+  assert(new TimeoutError("late") instanceof other.TimeoutError);
+  assert(!(new RpcError("aborted", "again") instanceof other.TimeoutError));
+  assertEquals([codeOf(error), codeOf(late)], ["aborted", "deadline_exceeded"]);
+  assertEquals([isServersFault(error), isServersFault(late)], [false, true]);
+
+  class Own extends RpcError {}
+  class OwnTimeout extends TimeoutError {}
+  assert(new Own("aborted", "again") instanceof Own);
+  assert(new Own("aborted", "again") instanceof RpcError);
+  assert(new OwnTimeout("late") instanceof OwnTimeout);
+  assert(new OwnTimeout("late") instanceof TimeoutError);
+  assert(!(error instanceof Own) && !(late instanceof OwnTimeout));
+  assert(!(new Own("aborted", "again") instanceof TimeoutError));
+  const timeout = new DOMException("late", "TimeoutError");
+  const others = [undefined, null, 1, "RpcError", {}, { name: "RpcError" }, new Error(), timeout];
+  for (const value of others as unknown[]) {
+    assert(!(value instanceof RpcError) && !(value instanceof TimeoutError), String(value));
+  }
 });
 
 Deno.test("isRpcCode knows gRPC's sixteen codes and nothing inherited", () => {

@@ -78,7 +78,7 @@ function invalid(address: unknown, what: string): RpcError {
  * @throws {RpcError} `invalid_argument` if it has another form.
  */
 export function parseNameServer(text: string): NameServer {
-  const match = /^(?:\[([\da-f:.]+)\]|([\d.]+))(?::(\d{1,5}))?$/i.exec(text) ??
+  const match = /^(?:\[([\da-f:.]+)\]|((?:\d{1,3}\.){3}\d{1,3}))(?::(\d{1,5}))?$/i.exec(text) ??
     /^([\da-f]*:[\da-f:.]+)$/i.exec(text);
   const port = Number(match?.[3] ?? 53);
   if (!match || port === 0 || port > 65535) {

@@ -68,6 +68,8 @@ export function createResolver(nameServer?: NameServer): DnsResolver {
 }
 
 async function mayAskNode(nameServer: NameServer | undefined): Promise<boolean> {
+  // Without it Node's says no more than "UNKNOWN", and Deno's own which permission is missing.
+  if ((await Deno.permissions.query({ name: "net" })).state !== "granted") return false;
   if (nameServer === undefined) return true;
   const kind = "networkInterfaces";
   return (await Deno.permissions.query({ name: "sys", kind })).state === "granted";

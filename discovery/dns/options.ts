@@ -4,7 +4,16 @@
  * @module
  */
 
-import type { SourceOptions } from "../source.ts";
+import {
+  type Checks,
+  flag,
+  having,
+  number,
+  oneOf,
+  positive,
+  text,
+} from "../../internal/options.ts";
+import { SOURCE_CHECKS, type SourceOptions } from "../source.ts";
 import type { DnsResolver } from "./resolver.ts";
 
 /** How a `DnsDiscovery` asks, and which servers it makes of the answers. */
@@ -46,3 +55,17 @@ export interface DnsDiscoveryOptions extends SourceOptions {
   /** Asks the questions. Default: the runtime's resolver. */
   resolver?: DnsResolver;
 }
+
+/** What the options may be. */
+export const DNS_CHECKS: Checks<DnsDiscoveryOptions> = {
+  ...SOURCE_CHECKS,
+  scheme: oneOf("tcp", "tls", "http"),
+  nameServer: text,
+  minTtlMs: number(0),
+  maxTtlMs: positive,
+  defaultTtlMs: positive,
+  requestTimeoutMs: positive,
+  family: oneOf(4, 6, "both"),
+  resolveTargets: flag,
+  resolver: having("a DnsResolver, with srv and addresses", "srv", "addresses"),
+};

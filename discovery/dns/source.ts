@@ -8,7 +8,7 @@
 import { formatHost, type Scheme } from "../../address.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { aboveZero, oneOf } from "../../internal/validate.ts";
+import { checkOptions } from "../../internal/options.ts";
 import { sleep, TimeLimit } from "../../internal/time.ts";
 import type { Random } from "../../selector.ts";
 import type { Source, SourceAnswer, SourceList } from "../source.ts";
@@ -20,12 +20,9 @@ import {
   serversOf,
 } from "./address.ts";
 import { HostLookup } from "./lookup.ts";
-import type { DnsDiscoveryOptions } from "./options.ts";
+import { DNS_CHECKS, type DnsDiscoveryOptions } from "./options.ts";
 import type { DnsResolver } from "./resolver.ts";
 import { TtlBounds } from "./ttl.ts";
-
-const SCHEMES = ["tcp", "tls", "http"] as const;
-const FAMILIES = [undefined, 4, 6, "both"] as const;
 
 /** What DNS has answered. */
 interface DnsAnswer {
@@ -55,22 +52,23 @@ export class DnsSource implements Source {
    * @param address `dns@name` or `dns@name:port`.
    * @param options Name server, times, and which servers the answers become.
    * @throws {RpcError} `invalid_argument` if the address or the name server is invalid.
-   * @throws {RangeError} If a duration is not above 0, or scheme or family is unknown.
+   * @throws {RangeError} If a number is out of range.
    */
   constructor(address: string, options: DnsDiscoveryOptions) {
+    checkOptions("DnsDiscovery", options, DNS_CHECKS);
     this.name = address;
     this.#address = parseDnsAddress(address);
     const nameServer = options.nameServer === undefined
       ? undefined
       : parseNameServer(options.nameServer);
     this.#ttl = new TtlBounds(options);
-    this.#requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
+    this.#requestTimeoutMs = options.requestTimeoutMs ?? 5000;
     this.firstRetryMs = Math.min(1000, this.#ttl.minMs);
     this.longestRetryMs = 4 * this.#ttl.minMs;
-    this.#scheme = oneOf("scheme", options.scheme ?? "tcp", SCHEMES);
+    this.#scheme = options.scheme ?? "tcp";
     this.#resolveTargets = options.resolveTargets ?? nameServer !== undefined;
     this.#asked = options.nameServer ?? "the system's name servers";
-    this.#lookup = new HostLookup(oneOf("family", options.family, FAMILIES));
+    this.#lookup = new HostLookup(options.family);
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     const { resolver } = options;

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { aboveZero, atLeast } from "../../internal/validate.ts";
-
 /** Below this, even a minimum of 0 would ask DNS without a pause. */
 const LEAST_MS = 100;
 /** Up to this share is added at random, so that a fleet does not ask all at once. */
@@ -29,13 +27,12 @@ export class TtlBounds {
   readonly #defaultMs: number;
 
   /**
-   * @param options The bounds.
-   * @throws {RangeError} If one is negative, or not above 0 where it must be.
+   * @param options The bounds, checked.
    */
   constructor({ minTtlMs = 5000, maxTtlMs = 300_000, defaultTtlMs = 30_000 }: TtlOptions) {
-    this.minMs = Math.max(LEAST_MS, atLeast(0, "minTtlMs", minTtlMs));
-    this.#maxMs = aboveZero("maxTtlMs", maxTtlMs);
-    this.#defaultMs = aboveZero("defaultTtlMs", defaultTtlMs);
+    this.minMs = Math.max(LEAST_MS, minTtlMs);
+    this.#maxMs = maxTtlMs;
+    this.#defaultMs = defaultTtlMs;
   }
 
   /**

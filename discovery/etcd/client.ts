@@ -9,7 +9,6 @@
 
 import { type Clock, systemClock } from "../../clock.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { aboveZero } from "../../internal/validate.ts";
 import { TimeLimit } from "../../internal/time.ts";
 import { joined, piecesOf } from "../bounded_text.ts";
 import {
@@ -61,15 +60,15 @@ export class EtcdClient {
   /**
    * Makes a client; it keeps no connection of its own.
    *
-   * @param options Endpoints, user, limits.
+   * @param options Endpoints, user, limits; checked.
    * @throws {TypeError} If there is no endpoint, or one is no URL.
-   * @throws {RangeError} If `requestTimeoutMs` is not above 0.
    */
   constructor(options: EtcdOptions) {
     const { endpoints, random = Math.random } = options;
-    this.#endpoints = (typeof endpoints === "string" ? [endpoints] : endpoints).map(parseEndpoint);
+    const urls = typeof endpoints === "string" ? [endpoints] : endpoints ?? [];
+    this.#endpoints = urls.map(parseEndpoint);
     if (this.#endpoints.length === 0) throw new TypeError("etcd needs at least one endpoint");
-    this.requestTimeoutMs = aboveZero("requestTimeoutMs", options.requestTimeoutMs ?? 5000);
+    this.requestTimeoutMs = options.requestTimeoutMs ?? 5000;
     this.#options = options;
     this.#fetch = options.fetch ?? platformFetch;
     this.#clock = options.clock ?? systemClock;

@@ -7,7 +7,16 @@
 import type { Clock } from "../../clock.ts";
 import type { Random } from "../../selector.ts";
 import type { Fetch } from "../http.ts";
-import type { SourceOptions } from "../source.ts";
+import {
+  aClock,
+  callback,
+  callbackOr,
+  type Checks,
+  positive,
+  text,
+  textOrTexts,
+} from "../../internal/options.ts";
+import { SOURCE_CHECKS, type SourceOptions } from "../source.ts";
 
 /** The endpoints of etcd, and how they are asked. */
 export interface EtcdOptions {
@@ -52,3 +61,22 @@ export interface EtcdDiscoveryOptions extends EtcdOptions, SourceOptions {
    */
   toServer?: (value: string, key: string) => string;
 }
+
+/** What the options of all that asks etcd may be. */
+export const ETCD_CHECKS: Checks<EtcdOptions> = {
+  endpoints: textOrTexts,
+  username: text,
+  password: callbackOr(text),
+  requestTimeoutMs: positive,
+  fetch: callback,
+  clock: aClock,
+  random: callback,
+};
+
+/** What the options of a discovery may be. */
+export const ETCD_DISCOVERY_CHECKS: Checks<EtcdDiscoveryOptions> = {
+  ...SOURCE_CHECKS,
+  ...ETCD_CHECKS,
+  rereadMs: positive,
+  toServer: callback,
+};

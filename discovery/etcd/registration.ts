@@ -8,10 +8,17 @@
 import { parseAddress } from "../../address.ts";
 import { systemClock } from "../../clock.ts";
 import { RpcError } from "../../errors.ts";
+import {
+  aSignal,
+  callback,
+  checkOptions,
+  type Checks,
+  numberFrom,
+} from "../../internal/options.ts";
 import { RegistrationLoop } from "../registration_loop.ts";
 import { EtcdClient } from "./client.ts";
 import { EtcdLease } from "./lease.ts";
-import type { EtcdOptions } from "./options.ts";
+import { ETCD_CHECKS, type EtcdOptions } from "./options.ts";
 
 /** What has happened to an {@linkcode EtcdRegistration}. */
 export type EtcdRegistrationEvent =
@@ -36,8 +43,15 @@ export interface EtcdRegistrationOptions extends EtcdOptions {
   onEvent?: (event: EtcdRegistrationEvent) => void;
 }
 
-/** The longest lease that etcd grants: 9,000,000,000 s. */
+/** What etcd grants at most: 9,000,000,000 s. */
 const LONGEST_TTL_MS = 9e12;
+const REGISTRATION_CHECKS: Checks<EtcdRegistrationOptions> = {
+  ...ETCD_CHECKS,
+  ttlMs: numberFrom(1000, LONGEST_TTL_MS),
+  signal: aSignal,
+  onEvent: callback,
+};
+
 /** A lease is kept alive up to this share earlier than after a third of its time. */
 const JITTER = { least: 0.8, range: 0.2 };
 
@@ -87,11 +101,9 @@ export class EtcdRegistration implements AsyncDisposable {
    * @throws {RangeError} If `ttlMs` is less than a second or over 285 years, or `requestTimeoutMs` not above 0.
    */
   constructor(prefix: string, address: string, options: EtcdRegistrationOptions) {
+    checkOptions("EtcdRegistration", options, REGISTRATION_CHECKS);
     const { ttlMs = 10_000, clock = systemClock, random = Math.random, onEvent, signal } = options;
     if (prefix === "") throw new TypeError("a registration with etcd needs a prefix");
-    if (!(ttlMs >= 1000 && ttlMs <= LONGEST_TTL_MS)) {
-      throw new RangeError(`ttlMs must be from 1000 to ${LONGEST_TTL_MS}, got ${ttlMs}`);
-    }
     const key = prefix + parseAddress(address).address;
     const message = `${key}: the registration is closed`;
     const lease = new EtcdLease(new EtcdClient(options), { key, value: address, ttlMs });

@@ -10,14 +10,14 @@
 
 import { type Clock, systemClock } from "../../clock.ts";
 import { abortWith, releaseFrom } from "../../internal/abort.ts";
-import { aboveZero } from "../../internal/validate.ts";
+import { checkOptions } from "../../internal/options.ts";
 import type { Random } from "../../selector.ts";
 import type { Source, SourceAnswer, SourceEntry, SourceList } from "../source.ts";
 import { EtcdClient } from "./client.ts";
 import { int64, type JsonObject, listIn, rangeOfPrefix, revisionOf } from "./encoding.ts";
 import { notUnderstood, unavailable } from "./errors.ts";
 import { EtcdEntries } from "./entries.ts";
-import type { EtcdDiscoveryOptions } from "./options.ts";
+import { ETCD_DISCOVERY_CHECKS, type EtcdDiscoveryOptions } from "./options.ts";
 import type { EtcdStream } from "./stream.ts";
 
 /** Keys under a prefix of etcd's, as a source of servers. */
@@ -46,8 +46,9 @@ export class EtcdWatch implements Source {
    * @throws {RangeError} If a duration is not above 0.
    */
   constructor(prefix: string, options: EtcdDiscoveryOptions) {
+    checkOptions("EtcdDiscovery", options, ETCD_DISCOVERY_CHECKS);
     if (prefix === "") throw new TypeError("a discovery by etcd needs a prefix that is not empty");
-    this.#rereadMs = aboveZero("rereadMs", options.rereadMs ?? 60_000);
+    this.#rereadMs = options.rereadMs ?? 60_000;
     this.#client = new EtcdClient(options);
     this.name = `${prefix}* in etcd at ${this.#client.endpoints}`;
     this.#prefix = prefix;

@@ -232,7 +232,7 @@ for (const [name, value] of UNENCODABLE) {
     inWorld(async (world) => {
       const Bad = { Reply: () => value };
       const { address, gate } = await world.serve("a", {}, { Bad });
-      const xclient = new XClient(new MultiServerDiscovery([address]), world);
+      const xclient = new XClient(new MultiServerDiscovery([address]), world.options);
       const waiting = xclient.call("Gate.Wait");
       const wanted = {
         code: "invalid_argument",

@@ -1,6 +1,7 @@
 /** Signals and deadlines of calls. */
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import type { RpcError } from "../../errors.ts";
 import { seededRandom } from "../../testing.ts";
 import {
   assertFails,
@@ -149,7 +150,7 @@ Deno.test("a deadline rejects with a TimeoutError that says where", () =>
       serviceMethod: "Gate.Wait",
       message: "Gate.Wait at memory@a: no reply within 500 ms",
     });
-    assert(error instanceof DOMException);
+    assertEquals((error as RpcError).code, "deadline_exceeded");
     assertEquals(gate.aborted.length, 1);
     gate.begun[1].end.resolve("not disturbed");
     assertEquals(await other, "not disturbed");

@@ -9,6 +9,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { parseAddress } from "../../address.ts";
 import { systemNetwork } from "../../net/network.ts";
 import { assertFails, settled } from "../support/helpers.ts";
+import { fixture, tls as serverTls } from "../support/transports.ts";
 
 Deno.test("a failed connect is unavailable, not_sent, with the runtime's error as its cause", async () => {
   const server = createServer();
@@ -55,7 +56,8 @@ Deno.test("memory@ needs a MemoryNetwork, and listening on tls@ needs a certific
   const wanted = { code: "invalid_argument", execution: "not_sent", address: "memory@a" } as const;
   await assertFails(systemNetwork.connect(memory), wanted);
   await assertFails(systemNetwork.listen(memory, () => {}), wanted);
-  for (const tls of [undefined, {}, { cert: "x" }, { key: "x" }]) {
+  const { cert, key } = serverTls;
+  for (const tls of [undefined, {}, { cert }, { key }]) {
     await assertRejects(
       () => systemNetwork.listen(parseAddress("tls@127.0.0.1:0"), () => {}, { tls }),
       TypeError,
@@ -64,13 +66,22 @@ Deno.test("memory@ needs a MemoryNetwork, and listening on tls@ needs a certific
   }
 });
 
-Deno.test("listening with a malformed certificate is unavailable", () =>
-  assertFails(
-    systemNetwork.listen(parseAddress("tls@127.0.0.1:0"), () => {}, {
-      tls: { cert: "no PEM", key: "no PEM" },
-    }),
-    { code: "unavailable", address: "tls@127.0.0.1:0" },
-  ).then(() => {}));
+Deno.test("listening with a certificate or key that is none is refused as invalid_argument", async () => {
+  const address = "tls@127.0.0.1:0";
+  const pem = (kind: string) => `-----BEGIN ${kind}-----\nAAAA\n-----END ${kind}-----\n`;
+  for (
+    const [tls, message] of [
+      [{ ...serverTls, cert: pem("CERTIFICATE") }, "can't be read"],
+      [{ ...serverTls, key: fixture("other.example.key") }, "tls.key is not the key of tls.cert"],
+    ] as const
+  ) {
+    await assertFails(systemNetwork.listen(parseAddress(address), () => {}, { tls }), {
+      code: "invalid_argument",
+      address,
+      message,
+    });
+  }
+});
 
 Deno.test("an abort while it connects gives the signal's reason", async () => {
   const listener = await systemNetwork.listen(parseAddress("tcp@127.0.0.1:0"), (t) => t.close());

@@ -133,12 +133,12 @@ Deno.test("HandleTimeout is what dial says", () =>
 Deno.test("one server at several addresses; listen refuses a wrong or taken one", () =>
   inWorld(async (world) => {
     const { server } = await world.serve("a");
-    const { address } = await server.listen("memory@b?weight=2", world);
+    const { address } = await server.listen("memory@b?weight=2", world.options);
     assertEquals(address, "memory@b");
-    const client = await dial(address, world);
+    const client = await dial(address, world.options);
     assertEquals(await client.call("Gate.Echo", 1), 1);
     await client.close();
-    await assertFails(server.listen("memory@b", world), { code: "unavailable", address });
+    await assertFails(server.listen("memory@b", world.options), { code: "unavailable", address });
     await assertFails(server.listen("nonsense"), { code: "invalid_argument", address: "nonsense" });
     await assertFails(server.listen("memory@c"), { code: "invalid_argument", address: "memory@c" });
   }));

@@ -69,7 +69,7 @@ Deno.test("close: idle clients learn of it and close; no connection is accepted 
     await server.close();
     await client.closed;
     await assertFails(world.dial(address), { code: "unavailable", address });
-    await assertRejects(() => server.listen("memory@b", world), TypeError, "closed");
+    await assertRejects(() => server.listen("memory@b", world.options), TypeError, "closed");
   }));
 
 Deno.test("close: a connection without a handshake has some time for it, then is just closed", () =>

@@ -27,7 +27,7 @@ export interface Wanted {
 export function assertFailure(
   error: unknown,
   wanted: Wanted,
-): asserts error is RpcError | TimeoutError {
+): asserts error is RpcError {
   if (wanted.code === "TimeoutError") {
     assert(error instanceof TimeoutError, `no TimeoutError: ${error}`);
     assertEquals(error.name, "TimeoutError");
@@ -56,7 +56,7 @@ export function assertFailure(
 export async function assertFails(
   promise: Promise<unknown>,
   wanted: Wanted,
-): Promise<RpcError | TimeoutError> {
+): Promise<RpcError> {
   const error = await failure(promise);
   assertFailure(error, wanted);
   return error;

@@ -252,14 +252,14 @@ export function watch<T>(promise: Promise<T>): Watched<T> {
 
 /** An error's attempts: `a call failover unavailable`. */
 export function attemptsOf(error: unknown): string[] {
-  if (!(error instanceof RpcError || error instanceof TimeoutError)) {
+  if (!(error instanceof RpcError)) {
     throw new Error(`no attempts in ${error}`);
   }
   return error.attempts.map(attemptText);
 }
 
 function attemptText({ address, phase, why, error }: Attempt): string {
-  const what = error instanceof RpcError
+  const what = error instanceof RpcError && !(error instanceof TimeoutError)
     ? `${error.code} ${error.execution}`
     : error instanceof Error || error instanceof DOMException
     ? error.name
@@ -272,7 +272,11 @@ export function short(receipt: Receipt<unknown>): string {
   const name = receipt.address.replace("memory@", "");
   if (receipt.ok) return `${name} ${receipt.reply}`;
   const { error } = receipt;
-  return `${name} ${error instanceof RpcError ? error.code : (error as Error)?.name ?? error}`;
+  return `${name} ${
+    error instanceof RpcError && !(error instanceof TimeoutError)
+      ? error.code
+      : (error as Error)?.name ?? error
+  }`;
 }
 
 /** All receipts, or what it ends with. */

@@ -65,6 +65,11 @@ export class World {
     this.network = new MemoryNetwork({ clock: this.clock, ...options });
   }
 
+  /** Clock and network, as options. */
+  get options(): { clock: FakeClock; network: MemoryNetwork } {
+    return { clock: this.clock, network: this.network };
+  }
+
   /** Starts a server with a service `Gate`, and others if wanted. */
   async serve(
     name: string,

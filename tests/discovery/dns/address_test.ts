@@ -66,7 +66,7 @@ Deno.test("dns: a scheme or a family that is unknown is refused", () => {
     const [name, value] of [["scheme", "unix"], ["scheme", "udp"], ["family", 5], ["family", "4"]]
   ) {
     const make = () => new DnsDiscovery("dns@a:1", { [String(name)]: value });
-    assertThrows(make, RangeError, `${name} must be one of`);
+    assertThrows(make, TypeError, `${name} must be one of`);
   }
 });
 
