@@ -1,6 +1,6 @@
 /**
- * This file is one table: that of the calls that wait for a reply on one
- * connection, by sequence number, each with its deadline and its signal.
+ * This file is one table: the calls that wait for a reply on one connection, by
+ * sequence number, each with its deadline and its signal.
  *
  * @module
  */
