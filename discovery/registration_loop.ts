@@ -6,6 +6,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { deferred } from "../internal/deferred.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Backoff, backoffMs, type Jitter } from "../internal/backoff.ts";
 import { queueMicrotask } from "../internal/platform.ts";
@@ -80,7 +81,7 @@ export class RegistrationLoop {
   readonly #options: RegistrationLoopOptions;
   readonly #closing = new AbortController();
   readonly #onAbort = { abort: () => void this.close() };
-  readonly #ready = Promise.withResolvers<void>();
+  readonly #ready = deferred<void>();
   readonly #running: Promise<void>;
   #isRegistered = false;
   #closed: Promise<void> | undefined;

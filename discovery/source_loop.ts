@@ -10,6 +10,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { RpcError } from "../errors.ts";
+import { type Deferred, deferred } from "../internal/deferred.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Backoff, backoffMs } from "../internal/backoff.ts";
 import { queueMicrotask } from "../internal/platform.ts";
@@ -38,7 +39,7 @@ export class SourceLoop {
   readonly #onAbort = { abort: () => void this.close() };
   #running: Promise<void> | undefined;
   /** The answer that callers of `refresh` share: of the read in progress, or of the next. */
-  #refreshed: PromiseWithResolvers<void> | undefined;
+  #refreshed: Deferred<void> | undefined;
   /** Ends the present wait, between two reads. */
   #pause = new AbortController();
   /** The answer that is being followed. */
@@ -216,8 +217,8 @@ export class SourceLoop {
   }
 }
 
-function newRefreshed(): PromiseWithResolvers<void> {
-  const refreshed = Promise.withResolvers<void>();
+function newRefreshed(): Deferred<void> {
+  const refreshed = deferred<void>();
   refreshed.promise.catch(() => {}); // a caller need not wait for it
   return refreshed;
 }

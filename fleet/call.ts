@@ -367,7 +367,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   #timeOut(timeoutMs: number): void {
     if (this.isDone) return;
     const { context, serviceMethod } = this;
-    const last = this.#attempts.findLast(({ isOver }) => !isOver) ?? this.#attempts.at(-1);
+    const last = this.#attempts.filter(({ isOver }) => !isOver).at(-1) ?? this.#attempts.at(-1);
     const where = last === undefined ? "" : ` at ${last.endpoint.address}`;
     const what = this.#state === "backing off" && isTurnedAway(last?.error)
       ? `turned away (${last.error.message}), no room`

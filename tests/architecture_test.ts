@@ -184,6 +184,12 @@ Deno.test("timers and microtasks come from internal/platform.ts, which takes no 
   assertEquals(wrong, []);
 });
 
+Deno.test("nothing is used that Node 20 lacks: the npm package brings no polyfills, which are global", () => {
+  const names =
+    /\b(?:Promise\.(?:withResolvers|try)|Array\.fromAsync|findLast(?:Index)?|toSorted|toReversed|toSpliced|groupBy|isSubsetOf|isDisjointFrom)\b|\.(?:union|intersection|difference)\(|\bimport\.meta\b/;
+  assertEquals(modules.filter((module) => names.test(sourceOf(module))), []);
+});
+
 Deno.test("neither runtime loads the other's sockets; gob and JSON-RPC load when first spoken", () => {
   const dynamic = imports.filter(({ isDynamic }) => isDynamic);
   const pairs = new Set(dynamic.map(({ from, to }) => `${from} ${to}`));

@@ -1,4 +1,4 @@
-/** `Promise.withResolvers`, which Node 20 lacks; dnt adds it to the package. */
+/** `Promise.withResolvers`, which Node 20 lacks; only tests use it. */
 
 Promise.withResolvers ??= function <T>() {
   const parts = {} as PromiseWithResolvers<T>;

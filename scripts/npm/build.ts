@@ -39,8 +39,7 @@ await build({
       url: "git+https://github.com/geerpc/xclient.git",
     },
     engines: ENGINES,
-    // Bundlers may leave out all but what dnt adds for older Nodes.
-    sideEffects: ["**/_dnt.polyfills.js"],
+    sideEffects: false,
     devDependencies: { "@types/node": "^20" },
   },
   postBuild() {

@@ -27,6 +27,7 @@ export async function tryPackage(folder: string): Promise<void> {
     if (installed.join() !== config.name.split("/")[0]) {
       throw new Error(`The package brings others along: ${installed}`);
     }
+    checkNoPolyfills(`${user}/node_modules/${config.name}`);
     await run(npmPath(), [...INSTALL, "-D", "typescript@5", "@types/node@20"], user);
 
     for (const kind of ["mts", "cts"]) Deno.copyFileSync(CONSUMER, `${user}/consumer.${kind}`);
@@ -39,6 +40,15 @@ export async function tryPackage(folder: string): Promise<void> {
     }
   } finally {
     await Deno.remove(user, { recursive: true });
+  }
+}
+
+/** A polyfill would change the globals of the whole program. */
+function checkNoPolyfills(folder: string) {
+  for (const kind of ["esm", "script"]) {
+    const files = [...Deno.readDirSync(`${folder}/${kind}`)].map(({ name }) => name);
+    const found = files.filter((name) => name.includes("polyfills"));
+    if (found.length > 0) throw new Error(`The package changes globals: ${kind}/${found}`);
   }
 }
 

@@ -26,9 +26,6 @@ export interface BuildOptions {
   postBuild?: () => void | Promise<void>;
 }
 
-const POLYFILLS = "_dnt.polyfills";
-const POLYFILLS_SOURCE = `${import.meta.dirname}/../node/promise.ts`;
-
 /** Removes what is in a folder, or makes it. */
 export async function emptyDir(path: string): Promise<void> {
   await Deno.remove(path, { recursive: true }).catch((error) => {
@@ -99,12 +96,9 @@ function writeSources(
       const start = source.indexOf(fileName, pos);
       source = source.slice(0, start) + specifier + source.slice(start + fileName.length);
     }
-    if (entryPoints.includes(file)) source = `import "./${POLYFILLS}.js";\n${source}`;
     write(target, source);
   }
-  const polyfills = `${src}/${POLYFILLS}.ts`;
-  write(polyfills, `${Deno.readTextFileSync(POLYFILLS_SOURCE)}\nexport {};\n`);
-  return [...Array.from(files, targetOf), polyfills];
+  return Array.from(files, targetOf);
 }
 
 function resolveImport(specifier: string, from: string): string {
