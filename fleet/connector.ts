@@ -318,9 +318,10 @@ export class Connector {
     this.#state = "ready";
     this.#isStalled = false;
     if (!isReplaced) return this.#host.connectionChanged("connected");
-    this.#replaced.add(silent);
     silent.retire("another connection has taken the place of this one, which is silent");
-    if (wasStalled) this.#host.connectionChanged("resumed");
+    if (!wasStalled) return; // its calls may only take long
+    this.#replaced.add(silent);
+    this.#host.connectionChanged("resumed");
     this.#host.connectionReplaced();
   }
 
