@@ -96,9 +96,7 @@ function violationOf(
   const { side } = input.target;
   for (const { error, wrong } of [cut, whole]) {
     if (wrong !== undefined) return { property: "nothing is wrong", detail: wrong };
-    if (error === undefined || error instanceof RpcError && CODES[side].includes(error.code)) {
-      continue;
-    }
+    if (error === undefined || isOurs(error, side)) continue;
     const detail = error instanceof Error ? `${error.stack}` : String(error);
     return { property: "only errors of ours", detail };
   }
@@ -123,6 +121,16 @@ function violationOf(
     };
   }
   return workOf(input, cut, whole) ?? polluted();
+}
+
+/** Whether an error is what reading may end with. */
+function isOurs(error: unknown, side: Side): boolean {
+  if (!(error instanceof RpcError)) return false;
+  // Which says so with a code of its own choice.
+  if (side === "client" && error.message.startsWith("the server refused the connection")) {
+    return true;
+  }
+  return CODES[side].includes(error.code);
 }
 
 /** What was delivered, and the code of what ended it. */
