@@ -2,7 +2,7 @@
 
 import process from "node:process";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { assertFails, assertFailure, failure, settled } from "./support/helpers.ts";
+import { assertFailure, failure, settled } from "./support/helpers.ts";
 import { withFleet } from "./support/fleet.ts";
 
 Deno.test("broadcast: every server is asked, the reply is that of the first to answer", () =>
