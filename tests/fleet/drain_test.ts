@@ -193,7 +193,8 @@ async function dialsOfDraining(world: World, isServing: boolean): Promise<number
   const raw = await RawServer.listen(world.network, "memory@raw");
   const dials = dialsOf(world);
   const xclient = new XClient([raw.address], {
-    ...world,
+    network: world.network,
+    clock: world.clock,
     maxAttempts: 1,
     random: () => 0.5,
     liveness: { silenceMs: Infinity },
