@@ -33,13 +33,13 @@ export interface Discovery {
    * Yields each list from now on, the present one first, until `signal` aborts.
    * Left out where changes can't be seen.
    */
-  watch?(signal: AbortSignal): AsyncIterable<readonly string[]>;
+  watch?: ((signal: AbortSignal) => AsyncIterable<readonly string[]>) | undefined;
   /**
    * The present list, without waiting: a new array whenever it changes,
    * `undefined` while none is known. Without this property, `getAll` is called
    * for every call.
    */
-  readonly current?: readonly string[];
+  readonly current?: readonly string[] | undefined;
 }
 
 /** The options of a {@linkcode MultiServerDiscovery}. */

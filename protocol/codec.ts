@@ -70,7 +70,7 @@ export interface PendingReply {
   /** The method that was called. */
   readonly serviceMethod: string;
   /** The types of argument and reply, if the caller gave them. */
-  readonly schema?: MethodSchema;
+  readonly schema?: MethodSchema | undefined;
   /** Ends the call with its reply. */
   resolve(value: unknown): void;
   /** Fails the call with the server's error. */

@@ -31,7 +31,7 @@ export async function tryPackage(folder: string): Promise<void> {
     await run(npmPath(), [...INSTALL, "-D", "typescript@5", "@types/node@20"], user);
 
     for (const kind of ["mts", "cts"]) Deno.copyFileSync(CONSUMER, `${user}/consumer.${kind}`);
-    const strictly = ["--strict", "--skipLibCheck", "false"];
+    const strictly = ["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "false"];
     const target = ["--module", "nodenext", "--target", "es2022"];
     await run(npxPath(), ["tsc", ...strictly, ...target, "consumer.mts", "consumer.cts"], user);
     for (const runtime of Object.values(RUNTIMES)) {
