@@ -93,8 +93,18 @@ export class Liveness {
       if (silence.owes) this.#isBusy = true;
     }
     if (this.#isStopped || this.#watched.size === 0) return this.#rest();
-    this.#set(this.#isBusy ? this.#limits.pongMs : this.#limits.idleMs);
+    this.#set(this.#isBusy || isLate ? this.#limits.pongMs : this.#untilIdle(nowMs));
   };
+
+  /** How long until the first of the connections has been idle for `idleMs`. */
+  #untilIdle(nowMs: number): number {
+    const { idleMs, pongMs } = this.#limits;
+    let longestMs = 0;
+    for (const { silence } of this.#watched.values()) {
+      longestMs = Math.max(longestMs, silence.silentMs(nowMs));
+    }
+    return Math.max(idleMs - longestMs, Math.min(pongMs, idleMs));
+  }
 
   #judge(
     connection: ClientConnection,

@@ -62,7 +62,7 @@ const MODES: readonly string[] = Object.values(SelectMode);
 const FAIL_MODES = ["failover", "failover", "failbackup", "failfast", "failtry"];
 const ERRORS = ["rejected", "internal", "unavailable", "not_found"] as const;
 /** Longer than any caller waits, and less than everything is given to end. */
-const HANGS_MS = 50_000;
+const HANGS_MS = 5_000;
 const STRANGE: readonly ArgumentKind[] = ["aborts", "throws", "calls", "closes"];
 
 /**

@@ -127,11 +127,7 @@ const TWICE_EVERY = 50;
  * What is left out of plans unless the caller says otherwise: it is known not
  * to hold yet.
  */
-export const KNOWN_FAULTS: readonly Feature[] = [
-  "hung_handlers",
-  "floods",
-  "lossless_drains",
-];
+export const KNOWN_FAULTS: readonly Feature[] = [];
 
 /**
  * Runs programs' services, and the library itself, through schedules that

@@ -7,6 +7,7 @@
 import { RpcError, TimeoutError } from "../../errors.ts";
 import { errorLine, executionOf } from "./outcome.ts";
 import type { CallRecord, ClientRecord } from "./records.ts";
+import type { Plan } from "./plan.ts";
 import type { Run } from "./run.ts";
 
 /** Times are sums of fractions. */
@@ -124,7 +125,7 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
   if (!(error instanceof RpcError)) return wrong(errorLine(error));
   const isOddArgument = step.argument === "throws" || step.argument === "calls";
   // An attempt at an entry of the list that can't be dialled, if it is the last, says so.
-  const isOddEntry = run.plan.badEntry !== undefined && error.execution === "not_sent";
+  const isOddEntry = run.plan.badEntry !== undefined;
   if (error.code === "invalid_argument" && step.kind === "call" && !isOddArgument && !isOddEntry) {
     wrong(`nothing is wrong with its argument: ${errorLine(error)}`);
   }
@@ -219,7 +220,7 @@ function checkBudget(run: Run, { plan, nested }: ClientRecord): void {
   for (const call of run.calls.values()) {
     if (call.step.client !== plan.name) continue;
     calls += call.step.kind === "call" ? 1 : run.servers.length + 1;
-    const beyond = call.step.kind === "call" ? triesSeen(call) - 1 : 0;
+    const beyond = call.step.kind === "call" ? triesSeen(run, call) - 1 : 0;
     extra += beyond;
     if (beyond > 0) lastMs = Math.max(lastMs, call.settledAtMs ?? run.clock.now());
   }
@@ -230,13 +231,22 @@ function checkBudget(run: Run, { plan, nested }: ClientRecord): void {
   }
 }
 
-/** How many tries were sent on a connection, as far as it was seen; at least 1. */
-function triesSeen({ runs, outcome }: CallRecord): number {
+/**
+ * How many tries were sent on a connection, as far as it was seen; at least 1.
+ * One that a draining server turned away costs nothing.
+ */
+function triesSeen({ plan }: Run, { runs, outcome }: CallRecord): number {
   const error = outcome?.ok === false ? outcome.error : undefined;
   const attempts = error instanceof RpcError || error instanceof TimeoutError
-    ? error.attempts.filter(({ phase }) => phase === "call").length
+    ? error.attempts.filter(({ phase, address, error }) =>
+      phase === "call" && !(executionOf(error) === "rejected" && drains(plan, address))
+    ).length
     : 0;
   return Math.max(1, runs.length, attempts);
+}
+
+function drains(plan: Plan, address: string): boolean {
+  return plan.steps.some((step) => step.do === "drain" && `memory@${step.server}` === address);
 }
 
 /** Hedges are paid for, too: what overlaps is a copy of a call. */

@@ -61,6 +61,8 @@ export interface CloseRecord {
   /** How many calls of the client had not ended. */
   readonly open: number;
   endedAtMs?: number;
+  /** Whether what it has left was looked at, in the turn after its end. */
+  isChecked?: boolean;
 }
 
 /** Something that a client told of a server. */

@@ -275,16 +275,21 @@ export class Run {
     client.close({ graceMs }).then(() => {
       close.endedAtMs = this.clock.now();
       this.history.note(name, "has closed");
-      const { timers } = record.clock;
-      if (timers > 0) {
-        this.violate("nothing is left behind", `${name} has closed, and has ${timers} timers`);
-      }
     }, (error) => this.violate("a close ends", errorLine(error)));
     return close;
   }
 
   /** Looks at the figures that clients show, whatever the moment. */
   #look(): void {
+    for (const { plan: { name }, clock: { timers }, closes } of this.clients) {
+      const ended = closes.filter(({ endedAtMs, isChecked }) =>
+        !isChecked && endedAtMs !== undefined
+      );
+      for (const close of ended) close.isChecked = true;
+      if (ended.length > 0 && timers > 0) {
+        this.violate("nothing is left behind", `${name} has closed, and has ${timers} timers`);
+      }
+    }
     for (const { plan: { name, maxAttempts = 3 }, client, closes, nested } of this.clients) {
       const endpoints = client.endpoints();
       const wrong = (message: string) => this.violate("figures are consistent", message);

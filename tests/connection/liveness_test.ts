@@ -123,6 +123,21 @@ Deno.test("an idle connection is asked every 30 s, and dead if it does not answe
   assertEquals(clock.timers, 0);
 });
 
+Deno.test("each idle connection has its own 30 s, whenever another is looked at", async () => {
+  const { clock, connection, liveness } = played();
+  connection.inFlight = 0;
+  await clock.advance(20_000);
+  const later = played().connection;
+  later.inFlight = 0;
+  liveness.watch(later as unknown as ClientConnection);
+  await clock.advance(10_000);
+  assertEquals([connection.pings, later.pings], [1, 0]);
+  connection.heard++;
+  connection.inFlight = 0;
+  await clock.advance(20_500); // half a second is the shortest pause between two looks
+  assertEquals([connection.pings, later.pings], [1, 1]);
+});
+
 Deno.test("Infinity: idle connections are not asked, or none is ever looked at", async () => {
   const idle = played({ options: { idleMs: Infinity } });
   idle.connection.inFlight = 0;
