@@ -130,7 +130,14 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
     wrong(`nothing is wrong with its argument: ${errorLine(error)}`);
   }
   const isLost = error.code === "unavailable" && error.execution === "unknown";
-  if (isLost && !run.without.has("lossless_drains") && isOnlyDrained(run, error)) {
+  // The servers that may have run it, which need not be the last that was tried.
+  const { attempts } = error;
+  const lost = attempts.filter((attempt) => executionOf(attempt.error) === "unknown");
+  const places = lost.length > 0 ? lost : [error];
+  if (
+    isLost && !run.without.has("lossless_drains") &&
+    places.every(({ address }) => isOnlyDrained(run, address))
+  ) {
     run.violate("a drain loses no call", `call ${step.id}: ${errorLine(error)}`);
   }
   const { closes } = run.clients.find(({ plan }) => plan.name === step.client)!;
@@ -142,8 +149,8 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
 /** A drain's grace that is enough for every handler, in milliseconds. */
 const AMPLE_GRACE_MS = 5000;
 
-/** Whether nothing happened to the server that an error names but drains with ample grace. */
-function isOnlyDrained({ plan }: Run, { address }: RpcError): boolean {
+/** Whether nothing happened to a server but drains with ample grace. */
+function isOnlyDrained({ plan }: Run, address: string | undefined): boolean {
   const server = plan.servers.find(({ name }) => `memory@${name}` === address);
   // Other protocols can't say that they drain.
   if (server?.protocol !== "geerpc/json") return false;
