@@ -59,6 +59,26 @@ export function bunTotals(xml: string): Totals | undefined {
   };
 }
 
+/** Several runs of one runner as one: failed, stopped or without a result if one of them is. */
+export function sumOf(runner: string, runs: readonly Run[]): Run {
+  const totals = runs.flatMap((run) => run.totals ?? []);
+  const sum = (key: "passed" | "failed" | "skipped") =>
+    totals.reduce((total, each) => total + each[key], 0);
+  const [passed, failed, skipped] = [sum("passed"), sum("failed"), sum("skipped")];
+  const tests = passed + failed + skipped;
+  return {
+    runner,
+    code: runs.find(({ code }) => code !== 0)?.code ?? 0,
+    timedOut: runs.some(({ timedOut }) => timedOut),
+    totals: totals.length < runs.length ? undefined : {
+      passed,
+      failed,
+      skipped,
+      lines: `Ran ${tests} tests: ${failed} failed, ${skipped} skipped`,
+    },
+  };
+}
+
 /**
  * Shows the closing lines of all runs and, as the last line, their sum.
  * Returns whether every run had tests and passed them.

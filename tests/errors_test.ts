@@ -101,7 +101,8 @@ Deno.test("instanceof holds across copies of the package, and for no other value
   // Modules with another address are other copies, as an ES module and CommonJS are.
   const url = new URL("../errors.ts", import.meta.url);
   const path = import.meta.url.endsWith(".js") ? url.href.replace(/ts$/, "js") : url.href;
-  const other = await import(`${path}?another copy`) as typeof import("../errors.ts");
+  const other = await import(`${path}?copy`) as typeof import("../errors.ts");
+  if ("Bun" in globalThis) return; // it has one copy of a module whatever its address asks for
   assert(other.RpcError !== RpcError);
   const error = new other.RpcError("aborted", "again");
   const late = new other.TimeoutError("late");
