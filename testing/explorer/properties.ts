@@ -131,8 +131,7 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
   }
   const isLost = error.code === "unavailable" && error.execution === "unknown";
   // The servers that may have run it, which need not be the last that was tried.
-  const { attempts } = error;
-  const lost = attempts.filter((attempt) => executionOf(attempt.error) === "unknown");
+  const lost = error.attempts.filter((attempt) => executionOf(attempt.error) === "unknown");
   const places = lost.length > 0 ? lost : [error];
   if (
     isLost && !run.without.has("lossless_drains") &&
