@@ -13,7 +13,8 @@ import { examine } from "./properties.ts";
 import { nameOf, TARGETS } from "./targets.ts";
 import { countWork } from "./work.ts";
 
-const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
+// The same frames each time; `deno task fuzz` goes on to others.
+const seed = Number(process.env.FUZZ_SEED ?? 1);
 const frames = Number(process.env.FUZZ_FRAMES ?? 400);
 
 for (const target of TARGETS) {
