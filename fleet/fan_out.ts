@@ -22,7 +22,6 @@ import { FleetCall, type FleetCallContext } from "./call.ts";
 import { executionOf, lessCertain } from "./call_error.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { FailMode } from "./fail_mode.ts";
-import { timerMs } from "./until_listed.ts";
 
 /** What a caller may give along with a call to all servers. */
 export interface FanOutOptions extends CallOptions {
@@ -241,7 +240,7 @@ export class FanOut<T> {
     const workers = Math.min(concurrency, this.#endpoints.length);
     const all = Promise.all(Array.from({ length: workers }, work));
     // After the calls, which have the same deadline: what ends by its own is judged by it.
-    this.#limit.set(timerMs(this.#leftMs), () => {
+    this.#limit.set(this.#leftMs, () => {
       this.#isLate = true;
       return late();
     });

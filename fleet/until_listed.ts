@@ -5,7 +5,7 @@
  */
 
 import { RpcError, TimeoutError } from "../errors.ts";
-import { LONGEST_TIMER_MS, TimeLimit } from "../internal/time.ts";
+import { TimeLimit } from "../internal/time.ts";
 import type { CallOptions } from "../service.ts";
 import type { FleetCallContext } from "./call.ts";
 
@@ -55,7 +55,7 @@ export async function withinLimit<T>(
 ): Promise<T> {
   const details = { serviceMethod: what, execution: "not_sent" } as const;
   const limit = new TimeLimit({ clock, signal });
-  limit.set(timerMs(timeoutMs), () => new TimeoutError(late(), details));
+  limit.set(timeoutMs, () => new TimeoutError(late(), details));
   const wait = {
     close: () => limit.abort(new RpcError("canceled", `${what}: the client is closed`, details)),
   };
@@ -66,14 +66,4 @@ export async function withinLimit<T>(
     limit.end();
     waiting.delete(wait);
   }
-}
-
-/**
- * How long a timer is to wait for a time limit.
- *
- * @param timeoutMs The time limit.
- * @returns `Infinity`, for no timer, if it is more than a timer can wait: some 24 days.
- */
-export function timerMs(timeoutMs: number): number {
-  return timeoutMs > LONGEST_TIMER_MS ? Infinity : Math.max(timeoutMs, 0);
 }

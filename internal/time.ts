@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Clock, Timer } from "../clock.ts";
+import { type Clock, LONGEST_TIMER_MS, type Timer } from "../clock.ts";
 import { type Abortable, abortWith, releaseFrom } from "./abort.ts";
 
 export { LONGEST_TIMER_MS } from "../clock.ts";
@@ -63,10 +63,11 @@ export class TimeLimit implements Abortable {
   set(timeoutMs: number, onTimeout: () => unknown): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (timeoutMs === Infinity || this.signal.aborted) return;
-    const dueAtMs = this.#clock.now() + timeoutMs;
+    if (timeoutMs > LONGEST_TIMER_MS || this.signal.aborted) return;
+    const waitMs = Math.max(timeoutMs, 0);
+    const dueAtMs = this.#clock.now() + waitMs;
     const expire = () => this.abort(onTimeout());
-    this.#timer = this.#clock.setTimer(timeoutMs, () => {
+    this.#timer = this.#clock.setTimer(waitMs, () => {
       // Late: this process stood still. What has arrived in time is read first.
       if (this.#clock.now() > dueAtMs) this.#timer = this.#clock.setTimer(0, expire);
       else expire();
