@@ -61,7 +61,7 @@ async function testOn(runtime: Runtime, tests: string[], out: string): Promise<R
   const { name, kind } = runtime;
   // Without files, a runner would look for some by itself.
   if (tests.length === 0) {
-    const totals = { passed: 0, failed: 0, skipped: 0, lines: "" };
+    const totals = { passed: 0, failed: 0, skipped: 0, lines: "", failures: [] };
     return { runner: name, code: 1, timedOut: false, totals };
   }
   console.log(`\n${name}`);

@@ -6,6 +6,8 @@ export interface Totals {
   failed: number;
   skipped: number;
   lines: string;
+  /** The names of the tests that failed, as the runner writes them. */
+  failures: string[];
 }
 
 /** One run of a test runner. */
@@ -27,6 +29,7 @@ export function denoTotals(output: string): Totals | undefined {
     failed: count("failed"),
     skipped: count("ignored"),
     lines: last,
+    failures: output.split(/^ ?FAILURES\b.*$/m).at(-1)!.match(/^.+ => .+:\d+:\d+$/gm) ?? [],
   };
 }
 
@@ -42,6 +45,7 @@ export function nodeTotals(tap: string): Totals | undefined {
     failed: count("fail") + count("cancelled"),
     skipped: count("skipped") + count("todo"),
     lines,
+    failures: [...tap.matchAll(/^ *not ok \d+ - (.*)$/gm)].map(([, name]) => name),
   };
 }
 
@@ -56,6 +60,9 @@ export function bunTotals(xml: string): Totals | undefined {
     failed,
     skipped,
     lines: `Ran ${tests} tests: ${failed} failed, ${skipped} skipped`,
+    failures: [...xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<failure/g)].map(([, name]) =>
+      name
+    ),
   };
 }
 
@@ -75,12 +82,13 @@ export function sumOf(runner: string, runs: readonly Run[]): Run {
       failed,
       skipped,
       lines: `Ran ${tests} tests: ${failed} failed, ${skipped} skipped`,
+      failures: totals.flatMap(({ failures }) => failures),
     },
   };
 }
 
 /**
- * Shows the closing lines of all runs and, as the last line, their sum.
+ * Shows the closing lines of all runs with what failed and, as the last line, their sum.
  * Returns whether every run had tests and passed them.
  */
 export function report(runs: Run[]): boolean {
@@ -92,7 +100,9 @@ export function report(runs: Run[]): boolean {
     return `${runner} passed its tests but ended with code ${code}`;
   });
   for (const { runner, totals } of runs) {
-    if (totals) console.log(`\n${runner}\n${totals.lines}`);
+    if (!totals) continue;
+    console.log(`\n${runner}\n${totals.lines}`);
+    for (const name of totals.failures) console.log(`Failed: ${name}`);
   }
   const totals = runs.flatMap((run) => run.totals ?? []);
   console.log();
