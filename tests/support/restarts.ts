@@ -54,7 +54,8 @@ class ServerProcess {
   readonly #child: ChildProcess;
   readonly #printed = new Map<string, string>();
   readonly #waiting = new Set<() => void>();
-  #isOver = false;
+  /** The end of its output, and of the process, in either order. */
+  #endsToCome = 2;
 
   constructor(args: readonly string[]) {
     this.#child = spawn(process.execPath, [...FLAGS, PROGRAM, ...args], {
@@ -67,10 +68,16 @@ class ServerProcess {
       this.#printed.set(event, rest);
       this.#changed();
     });
-    lines.on("close", () => {
-      this.#isOver = true;
+    const ended = () => {
+      this.#endsToCome--;
       this.#changed();
-    });
+    };
+    lines.on("close", ended);
+    this.#child.on("exit", ended);
+  }
+
+  get #isOver(): boolean {
+    return this.#endsToCome === 0;
   }
 
   /** Waits for an event, and gives the rest of its line. */
