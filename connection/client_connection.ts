@@ -200,7 +200,7 @@ export class ClientConnection {
     } finally {
       this.#isEncoding = false;
     }
-    if (this.#isOver) { // the argument has closed the connection while it was encoded
+    if (this.#isOver()) { // the argument has closed the connection while it was encoded
       return void settler.reject(this.#notSent(serviceMethod, this.#refusal()!));
     }
     const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
@@ -216,7 +216,7 @@ export class ClientConnection {
    * @returns Whether the question could be asked.
    */
   ping(settler: Settler): boolean {
-    if (this.#isOver || this.#isEncoding || this.#codec.ping === undefined) return false;
+    if (this.#isOver() || this.#isEncoding || this.#codec.ping === undefined) return false;
     const seq = this.#calls.nextSeq;
     this.#codec.ping(seq);
     this.#calls.addPing(new PendingPing(this.#calls, seq, "ping", settler));
@@ -256,7 +256,7 @@ export class ClientConnection {
    */
   async close(options: CloseOptions = {}): Promise<void> {
     const graceMs = checkCloseOptions(options, 0);
-    if (this.#isOver) this.#phase = "closed";
+    if (this.#isOver()) this.#phase = "closed";
     else {
       this.#phase = "closing";
       if (graceMs > 0 && this.#calls.size > 0) {
@@ -268,7 +268,7 @@ export class ClientConnection {
     return this.closed;
   }
 
-  get #isOver(): boolean {
+  #isOver(): boolean {
     return this.#phase === "lost" || this.#phase === "closed";
   }
 
@@ -300,7 +300,7 @@ export class ClientConnection {
 
   /** Tells the server that a call was given up, where the protocol can. */
   #cancel(seq: number): void {
-    if (this.#isOver || this.#codec.cancel === undefined) return;
+    if (this.#isOver() || this.#codec.cancel === undefined) return;
     if (this.#isEncoding) return queueMicrotask(() => this.#cancel(seq));
     this.#codec.cancel(seq);
     this.#writeSoon();
@@ -323,7 +323,7 @@ export class ClientConnection {
   }
 
   #receive(chunk: Uint8Array): void {
-    if (this.#isOver) return;
+    if (this.#isOver()) return;
     this.#heard++;
     try {
       this.#codec.receive(chunk, this.#replies);
@@ -339,7 +339,7 @@ export class ClientConnection {
   }
 
   #ended(error: unknown): void {
-    if (this.#isOver) return;
+    if (this.#isOver()) return;
     if (error !== undefined) return this.#lost(error);
     try {
       this.#codec.end();
@@ -364,7 +364,7 @@ export class ClientConnection {
   }
 
   #over(code: RpcCode, message: string, cause?: unknown): void {
-    if (this.#isOver) return;
+    if (this.#isOver()) return;
     this.#phase = this.#phase === "closing" ? "closed" : "lost";
     this.#handshake.cancel();
     this.#writer.close();

@@ -133,7 +133,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
 
   /** Closes at once; the signals of calls that still run abort. */
   close(): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed()) return;
     this.#phase = "closed";
     this.#writer.close();
     this.#transport.close();
@@ -147,7 +147,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
 
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
     this.#hasMessage = true;
-    if (this.#isClosed) return; // by a call that came before it in the same read
+    if (this.#isClosed()) return; // by a call that came before it in the same read
     // A question for a sign of life is no use of the connection.
     if (this.#idle !== undefined && serviceMethod !== PING_METHOD) this.#idle.progress();
     this.#admission.call(seq, serviceMethod, args, extras);
@@ -187,7 +187,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   }
 
   #receive(chunk: Uint8Array): Promise<void> | void {
-    if (this.#isClosed || this.#phase === "ending") return;
+    if (this.#isClosed() || this.#phase === "ending") return;
     this.#isReading = true;
     this.#hasMessage = false;
     try {
@@ -201,7 +201,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     } finally {
       this.#isReading = false;
     }
-    if (this.#isClosed) return;
+    if (this.#isClosed()) return;
     if (this.#phase === "opening") return;
     this.#admission.readEnded(chunk.length, this.#hasMessage);
     this.#writer.flush();
@@ -220,7 +220,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   async #load(opening: Promise<Opened>): Promise<void> {
     try {
       const opened = await opening;
-      if (this.#isClosed) return;
+      if (this.#isClosed()) return;
       this.#begin(opened);
       await this.#receive(opened.rest);
     } catch (error) {
@@ -282,9 +282,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#phase === "opening") return this.close();
     this.#hasInputEnded = true;
     this.#lastWrite?.then(() => this.close());
-    if (this.#isClosed || this.#phase === "ending") return;
+    if (this.#isClosed() || this.#phase === "ending") return;
     this.#endIfDone();
-    if (this.#isClosed) return;
+    if (this.#isClosed()) return;
     this.#probe = new GoneClientProbe(this.#context.clock, () => {
       if (!this.#writer.isIdle) return; // a write is under way, and finds it out
       this.#codec.probe();
@@ -312,7 +312,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
    * sends until it ends its own, for a time. Calls that run are given up.
    */
   #end(last?: Uint8Array): void {
-    if (this.#isClosed || this.#phase === "ending") return;
+    if (this.#isClosed() || this.#phase === "ending") return;
     this.#phase = "ending";
     this.#timer.set(END_MS, () => this.close());
     this.#running?.close();
@@ -320,7 +320,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#probe?.stop();
     this.#lastWrite = this.#writer.finish(last);
     this.#lastWrite.then(() => {
-      if (this.#isClosed) return;
+      if (this.#isClosed()) return;
       if (this.#hasInputEnded || this.#transport.closeWrite === undefined) return this.close();
       this.#transport.closeWrite().catch(() => this.close());
     });
@@ -330,7 +330,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#context.listeners.event({ type, remote: this.remote, reason });
   }
 
-  get #isClosed(): boolean {
+  #isClosed(): boolean {
     return this.#phase === "closed";
   }
 

@@ -21,11 +21,17 @@ export type Outcome = "success" | "failure" | "given_up";
  */
 export class InFlight {
   /** When it was sent. Before it is sent: when it began to wait for a connection. */
-  startedAtMs = 0;
+  declare startedAtMs: number;
   /** The call that began before it and is in flight too. */
-  older: InFlight | undefined = undefined;
+  declare older: InFlight | undefined;
   /** The call that began after it. */
-  newer: InFlight | undefined = undefined;
+  declare newer: InFlight | undefined;
+
+  /** Sets its fields here: initializers of a base class cost each call some 10 ns. */
+  constructor() {
+    this.startedAtMs = 0;
+    this.older = this.newer = undefined;
+  }
 
   /** Its endpoint gives no sign of life while the call is in flight. Does nothing by default. */
   endpointStalled(): void {}

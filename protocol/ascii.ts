@@ -5,24 +5,32 @@
  * @module
  */
 
-export const TAB = 9;
-export const NEWLINE = 10;
-export const CARRIAGE_RETURN = 13;
-export const SPACE = 32;
-export const QUOTE = 34;
-export const COMMA = 44;
-export const MINUS = 45;
-export const ZERO = 48;
-export const NINE = 57;
-export const COLON = 58;
-export const OPEN_BRACKET = 91;
-export const BACKSLASH = 92;
-export const CLOSE_BRACKET = 93;
-export const OPEN_BRACE = 123;
-export const CLOSE_BRACE = 125;
+/**
+ * The characters that matter. A module takes those it needs as its own constants,
+ * `const { QUOTE } = ASCII`: V8 compiles those into a loop over bytes, and loads
+ * imported ones anew at each byte, which took half as long again.
+ */
+export const ASCII = {
+  TAB: 9,
+  NEWLINE: 10,
+  CARRIAGE_RETURN: 13,
+  SPACE: 32,
+  QUOTE: 34,
+  COMMA: 44,
+  MINUS: 45,
+  ZERO: 48,
+  NINE: 57,
+  COLON: 58,
+  OPEN_BRACKET: 91,
+  BACKSLASH: 92,
+  CLOSE_BRACKET: 93,
+  OPEN_BRACE: 123,
+  CLOSE_BRACE: 125,
+  /** A number of so many digits is always a safe integer. */
+  MAX_DIGITS: 15,
+} as const;
 
-/** A number of so many digits is always a safe integer. */
-export const MAX_DIGITS = 15;
+const { ZERO, NINE, MAX_DIGITS } = ASCII;
 
 /**
  * Whether the bytes at a position are those expected.

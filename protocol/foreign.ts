@@ -6,16 +6,10 @@
  */
 
 import { excerpt } from "../internal/excerpt.ts";
-import {
-  CARRIAGE_RETURN,
-  NEWLINE,
-  OPEN_BRACE,
-  OPEN_BRACKET,
-  SPACE,
-  startsWithAt,
-  TAB,
-} from "./ascii.ts";
+import { ASCII, startsWithAt } from "./ascii.ts";
 import type { Protocol } from "./codec.ts";
+
+const { CARRIAGE_RETURN, NEWLINE, OPEN_BRACE, OPEN_BRACKET, SPACE, TAB } = ASCII;
 
 /** The beginnings by which a protocol is known, as text. */
 const LOOKS: readonly (readonly [RegExp, string])[] = [

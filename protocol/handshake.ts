@@ -7,8 +7,10 @@
 
 import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
-import { CLOSE_BRACE } from "./ascii.ts";
+import { ASCII } from "./ascii.ts";
 import { foreign } from "./foreign.ts";
+
+const { CLOSE_BRACE } = ASCII;
 
 /** What a GeeRPC client asks for in its handshake. */
 export interface GeeRpcOption {

@@ -6,7 +6,11 @@
  * @module
  */
 
-import {
+import { ASCII, startsWithAt } from "../ascii.ts";
+import type { TextWriter } from "../text_writer.ts";
+import type { Lines } from "./lines.ts";
+
+const {
   BACKSLASH,
   CLOSE_BRACE,
   COLON,
@@ -17,11 +21,8 @@ import {
   NINE,
   OPEN_BRACE,
   QUOTE,
-  startsWithAt,
   ZERO,
-} from "../ascii.ts";
-import type { TextWriter } from "../text_writer.ts";
-import type { Lines } from "./lines.ts";
+} = ASCII;
 
 /** Objects with more members are left to the engine. */
 const MAX_MEMBERS = 16;

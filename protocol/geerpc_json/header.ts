@@ -5,10 +5,12 @@
  * @module
  */
 
-import { BACKSLASH, DigitsReader, NEWLINE, QUOTE, startsWithAt } from "../ascii.ts";
+import { ASCII, DigitsReader, startsWithAt } from "../ascii.ts";
 import { RpcError } from "../../errors.ts";
 import { foreign } from "../foreign.ts";
 import type { Lines } from "./lines.ts";
+
+const { BACKSLASH, NEWLINE, QUOTE } = ASCII;
 
 /** A header, in either direction. The fields after the first three are our own extensions. */
 export interface Header {

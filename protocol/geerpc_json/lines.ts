@@ -5,7 +5,9 @@
  */
 
 import { grow, isWorthKeeping } from "../../internal/buffer.ts";
-import { NEWLINE } from "../ascii.ts";
+import { ASCII } from "../ascii.ts";
+
+const { NEWLINE } = ASCII;
 
 /** The first buffer for a line whose end has not arrived. */
 const FIRST_BUFFER_BYTES = 256;

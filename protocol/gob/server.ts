@@ -15,7 +15,7 @@ import {
 import { errorText, type RpcCode } from "../../errors.ts";
 import { type AnyGobSchema, GobSchema } from "../../gob.ts";
 import type { AnySchema } from "../../schema.ts";
-import { NEWLINE } from "../ascii.ts";
+import { ASCII } from "../ascii.ts";
 import { DRAINING, ENDED, needsCode, netRpcText, NO_CALL, retryAfterOf } from "../go_errors.ts";
 import {
   type GobFamily,
@@ -26,6 +26,8 @@ import {
 } from "./headers.ts";
 import { breaksStream, codeOfValue, PairReader } from "./pair_reader.ts";
 import { PairWriter } from "./pair_writer.ts";
+
+const { NEWLINE } = ASCII;
 
 /** Reads calls and writes replies. The handshake has been read by then. */
 export class GobServerCodec extends PairReader implements ServerCodec {

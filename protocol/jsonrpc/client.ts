@@ -6,7 +6,7 @@
 
 import type { ClientCodec, Limits, ReplySink } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { MAX_DIGITS, NINE, ZERO } from "../ascii.ts";
+import { ASCII } from "../ascii.ts";
 import { foreign } from "../foreign.ts";
 import { tellOfDrain, verdictOf } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
@@ -15,6 +15,8 @@ import { TextWriter } from "../text_writer.ts";
 import { PING_METHOD } from "../unknown_method.ts";
 import { broken, idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
 import { ObjectReader, type ObjectSink } from "./object_reader.ts";
+
+const { MAX_DIGITS, NINE, ZERO } = ASCII;
 
 /**
  * Begins every stream. To a server that speaks gob `{"` would be the beginning of a message of 123

@@ -4,7 +4,9 @@
  * @module
  */
 
-import {
+import { ASCII } from "../ascii.ts";
+
+const {
   BACKSLASH,
   CARRIAGE_RETURN,
   CLOSE_BRACE,
@@ -17,7 +19,7 @@ import {
   QUOTE,
   SPACE,
   TAB,
-} from "../ascii.ts";
+} = ASCII;
 
 /**
  * Finds a member of the object itself, not of those in it.

@@ -6,7 +6,11 @@
  */
 
 import { RpcError } from "../../errors.ts";
-import {
+import { ASCII } from "../ascii.ts";
+import { foreign } from "../foreign.ts";
+import { isLongerThan } from "../json.ts";
+
+const {
   BACKSLASH,
   CARRIAGE_RETURN,
   CLOSE_BRACE,
@@ -17,9 +21,7 @@ import {
   QUOTE,
   SPACE,
   TAB,
-} from "../ascii.ts";
-import { foreign } from "../foreign.ts";
-import { isLongerThan } from "../json.ts";
+} = ASCII;
 
 /** How many characters of the two ends of an object over the limit are kept, for its id. */
 const HEAD_LENGTH = 256;

@@ -12,13 +12,15 @@ import {
   type ServerCodec,
 } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { BACKSLASH, CLOSE_BRACE, MAX_DIGITS, NINE, QUOTE, SPACE, ZERO } from "../ascii.ts";
+import { ASCII } from "../ascii.ts";
 import { DRAINING, ENDED, netRpcText, NO_CALL } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { TextWriter } from "../text_writer.ts";
 import { idAtEitherEnd, isMalformed, parseObject, REPLY, REQUEST } from "./messages.ts";
 import { memberText } from "./member_text.ts";
 import { ObjectReader, type ObjectSink } from "./object_reader.ts";
+
+const { BACKSLASH, CLOSE_BRACE, MAX_DIGITS, NINE, QUOTE, SPACE, ZERO } = ASCII;
 
 /** Of a number whose digits are all read by the fast path. */
 const LARGEST_PLACE = 10 ** MAX_DIGITS;
