@@ -44,6 +44,8 @@ export function countWork(): () => void {
     replace(typed, "lastIndexOf", searchedBackwards),
     replace(typed, "set", given),
     replace(typed, "slice", made),
+    replace(typed, "copyWithin", whole),
+    replace(typed, "includes", whole),
     replace(typed, "fill", whole),
     replace(Array.prototype, "join", made),
     replace(Array.prototype, "splice", whole),
