@@ -57,7 +57,7 @@ function readsOf(run: () => void): number {
   );
   spy(Uint8Array.prototype, "includes", (self) => self.length);
   spy(Uint8Array.prototype, "set", (_self, [bytes]) => bytes.length);
-  spy(Uint8Array.prototype, "copyWithin", (self) => self.length);
+  spy(Uint8Array.prototype, "copyWithin", (self, [, from, to = self.length]) => to - from);
   spy(Uint8Array.prototype, "slice", (_self, _args, result) => result.length);
   spy(TextDecoder.prototype, "decode", (_self, [bytes]) => bytes.length);
   spy(JSON, "parse", (_self, [text]) => text.length);
