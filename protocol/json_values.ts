@@ -34,7 +34,9 @@ export function mayHaveLost(text: string): boolean {
 
 /**
  * Looks for a value that JSON does not have. What has a `toJSON` is what that makes of it, and what an
- * object's `undefined`, functions and symbols are is left out, as JSON has it.
+ * object's `undefined`, functions and symbols are is left out, as JSON has it. Bun's `Headers`,
+ * `URLSearchParams` and forms without files have a `toJSON` that loses nothing; elsewhere they are
+ * refused.
  *
  * @param value The value, which does not contain itself.
  * @returns The first one; `undefined` if there is none.
@@ -54,7 +56,9 @@ export function findLost(value: unknown): Lost | undefined {
 }
 
 function findInObject(value: object): Lost | undefined {
-  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return undefined;
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") {
+    return holdsFiles(value) ? lost(named(value), CONVERT) : undefined;
+  }
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const found = findLost(value[index]);
@@ -71,6 +75,12 @@ function findInObject(value: object): Lost | undefined {
     if (found !== undefined) return { ...found, path: step(key) + found.path };
   }
   return undefined;
+}
+
+/** Whether an object is a form with files: Bun's forms have a `toJSON`, which leaves out their content. */
+function holdsFiles(value: object): boolean {
+  if (tagOf(value) !== "FormData") return false;
+  return [...(value as FormData).values()].some((entry) => typeof entry !== "string");
 }
 
 /** What an object is, if it is of a kind whose content JSON does not write. */
