@@ -11,6 +11,11 @@ import { ENGINES } from "../runtimes.ts";
 import { tryPackage } from "./try.ts";
 
 const OUT = `${ROOT}/npm`;
+/**
+ * Our types name `AsyncDisposable`, which the library of most targets lacks. Up to TypeScript 5.9 it
+ * came with `@types/node`, unasked; from 6.0 on those types come only where they are asked for.
+ */
+const NEEDED_LIB = '/// <reference lib="esnext.disposable" />\n';
 
 Deno.chdir(ROOT);
 await emptyDir(OUT);
@@ -45,6 +50,12 @@ await build({
   postBuild() {
     for (const file of ["LICENSE", "README.md", "CHANGELOG.md"]) {
       Deno.copyFileSync(file, `${OUT}/${file}`);
+    }
+    for (const kind of ["esm", "script"]) {
+      for (const path of Object.values(config.exports)) {
+        const types = `${OUT}/${kind}/${path.replace(/ts$/, "d.ts")}`;
+        Deno.writeTextFileSync(types, NEEDED_LIB + Deno.readTextFileSync(types));
+      }
     }
   },
 });
