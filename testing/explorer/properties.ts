@@ -1,5 +1,6 @@
 /**
- * What must hold in every run, as far as it can be told when it is over.
+ * This file is one list: what must hold in every run, as far as it can be told
+ * when it is over.
  *
  * @module
  */
@@ -133,8 +134,10 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
   // The servers that may have run it, which need not be the last that was tried.
   const lost = error.attempts.filter((attempt) => executionOf(attempt.error) === "unknown");
   const places = lost.length > 0 ? lost : [error];
+  // What was given up because its own client was closed was lost by no drain.
+  const isClosed = lost.some(({ error }) => error instanceof RpcError && error.code === "canceled");
   if (
-    isLost && !run.without.has("lossless_drains") &&
+    isLost && !isClosed && !run.without.has("lossless_drains") &&
     places.every(({ address }) => isOnlyDrained(run, address))
   ) {
     run.violate("a drain loses no call", `call ${step.id}: ${errorLine(error)}`);

@@ -49,3 +49,21 @@ Deno.test("a cancel that was written during a pause is read when it is over, beh
   assert(text.includes("2 c1: call 10 is aborted"));
   assert(!text.includes("call 10 runs"), text);
 });
+
+Deno.test("a fork whose calls a close has cut short is lost by no drain", async () => {
+  const text = await held({
+    ...PLAN,
+    delayMs: 40,
+    servers: [
+      { name: "s1", protocol: "geerpc/json" },
+      { name: "s2", protocol: "geerpc/json" },
+    ],
+    clients: [{ ...PLAN.clients[0], closeOnEvent: "left" }],
+    steps: [
+      { atMs: 0, do: "crash", server: "s2", forMs: 701 },
+      { atMs: 413, do: "call", id: 22, client: "c1", kind: "fork", method: 0, workMs: 0 },
+      { atMs: 475, do: "discovery", state: "empty" },
+    ],
+  });
+  assert(text.includes("475 c1: call 22 fails: unavailable, unknown"), text);
+});
