@@ -130,15 +130,12 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
   if (error.code === "invalid_argument" && step.kind === "call" && !isOddArgument && !isOddEntry) {
     wrong(`nothing is wrong with its argument: ${errorLine(error)}`);
   }
-  const isLost = error.code === "unavailable" && error.execution === "unknown";
   // The servers that may have run it, which need not be the last that was tried.
   const lost = error.attempts.filter((attempt) => executionOf(attempt.error) === "unknown");
-  const places = lost.length > 0 ? lost : [error];
-  // What was given up because its own client was closed was lost by no drain.
-  const isClosed = lost.some(({ error }) => error instanceof RpcError && error.code === "canceled");
+  const places = lost.length > 0 ? lost : [{ address: error.address, error }];
   if (
-    isLost && !isClosed && !run.without.has("lossless_drains") &&
-    places.every(({ address }) => isOnlyDrained(run, address))
+    error.execution === "unknown" && !run.without.has("lossless_drains") &&
+    places.every(({ address, error }) => isUnavailable(error) && isOnlyDrained(run, address))
   ) {
     run.violate("a drain loses no call", `call ${step.id}: ${errorLine(error)}`);
   }
@@ -146,6 +143,11 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
   if (error.code === "canceled" && closes.length === 0) {
     wrong(`nobody has cancelled it: ${errorLine(error)}`);
   }
+}
+
+/** Whether a connection was lost: a close of the client, or a server's deadline, is no loss. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof RpcError && error.code === "unavailable";
 }
 
 /** A drain's grace that is enough for every handler, in milliseconds. */

@@ -67,3 +67,16 @@ Deno.test("a fork whose calls a close has cut short is lost by no drain", async 
   });
   assert(text.includes("475 c1: call 22 fails: unavailable, unknown"), text);
 });
+
+Deno.test("a fork of which a server's own time is over is lost by no drain", async () => {
+  const call = { client: "c1", kind: "fork", method: 0, workMs: 1, serverTimeoutMs: 1 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "geerpc/json" }, { name: "s2", protocol: "geerpc/json" }],
+    steps: [
+      { atMs: 0, do: "fault", server: "s2", refuse: true },
+      { atMs: 0, do: "call", id: 13, ...call },
+    ],
+  });
+  assert(text.includes("1 c1: call 13 fails: unavailable, unknown"), text);
+});
