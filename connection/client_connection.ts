@@ -124,11 +124,14 @@ export class ClientConnection {
     });
     this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
     this.#handshake = new PhaseTimer(this.#clock);
-    if (codec.hasHandshake) this.#handshake.set(HANDSHAKE_AFTER_MS, () => this.#writer.add());
     transport.start({
       data: (chunk) => this.#receive(chunk),
       end: (error) => this.#ended(error),
     });
+    // Only now: the transport may have ended already, or throw.
+    if (codec.hasHandshake && !this.#isOver()) {
+      this.#handshake.set(HANDSHAKE_AFTER_MS, () => this.#writer.add());
+    }
   }
 
   /** Whether new calls can be made: `true` until either side ends it. */
