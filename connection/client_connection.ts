@@ -7,6 +7,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
 import type { ClientCodec, Protocol, ReplySink, RequestExtras } from "../protocol/codec.ts";
@@ -325,11 +326,13 @@ export class ClientConnection {
     };
   }
 
-  #receive(chunk: Uint8Array): void {
+  #receive(chunk: Uint8Array): Promise<void> | void {
     if (this.#isOver()) return;
     this.#heard++;
     try {
+      const wait = atFaultPoint("reply_read");
       this.#codec.receive(chunk, this.#replies);
+      return wait;
     } catch (error) {
       this.#broken(error);
     }

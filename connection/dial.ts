@@ -7,6 +7,7 @@
 import { parseAddress, type ParsedAddress } from "../address.ts";
 import { systemClock } from "../clock.ts";
 import { errorText, RpcError, TimeoutError } from "../errors.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import { TimeLimit } from "../internal/time.ts";
 import { connectThrough } from "../net/http_connect.ts";
 import { systemNetwork } from "../net/network.ts";
@@ -38,6 +39,8 @@ export async function dialConnection(
   const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
   const transport = await connect(parsed, protocol, options);
   try {
+    const wait = atFaultPoint("dial_connected", options.signal);
+    if (wait !== undefined) await wait;
     return new ClientConnection(
       parsed.address,
       transport,

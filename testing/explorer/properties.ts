@@ -166,6 +166,8 @@ function isOnlyDrained({ plan }: Run, address: string | undefined): boolean {
         return step.server !== server.name || step.graceMs >= AMPLE_GRACE_MS;
       case "jump":
         return false;
+      case "point":
+        return step.waitMs !== undefined;
       case "list":
       case "discovery":
       case "close":
@@ -186,7 +188,7 @@ function checkHandlers(run: Run, call: CallRecord): void {
   for (const { server, outcome, endedAtMs = 0 } of runs) {
     if (step.stubborn || outcome !== "replied" || endedAtMs < abortedAtMs + HEARD_MS) continue;
     const isTroubled = plan.steps.some((other) =>
-      other.do === "jump" || "server" in other && other.server === server
+      other.do === "jump" || other.do === "point" || "server" in other && other.server === server
     );
     const { protocol, maxInFlight } = plan.servers.find(({ name }) => name === server)!;
     if (isTroubled || protocol !== "geerpc/json") continue;
