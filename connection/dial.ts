@@ -6,7 +6,8 @@
 
 import { parseAddress, type ParsedAddress } from "../address.ts";
 import { systemClock } from "../clock.ts";
-import { RpcError, TimeoutError } from "../errors.ts";
+import { errorText, RpcError, TimeoutError } from "../errors.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import { TimeLimit } from "../internal/time.ts";
 import { connectThrough } from "../net/http_connect.ts";
 import { systemNetwork } from "../net/network.ts";
@@ -37,13 +38,23 @@ export async function dialConnection(
   const protocol = checkProtocol(parsed.metadata.protocol ?? options.protocol ?? "geerpc/json");
   const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
   const transport = await connect(parsed, protocol, options);
-  return new ClientConnection(
-    parsed.address,
-    transport,
-    codec,
-    { ...options, protocol },
-    onDrain,
-  );
+  try {
+    const wait = atFaultPoint("dial_connected", options.signal);
+    if (wait !== undefined) await wait;
+    return new ClientConnection(
+      parsed.address,
+      transport,
+      codec,
+      { ...options, protocol },
+      onDrain,
+    );
+  } catch (error) {
+    transport.close(); // nobody else knows it
+    if (error instanceof RpcError) throw error;
+    const message = `${parsed.address}: can't use the connection: ${errorText(error)}`;
+    const details = { address: parsed.address, execution: "not_sent", cause: error } as const;
+    throw new RpcError("unavailable", message, details);
+  }
 }
 
 async function connect(

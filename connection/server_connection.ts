@@ -7,6 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import type { Protocol, RequestExtras, RequestSink, ServerCodec } from "../protocol/codec.ts";
 import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
@@ -190,7 +191,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed() || this.#phase === "ending") return;
     this.#isReading = true;
     this.#hasMessage = false;
+    let wait: Promise<void> | undefined;
     try {
+      wait = atFaultPoint("request_read");
       if (this.#phase !== "opening") this.#codec.receive(chunk, this);
       else {
         const loading = this.#open(chunk);
@@ -205,6 +208,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#phase === "opening") return;
     this.#admission.readEnded(chunk.length, this.#hasMessage);
     this.#writer.flush();
+    if (wait !== undefined) return wait.then(() => this.#admission.untilReadable());
     return this.#admission.untilReadable();
   }
 

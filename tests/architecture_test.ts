@@ -155,6 +155,15 @@ Deno.test("modules form no circle, types included", () => {
   assertEquals(circles, []);
 });
 
+Deno.test("fault points: only the explorer sets what happens there", () => {
+  const setters = modules.filter((module) => /\bsetFaultHook\b/.test(sourceOf(module)));
+  assertEquals(setters, ["internal/fault_points.ts", "testing/explorer/run.ts"]);
+  const users = imports.filter(({ to }) => to === "internal/fault_points.ts").map(({ from }) =>
+    partOf(from)
+  );
+  assertEquals([...new Set(users)].sort(), ["connection", "fleet", "testing"]);
+});
+
 Deno.test("imports from elsewhere: one function of std, and node: in the modules for Node", () => {
   const elsewhere = imports.filter(({ to }) => !modules.includes(to));
   const wrong = elsewhere.filter(({ from, to }) =>
