@@ -5,11 +5,14 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { ServerInterceptors } from "../interceptor.ts";
 import {
   aClock,
   callback,
   checkOptions,
   type Checks,
+  flag,
+  interceptorList,
   positive,
   textByName,
   whole,
@@ -82,6 +85,14 @@ export interface ServerOptions {
    * dropped. Default: nobody is told.
    */
   onEvent?: (event: ServerEvent) => void;
+  /** What stands around every call of every service; the outermost first. Default: nothing. */
+  interceptors?: ServerInterceptors;
+  /**
+   * Whether calls that a handler makes can inherit from the call that it serves, without a word, if
+   * they are made by clients with the option `inherit`. It costs each call some time, as it makes
+   * the platform keep track with `AsyncLocalStorage`. Default `false`.
+   */
+  asyncContext?: boolean;
   /** Where deadlines and limits take the time from. Default: the system's clock. */
   clock?: Clock;
 }
@@ -143,6 +154,8 @@ const SERVER_CHECKS: Checks<ServerOptions> = {
   writeTimeoutMs: positive,
   onError: callback,
   onEvent: callback,
+  interceptors: interceptorList("handle"),
+  asyncContext: flag,
   clock: aClock,
 };
 
