@@ -6,6 +6,7 @@
 
 import type { RpcCode, RpcError } from "../errors.ts";
 import type { MethodSchema, ServiceSchema } from "../schema.ts";
+import { markOf } from "./method_mark.ts";
 import { checkServiceName, offeredMethods } from "./offered_methods.ts";
 import type { RejectOptions } from "./rejection.ts";
 
@@ -79,7 +80,7 @@ export class Services {
       const serviceMethod = `${name}.${method}`;
       this.#methods.set(serviceMethod, {
         serviceMethod,
-        schema: Object.hasOwn(schema, method) ? schema[method] : undefined,
+        schema: Object.hasOwn(schema, method) ? schema[method] : markOf(handle),
         handle: (args, context) => handle.call(service, args, context),
       });
     }
