@@ -26,8 +26,9 @@ export function issuesText(name: string, issues: readonly StandardSchemaV1.Issue
   let told = 0;
   for (; told < issues.length && text.length < LONGEST_TEXT; told++) {
     const { path = [], message } = issues[told];
-    const place = cut(name + path.map(stepOf).join(""));
-    text += `${told > 0 ? "; " : ""}${place}: ${cut(String(message))}`;
+    let place = name;
+    for (const segment of path) place += stepOf(segment); // a path may be an array of its own class
+    text += `${told > 0 ? "; " : ""}${cut(place)}: ${cut(String(message))}`;
   }
   const left = issues.length - told;
   return left > 0 ? `${text}; and ${left} more` : text;

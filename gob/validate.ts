@@ -164,9 +164,7 @@ class ValueChecks {
       }
       const made: Record<string, unknown> = {};
       for (const { name, field, zero } of fields) {
-        const item = Object.hasOwn(Object.prototype, name) && !Object.hasOwn(value, name)
-          ? undefined // what every object inherits is no field
-          : (value as Record<string, unknown>)[name];
+        const item = (value as Record<string, unknown>)[name];
         if (item === undefined || item === null) {
           this.#cursor.fill(1);
           made[name] = zero(this.#cursor);
