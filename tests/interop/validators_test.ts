@@ -215,6 +215,29 @@ Deno.test("an XClient does not take a refused argument to another server", async
   await Promise.all(started.map((server) => server.close()));
 });
 
+Deno.test("gob's types count on the wire, and another schema limits the values", async () => {
+  const network = new MemoryNetwork();
+  const schema = gob.service({
+    Grow: { args: gob.struct({ By: gob.float }), reply: gob.float },
+  });
+  const limits = v.object({ By: v.pipe(v.number(), v.minValue(0), v.maxValue(100)) });
+  // The schema that is registered counts on the wire, not the method's own.
+  const own = gob.struct({ By: gob.int });
+  for (const args of [limits, own] as const) {
+    const server = new Server();
+    const Grow = method({ args }, ({ By }) => Number(By) * 2);
+    server.register("Plant", { Grow }, { schema });
+    await server.listen("memory@a", { network });
+    const client = await dial("memory@a", { network, protocol: "geerpc/gob" });
+    const plant = client.service("Plant", schema);
+    assertEquals(await plant.Grow({ By: 4 }), 8);
+    const refused = { code: "invalid_argument", execution: "rejected" } as const;
+    await assertFails(plant.Grow({ By: -0.5 }), { ...refused, message: "Plant.Grow: args.By: " });
+    await client.close();
+    await server.close();
+  }
+});
+
 /** Runs a test with a client of a server that offers the services. */
 async function onServer(
   protocol: Protocol,
