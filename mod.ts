@@ -62,6 +62,14 @@ export {
   type ServerEvent,
   type ServerOptions,
 } from "./server.ts";
+export {
+  type AcceptedBy,
+  type CheckedMethod,
+  type MadeBy,
+  method,
+  type MethodOptions,
+  type StandardSchemaV1,
+} from "./method.ts";
 export type {
   AnySchema,
   CallsOf,

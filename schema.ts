@@ -5,6 +5,9 @@
  * @module
  */
 
+/** What gob's schemas have as `vendor` in their `~standard`: they say the types on the wire, too. */
+export const GOB_VENDOR = "@geerpc/xclient/gob";
+
 /**
  * A type on the wire, as `gob.int` or `gob.struct({ … })`.
  *

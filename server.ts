@@ -68,8 +68,8 @@ export interface RegisterOptions<S extends ServiceSchema = ServiceSchema> {
    * The names of the methods that are offered; no others are. Needed for what
    * is not offered by default: methods that are inherited, functions in fields
    * and behind accessors, and names that begin with `_`. Default: the
-   * functions of a plain object, the methods of an instance's own class, and
-   * what the schema names.
+   * functions of a plain object, the methods of an instance's own class, what
+   * `method` has made, and what the schema names.
    */
   methods?: readonly string[];
   /**
@@ -170,12 +170,14 @@ export class Server implements AsyncDisposable {
    * Offers a service.
    *
    * A method gets the argument and a {@linkcode CallContext}, and returns the
-   * reply or a promise of it. What it throws is the call's error.
+   * reply or a promise of it. What it throws is the call's error. To have it
+   * checked by schemas make it with `method`.
    *
    * Offered are the functions of a plain object, and of an instance the methods
-   * of its own class. What is inherited, as from `EventEmitter` or a base class
-   * of one's own, functions in fields or behind accessors, and names that begin
-   * with `_` are offered only if the option `methods` names them. TypeScript's
+   * of its own class and those that `method` has made. What is inherited, as
+   * from `EventEmitter` or a base class of one's own, other functions in fields
+   * or behind accessors, and names that begin with `_` are offered only if the
+   * option `methods` names them. TypeScript's
    * `private` leaves no trace in the program: begin such a name with `_` or `#`,
    * or name the methods that are to be offered.
    *

@@ -76,8 +76,9 @@ export interface ServerOptions {
   writeTimeoutMs?: number;
   /**
    * Called with whatever a handler throws that is no `RpcError`, and with why a
-   * reply can't be encoded. What it throws itself is dropped. Default: nobody
-   * is told; the caller gets the error's text in any case.
+   * reply can't be encoded or is refused by its schema. What it throws itself is
+   * dropped. Default: nobody is told; the caller gets the error's text in any
+   * case, but for what is wrong with a reply that its schema refuses.
    */
   onError?: (error: unknown, call: FailedCall) => void;
   /**

@@ -8,6 +8,7 @@ import type { RpcCode, RpcError } from "../errors.ts";
 import type { CallOptions } from "../service.ts";
 import type { MethodSchema, ServiceSchema } from "../schema.ts";
 import type { InheritOptions } from "./inherited.ts";
+import { markOf } from "./method_mark.ts";
 import { checkServiceName, offeredMethods } from "./offered_methods.ts";
 import type { RejectOptions } from "./rejection.ts";
 
@@ -110,7 +111,7 @@ export class Services {
       const serviceMethod = `${name}.${method}`;
       this.#methods.set(serviceMethod, {
         serviceMethod,
-        schema: Object.hasOwn(schema, method) ? schema[method] : undefined,
+        schema: Object.hasOwn(schema, method) ? schema[method] : markOf(handle),
         handle: around(name, method, (args, context) => handle.call(service, args, context)),
       });
     }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { pathStep } from "../internal/path.ts";
+
 /** What is written for such values. A text without any of it has lost nothing. */
 const TRACES = /\{\}|null|\{"0":/;
 
@@ -62,7 +64,7 @@ function findInObject(value: object): Lost | undefined {
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const found = findLost(value[index]);
-      if (found !== undefined) return { ...found, path: `[${index}]${found.path}` };
+      if (found !== undefined) return { ...found, path: pathStep(index) + found.path };
     }
     return undefined;
   }
@@ -72,7 +74,7 @@ function findInObject(value: object): Lost | undefined {
     const member = (value as Record<string, unknown>)[key];
     if (typeof member === "function" || typeof member === "symbol") continue;
     const found = findLost(member);
-    if (found !== undefined) return { ...found, path: step(key) + found.path };
+    if (found !== undefined) return { ...found, path: pathStep(key) + found.path };
   }
   return undefined;
 }
@@ -111,10 +113,4 @@ function named(value: object): string {
   const tag = tagOf(value);
   const name = tag === "Object" ? value.constructor?.name || "object" : tag;
   return `${/^[AEIO]/i.test(name) ? "an" : "a"} ${name}`;
-}
-
-const IDENTIFIER = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
-
-function step(key: string): string {
-  return IDENTIFIER.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }

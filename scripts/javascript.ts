@@ -3,6 +3,7 @@
 // deno-lint-ignore no-import-prefix -- in deno.json all users would load it
 import ts from "npm:typescript@^5.9";
 import config from "../deno.json" with { type: "json" };
+import { withoutVersions } from "./packages.ts";
 import offline from "./offline/import_map.json" with { type: "json" };
 
 /** The folder of the repository. */
@@ -55,6 +56,7 @@ export function emit(file: string, out: string) {
     /(\bfrom\s*|\bimport\s*\(?\s*)"(@[^"]+)"/g,
     (all, before, name) => MODULES.has(name) ? `${before}"${up}${MODULES.get(name)}"` : all,
   );
+  if (file.startsWith("tests/")) source = withoutVersions(source);
   if (file.startsWith("tests/") && /\bDeno\.test\b/.test(source)) {
     source += `\nimport { Deno } from "${up}scripts/node/test_api.ts";\n`;
   }

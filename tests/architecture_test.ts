@@ -30,6 +30,7 @@ const PARTS: Readonly<Record<string, string>> = {
   selector: "balance",
   dns: "discovery",
   etcd: "discovery",
+  method: "server",
   xclient: "fleet",
   interceptor: "connection",
   ...Object.fromEntries(

@@ -19,6 +19,8 @@ import {
   type HealthOptions,
   type InheritOptions,
   type LivenessOptions,
+  method,
+  type MethodOptions,
   MultiServerDiscovery,
   type MultiServerDiscoveryOptions,
   type ReadyOptions,
@@ -115,6 +117,11 @@ const network: Kind = { right: [], wrong: [...OTHERS, 1, { connect: () => {} }] 
 const texts: Kind = {
   right: [{ "x-a": "b" }, {}],
   wrong: [...without("object"), null, [], 1, { a: 1 }],
+};
+const standard = { "~standard": { version: 1, vendor: "tests", validate: () => ({ value: 1 }) } };
+const schema: Kind = {
+  right: [standard, Object.assign(() => 1, standard)],
+  wrong: [...OTHERS, 1, { "~standard": {} }],
 };
 const oneOf = (...names: unknown[]): Kind => ({
   right: names,
@@ -294,6 +301,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     },
     (o) => new Server().register("Echo", services.Echo as never, o),
     "register",
+  ),
+  MethodOptions: part<MethodOptions>(
+    { args: schema, reply: schema },
+    (o) => method(o, () => 1),
+    "method",
   ),
   SourceOptions: part<SourceOptions>(
     SOURCE,
