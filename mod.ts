@@ -40,6 +40,7 @@ export {
 export {
   type CallContext,
   type FailedCall,
+  type IntrospectionMode,
   type Listener,
   type RegisterOptions,
   type RejectOptions,
@@ -47,8 +48,18 @@ export {
   Server,
   type ServerCloseOptions,
   type ServerEvent,
+  type ServerFigures,
   type ServerOptions,
+  type ServiceStatus,
 } from "./server.ts";
+export { type Caller, introspect, type Introspector } from "./connection/introspection/view.ts";
+export type {
+  MethodDescription,
+  ServerDescription,
+  ServiceDescription,
+} from "./connection/introspection/reports.ts";
+export type { MethodLatency } from "./connection/latencies.ts";
+export type { RefusedFigures } from "./connection/server_load.ts";
 export type {
   AnySchema,
   CallsOf,

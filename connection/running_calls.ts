@@ -7,6 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import { Deadlines } from "../internal/deadlines.ts";
+import { isPromise } from "../internal/is_promise.ts";
 import { codeOf, errorText, RpcError, TimeoutError } from "../errors.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { goDuration } from "../protocol/go_duration.ts";
@@ -255,11 +256,6 @@ export class RunningCalls implements RunningCallOwner {
   #report(call: RunningCall, error: unknown): void {
     if (!isRpcError(error)) this.#owner.handlerFailed(call.serviceMethod, error);
   }
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
 }
 
 /** A promise that settles once: a `then` of the handler's own may throw, or call back twice. */
