@@ -70,6 +70,7 @@ export type {
   Schema,
   ServiceSchema,
 } from "./schema.ts";
+export type { CheckOptions, Contract, EndpointCheck, SchemaDifference } from "./fleet/check.ts";
 export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
 export type { FleetCallOptions } from "./fleet/call_options.ts";
 export type { HealthOptions, HealthState } from "./fleet/health.ts";

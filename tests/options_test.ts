@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { assert, assertEquals } from "@std/assert";
 import {
   type CallOptions,
+  type CheckOptions,
   type ClientOptions,
   type CloseOptions,
   createSelector,
@@ -445,6 +446,18 @@ function partsAt(
       },
       (o) => xclient.broadcast("Gate.Echo", 1, o),
       "a call",
+    ),
+    CheckOptions: part<CheckOptions>(
+      {
+        contract: {
+          right: [["A.B"], { A: ["B"] }, { A: gob.service({ B: {} }) }],
+          wrong: [...without("symbol"), ["B"], { A: 1 }, Symbol("x")],
+        },
+        timeoutMs: duration,
+        signal,
+      },
+      (o) => xclient.check({ contract: ["A.B"], ...o }),
+      "check",
     ),
     ReadyOptions: part<ReadyOptions>(
       { signal, timeoutMs: callTime },

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RpcError } from "../../errors.ts";
 import type { MethodLatency } from "../latencies.ts";
 import type { RefusedFigures } from "../server_load.ts";
 
@@ -84,8 +85,13 @@ export function toWire(report: unknown): unknown {
  *
  * @param wire What has arrived.
  * @param list The name of a list that it has; gob leaves an empty one out.
+ * @throws {RpcError} `data_loss` if it is no report.
  */
 export function fromWire(wire: unknown, list: string): unknown {
+  if (typeof wire !== "object" || wire === null || Array.isArray(wire)) {
+    const message = "what the server has answered about itself is no report";
+    throw new RpcError("data_loss", message, { execution: "answered" });
+  }
   const report = renamed(wire, (key) => key[0].toLowerCase() + key.slice(1));
   return frozen({ [list]: [], ...report as object });
 }
