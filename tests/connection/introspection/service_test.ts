@@ -13,6 +13,7 @@ import type { Network } from "../../../transport.ts";
 import { XClient } from "../../../xclient.ts";
 import { assertFails, failure, inWorld, settled } from "../../support/helpers.ts";
 import { withRemotes } from "../../support/remotes.ts";
+import { tls, trust, unixPath } from "../../support/transports.ts";
 
 const args = gob.struct({ A: gob.int32, B: gob.int32 }, { name: "Args" });
 const schema = gob.service({ Sum: { args, reply: gob.safeInt }, Reset: {} });
@@ -189,3 +190,19 @@ Deno.test("an XClient asks one of its servers", () =>
     assertEquals(await introspect(xclient).check("Echo", { failMode: "failfast" }), "serving");
     await xclient.close();
   }));
+
+for (
+  const place of ["tcp@127.0.0.1:0", "tls@localhost:0", `unix@${unixPath()}`, "http@127.0.0.1:0"]
+) {
+  Deno.test(`${place.split("@")[0]}@: this runtime's own sockets show who is on this machine`, async () => {
+    const server = new Server();
+    server.register("Echo", { Say: (text: unknown) => text });
+    const { address } = await server.listen(place, { tls });
+    const client = await dial(address, { tls: trust });
+    assertEquals(await introspect(client).check("Echo"), "serving");
+    const xclient = new XClient([address], { tls: trust });
+    assertEquals((await xclient.check({ contract: ["Echo.Say"] }))[0].result, "ok");
+    await Promise.all([client.close(), xclient.close()]);
+    await server.close();
+  });
+}
