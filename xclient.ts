@@ -12,6 +12,7 @@ import { systemClock } from "./clock.ts";
 import { NO_OPTIONS } from "./internal/call_options.ts";
 import { Deadlines } from "./internal/deadlines.ts";
 import { checkOptions } from "./internal/options.ts";
+import { tell } from "./internal/events.ts";
 import { queueMicrotask } from "./internal/platform.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
 import { Liveness } from "./connection/liveness.ts";
@@ -105,10 +106,8 @@ export class XClient implements AsyncDisposable {
       random,
       clock: turnClock,
       liveness,
-      onEvent: ({ address }, type, cause) => {
-        if (onEvent === undefined) return;
-        const event = Object.freeze({ type, address, cause });
-        queueMicrotask(() => onEvent(event));
+      onEvent: ({ address }, type, error) => {
+        if (onEvent !== undefined) tell(onEvent, { type, address, error, cause: error });
       },
     });
     this.#context = {
