@@ -52,18 +52,21 @@ export class Latencies {
     this.#histograms.set(serviceMethod, histogram);
     return (args, context) => {
       const startedAtMs = clock.now();
-      const ended = () => histogram.observe(clock.now() - startedAtMs);
-      let isLater = false;
+      let result: unknown;
       try {
-        const result = handle(args, context);
-        if (!isPromise(result)) return result;
-        isLater = true;
-        const promise = Promise.resolve(result);
-        promise.then(ended, ended);
-        return promise;
-      } finally {
-        if (!isLater) ended();
+        result = handle(args, context);
+      } catch (error) {
+        histogram.observe(clock.now() - startedAtMs);
+        throw error;
       }
+      if (!isPromise(result)) {
+        histogram.observe(clock.now() - startedAtMs);
+        return result;
+      }
+      const promise = Promise.resolve(result);
+      const ended = () => histogram.observe(clock.now() - startedAtMs);
+      promise.then(ended, ended);
+      return promise;
     };
   };
 
