@@ -5,7 +5,7 @@ import { gob } from "../../gob.ts";
 import { PROTOCOLS } from "../../protocol/protocols.ts";
 import { Server, type ServerOptions } from "../../server.ts";
 import type { EndpointCheck } from "../../fleet/check.ts";
-import { type XClientOptions } from "../../fleet/options.ts";
+import type { XClientOptions } from "../../fleet/options.ts";
 import type { RegisterOptions } from "../../server.ts";
 import type { Network } from "../../transport.ts";
 import { XClient } from "../../xclient.ts";
