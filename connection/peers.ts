@@ -6,7 +6,9 @@
 
 /** The schemes of addresses that have an IP address. */
 const IP_SCHEMES = ["tcp", "tls", "http"];
-const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|::1|::ffff:127(?:\.\d{1,3}){3})$/i;
+const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|::1)$/;
+/** Before an IPv4 address that came to a socket of IPv6. */
+const MAPPED = /^::ffff:(?=\d+\.)/i;
 
 /**
  * The IP address of a peer.
@@ -18,7 +20,7 @@ export function peerOf(remote: string): string | undefined {
   const at = remote.indexOf("@");
   if (!IP_SCHEMES.includes(remote.slice(0, at))) return undefined;
   const host = remote.slice(at + 1, remote.lastIndexOf(":"));
-  return host.replace(/^\[|\]$/g, "");
+  return host.replace(/^\[|\]$/g, "").replace(MAPPED, "");
 }
 
 /**

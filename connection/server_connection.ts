@@ -158,6 +158,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
 
   refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
     this.#hasMessage = true;
+    this.#context.load.refuse("arguments");
     this.#replies.reject(seq, serviceMethod, code, message);
   }
 

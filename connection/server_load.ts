@@ -14,8 +14,8 @@ export interface RefusedFigures {
   /** Connections that were too many of one peer. */
   readonly maxConnectionsPerPeer: number;
   /**
-   * Connections that did not say in time what they want. A TLS handshake that takes too
-   * long ends before there is a connection, and is not counted.
+   * Connections that did not say in time what they want. What becomes of a TLS handshake
+   * before that is not counted.
    */
   readonly handshakeTimeoutMs: number;
   /** Connections that began with what is no handshake, or went on with broken frames. */
@@ -36,6 +36,8 @@ export interface RefusedFigures {
   readonly draining: number;
   /** Calls of methods that are not offered. */
   readonly unimplemented: number;
+  /** Calls whose argument is over a limit, or can't be read. */
+  readonly arguments: number;
 }
 
 /** Why something was refused. */
@@ -58,6 +60,7 @@ export class ServerLoad {
     unreadReplies: 0,
     draining: 0,
     unimplemented: 0,
+    arguments: 0,
   };
 
   /** How many handlers have not ended, those of calls that were given up included. */

@@ -9,7 +9,7 @@ import { withRemotes } from "../support/remotes.ts";
 /** The counts that are not 0. */
 function refused(server: World["sites"][number]["server"]): Record<string, number> {
   const all = Object.entries(server.figures().refused);
-  assertEquals(all.length, 12);
+  assertEquals(all.length, 13);
   return Object.fromEntries(all.filter(([, count]) => count > 0));
 }
 
@@ -77,7 +77,7 @@ Deno.test("figures: connections that are too many, too slow, idle or broken", ()
 
 Deno.test("figures: calls that are too many, by the limit, and those of what is not offered", () =>
   inWorld(async (world) => {
-    const options = { maxInFlight: 1, maxWaitMs: 500, maxRunning: 1 };
+    const options = { maxInFlight: 1, maxWaitMs: 500, maxRunning: 1, maxMessageBytes: 1000 };
     const { address, server, gate } = await world.serve("a", options);
     const peer = await rawClient(world.network, address);
     await peer.write(option() + request(1, "Gate.Wait", 1) + request(2, "Gate.Echo", 1));
@@ -88,7 +88,10 @@ Deno.test("figures: calls that are too many, by the limit, and those of what is 
     assertEquals(refused(server), { maxRunning: 1, maxInFlight: 1 });
     await failure(other.call("Gate.None"));
     await failure(other.call("None.None"));
-    assertEquals(refused(server), { maxRunning: 1, maxInFlight: 1, unimplemented: 2 });
+    const soFar = { maxRunning: 1, maxInFlight: 1, unimplemented: 2 };
+    assertEquals(refused(server), soFar);
+    await failure(other.call("Gate.Echo", "x".repeat(2000)));
+    assertEquals(refused(server), { ...soFar, arguments: 1 });
     gate.begun[0].end.resolve(1);
     await other.close();
     peer.close();

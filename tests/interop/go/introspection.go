@@ -23,7 +23,7 @@ type Figures struct {
 	Refused struct {
 		MaxConnections, MaxConnectionsPerPeer, HandshakeTimeoutMs, Broken, IdleTimeoutMs int64
 		WriteTimeoutMs, MaxInFlight, MaxRunning, MaxMessageBytes, UnreadReplies          int64
-		Draining, Unimplemented                                                          int64
+		Draining, Unimplemented, Arguments                                               int64
 	}
 	Latencies []struct {
 		Method                            string
