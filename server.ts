@@ -212,8 +212,8 @@ export class Server implements AsyncDisposable {
    * @param name The service's name, for clients. It may have dots in it, but no spaces.
    * @param methods An object of functions, or an instance of a class.
    * @param options The names of the methods that are offered.
-   * @throws {TypeError} If the name is wrong or taken, there is no method, the
-   * options name one that the service does not have, or the server is closed.
+   * @throws {TypeError} If the name is wrong, taken, or `_xclient`, which is the server's own;
+   * there is no method, the options name one that the service does not have, or the server is closed.
    *
    * @example Offer an inherited method, and nothing else
    * ```ts
@@ -233,8 +233,8 @@ export class Server implements AsyncDisposable {
    * @param name The service's name, for clients.
    * @param methods An object of functions, or an instance of a class.
    * @param options The schema.
-   * @throws {TypeError} If the name is wrong or taken, there is no method, the
-   * options name one that the service does not have, or the server is closed.
+   * @throws {TypeError} If the name is wrong, taken, or `_xclient`, which is the server's own;
+   * there is no method, the options name one that the service does not have, or the server is closed.
    */
   register<S extends ServiceSchema>(
     name: string,

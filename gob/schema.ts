@@ -57,6 +57,7 @@ export class GobSchema<Output = unknown, Input = Output> {
   /** Never set: it carries the types for `Infer` and `InferInput`. */
   declare readonly "~types"?: { output: Output; input: (value: Input) => void };
   readonly #shape: Shape;
+  #text: string | undefined;
 
   /**
    * For the builders in `gob`; not meant to be called from elsewhere.
@@ -73,7 +74,7 @@ export class GobSchema<Output = unknown, Input = Output> {
    * itself is `^1`, or `^2` for the one around that.
    */
   get "~text"(): string {
-    return textOf(this, []);
+    return this.#text ??= textOf(this, []);
   }
 
   static {

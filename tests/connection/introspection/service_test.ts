@@ -184,6 +184,16 @@ Deno.test("a server that has too much to do answers what it is asked about itsel
     await Promise.all([client.close(), other.close()]);
   }));
 
+Deno.test("a connection that is one too many is answered all the same, when it asks at once", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a", { maxConnections: 1 });
+    const first = await world.dial(address);
+    const probe = await world.dial(address);
+    assertEquals(await introspect(probe).check(), "serving");
+    assertEquals((await introspect(first).figures()).refused.maxConnections, 1);
+    await Promise.all([first.close(), probe.close()]);
+  }));
+
 Deno.test("an XClient asks one of its servers", () =>
   withServer({}, async (_client, _server, clock, network) => {
     const xclient = new XClient(["memory@a"], { network, clock });
