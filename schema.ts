@@ -17,6 +17,8 @@ export const GOB_VENDOR = "@geerpc/xclient/gob";
 export interface Schema<Output = unknown, Input = Output> {
   /** Never set: it only carries the types. */
   readonly "~types"?: { output: Output; input: (value: Input) => void };
+  /** The type in words that are the same for the same type, if the schema has any. */
+  readonly "~text"?: string;
 }
 
 /** Any schema, whatever its types. */
@@ -57,3 +59,14 @@ export type HandlersOf<S extends ServiceSchema, Context> = {
     context: Context,
   ) => InputOf<S[Method]["reply"]> | Promise<InputOf<S[Method]["reply"]>>;
 };
+
+/**
+ * A schema in words, to read and to compare.
+ *
+ * @param schema The schema, if there is one.
+ * @returns Empty if it has no words.
+ */
+export function textOf(schema: AnySchema | undefined): string {
+  const text: unknown = schema?.["~text"];
+  return typeof text === "string" ? text : "";
+}

@@ -21,7 +21,8 @@ import { ProgressWatch } from "./progress_watch.ts";
 import { Replies, type RepliesOwner } from "./replies.ts";
 import { RunningCalls, type RunningCallsOwner } from "./running_calls.ts";
 import { Handshake, type Opened } from "./server_handshake.ts";
-import type { ServerLoad } from "./server_load.ts";
+import type { Introspection } from "./introspection/service.ts";
+import type { Refusal, ServerLoad } from "./server_load.ts";
 import type { ServerEvent, ServerLimits, ServerListeners } from "./server_options.ts";
 import type { Services } from "./services.ts";
 
@@ -31,7 +32,9 @@ export interface ServerContext {
   readonly services: Services;
   /** What a client may make us hold, and for how long. */
   readonly limits: ServerLimits;
-  /** What runs and waits on all connections. */
+  /** The service by which the server tells of itself. */
+  readonly introspection: Introspection;
+  /** What runs, waits and is refused on all connections. */
   readonly load: ServerLoad;
   /** Whom to tell of errors and events. */
   readonly listeners: ServerListeners;
@@ -156,6 +159,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
 
   refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
     this.#hasMessage = true;
+    this.#context.load.refuse("arguments");
     this.#replies.reject(seq, serviceMethod, code, message);
   }
 
@@ -243,6 +247,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       ...this.#context,
       running: this.#running,
       replies: this.#replies,
+      findOwn: (serviceMethod) => this.#context.introspection.find(serviceMethod, this.remote),
       isBehind: () => this.#writer.isBehind,
       onOverload: (type, reason) => this.#tell(type, reason),
     });
@@ -256,8 +261,8 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#timer.isSet || handshakeTimeoutMs === Infinity) return;
     this.#timer.set(handshakeTimeoutMs, () => {
       const reason = `no handshake within ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`;
-      this.#tell("cut", reason);
-      this.#giveUp(new RpcError("deadline_exceeded", reason));
+      this.#cut("handshakeTimeoutMs", reason);
+      this.#sayWhy(new RpcError("deadline_exceeded", reason));
     });
   }
 
@@ -274,7 +279,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       isExpected: () => this.#phase === "serving",
       onStall: () => {
         if (this.#running.size > 0 || !this.#admission.isEmpty) return this.#idle?.start();
-        this.#tell("cut", `no call has come for ${timeoutMs} ms (idleTimeoutMs)`);
+        this.#cut("idleTimeoutMs", `no call has come for ${timeoutMs} ms (idleTimeoutMs)`);
         this.drain();
       },
     });
@@ -297,8 +302,15 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#probe.start();
   }
 
-  /** Says why, as far as the protocol can, and ends. */
+  /** What has come can't be read. */
   #giveUp(error: unknown): void {
+    // HTTP may be answered in full: a debug page is nothing broken.
+    if (!this.#handshake.isRefused) this.#context.load.refuse("broken");
+    this.#sayWhy(error);
+  }
+
+  /** Says why, as far as the protocol can, and ends. */
+  #sayWhy(error: unknown): void {
     const isOpening = this.#phase === "opening";
     // The client does not read; or HTTP CONNECT is being answered, which says enough.
     if (this.#writer.isWriting) return this.#end();
@@ -330,6 +342,12 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     });
   }
 
+  /** The connection is closed because of a limit of time. */
+  #cut(limit: Refusal, reason: string): void {
+    this.#context.load.refuse(limit);
+    this.#tell("cut", reason);
+  }
+
   #tell(type: ServerEvent["type"], reason: string): void {
     this.#context.listeners.event({ type, remote: this.remote, reason });
   }
@@ -348,7 +366,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
         this.#endIfDone();
       },
       writeFailed: (error) => {
-        if (error instanceof WriteStalled) this.#tell("cut", `${error.message} (writeTimeoutMs)`);
+        if (error instanceof WriteStalled) {
+          this.#cut("writeTimeoutMs", `${error.message} (writeTimeoutMs)`);
+        }
         this.close();
       },
     };

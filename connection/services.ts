@@ -87,10 +87,19 @@ export interface ServiceOptions {
   readonly around?: (service: string, method: string, handle: Handle) => Handle;
 }
 
+/** Measures a handler, and returns the one that is measured. */
+export type Measure = (serviceMethod: string, handle: Method["handle"]) => Method["handle"];
+
 /** The services of one server, by name. */
 export class Services {
+  readonly #measure: Measure | undefined;
   readonly #methods = new Map<string, Method>();
   readonly #names = new Set<string>();
+
+  /** @param measure Measures the handlers that are added. Default: nothing does. */
+  constructor(measure?: Measure) {
+    this.#measure = measure;
+  }
 
   /**
    * Adds a service. What throws adds nothing.
@@ -109,10 +118,11 @@ export class Services {
     this.#names.add(name);
     for (const [method, handle] of found) {
       const serviceMethod = `${name}.${method}`;
+      const run: Method["handle"] = (args, context) => handle.call(service, args, context);
       this.#methods.set(serviceMethod, {
         serviceMethod,
         schema: Object.hasOwn(schema, method) ? schema[method] : markOf(handle),
-        handle: around(name, method, (args, context) => handle.call(service, args, context)),
+        handle: around(name, method, this.#measure?.(serviceMethod, run) ?? run),
       });
     }
   }
@@ -125,6 +135,11 @@ export class Services {
    */
   find(serviceMethod: string): Method | undefined {
     return this.#methods.get(serviceMethod);
+  }
+
+  /** Whether there is a service of that name. */
+  has(name: string): boolean {
+    return this.#names.has(name);
   }
 
   /** The names of all methods, by the service that has them. */

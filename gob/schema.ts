@@ -72,6 +72,7 @@ export class GobSchema<Output = unknown, Input = Output> {
   readonly #shape: Shape;
   readonly #validatorOf: ((schema: AnyGobSchema) => Validate) | undefined;
   #standard: GobStandard<Output> | undefined;
+  #text: string | undefined;
 
   /**
    * For the builders in `gob`; not meant to be called from elsewhere.
@@ -98,6 +99,15 @@ export class GobSchema<Output = unknown, Input = Output> {
     });
   }
 
+  /**
+   * The type as Go writes it, as `struct { A int; Tags []string }`: the same for types that are
+   * the same on the wire. Fields are sorted, names of types are left out, and a type within
+   * itself is `^1`, or `^2` for the one around that.
+   */
+  get "~text"(): string {
+    return this.#text ??= textOf(this, []);
+  }
+
   static {
     readShape = (schema) => schema.#shape;
   }
@@ -122,6 +132,41 @@ export function targetOf(schema: AnyGobSchema): AnyGobSchema {
   }
   throw new TypeError("gob: a lazy schema that leads only to itself");
 }
+
+/** A type as Go writes it; `around` are the types that it is in, the outermost first. */
+function textOf(schema: AnyGobSchema, around: readonly AnyGobSchema[]): string {
+  const target = targetOf(schema);
+  if (around.includes(target)) return `^${around.length - around.indexOf(target)}`;
+  const shape = shapeOf(target);
+  const inner = (part: AnyGobSchema) => textOf(part, [...around, target]);
+  switch (shape.kind) {
+    case "int":
+    case "uint":
+      return shape.bits > 32 ? shape.kind : `${shape.kind}${shape.bits}`;
+    case "slice":
+      return `[]${inner(shape.element)}`;
+    case "array":
+      return `[${shape.length}]${inner(shape.element)}`;
+    case "map":
+      return `map[${inner(shape.key)}]${inner(shape.value)}`;
+    case "struct": {
+      const fields = shape.fields.map(([name, field]) => `${name} ${inner(field)}`).sort();
+      return fields.length === 0 ? "struct {}" : `struct { ${fields.join("; ")} }`;
+    }
+    case "interface":
+      return "any";
+    case "opaque":
+      return shape.name || shape.wire;
+    default:
+      return GO_NAMES[shape.kind as keyof typeof GO_NAMES] ?? shape.kind;
+  }
+}
+
+const GO_NAMES = {
+  float: "float64",
+  complex: "complex128",
+  bytes: "[]byte",
+} as const;
 
 /** Whether a schema lets a value be null. */
 export function isOptional(schema: AnyGobSchema): boolean {

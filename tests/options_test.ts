@@ -9,6 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import {
   type CallDefaults,
   type CallOptions,
+  type CheckOptions,
   type ClientOptions,
   type CloseOptions,
   createSelector,
@@ -281,6 +282,9 @@ const PARTS: Readonly<Record<string, Part>> = {
       maxRunning: whole(1),
       maxWaitMs: duration,
       maxConnections: whole(1),
+      maxConnectionsPerPeer: whole(1),
+      introspection: oneOf("loopback", "everyone", "off"),
+      latencies: flag,
       handshakeTimeoutMs: duration,
       idleTimeoutMs: duration,
       writeTimeoutMs: duration,
@@ -485,6 +489,18 @@ function partsAt(
       },
       (o) => xclient.broadcast("Gate.Echo", 1, o),
       "a call",
+    ),
+    CheckOptions: part<CheckOptions>(
+      {
+        contract: {
+          right: [["A.B"], { A: ["B"] }, { A: gob.service({ B: {} }) }],
+          wrong: [...without("symbol"), ["B"], { A: 1 }, Symbol("x")],
+        },
+        timeoutMs: duration,
+        signal,
+      },
+      (o) => xclient.check({ contract: ["A.B"], ...o }),
+      "check",
     ),
     ReadyOptions: part<ReadyOptions>(
       { signal, timeoutMs: callTime },

@@ -238,3 +238,18 @@ withGoServers("3,000 fresh connections to GeeRPC lose no first call", async (go,
   const { made, answered } = await peer.connect(go.gee.replace("tcp@", ""), 1000);
   console.log(`geerpc/gob, Go's own handshake: ${made - answered} of ${made} first calls lost`);
 });
+
+withGoServers(
+  "check: Go's servers do not describe themselves, and are none the worse for it",
+  async (addresses) => {
+    for (const [place, protocol] of KINDS) {
+      const xclient = new XClient([addresses[place]], { protocol });
+      const calls = Array.from({ length: 20 }, () => xclient.call("Arith.Slow", 50));
+      const checks = await xclient.check({ contract: { Arith: arithSchema }, timeoutMs: 10_000 });
+      assertEquals(checks.map(({ result }) => result), ["undescribed"], `${place} ${protocol}`);
+      assertEquals(await Promise.all(calls), Array(20).fill(50));
+      assertEquals(xclient.endpoints()[0].failures, 0);
+      await xclient.close();
+    }
+  },
+);
