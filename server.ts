@@ -195,6 +195,7 @@ export class Server implements AsyncDisposable {
       services,
       statuses: this.#statuses,
       clock,
+      around: aroundMethods(this.#interceptors, false),
       figures: () => ({
         connections: this.connections,
         accepted: this.#accepted,

@@ -6,7 +6,8 @@
 
 import type { RpcCode, RpcError } from "../errors.ts";
 import type { CallOptions } from "../service.ts";
-import type { MethodSchema, ServiceSchema } from "../schema.ts";
+import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
+import { GOB_VENDOR, type MethodSchema, type ServiceSchema } from "../schema.ts";
 import type { InheritOptions } from "./inherited.ts";
 import { markOf } from "./method_mark.ts";
 import { checkServiceName, offeredMethods } from "./offered_methods.ts";
@@ -108,13 +109,14 @@ export class Services {
    * @param service An object of functions, or an instance of a class.
    * @param options The methods that are offered, and their types.
    * @throws {TypeError} If the name is wrong or taken, the service has no
-   * methods, or the options name one that it does not have.
+   * methods, the options name one that it does not have, or a schema is not gob's.
    */
   add(name: string, service: object, options: ServiceOptions = {}): void {
     const { methods: only, schema = {}, around = (_service, _method, handle) => handle } = options;
     checkServiceName(name);
     if (this.#names.has(name)) throw new TypeError(`service ${name} is registered already`);
     const found = offeredMethods(name, service, { only, also: Object.keys(schema) });
+    for (const method of Object.keys(schema)) checkWireSchema(`${name}.${method}`, schema[method]);
     this.#names.add(name);
     for (const [method, handle] of found) {
       const serviceMethod = `${name}.${method}`;
@@ -164,5 +166,17 @@ export class Services {
     const service = serviceMethod.slice(0, dot);
     if (!this.#names.has(service)) return `rpc server: can't find service ${service}`;
     return `rpc server: can't find method ${serviceMethod.slice(dot + 1)}`;
+  }
+}
+
+/** Refuses a schema that checks values, and does not say their types on the wire. */
+function checkWireSchema(serviceMethod: string, schema: MethodSchema | undefined): void {
+  for (const part of ["args", "reply"] as const) {
+    const { vendor } = (schema?.[part] as Partial<StandardSchemaV1>)?.["~standard"] ?? {};
+    if (vendor === undefined || vendor === GOB_VENDOR) continue;
+    throw new TypeError(
+      `${serviceMethod}: the option schema says types on the wire, and its ${part} is a schema of ` +
+        `${vendor}, which does not: give it to method({ ${part} }, handler)`,
+    );
   }
 }

@@ -9,7 +9,7 @@ import { RpcError } from "../../errors.ts";
 import { VERSION } from "../../internal/version.ts";
 import { textOf } from "../../schema.ts";
 import { isLocal } from "../peers.ts";
-import { type Method, Services } from "../services.ts";
+import { type Method, type ServiceOptions, Services } from "../services.ts";
 import { describedHash } from "./described_hash.ts";
 import {
   INTROSPECTION_SERVICE,
@@ -37,6 +37,8 @@ export interface IntrospectionOptions {
   readonly statuses: Statuses;
   /** Where the uptime comes from. */
   readonly clock: Clock;
+  /** What stands around every method of the server, its own included; nothing by default. */
+  readonly around?: ServiceOptions["around"];
   /** The figures of now, but for the uptime. */
   figures(): Omit<ServerFigures, "uptimeMs">;
 }
@@ -99,11 +101,12 @@ export class Introspection {
 
   #offered(): Services {
     const offered = new Services();
-    offered.add(INTROSPECTION_SERVICE, {
+    const methods = {
       Check: (args: unknown) => ({ Status: this.#check(serviceIn(args)) }),
       Describe: () => toWire(this.describe()),
       Figures: () => toWire(this.figures()),
-    });
+    };
+    offered.add(INTROSPECTION_SERVICE, methods, { around: this.#options.around });
     return offered;
   }
 

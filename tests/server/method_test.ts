@@ -309,3 +309,17 @@ Deno.test("method: what is no schema and no handler is refused", () => {
   const server = new Server();
   server.register("S", { M: method({ args: callable }, handler) });
 });
+
+Deno.test("method: a schema that says no types on the wire has no place in the option schema", () => {
+  const server = new Server();
+  const register = server.register.bind(server) as (...args: unknown[]) => void;
+  for (const part of ["args", "reply"]) {
+    assertThrows(
+      () => register("S", { M: () => 1 }, { schema: { M: { [part]: withId } } }),
+      TypeError,
+      `S.M: the option schema says types on the wire, and its ${part} is a schema of tests, which ` +
+        `does not: give it to method({ ${part} }, handler)`,
+    );
+  }
+  server.register("S", { M: () => 1 }, { schema: { M: {} } });
+});
