@@ -84,16 +84,19 @@ export function toWire(report: unknown): unknown {
  * A report as it was before it was sent, frozen.
  *
  * @param wire What has arrived.
- * @param list The name of a list that it has; gob leaves an empty one out.
+ * @param list The name of a list that it has, if any; gob leaves an empty one out.
  * @throws {RpcError} `data_loss` if it is no report.
  */
-export function fromWire(wire: unknown, list: string): unknown {
-  if (typeof wire !== "object" || wire === null || Array.isArray(wire)) {
-    const message = "what the server has answered about itself is no report";
-    throw new RpcError("data_loss", message, { execution: "answered" });
-  }
+export function fromWire(wire: unknown, list?: string): unknown {
+  if (typeof wire !== "object" || wire === null || Array.isArray(wire)) throw noReport();
   const report = renamed(wire, (key) => key[0].toLowerCase() + key.slice(1));
-  return frozen({ [list]: [], ...report as object });
+  return frozen(list === undefined ? report : { [list]: [], ...report as object });
+}
+
+/** The error of an answer that says nothing about its server. */
+export function noReport(): RpcError {
+  const message = "what the server has answered about itself is no report";
+  return new RpcError("data_loss", message, { execution: "answered" });
 }
 
 /** Freezes plain data, all the way down. */

@@ -8,6 +8,7 @@ import type { CallOptions } from "../../service.ts";
 import {
   fromWire,
   INTROSPECTION_SERVICE,
+  noReport,
   type ServerDescription,
   type ServerFigures,
   type ServiceStatus,
@@ -82,7 +83,9 @@ export function introspect<Options extends CallOptions = CallOptions>(
   return {
     async check(service = "", options) {
       const reply = await ask("Check", { Service: service }, options);
-      return (reply as { Status: ServiceStatus }).Status;
+      const { status } = fromWire(reply) as { status?: ServiceStatus };
+      if (status === "serving" || status === "not_serving") return status;
+      throw noReport();
     },
     describe: async (options) =>
       fromWire(await ask("Describe", undefined, options), "services") as ServerDescription,

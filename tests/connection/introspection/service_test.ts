@@ -184,6 +184,16 @@ Deno.test("a server that has too much to do answers what it is asked about itsel
     await Promise.all([client.close(), other.close()]);
   }));
 
+Deno.test("what is no report of a server is no answer", async () => {
+  for (const answer of [null, undefined, 7, "serving", [], {}, { Status: "fine" }]) {
+    const about = introspect({ call: () => Promise.resolve(answer) });
+    await assertFails(about.check(), { code: "data_loss", execution: "answered" });
+    if (typeof answer === "object" && answer !== null && !Array.isArray(answer)) continue;
+    await assertFails(about.describe(), { code: "data_loss", execution: "answered" });
+    await assertFails(about.figures(), { code: "data_loss", execution: "answered" });
+  }
+});
+
 Deno.test("a connection that is one too many is answered all the same, when it asks at once", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a", { maxConnections: 1 });
