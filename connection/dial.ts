@@ -36,9 +36,12 @@ export async function dialConnection(
 ): Promise<ClientConnection> {
   const parsed = parseAddress(address);
   const protocol = checkProtocol(parsed.metadata.protocol ?? options.protocol ?? "geerpc/json");
-  const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
-  const transport = await connect(parsed, protocol, options);
+  let transport: Transport | undefined;
   try {
+    const loading = atFaultPoint("dial_begun", options.signal);
+    if (loading !== undefined) await loading;
+    const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
+    transport = await connect(parsed, protocol, options);
     const wait = atFaultPoint("dial_connected", options.signal);
     if (wait !== undefined) await wait;
     return new ClientConnection(
@@ -49,10 +52,12 @@ export async function dialConnection(
       onDrain,
     );
   } catch (error) {
-    transport.close(); // nobody else knows it
+    transport?.close(); // nobody else knows it
     if (error instanceof RpcError) throw error;
-    const message = `${parsed.address}: can't use the connection: ${errorText(error)}`;
+    if (options.signal?.aborted) throw options.signal.reason;
+    // A codec that can't be loaded, a network or a transport of someone else's that throws.
     const details = { address: parsed.address, execution: "not_sent", cause: error } as const;
+    const message = `${parsed.address}: can't connect: ${errorText(error)}`;
     throw new RpcError("unavailable", message, details);
   }
 }

@@ -10,6 +10,7 @@ import type { Limits, Protocol, ServerCodec } from "../protocol/codec.ts";
 import { RpcError } from "../errors.ts";
 import { ChunkBuffer } from "../internal/buffer.ts";
 import { skipSpaces } from "../protocol/ascii.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import { beginningOf, beginsWithOption, foreign } from "../protocol/foreign.ts";
 import { OptionReader } from "../protocol/handshake.ts";
 import { HeadReader } from "../net/http_connect.ts";
@@ -145,7 +146,9 @@ export class Handshake {
   }
 
   #open(protocol: Protocol, handleTimeoutMs: number, rest: Uint8Array): Opening {
-    const codec = openServerCodec(protocol, this.#context.limits);
+    const opened = openServerCodec(protocol, this.#context.limits);
+    const wait = atFaultPoint("handshake_read");
+    const codec = wait === undefined ? opened : wait.then(() => opened);
     if (!(codec instanceof Promise)) return { codec, handleTimeoutMs, rest };
     const kept = rest.slice(); // the transport uses its buffer again
     return codec.then((codec) => ({ codec, handleTimeoutMs, rest: kept }));

@@ -13,12 +13,16 @@ export type FaultPoint =
   | "list_answered"
   /** A source has told of a change, which nobody has heard yet. */
   | "list_watched"
+  /** A dial begins: its codec is loaded, as gob's is when it is first spoken. */
+  | "dial_begun"
   /** A transport is connected, and nobody reads from it yet. */
   | "dial_connected"
   /** A connection is made, and its endpoint does not know it yet. */
   | "dial_opened"
   /** An endpoint has its connection, and the calls that waited for it do not know yet. */
   | "dial_shared"
+  /** A server has read what is to be spoken, and loads the codec for it. */
+  | "handshake_read"
   /** A batch is handed to the transport, by client or server. */
   | "batch_written"
   /** A client has read something: it is worked through, then the next is read. */

@@ -14,9 +14,11 @@ import type { PointStep } from "./plan.ts";
 export const AT_POINTS: Readonly<Record<FaultPoint, "waits" | "throws" | "both">> = {
   list_answered: "waits",
   list_watched: "waits",
+  dial_begun: "both",
   dial_connected: "both",
   dial_opened: "waits",
   dial_shared: "waits",
+  handshake_read: "both",
   batch_written: "both",
   reply_read: "both",
   request_read: "both",

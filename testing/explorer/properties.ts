@@ -167,7 +167,8 @@ function isOnlyDrained({ plan }: Run, address: string | undefined): boolean {
       case "jump":
         return false;
       case "point":
-        return step.waitMs !== undefined;
+        // A longer wait is a silence, for which a connection may be given up.
+        return step.waitMs !== undefined && step.waitMs <= 1;
       case "list":
       case "discovery":
       case "close":

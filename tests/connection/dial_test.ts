@@ -45,11 +45,11 @@ Deno.test("a transport that can't be started is closed, and its dial fails like 
       "unavailable",
       "not_sent",
       "memory@a",
-      "memory@a: can't use the connection: it is gone already",
+      "memory@a: can't connect: it is gone already",
     ],
   );
   assertEquals(closed(), 1);
-  await assertRejects(() => dial("memory@a", { network }), RpcError, "can't use the connection");
+  await assertRejects(() => dial("memory@a", { network }), RpcError, "can't connect");
   assertEquals(closed(), 2);
   // A call goes elsewhere.
   const xclient = new XClient(["memory@a", "memory@b"], { network, mode: "round_robin" });
@@ -58,4 +58,19 @@ Deno.test("a transport that can't be started is closed, and its dial fails like 
   await xclient.close();
   await server.close();
   assertEquals(server.connections, 0);
+});
+
+Deno.test("what a network of one's own throws fails the dial; an abort's reason stays as it is", async () => {
+  const network: Network = {
+    connect: () => Promise.reject(new TypeError("no tunnel")),
+    listen: () => Promise.reject(new Error("not needed")),
+  };
+  const error = await assertRejects(() => dialConnection("memory@a", { network }), RpcError);
+  assertEquals(
+    [error.code, error.execution, error.message, error.cause instanceof TypeError],
+    ["unavailable", "not_sent", "memory@a: can't connect: no tunnel", true],
+  );
+  const reason = new Error("not wanted any more");
+  const options = { network, signal: AbortSignal.abort(reason) };
+  assertEquals(await dialConnection("memory@a", options).catch((error) => error), reason);
 });

@@ -68,6 +68,22 @@ Deno.test("a fork whose calls a close has cut short is lost by no drain", async 
   assert(text.includes("475 c1: call 22 fails: unavailable, unknown"), text);
 });
 
+Deno.test("a call whose connection is given up for a wait of our own is lost by no drain", async () => {
+  const liveness = { silenceMs: 50, pongMs: 20, deadMs: 170 };
+  const call = { client: "c1", kind: "call", method: 0, workMs: 93 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "geerpc/json" }],
+    clients: [{ ...PLAN.clients[0], liveness }],
+    steps: [
+      { atMs: 0, do: "point", point: "reply_read", times: 1, waitMs: 300 },
+      { atMs: 0, do: "call", id: 1, ...call },
+      { atMs: 126, do: "discovery", state: "fine" }, // what is set for a point ends behind the last
+    ],
+  });
+  assert(/280 c1: call 1 fails: unavailable, unknown: .* no sign of life/.test(text), text);
+});
+
 Deno.test("a fork of which a server's own time is over is lost by no drain", async () => {
   const call = { client: "c1", kind: "fork", method: 0, workMs: 1, serverTimeoutMs: 1 } as const;
   const text = await held({
