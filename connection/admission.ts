@@ -174,7 +174,14 @@ export class Admission {
    */
   #runUnlisted(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
     const own = this.#options.findOwn(serviceMethod);
-    if (own !== undefined) return this.#running.run(seq, own, args, extras);
+    if (own !== undefined) {
+      // Interceptors may keep those waiting too, so that there is a limit to them.
+      if (this.#running.handlers < 2 * this.#maxInFlight) {
+        return this.#running.run(seq, own, args, extras);
+      }
+      const why = `${2 * this.#maxInFlight} calls run on its connection (twice maxInFlight)`;
+      return this.#turnAway(seq, serviceMethod, "maxInFlight", why);
+    }
     if (serviceMethod !== PING_METHOD) this.#load.refuse("unimplemented");
     const message = this.#services.explainMissing(serviceMethod);
     this.#replies.reject(seq, serviceMethod, "unimplemented", message);

@@ -6,8 +6,9 @@ import { type Client, dial } from "../../../client.ts";
 import { introspect } from "../../../connection/introspection/view.ts";
 import { gob } from "../../../gob.ts";
 import { VERSION } from "../../../internal/version.ts";
+import type { RpcError } from "../../../errors.ts";
 import { PROTOCOLS } from "../../../protocol/protocols.ts";
-import { Server, type ServerOptions } from "../../../server.ts";
+import { type CallContext, Server, type ServerOptions } from "../../../server.ts";
 import { FakeClock, MemoryNetwork } from "../../../testing.ts";
 import type { Network } from "../../../transport.ts";
 import { XClient } from "../../../xclient.ts";
@@ -226,3 +227,31 @@ for (
     await server.close();
   });
 }
+
+Deno.test("a server's interceptors stand around its own service, which they can't keep without end", async () => {
+  const gate = Promise.withResolvers<void>();
+  let held = 0;
+  const interceptor = async (
+    { context }: { context: CallContext },
+    next: () => Promise<unknown>,
+  ) => {
+    if (context.meta.token !== "secret") throw context.reject("no token", "unauthenticated");
+    held++;
+    await gate.promise;
+    return await next();
+  };
+  await withServer(
+    { interceptors: [(call, next) => interceptor(call, () => next(call))], maxInFlight: 2 },
+    async (client) => {
+      const { code, execution } = await failure(client.call("_xclient.Check")) as RpcError;
+      assertEquals([code, execution], ["unauthenticated", "rejected"]);
+      const meta = { token: "secret" };
+      const calls = Array.from({ length: 5 }, () => client.call("_xclient.Check", {}, { meta }));
+      const { code: full } = await failure(calls[4]) as RpcError;
+      assertEquals([full, held], ["resource_exhausted", 4]);
+      gate.resolve();
+      assertEquals(await calls[3], { Status: "serving" });
+      await Promise.all(calls.slice(0, 4));
+    },
+  );
+});
