@@ -7,6 +7,7 @@
  * @module
  */
 
+import { Client } from "./client.ts";
 import { checkCloseOptions, type CloseOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
 import { NO_OPTIONS } from "./internal/call_options.ts";
@@ -345,7 +346,10 @@ export class XClient implements AsyncDisposable {
    */
   async check(options: CheckOptions): Promise<readonly EndpointCheck[]> {
     checkOptions("check", options, CHECK_CHECKS);
-    return await checkFleet(this.#context, options);
+    const { clock, fleet: { options: own } } = this.#context;
+    return await checkFleet(this.#context, options, (connection) => {
+      return new Client(connection, new Liveness(clock, own.liveness), clientPipeline(own, clock));
+    });
   }
 
   /**

@@ -4,12 +4,12 @@
  * @module
  */
 
+import type { Clock } from "../clock.ts";
 import { dialConnection } from "../connection/dial.ts";
 import type { ClientConnection } from "../connection/client_connection.ts";
 import type { ServerDescription } from "../connection/introspection/reports.ts";
 import { type Caller, introspect } from "../connection/introspection/view.ts";
 import { type RpcCode, RpcError, TimeoutError } from "../errors.ts";
-import { NO_OPTIONS } from "../internal/call_options.ts";
 import {
   aSignal,
   type Check,
@@ -101,6 +101,9 @@ const contract: Check = (name, value) => {
   if (methods.length === 0) throw new TypeError(`${name} must name at least one method`);
 };
 
+/** Makes a connection one that calls. */
+export type CallerOf = (connection: ClientConnection) => Caller;
+
 /** What the options may be. */
 export const CHECK_CHECKS: Checks<CheckOptions> = {
   contract,
@@ -135,6 +138,8 @@ function methodsOf(contract: Contract): Map<string, MethodSchema> {
  *
  * @param context What all calls of the `XClient` share.
  * @param options What is needed, checked; and the time.
+ * @param callerOf Makes a connection one that calls as the `XClient` does, with its
+ * defaults and interceptors.
  * @returns What came of each, in the order of the list.
  * @throws {RpcError} `unavailable` if there are no servers, `canceled` if the client is closed.
  * @throws {TimeoutError} If the list of servers does not come in time.
@@ -143,6 +148,7 @@ function methodsOf(contract: Contract): Map<string, MethodSchema> {
 export async function checkFleet(
   context: FleetCallContext,
   options: CheckOptions,
+  callerOf: CallerOf,
 ): Promise<readonly EndpointCheck[]> {
   const { timeoutMs = TIMEOUT_MS, signal } = options;
   if (options.contract === undefined) contract("contract", undefined);
@@ -161,7 +167,10 @@ export async function checkFleet(
     const work = async () => {
       while (next < endpoints.length) {
         const place = next++;
-        results[place] = await checkEndpoint(context, endpoints[place], wanted, timeoutMs, limit);
+        const describe = (connection: ClientConnection) =>
+          introspect(callerOf(connection)).describe();
+        const about = { clock: context.clock, wanted, timeoutMs, describe };
+        results[place] = await checkEndpoint(endpoints[place], about, limit);
       }
     };
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, endpoints.length) }, work));
@@ -169,11 +178,17 @@ export async function checkFleet(
   });
 }
 
+/** What is asked of each endpoint, and how. */
+interface Question {
+  readonly clock: Clock;
+  readonly wanted: ReadonlyMap<string, MethodSchema>;
+  readonly timeoutMs: number;
+  describe(connection: ClientConnection): Promise<ServerDescription>;
+}
+
 async function checkEndpoint(
-  { clock }: FleetCallContext,
   endpoint: Endpoint,
-  wanted: ReadonlyMap<string, MethodSchema>,
-  timeoutMs: number,
+  { clock, wanted, timeoutMs, describe }: Question,
   all: TimeLimit,
 ): Promise<EndpointCheck> {
   const { address } = endpoint;
@@ -185,7 +200,7 @@ async function checkEndpoint(
   try {
     const { signal } = limit;
     connection = await dialConnection(endpoint.dialAddress, { ...endpoint.options, signal });
-    const description = await limit.race(introspect(callerOf(connection)).describe());
+    const description = await limit.race(describe(connection));
     return compared(address, wanted, description);
   } catch (error) {
     all.signal.throwIfAborted();
@@ -204,15 +219,6 @@ function isLasting(error: unknown): boolean {
   if (!(error instanceof RpcError)) return true; // what it has answered is no description
   const isAnswer = error.execution === "answered" || error.execution === "rejected";
   return isAnswer && !PASSING.includes(error.code);
-}
-
-function callerOf(connection: ClientConnection): Caller {
-  return {
-    call: (serviceMethod, args, options = NO_OPTIONS) =>
-      new Promise((resolve, reject) => {
-        connection.send(serviceMethod, args, options, { resolve, reject });
-      }),
-  };
 }
 
 function compared(

@@ -21,7 +21,7 @@ const RULE: Readonly<Record<string, readonly string[]>> = {
   server: ["connection", "protocol", "net"],
   discovery: ["balance"],
   registry: ["balance", "discovery"],
-  fleet: ["balance", "discovery", "connection", "protocol"],
+  fleet: ["balance", "discovery", "client", "connection", "protocol"],
   testing: ["balance", "discovery", "client", "server", "connection", "fleet"],
 };
 

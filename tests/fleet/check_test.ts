@@ -246,3 +246,29 @@ Deno.test("check: without servers, and without a contract", () =>
       }
     });
   }));
+
+Deno.test("check: asks as the client calls, with its defaults and through its interceptors", () =>
+  inWorld(async (world) => {
+    const server = await serve(world, "a", { Sum: one }, {
+      interceptors: [(call, next) => {
+        const { meta } = call.context;
+        if (meta.token === "secret" && meta.tenant === "t") return next(call);
+        throw call.context.reject("no token", "unauthenticated");
+      }],
+    });
+    const contract = ["Arith.Sum"];
+    await withXClient(world, ["memory@a"], async (xclient) => {
+      assertEquals(short(await xclient.check({ contract }))[0], ["a", "undescribed"]);
+    });
+    const options: XClientOptions = {
+      defaults: { meta: { tenant: "t" } },
+      interceptors: [(call, next) => {
+        call.meta.token = "secret";
+        return next(call);
+      }],
+    };
+    await withXClient(world, ["memory@a"], async (xclient) => {
+      assertEquals(short(await xclient.check({ contract }))[0], ["a", "ok"]);
+    }, options);
+    await server.close({ graceMs: 0 });
+  }));
