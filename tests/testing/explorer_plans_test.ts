@@ -68,6 +68,20 @@ Deno.test("a fork whose calls a close has cut short is lost by no drain", async 
   assert(text.includes("475 c1: call 22 fails: unavailable, unknown"), text);
 });
 
+/** A connection at a server that speaks gob is forgotten for good, behind these calls. */
+const forgottenGob = (calls: Plan["steps"]): Plan => ({
+  ...PLAN,
+  servers: [{ name: "s5", protocol: "geerpc/gob" }],
+  clients: [{ ...PLAN.clients[0], direct: "s5" }],
+  steps: [...calls, { atMs: 7353, do: "forget", server: "s5", forGood: true }],
+});
+
+Deno.test("on geerpc/gob the first call finds out that its connection was forgotten, later ones need not", async () => {
+  const call = { do: "call", client: "c1", kind: "call", method: 0, workMs: 0 } as const;
+  assert(/fails: deadline_exceeded, unknown/.test(await held(forgottenGob([]))));
+  assert(!/fails/.test(await held(forgottenGob([{ ...call, atMs: 10, id: 1 }]))));
+});
+
 Deno.test("a call whose connection is given up for a wait of our own is lost by no drain", async () => {
   const liveness = { silenceMs: 50, pongMs: 20, deadMs: 170 };
   const call = { client: "c1", kind: "call", method: 0, workMs: 93 } as const;
