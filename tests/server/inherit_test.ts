@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import type { CallContext, CallOptions, ClientOptions, FleetCallOptions } from "../../mod.ts";
-import { dial, RpcError, Server, XClient } from "../../mod.ts";
+import { dial, type RpcError, Server, XClient } from "../../mod.ts";
 import { assertFailure, failure, inWorld, settled, withStillDate } from "../support/helpers.ts";
 import type { World } from "../support/helpers.ts";
 
