@@ -536,6 +536,67 @@ test("closing the client ends calls that interceptors keep", [
   assertFailure(await endless, { code: "canceled" });
 });
 
+for (const hurry of [false, true]) {
+  test(
+    `a close with grace lets interceptors end their work${hurry ? ", until it is hurried" : ""}`,
+    [
+      async (call, next) => {
+        const reply = await next(call);
+        await work.promise;
+        return reply;
+      },
+    ],
+    async ({ client, world, site }) => {
+      work = deferred();
+      const call = client.call("Gate.Wait", 1).catch((error: unknown) => error);
+      await site.gate.untilBegun(1);
+      let isClosed = false;
+      const closed = client.close({ graceMs: 1000 }).then(() => isClosed = true);
+      site.gate.begun[0].end.resolve("done");
+      await world.clock.advance(900);
+      assertEquals(isClosed, false);
+      if (hurry) {
+        await client.close();
+        assertFailure(await call, { code: "canceled", execution: "answered" });
+      } else {
+        work.resolve();
+        assertEquals(await call, "done");
+      }
+      await closed;
+      assertEquals(world.clock.timers, 0);
+    },
+  );
+}
+let work = deferred();
+
+test("the grace of a close is the longest that interceptors get", [
+  async (call, next) => {
+    await next(call);
+    await new Promise(() => {});
+  },
+], async ({ client, world }) => {
+  const call = failure(client.call("My.Echo", 1, { timeoutMs: 60_000 }));
+  await settled();
+  const closed = client.close({ graceMs: 1000 });
+  await world.clock.advance(1000);
+  await closed;
+  assertFailure(await call, { code: "canceled", execution: "answered" });
+});
+
+test("a connection that is lost leaves interceptors their time", [
+  async (call, next) => [await failure(next(call)), await work.promise].length,
+], async ({ client, world, site }) => {
+  work = deferred();
+  const call = client.call("Gate.Wait", 1, { timeoutMs: 60_000 });
+  await site.gate.untilBegun(1);
+  world.network.cut(site.address);
+  await client.closed;
+  await settled();
+  work.resolve();
+  assertEquals(await call, 2);
+  assertEquals(world.clock.timers, 0); // though it was not closed
+});
+
 test("a client that is closed: interceptors see its error", [
   async (call, next) => [await failure(next(call))],
 ], async ({ client }) => {

@@ -12,7 +12,7 @@ import type {
 } from "../../mod.ts";
 import { FailMode, RpcError, Server, XClient } from "../../mod.ts";
 import { type Case, withNodes } from "../support/fleet.ts";
-import { assertFailure, failure, settled } from "../support/helpers.ts";
+import { assertFailure, deferred, failure, settled } from "../support/helpers.ts";
 
 /** Notes what happens, as `call(`, `1 a policy[`, `]a`. */
 function notes() {
@@ -312,6 +312,30 @@ for (const place of ["call", "attempt"] as const) {
     },
   );
 }
+
+test("a close with grace lets interceptors end their work, and no more than the grace", [
+  async (call, next) => {
+    const reply = await next(call);
+    await (call.args === 1 ? work.promise : new Promise(() => {}));
+    return reply;
+  },
+], async ({ xclient, pass, nodes: [a] }) => {
+  a.behaviour = "hold";
+  const calls = [1, 2].map((args) =>
+    xclient.call("Work.Do", args).catch((error: unknown) => error)
+  );
+  await settled();
+  const closed = xclient.close({ graceMs: 1000 });
+  const again = xclient.close({ graceMs: 5000 });
+  a.held[0].resolve("done");
+  await pass(900);
+  work.resolve();
+  assertEquals(await calls[0], "done");
+  await pass(100);
+  assertFailure(await calls[1], { code: "canceled", execution: "answered" });
+  await Promise.all([closed, again]);
+});
+const work = deferred();
 
 test("an attempt that ends before what it has sent takes that along", [{
   attempt(attempt: ClientAttempt, next: Next<ClientAttempt>) {
