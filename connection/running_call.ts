@@ -8,6 +8,7 @@ import { RpcError } from "../errors.ts";
 import type { Expiring } from "../internal/deadlines.ts";
 import { rejection } from "./rejection.ts";
 import type { CallContext, Method } from "./services.ts";
+import type { PeerCertificate } from "../transport.ts";
 
 /** The errors that `ctx.reject` has made, each with its call. */
 const rejections = new WeakMap<RpcError, CallContext>();
@@ -33,6 +34,8 @@ export interface Outcome {
 export interface RunningCallOwner {
   /** The client's address. */
   readonly remote: string;
+  /** Its certificate. */
+  readonly peer: PeerCertificate | undefined;
   /** Its deadline has passed. */
   expire(call: RunningCall): void;
 }
@@ -68,6 +71,10 @@ export class RunningCall implements CallContext, Expiring {
 
   get remote(): string {
     return this.table.remote;
+  }
+
+  get peer(): PeerCertificate | undefined {
+    return this.table.peer;
   }
 
   /** Made only if the handler asks for it, or something aborts it. */
