@@ -12,6 +12,7 @@ import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
 import type { ClientCodec, Protocol, ReplySink, RequestExtras } from "../protocol/codec.ts";
 import { mayBeAnother } from "../protocol/foreign.ts";
+import { certificateAlert } from "../net/failures.ts";
 import type { Transport } from "../transport.ts";
 import { type BatchSource, BatchWriter } from "./batch_writer.ts";
 import {
@@ -356,6 +357,10 @@ export class ClientConnection {
   }
 
   #lost(error: unknown): void {
+    const alert = this.#heard === 0 ? certificateAlert(error) : undefined;
+    if (alert !== undefined) {
+      return this.#over("unauthenticated", `the connection was lost: ${alert}`, error);
+    }
     this.#over("unavailable", `the connection was lost: ${errorText(error)}${this.#hint}`, error);
   }
 
@@ -366,7 +371,11 @@ export class ClientConnection {
 
   #broken(error: unknown): void {
     const code = error instanceof RpcError ? error.code : "internal";
-    this.#over(code, `the connection was given up: ${errorText(error)}`, error);
+    const message = `the connection was given up: ${errorText(error)}`;
+    if (error instanceof RpcError && error.execution === "rejected") {
+      this.#calls.rejectAll(message, code);
+    }
+    this.#over(code, message, error);
   }
 
   #over(code: RpcCode, message: string, cause?: unknown): void {

@@ -12,7 +12,7 @@ import type { Protocol, RequestExtras, RequestSink, ServerCodec } from "../proto
 import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
 import type { MethodSchema } from "../schema.ts";
-import type { Transport } from "../transport.ts";
+import type { PeerCertificate, Transport } from "../transport.ts";
 import { Admission } from "./admission.ts";
 import { type BatchSource, BatchWriter, WriteStalled } from "./batch_writer.ts";
 import { GoneClientProbe } from "./half_closed.ts";
@@ -64,6 +64,8 @@ const END_MS = 1000;
 export class ServerConnection implements RequestSink, RunningCallsOwner, RepliesOwner {
   /** The client's address. */
   readonly remote: string;
+  /** Its certificate, if it was asked for one. */
+  readonly peer: PeerCertificate | undefined;
   /** Resolves when the connection is over. */
   readonly closed: Promise<void>;
   readonly #context: ServerContext;
@@ -102,6 +104,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#context = context;
     this.#transport = transport;
     this.remote = transport.remote;
+    this.peer = transport.peer;
     const stall = { clock, timeoutMs: limits.writeTimeoutMs };
     this.#writer = new BatchWriter(transport, this.#batchSource(), { stall });
     const answer = (bytes: Uint8Array) => this.#writer.send(bytes);
@@ -306,6 +309,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   #giveUp(error: unknown): void {
     // HTTP may be answered in full: a debug page is nothing broken.
     if (!this.#handshake.isRefused) this.#context.load.refuse("broken");
+    if (this.#phase === "opening") this.#tell("refused", errorText(error));
     this.#sayWhy(error);
   }
 

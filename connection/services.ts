@@ -8,6 +8,7 @@ import type { RpcCode, RpcError } from "../errors.ts";
 import type { CallOptions } from "../service.ts";
 import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
 import { GOB_VENDOR, type MethodSchema, type ServiceSchema } from "../schema.ts";
+import type { PeerCertificate } from "../transport.ts";
 import type { InheritOptions } from "./inherited.ts";
 import { markOf } from "./method_mark.ts";
 import { checkServiceName, offeredMethods } from "./offered_methods.ts";
@@ -26,6 +27,11 @@ export interface CallContext {
   readonly meta: Readonly<Record<string, string>>;
   /** The caller's address. */
   readonly remote: string;
+  /**
+   * The caller's certificate, verified: absent where the server did not ask for
+   * one (`tls.clientCaCerts`), or lets clients in that have none.
+   */
+  readonly peer?: PeerCertificate;
   /** `Service.Method`. */
   readonly serviceMethod: string;
   /**
