@@ -21,6 +21,7 @@ import {
   settled,
   withStillDate,
 } from "../support/helpers.ts";
+import { countingSignal } from "../support/signals.ts";
 import type { Site, World } from "../support/helpers.ts";
 
 type Around = (call: ClientCall, next: Next<ClientCall>) => unknown;
@@ -190,6 +191,12 @@ for (
     },
     "rejects": () => Promise.reject(OUCH),
     "gives a thenable that throws": () => BAD_THENABLE,
+    "gives a promise whose then throws": () =>
+      Object.assign(Promise.resolve(), {
+        then: () => {
+          throw OUCH;
+        },
+      }),
     "throws behind next": async (call, next) => {
       await next(call);
       throw OUCH;
@@ -449,6 +456,28 @@ test("they may set the time, which counts from the call's beginning", [
   assertEquals(outcomes, ["none → 100", "500 → 700"]);
 });
 
+test("they may set less time while the call is in flight", [
+  (call, next) => {
+    const reply = next(call);
+    call.timeoutMs = 100;
+    return reply;
+  },
+], async ({ client, world }) => {
+  const call = failure(client.call("Gate.Wait", 1, { timeoutMs: 500 }));
+  await world.clock.advance(100);
+  const message = "Gate.Wait: an interceptor kept the call for longer than 100 ms";
+  assertFailure(await call, { code: "TimeoutError", execution: "unknown", message });
+});
+
+test("no signal is followed any more when a call has ended", [
+  (call, next) => next(call),
+], async ({ client }) => {
+  const { signal, counts } = countingSignal();
+  await client.call("My.Echo", 1, { signal });
+  await failure(client.call("Gate.Fail", 1, { signal }));
+  assertEquals(counts, { now: 0, most: 1 });
+});
+
 test("they may take the limit of time away", [
   (call, next) => {
     call.timeoutMs = undefined;
@@ -606,7 +635,11 @@ test("a client that is closed: interceptors see its error", [
 });
 
 test("a call in flight at the close ends as the interceptors say", [
-  async (call, next) => [await failure(next(call))],
+  async (call, next) => {
+    const error = await failure(next(call));
+    for (let n = 0; n < 20; n++) await undefined;
+    return [error];
+  },
 ], async ({ client, site }) => {
   const call = client.call<unknown[]>("Gate.Wait", 1, { timeoutMs: 60_000 });
   await site.gate.untilBegun(1);

@@ -106,6 +106,20 @@ for (const explicit of [true, false]) {
       await close();
     }));
 
+  Deno.test(`${how}: the call that is served ends those that have a signal of their own too`, () =>
+    inStillWorld(async (world) => {
+      const own = { signal: new AbortController().signal };
+      const pass = (ctx: CallContext, behind: XClient) => wait(ctx, behind, own);
+      const { back, client, close } = await scene(world, pass, options);
+      const controller = new AbortController();
+      const call = failure(client.call("Front.Do", 1, { signal: controller.signal }));
+      await back.gate.untilBegun(1);
+      controller.abort();
+      await back.gate.untilAborted(1);
+      await call;
+      await close();
+    }));
+
   Deno.test(`${how}: what is made behind an await has the time that is left then`, () =>
     inStillWorld(async (world) => {
       const { back, client, close } = await scene(world, async (ctx, behind) => {
