@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { metrics, trace } from "@opentelemetry/api";
 import { assert, assertEquals } from "@std/assert";
 import {
+  type CallDefaults,
   type CallOptions,
   type ClientOptions,
   type CloseOptions,
@@ -17,6 +18,7 @@ import {
   type FanOutOptions,
   type FleetCallOptions,
   type HealthOptions,
+  type InheritOptions,
   type LivenessOptions,
   MultiServerDiscovery,
   type MultiServerDiscoveryOptions,
@@ -34,6 +36,7 @@ import {
   XClient,
   type XClientOptions,
 } from "../mod.ts";
+import { inheritedOptions } from "../connection/inherited.ts";
 import { rejection } from "../connection/rejection.ts";
 import { DnsDiscovery, type DnsDiscoveryOptions } from "../dns.ts";
 import {
@@ -139,6 +142,14 @@ function isNoList(value: unknown): boolean {
   return !(Array.isArray(value) && value.length === 0);
 }
 
+const interceptors = (...methods: readonly string[]): Kind => ({
+  right: [[], [() => 1, ...methods.map((method) => ({ [method]: () => 1 }))]],
+  wrong: [
+    ...[null, true, "5", {}, 1, () => 1],
+    ...[null, 1, {}, { other: () => 1 }, { [methods[0]]: 1 }].map((one) => [one]),
+  ],
+});
+const defaults = { timeoutMs: duration, meta: texts };
 const limits = { maxMessageBytes: whole(1), maxDepth: { ...whole(1), right: [1, 1000] } };
 const CLIENT: Table<ClientOptions> = {
   protocol: oneOf("geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"),
@@ -155,6 +166,18 @@ const CLIENT: Table<ClientOptions> = {
     idleMs: duration,
     muteMs: duration,
   }),
+  interceptors: interceptors("call", "attempt"),
+  defaults: group<CallDefaults>({
+    ...defaults,
+    methods: {
+      right: [{}, { "S.M": {} }, { "S.M": { timeoutMs: 1, meta: { a: "b" } } }],
+      wrong: [
+        ...[...without("object"), null, 1, { "S.M": 1 }, { "S.M": { timeoutMs: "1" } }],
+        ...[{ "S.M": { meta: { a: 1 } } }, { "S.M": { timeout: 1 } }],
+      ],
+    },
+  }),
+  inherit: { ...flag, right: [true, false] },
   network,
   clock,
 };
@@ -187,6 +210,7 @@ const CALL: Table<CallOptions> = {
   signal,
   timeoutMs: callTime,
   meta: texts,
+  idempotent: { ...flag, right: [true, false] },
   schema: { right: [{}], wrong: [...without("object"), null, 1] },
 };
 const SOURCE: Table<SourceOptions> = { signal, onEvent: callback, clock, random: callback };
@@ -257,6 +281,8 @@ const PARTS: Readonly<Record<string, Part>> = {
       writeTimeoutMs: duration,
       onError: callback,
       onEvent: callback,
+      interceptors: interceptors("handle"),
+      asyncContext: { ...flag, right: [true, false] },
       clock,
     },
     (o) => closed(new Server(o)),
@@ -266,6 +292,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     {
       schema: { right: [gob.service({ Say: {} })], wrong: [...without("object"), null, 1] },
       methods: { right: [["Say"]], wrong: [null, true, "Say", {}, 1, [1]] },
+      interceptors: interceptors("handle"),
     },
     (o) => new Server().register("Echo", services.Echo as never, o),
     "register",
@@ -358,6 +385,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     (o) => closed(new Registry(o)),
     "Registry",
   ),
+  InheritOptions: part<InheritOptions>(
+    { marginMs: number(0), meta: { right: [[], ["a"]], wrong: [null, true, "a", {}, 1, [1]] } },
+    (o) => inheritedOptions({ signal: signal.right[0] as AbortSignal, leftMs: 1, meta: {} }, {}, o),
+    "inherit",
+  ),
   RejectOptions: part<RejectOptions>(
     {
       code: { right: ["aborted"], wrong: [...OTHERS, 1, "ABORTED"] },
@@ -441,7 +473,6 @@ function partsAt(
     FleetCallOptions: part<FleetCallOptions>(
       {
         ...CALL,
-        idempotent: flag,
         key: { right: ["", "a"], wrong: [...without("string"), 5] },
         failMode: XCLIENT.failMode,
         maxAttempts: whole(1),
