@@ -24,6 +24,8 @@ export type {
 
 /** Records calls: an interceptor of clients and of servers. Its functions need no `this`. */
 export interface Telemetry {
+  /** Whether anything is recorded: while no SDK is registered, calls go past the interceptor. */
+  readonly isActive: () => boolean;
   /** Stands around a call of a client, over all of its attempts. */
   readonly call: (call: ClientCall, next: Next<ClientCall>) => unknown;
   /** Stands around one attempt of a call. */
@@ -80,6 +82,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
   const client = new ClientTelemetry(recorder);
   const server = new ServerTelemetry(recorder);
   return {
+    isActive: () => recorder.present() !== undefined,
     call: (call, next) => client.call(call, next),
     attempt: (attempt, next) => client.attempt(attempt, next),
     handle: (call, next) => server.handle(call, next),

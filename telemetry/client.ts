@@ -14,6 +14,7 @@ import {
   SpanKind,
   trace,
 } from "@opentelemetry/api";
+import { RpcError } from "../errors.ts";
 import type { ClientAttempt, ClientCall, Next } from "../interceptor.ts";
 import { errorAttributes, failSpan, methodAttributes } from "./attributes.ts";
 import type { Instruments } from "./instruments.ts";
@@ -93,6 +94,7 @@ class RecordedCall implements Recorded {
   /** Those that have not ended, mostly none or one. */
   readonly #inFlight = new Set<RecordedAttempt>();
   #last: RecordedAttempt | undefined;
+  #isAnswered = false;
 
   constructor(recorder: Recorder, instruments: Instruments, call: ClientCall) {
     const { tracer, meters } = instruments;
@@ -101,7 +103,7 @@ class RecordedCall implements Recorded {
     this.attributes = methodAttributes(call.serviceMethod, recorder.metricAttributes(call));
     this.spanAttributes = methodAttributes(call.serviceMethod, recorder.spanAttributes(call));
     this.#name = recorder.nameOf(call);
-    const parent = context.active();
+    const parent = recorder.parentOf(call.meta);
     if (tracer === undefined) {
       this.context = parent;
     } else {
@@ -131,13 +133,18 @@ class RecordedCall implements Recorded {
     return recorded;
   }
 
+  /** Whether an attempt has brought a reply: others that end now were given up for it. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
   /** Takes an attempt that has ended. */
-  attemptEnded(attempt: RecordedAttempt): void {
+  attemptEnded(attempt: RecordedAttempt, isAnswered: boolean): void {
+    this.#isAnswered ||= isAnswered;
     this.#inFlight.delete(attempt);
   }
 
   succeed(): void {
-    // Those that are given up because another one was faster: no errors.
     for (const attempt of this.#inFlight) attempt.giveUp();
     this.#end({});
     this.#span?.end();
@@ -199,24 +206,27 @@ class RecordedAttempt implements Recorded {
   }
 
   succeed(): void {
-    if (this.#end({})) this.span?.end();
+    if (this.#end({}, true)) this.span?.end();
   }
 
   fail(error: unknown): void {
+    if (this.#call.isAnswered && error instanceof RpcError && error.code === "canceled") {
+      return this.giveUp();
+    }
     const outcome = errorAttributes(error);
     if (this.#end(outcome) && this.span !== undefined) failSpan(this.span, error, outcome);
   }
 
-  /** Ends it without a reply: the call has one. */
+  /** Ends it without a reply: the call has one. That is no error. */
   giveUp(): void {
     const outcome = { [ATTRIBUTE.status]: "canceled" };
     if (this.#end(outcome)) this.span?.setAttributes(outcome).end();
   }
 
-  #end(outcome: Attributes): boolean {
+  #end(outcome: Attributes, isAnswered = false): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
-    this.#call.attemptEnded(this);
+    this.#call.attemptEnded(this, isAnswered);
     const { recorder, attributes, instruments: { meters } } = this.#call;
     meters?.attemptDuration.record(recorder.secondsSince(this.#beganAtMs), {
       ...attributes,

@@ -8,11 +8,13 @@
 import {
   type Attributes,
   type Context,
+  context,
   propagation,
   ROOT_CONTEXT,
   type TextMapGetter,
   type TextMapPropagator,
   type TextMapSetter,
+  trace,
 } from "@opentelemetry/api";
 import { type Clock, systemClock } from "../clock.ts";
 import { checkOptions } from "../internal/options.ts";
@@ -85,6 +87,16 @@ export class Recorder {
   metricAttributes(call: TelemetryCall): Attributes | undefined {
     const { metricAttributes } = this.#options;
     return metricAttributes && guarded("metricAttributes", () => metricAttributes(call), undefined);
+  }
+
+  /**
+   * What a client's call belongs to: what is active, or else what its metadata says. That is so in a
+   * handler's calls where no context manager is set: `ctx.inherit()` hands them the caller's context.
+   */
+  parentOf(meta: Readonly<Record<string, string>>): Context {
+    const active = context.active();
+    if (trace.getSpanContext(active) !== undefined) return active;
+    return this.#carried(this.#propagator.extract(active, meta, GETTER));
   }
 
   /** Writes a context into metadata. */

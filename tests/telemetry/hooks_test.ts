@@ -37,6 +37,7 @@ function serverCall(meta: Record<string, string> = {}): ServerCall {
     remote: "tcp@10.0.0.9:5000",
     serviceMethod: METHOD,
     reject: (message: string) => new RpcError("unavailable", message),
+    inherit: <Options extends object>(options?: Options) => options as Options,
   };
   return { serviceMethod: METHOD, service, method, args: undefined, context };
 }
@@ -399,10 +400,11 @@ Deno.test("without an SDK calls go on as they are; one that comes later records 
   assertStrictEquals(recorded.attempt(tried, next), reply);
   assertStrictEquals(recorded.handle(serverCall(), next), reply);
   recorded.onEvent({ type: "ejected", address: "tcp@10.0.0.1:9001" });
-  assertEquals(tried.meta, {});
+  assertEquals([tried.meta, recorded.isActive()], [{}, false]);
 
   await using sdk = new Sdk();
   sdk.register();
+  assert(recorded.isActive());
   await callWith(recorded, [["random", 3]]);
   assertEquals(sdk.spans.map(({ name }) => name), ["Arith.Sum attempt", "Arith.Sum"]);
   assertEquals((await sdk.metric("rpc.client.call.duration"))[0].count, 1);
