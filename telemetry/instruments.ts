@@ -32,6 +32,7 @@ export interface Meters {
   readonly clientDuration: Histogram;
   readonly serverDuration: Histogram;
   readonly attemptDuration: Histogram;
+  readonly queueDuration: Histogram;
   readonly clientInFlight: InFlight;
   readonly serverInFlight: InFlight;
   readonly retries: Counter;
@@ -144,6 +145,10 @@ function makeMeters(meter: Meter): Meters {
     attemptDuration: duration(
       METRIC.attemptDuration,
       "How long single attempts at one endpoint take, the dial included.",
+    ),
+    queueDuration: duration(
+      METRIC.queueDuration,
+      "How long calls waited at the server that did not run at once.",
     ),
     clientInFlight: new InFlight(
       meter,
