@@ -173,6 +173,7 @@ Deno.test("a broadcast: every endpoint's call and handler, below the caller's sp
     const served = sdk.named("Work.Do", SpanKind.SERVER);
     const tried = sdk.named("Work.Do attempt");
     assertEquals([served.length, tried.length], [3, 3]);
+    assertEquals(sdk.named("Work.Do", SpanKind.CLIENT).length, 1);
     const addresses = tried.map(({ attributes }) => attributes["server.address"]).sort();
     assertEquals(addresses, ["a", "b", "c"]);
     assert(served.every((span) => tried.some((attempt) => isChild(span, attempt))));
