@@ -403,7 +403,10 @@ export class XClient implements AsyncDisposable {
       const settler = { resolve: resolve as Settler["resolve"], reject };
       pipeline.intercept(serviceMethod, args, filled, settler, (call, sent, sentSettler) => {
         const inFlight = call.inFlight(sentSettler);
-        run(call.args, sent, call).then(inFlight.resolve, inFlight.reject);
+        run(call.args, sent, call).then(
+          (reply) => inFlight.resolve(reply),
+          (error) => inFlight.reject(error),
+        );
       });
     });
   }

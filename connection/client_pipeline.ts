@@ -10,6 +10,7 @@ import type { ClientAttempt, ClientCall } from "../interceptor.ts";
 import { NO_OPTIONS } from "../internal/call_options.ts";
 import { Deadlines } from "../internal/deadlines.ts";
 import { activityOf, type Layer, layersOf } from "../internal/layers.ts";
+import { TurnClock } from "../internal/turn_clock.ts";
 import { nextTurn } from "../internal/platform.ts";
 import type { CallOptions } from "../service.ts";
 import { currentCall } from "./async_context.ts";
@@ -45,6 +46,7 @@ export class ClientPipeline implements Interception {
   /** Whether interceptors have anything to do at present; asked for each call. */
   readonly intercepts: () => boolean;
   readonly deadlines: Deadlines;
+  readonly turnClock: TurnClock;
   readonly callLayers: readonly Layer<ClientCall>[];
   readonly attemptLayers: readonly Layer<ClientAttempt>[];
   readonly #isIdempotent: (serviceMethod: string) => boolean;
@@ -52,7 +54,7 @@ export class ClientPipeline implements Interception {
   readonly #defaults: MethodDefaults;
   readonly #methods: ReadonlyMap<string, MethodDefaults>;
   /** The calls whose interceptors have not ended. */
-  readonly #calls = new Set<InterceptedCall>();
+  readonly #calls: InterceptedCall[] = [];
   #isClosed = false;
 
   /**
@@ -73,6 +75,7 @@ export class ClientPipeline implements Interception {
       "attempt",
     );
     this.deadlines = new Deadlines(clock);
+    this.turnClock = new TurnClock(clock);
     this.#isIdempotent = isIdempotent;
     this.#inherits = inherit;
     const { methods = {}, ...all } = defaults;
@@ -117,19 +120,23 @@ export class ClientPipeline implements Interception {
   }
 
   began(call: InterceptedCall): void {
-    this.#calls.add(call);
+    call.place = this.#calls.push(call) - 1;
   }
 
   ended(call: InterceptedCall): void {
-    this.#calls.delete(call);
-    if (this.#isClosed && this.#calls.size === 0) this.deadlines.clear();
+    const last = this.#calls.pop()!;
+    if (last !== call) {
+      this.#calls[call.place] = last;
+      last.place = call.place;
+    }
+    if (this.#isClosed && this.#calls.length === 0) this.deadlines.clear();
   }
 
   /** The connections are over: calls that interceptors keep beyond this turn fail. */
   async close(): Promise<void> {
-    if (this.#calls.size > 0) await new Promise<void>((resolve) => void nextTurn(resolve));
+    if (this.#calls.length > 0) await new Promise<void>((resolve) => void nextTurn(resolve));
     this.#isClosed = true;
-    for (const call of this.#calls) call.close();
+    for (const call of [...this.#calls]) call.close();
     this.deadlines.clear();
   }
 }

@@ -449,6 +449,19 @@ test("they may set the time, which counts from the call's beginning", [
   assertEquals(outcomes, ["none → 100", "500 → 700"]);
 });
 
+test("they may take the limit of time away", [
+  (call, next) => {
+    call.timeoutMs = undefined;
+    return next(call);
+  },
+], async ({ client, world, site }) => {
+  const call = client.call("Gate.Wait", 1, { timeoutMs: 500 });
+  await world.clock.advance(60_000);
+  assertEquals(site.gate.begun[0].ctx.deadline, undefined);
+  site.gate.begun[0].end.resolve("late");
+  assertEquals(await call, "late");
+});
+
 for (const where of ["before next", "behind next", "in an attempt"]) {
   const never = () => new Promise<never>(() => {});
   const hung: ClientInterceptor = {
