@@ -94,7 +94,7 @@ export class Client implements AsyncDisposable {
     this.#liveness = liveness;
     this.#pipeline = pipeline;
     liveness.watch(connection);
-    if (pipeline !== undefined) connection.closed.then(() => pipeline.close());
+    if (pipeline !== undefined) connection.closed.then(() => pipeline.release());
   }
 
   /** The server's address. */
@@ -196,8 +196,8 @@ export class Client implements AsyncDisposable {
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    await this.#connection.close(options);
-    await this.#pipeline?.close();
+    const closed = this.#connection.close(options);
+    await (this.#pipeline?.close(options.graceMs ?? 0, closed) ?? closed);
   }
 
   #send(serviceMethod: string, args: unknown, options: CallOptions, settler: Settler): void {

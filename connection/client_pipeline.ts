@@ -10,6 +10,7 @@ import type { ClientAttempt, ClientCall } from "../interceptor.ts";
 import { NO_OPTIONS } from "../internal/call_options.ts";
 import { Deadlines } from "../internal/deadlines.ts";
 import { activityOf, type Layer, layersOf } from "../internal/layers.ts";
+import { sleep } from "../internal/time.ts";
 import { TurnClock } from "../internal/turn_clock.ts";
 import { nextTurn } from "../internal/platform.ts";
 import type { CallOptions } from "../service.ts";
@@ -55,7 +56,9 @@ export class ClientPipeline implements Interception {
   readonly #methods: ReadonlyMap<string, MethodDefaults>;
   /** The calls whose interceptors have not ended. */
   readonly #calls: InterceptedCall[] = [];
-  #isClosed = false;
+  /** Ends the wait for them. */
+  #idle: AbortController | undefined;
+  #isReleased = false;
 
   /**
    * @param options The client's options.
@@ -129,15 +132,37 @@ export class ClientPipeline implements Interception {
       this.#calls[call.place] = last;
       last.place = call.place;
     }
-    if (this.#isClosed && this.#calls.length === 0) this.deadlines.clear();
+    if (this.#calls.length > 0) return;
+    this.#idle?.abort();
+    this.#idle = undefined;
+    if (this.#isReleased) this.deadlines.clear();
   }
 
-  /** The connections are over: calls that interceptors keep beyond this turn fail. */
-  async close(): Promise<void> {
+  /** No connection is left: no timer is kept for calls to come. */
+  release(): void {
+    this.#isReleased = true;
+    if (this.#calls.length === 0) this.deadlines.clear();
+  }
+
+  /**
+   * Ends the calls that interceptors keep when the client is closed.
+   *
+   * @param graceMs How long they may take from now, in milliseconds.
+   * @param over Resolves when no call is in flight any more.
+   * @returns Resolves when all have ended.
+   */
+  async close(graceMs: number, over: Promise<void>): Promise<void> {
+    const dueAtMs = this.clock.now() + graceMs;
+    await over;
+    const leftMs = dueAtMs - this.clock.now();
+    if (leftMs > 0 && this.#calls.length > 0) {
+      this.#idle ??= new AbortController();
+      await sleep(this.clock, leftMs, this.#idle.signal);
+    }
+    // What was in flight has failed just now: interceptors have this turn to say what becomes of it.
     if (this.#calls.length > 0) await new Promise<void>((resolve) => void nextTurn(resolve));
-    this.#isClosed = true;
     for (const call of [...this.#calls]) call.close();
-    this.deadlines.clear();
+    this.release();
   }
 }
 

@@ -38,7 +38,7 @@ export interface Interception {
 /** Options of a call of whichever kind. */
 export interface AnyCallOptions extends CallOptions {
   /** What the call is about. */
-  readonly key?: string;
+  readonly key?: string | undefined;
 }
 
 /** Makes a call behind all of its interceptors: once each time that they go on. */
@@ -202,8 +202,6 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
         this.#repeats.failed(error);
         reject(error);
       };
-      const { signal } = this;
-      if (signal?.aborted) return failed(signal.reason);
       try {
         const options = this.#optionsNow();
         this.#sentDueAt = this.dueAt;
