@@ -1,8 +1,8 @@
 /** Starts the programs that are measured: on Deno, on Node with or without npm packages, in Go. */
 
-import { installPackages } from "../scripts/packages.ts";
 import { ownStdFlags } from "../scripts/std.ts";
-import { emit, list, sources } from "../scripts/javascript.ts";
+import { emit, list, npmPackages, sources } from "../scripts/javascript.ts";
+import { installed, type Packages } from "../scripts/packages.ts";
 import { Program } from "./program.ts";
 
 const HERE = `${import.meta.dirname}`;
@@ -61,7 +61,7 @@ export class Stage implements AsyncDisposable {
     return this.once("node", () => this.#emit());
   }
 
-  /** Starts a file on Node that needs the packages of `bench/peers/npm/package.json`. */
+  /** Starts a file on Node that needs packages: those of `bench/peers/npm/package.json`, and imported ones. */
   readonly npm: Launch = async (file, ...args) => {
     await this.once("npm", () => this.#install());
     return await this.node(file, ...args);
@@ -100,7 +100,8 @@ export class Stage implements AsyncDisposable {
 
   async #install(): Promise<void> {
     const list = Deno.readTextFileSync(`${HERE}/peers/npm/package.json`);
-    const modules = await installPackages(list).catch((error) => {
+    const named: Packages = JSON.parse(list).dependencies;
+    const modules = await installed({ ...named, ...npmPackages("bench/peers/") }).catch((error) => {
       throw new Missing(error.message);
     });
     Deno.symlinkSync(modules, `${this.#out}/node_modules`);

@@ -3,8 +3,8 @@
 // deno-lint-ignore no-import-prefix -- in deno.json all users would load it
 import ts from "npm:typescript@^5.9";
 import config from "../deno.json" with { type: "json" };
-import { withoutVersions } from "./packages.ts";
 import offline from "./offline/import_map.json" with { type: "json" };
+import { type Packages, packagesIn, withoutVersions } from "./packages.ts";
 
 /** The folder of the repository. */
 export const ROOT = `${import.meta.dirname}/..`;
@@ -14,6 +14,7 @@ const MODULES = new Map([
   ...Object.entries(config.exports)
     .map(([name, path]) => [config.name + name.slice(1), path.slice(2)]),
   ...Object.entries(offline.imports)
+    .filter(([, path]) => path.startsWith("./"))
     .map(([name, path]) => [name, `scripts/offline/${path.slice(2)}`]),
 ] as [string, string][]);
 
@@ -44,6 +45,16 @@ export function emitAll(out: string): readonly string[] {
   return files;
 }
 
+/** The npm packages that the library imports, and the modules of a folder below the root. */
+export function npmPackages(folder: string): Packages {
+  const sources = [
+    JSON.stringify(config.imports),
+    ...list(folder).filter((file) => file.endsWith(".ts"))
+      .map((file) => Deno.readTextFileSync(`${ROOT}/${file}`)),
+  ];
+  return Object.assign({}, ...sources.map(packagesIn));
+}
+
 /** Writes a module as JavaScript below `out`, and copies a file that is no module. */
 export function emit(file: string, out: string) {
   const target = `${out}/${file}`;
@@ -52,11 +63,10 @@ export function emit(file: string, out: string) {
     return Deno.copyFileSync(`${ROOT}/${file}`, target);
   }
   const up = "../".repeat(file.split("/").length - 1) || "./";
-  let source = Deno.readTextFileSync(`${ROOT}/${file}`).replace(
+  let source = withoutVersions(Deno.readTextFileSync(`${ROOT}/${file}`)).replace(
     /(\bfrom\s*|\bimport\s*\(?\s*)"(@[^"]+)"/g,
     (all, before, name) => MODULES.has(name) ? `${before}"${up}${MODULES.get(name)}"` : all,
   );
-  if (file.startsWith("tests/")) source = withoutVersions(source);
   if (file.startsWith("tests/") && /\bDeno\.test\b/.test(source)) {
     source += `\nimport { Deno } from "${up}scripts/node/test_api.ts";\n`;
   }

@@ -13,8 +13,8 @@
 
 import { pathToFileURL } from "node:url";
 import { exec } from "./exec.ts";
-import { emitAll, ROOT } from "./javascript.ts";
-import { installPackages, packagesIn } from "./packages.ts";
+import { emitAll, npmPackages, ROOT } from "./javascript.ts";
+import { installed } from "./packages.ts";
 import { programOf, type Runtime, RUNTIMES } from "./runtimes.ts";
 import { bunTotals, nodeTotals, report, type Run, sumOf, type Totals } from "./totals.ts";
 
@@ -45,7 +45,7 @@ export async function testOnRuntimes(
   const out = await Deno.makeTempDir({ prefix: "xclient_runtimes_" });
   try {
     const files = emitAll(out);
-    await linkPackages(files, out);
+    await Deno.symlink(await installed(npmPackages("tests/")), `${out}/node_modules`);
     const suites = isBlackBox ? /^tests\/[^/]*_test\.ts$/ : /^tests\/.*_test\.ts$/;
     const tests = files.filter((file) =>
       suites.test(file) && !/_deno_test\.ts$/.test(file) &&
@@ -58,15 +58,6 @@ export async function testOnRuntimes(
   } finally {
     Deno.removeSync(out, { recursive: true });
   }
-}
-
-/** Puts the packages where Node finds them that the tests import. */
-async function linkPackages(files: readonly string[], out: string): Promise<void> {
-  const tests = files.filter((file) => file.startsWith("tests/") && file.endsWith(".ts"));
-  const found = tests.map((file) => packagesIn(Deno.readTextFileSync(`${ROOT}/${file}`)));
-  const dependencies: Record<string, string> = Object.assign({}, ...found);
-  const manifest = JSON.stringify({ private: true, dependencies });
-  Deno.symlinkSync(await installPackages(manifest), `${out}/node_modules`);
 }
 
 async function testOn(runtime: Runtime, tests: string[], out: string): Promise<Run> {

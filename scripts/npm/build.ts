@@ -10,6 +10,11 @@ import { ROOT } from "../javascript.ts";
 import { ENGINES } from "../runtimes.ts";
 import { tryPackage } from "./try.ts";
 
+/** What `./telemetry` needs, and nothing else: users bring it along. */
+const OPENTELEMETRY = "@opentelemetry/api";
+const opentelemetry = config.imports[OPENTELEMETRY];
+const version = opentelemetry.replace(`npm:${OPENTELEMETRY}@`, "");
+
 const OUT = `${ROOT}/npm`;
 /**
  * Our types name `AsyncDisposable`, which the library of most targets lacks. Up to TypeScript 5.9 it
@@ -26,6 +31,7 @@ await build({
   mappings: {
     "./net/deno.ts": "./net/node.ts",
     "./discovery/dns/deno.ts": "./discovery/dns/node.ts",
+    [opentelemetry]: { name: OPENTELEMETRY, version, peerDependency: true },
   },
   shims: { deno: { test: "dev" } },
   typeCheck: "both",
@@ -45,7 +51,8 @@ await build({
     },
     engines: ENGINES,
     sideEffects: false,
-    devDependencies: { "@types/node": "^20" },
+    peerDependenciesMeta: { [OPENTELEMETRY]: { optional: true } },
+    devDependencies: { "@types/node": "^20", [OPENTELEMETRY]: version },
   },
   postBuild() {
     for (const file of ["LICENSE", "README.md", "CHANGELOG.md"]) {
