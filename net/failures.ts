@@ -9,7 +9,7 @@ import type { ParsedAddress, Scheme } from "../address.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 
 /** What was tried. */
-type Attempted = "can't connect" | "can't listen";
+type Attempted = "can't connect" | "can't listen" | "can't renew the certificate";
 
 /** A kind of failure: how it is recognised, and what it means. */
 interface Kind {

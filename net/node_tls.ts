@@ -96,6 +96,7 @@ export async function listenTls(
   };
   const server = createServer({
     ...TUNING,
+    allowHalfOpen: false, // in the handshake: Node does not end one whose client has gone
     ...contextOf(tls),
     requestCert: asksClients,
     // We decide: Node takes a client for authorized that resumes a session without a certificate,
@@ -103,7 +104,8 @@ export async function listenTls(
     rejectUnauthorized: false,
     handshakeTimeout: Math.min(handshakeTimeoutMs, LONGEST_TIMER_MS),
   }, (socket) => {
-    socket.setNoDelay(true).setKeepAlive(true);
+    socket.setNoDelay(true).setKeepAlive(true).allowHalfOpen = true;
+    carrierOf(socket).allowHalfOpen = true;
     let peer: PeerCertificate | undefined;
     try {
       if (asksClients) peer = peerOf(socket, tls.requireClientCert ?? true);
