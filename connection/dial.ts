@@ -55,6 +55,8 @@ export async function dialConnection(
   } catch (error) {
     transport?.close(); // nobody else knows it
     if (error instanceof RpcError) throw error;
+    // The machine's network and the option `tls` throw it for misuse, which is as wrong elsewhere.
+    if (error instanceof TypeError && options.network === undefined) throw error;
     if (options.signal?.aborted) throw options.signal.reason;
     // A codec that can't be loaded, a network or a transport of someone else's that throws.
     const details = { address: parsed.address, execution: "not_sent", cause: error } as const;
