@@ -16,10 +16,14 @@ export type {
   RegistryDiscoveryOptions,
 } from "./registry/options.ts";
 export {
+  type ClientCertificate,
   type NodeRequest,
   type NodeResponse,
   Registry,
+  type RegistryAccess,
   type RegistryEvent,
   type RegistryEventType,
   type RegistryOptions,
+  type RegistryTokens,
 } from "./registry/server.ts";
+export type { TokenSource } from "./registry/token.ts";

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { ClientCertificate, Credentials } from "./access.ts";
+
 /** The part of `node:http`'s `IncomingMessage` that is used. */
 export interface NodeRequest {
   /** GET, POST, … */
@@ -12,6 +14,8 @@ export interface NodeRequest {
   readonly url?: string;
   /** The headers; their names are in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The connection; one of `node:https` knows its client's certificate. */
+  readonly socket?: object;
   /** Reads the body and drops it. */
   resume(): unknown;
 }
@@ -39,7 +43,7 @@ export interface NodeResponse {
  * @returns Resolves when the answer has been sent, or the client has gone.
  */
 export async function answerNode(
-  fetch: (request: Request) => Response,
+  fetch: (request: Request, by: Credentials) => Response,
   request: NodeRequest,
   response: NodeResponse,
 ): Promise<void> {
@@ -59,7 +63,10 @@ export async function answerNode(
   response.end();
 }
 
-function answerTo(fetch: (request: Request) => Response, from: NodeRequest): Response {
+function answerTo(
+  fetch: (request: Request, by: Credentials) => Response,
+  from: NodeRequest,
+): Response {
   let request: Request;
   try {
     const headers = new Headers();
@@ -73,7 +80,31 @@ function answerTo(fetch: (request: Request) => Response, from: NodeRequest): Res
   } catch {
     return new Response("this is no request that fetch knows\n", { status: 400 }); // such as TRACE
   }
-  return fetch(request);
+  return fetch(request, { headers: request.headers, certificate: certificateOf(from.socket) });
+}
+
+/** What Node's TLS knows of the other side. */
+interface NodeTlsSocket {
+  /** Whether the other side's certificate is signed by an authority that is trusted. */
+  readonly authorized?: unknown;
+  getPeerCertificate?(): NodeCertificate;
+}
+
+/** A certificate as Node shows it; without properties if there is none. */
+interface NodeCertificate {
+  readonly subject?: Readonly<Record<string, string | string[]>>;
+  readonly subjectaltname?: string;
+  readonly fingerprint256?: string;
+}
+
+/** The certificate of a connection's client, if TLS has verified it. */
+function certificateOf(socket: NodeTlsSocket | undefined): ClientCertificate | undefined {
+  if (socket?.authorized !== true) return undefined;
+  const { subject, subjectaltname = "", fingerprint256 } = socket.getPeerCertificate?.() ?? {};
+  if (subject === undefined || fingerprint256 === undefined) return undefined;
+  const parts = Object.entries(subject).map(([key, value]) => `${key}=${value}`);
+  const sans = subjectaltname === "" ? [] : subjectaltname.split(", ");
+  return { subject: parts.join(", "), sans, fingerprint: fingerprint256 };
 }
 
 /** Resolves when more can be written, or the connection is closed. */

@@ -123,6 +123,27 @@ const group = <Options>(table: Table<Options>): Kind => ({
   group: table as Readonly<Record<string, Kind>>,
 });
 
+const registryToken: Kind = {
+  right: ["s3cret", () => "s3cret"],
+  wrong: [...without("string", "function"), "", "a b", "é"],
+};
+/** Nobody could have one with nothing in it. */
+const registryAccess: Kind = {
+  right: [{ tokens: "a" }, { tokens: ["a", "b"] }, { tokens: () => "a" }, {
+    certificate: () => true,
+  }],
+  wrong: [
+    ...OTHERS,
+    { tokens: "" },
+    { tokens: [] },
+    { tokens: ["a b"] },
+    { tokens: 1 },
+    { certificate: true },
+    { token: "a" },
+    { tokens: undefined },
+  ],
+};
+
 const PEM = fixture("ca.pem");
 const KEY = fixture("localhost.key");
 const tls = group<TlsOptions>({
@@ -318,10 +339,12 @@ const PARTS: Readonly<Record<string, Part>> = {
       refreshMs: duration,
       requestTimeoutMs: duration,
       stream: flag,
+      token: registryToken,
+      insecure: flag,
       headers: texts,
       fetch: callback,
     },
-    (o) => closed(new RegistryDiscovery("http://registry", o)),
+    (o) => closed(new RegistryDiscovery("http://localhost", o)),
     "RegistryDiscovery",
   ),
   HeartbeatOptions: part<HeartbeatOptions>(
@@ -331,19 +354,23 @@ const PARTS: Readonly<Record<string, Part>> = {
       owner: { right: ["secret"], wrong: [...without("string"), "", "a b"] },
       requestTimeoutMs: duration,
       signal,
+      token: registryToken,
+      insecure: flag,
       headers: texts,
       fetch: { ...callback, right: [refused] },
       clock: { ...clock, right: [] }, // closing waits for its time
       random: callback,
       onEvent: callback,
     },
-    (o) => closed(new Heartbeat("http://registry", "tcp@a:1", { fetch: refused, ...o })),
+    (o) => closed(new Heartbeat("http://localhost", "tcp@a:1", { fetch: refused, ...o })),
     "Heartbeat",
   ),
   RegistryOptions: part<RegistryOptions>(
     {
       timeoutMs: duration,
       allowedHosts: { right: [[], ["a.example"]], wrong: [null, true, "a", {}, 1, [1], ["a:1"]] },
+      read: registryAccess,
+      write: registryAccess,
       path: { right: ["/", "/a"], wrong: [...OTHERS, 1, "a"] },
       maxServers: whole(0),
       maxAddressBytes: whole(1),
