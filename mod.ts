@@ -28,6 +28,16 @@ export {
   RpcError,
   TimeoutError,
 } from "./errors.ts";
+export type {
+  ClientAttempt,
+  ClientCall,
+  ClientInterceptor,
+  ClientInterceptors,
+  Next,
+  ServerCall,
+  ServerInterceptor,
+  ServerInterceptors,
+} from "./interceptor.ts";
 export {
   createSelector,
   type EndpointView,

@@ -19,7 +19,16 @@ import {
   type ServerOptions,
 } from "./connection/server_options.ts";
 import { type CallContext, Services } from "./connection/services.ts";
-import { aNetwork, anObject, checkOptions, type Checks, name, texts } from "./internal/options.ts";
+import type { ServerInterceptors } from "./interceptor.ts";
+import {
+  aNetwork,
+  anObject,
+  checkOptions,
+  type Checks,
+  interceptorList,
+  name,
+  texts,
+} from "./internal/options.ts";
 import { tlsGroup } from "./internal/tls_options.ts";
 import { systemNetwork } from "./net/network.ts";
 import type { Protocol } from "./protocol/codec.ts";
@@ -60,6 +69,11 @@ export interface RegisterOptions<S extends ServiceSchema = ServiceSchema> {
    * what the schema names.
    */
   methods?: readonly string[];
+  /**
+   * What stands around every call of this service, within the server's own interceptors; the
+   * outermost first. Default: nothing.
+   */
+  interceptors?: ServerInterceptors;
 }
 
 /** An address at which a server listens. */
@@ -79,7 +93,11 @@ const SERVE_CHECKS: Checks<ServeOptions> = {
   tls: tlsGroup,
   network: aNetwork,
 };
-const REGISTER_CHECKS: Checks<RegisterOptions> = { schema: anObject, methods: texts };
+const REGISTER_CHECKS: Checks<RegisterOptions> = {
+  schema: anObject,
+  methods: texts,
+  interceptors: interceptorList("handle"),
+};
 const GRACE_MS = 5000;
 /** How many connections beyond the limit are told so at a time; others are just closed. */
 const MAX_TURNED_AWAY = 100;

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { ClientInterceptors } from "../interceptor.ts";
 import {
   aClock,
   aNetwork,
@@ -14,6 +15,7 @@ import {
   checkOptions,
   type Checks,
   group,
+  interceptorList,
   name,
   number,
   numberFrom,
@@ -53,6 +55,8 @@ export interface ClientOptions {
   maxInFlight?: number;
   /** When a silent connection is doubted, and when it is given up. */
   liveness?: LivenessOptions;
+  /** What stands around every call, and around every attempt; the outermost first. Default: nothing. */
+  interceptors?: ClientInterceptors;
   /** What makes connections. Default: the machine's network. */
   network?: Network;
   /** Where timeouts take the time from. Default: the system's clock. */
@@ -147,6 +151,7 @@ export const CLIENT_CHECKS: Checks<ClientOptions> = {
   ...LIMIT_CHECKS,
   maxInFlight: whole(1),
   liveness: group(LIVENESS_CHECKS),
+  interceptors: interceptorList("call", "attempt"),
   network: aNetwork,
   clock: aClock,
 };

@@ -5,11 +5,13 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { ServerInterceptors } from "../interceptor.ts";
 import {
   aClock,
   callback,
   checkOptions,
   type Checks,
+  interceptorList,
   positive,
   textByName,
   whole,
@@ -82,6 +84,8 @@ export interface ServerOptions {
    * dropped. Default: nobody is told.
    */
   onEvent?: (event: ServerEvent) => void;
+  /** What stands around every call of every service; the outermost first. Default: nothing. */
+  interceptors?: ServerInterceptors;
   /** Where deadlines and limits take the time from. Default: the system's clock. */
   clock?: Clock;
 }
@@ -143,6 +147,7 @@ const SERVER_CHECKS: Checks<ServerOptions> = {
   writeTimeoutMs: positive,
   onError: callback,
   onEvent: callback,
+  interceptors: interceptorList("handle"),
   clock: aClock,
 };
 

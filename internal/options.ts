@@ -215,3 +215,18 @@ export const either =
 /** A function, or what the check says. */
 export const callbackOr = (other: Check): Check =>
   either((value) => typeof value === "function", callback, other);
+
+/** A list of functions, and of objects that have at least one of these methods and no other value in their place. */
+export const interceptorList = (...methods: readonly string[]): Check => (name, value) => {
+  if (!Array.isArray(value)) throw wrongType(name, "a list of interceptors", value);
+  value.forEach((one, place) => {
+    if (typeof one === "function") return;
+    const given = methods.filter((method) => one?.[method] !== undefined);
+    if (given.length > 0 && given.every((method) => typeof one[method] === "function")) return;
+    throw wrongType(
+      `${name}[${place}]`,
+      `a function, or an object with ${methods.join(" or ")}`,
+      one,
+    );
+  });
+};

@@ -31,6 +31,7 @@ const PARTS: Readonly<Record<string, string>> = {
   dns: "discovery",
   etcd: "discovery",
   xclient: "fleet",
+  interceptor: "connection",
   ...Object.fromEntries(
     ["internal", "errors", "address", "clock", "transport", "schema", "service"]
       .map((name) => [name, "common"]),
