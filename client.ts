@@ -15,15 +15,19 @@ import { dialConnection } from "./connection/dial.ts";
 import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { TimeoutError } from "./errors.ts";
+import { InterceptedAttempt, type InterceptedCall } from "./connection/intercepted_call.ts";
+import { type ClientPipeline, clientPipeline } from "./connection/client_pipeline.ts";
 import { checkCallOptions, NO_OPTIONS } from "./internal/call_options.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
 import { type CallOptions, type Service, serviceView, type WithReply } from "./service.ts";
 
 export type {
+  CallDefaults,
   ClientOptions,
   CloseOptions,
   DialOptions,
   LivenessOptions,
+  MethodDefaults,
 } from "./connection/client_options.ts";
 
 /** How long calls in flight may take to end when a client is disposed of, in milliseconds. */
@@ -61,7 +65,8 @@ const DISPOSE_GRACE_MS = 10_000;
 export async function dial(address: string, options: DialOptions = {}): Promise<Client> {
   checkDialOptions(options);
   const liveness = new Liveness(options.clock ?? systemClock, options.liveness);
-  return new Client(await dialConnection(address, options), liveness);
+  const pipeline = clientPipeline(options, options.clock ?? systemClock);
+  return new Client(await dialConnection(address, options), liveness, pipeline);
 }
 
 /**
@@ -73,6 +78,7 @@ export async function dial(address: string, options: DialOptions = {}): Promise<
 export class Client implements AsyncDisposable {
   readonly #connection: ClientConnection;
   readonly #liveness: Liveness;
+  readonly #pipeline: ClientPipeline | undefined;
 
   /**
    * Made by {@linkcode dial}.
@@ -80,11 +86,14 @@ export class Client implements AsyncDisposable {
    * @internal
    * @param connection The connection, owned from here on.
    * @param liveness Finds out if the connection is dead.
+   * @param pipeline What is done with calls before they are sent, if anything.
    */
-  constructor(connection: ClientConnection, liveness: Liveness) {
+  constructor(connection: ClientConnection, liveness: Liveness, pipeline?: ClientPipeline) {
     this.#connection = connection;
     this.#liveness = liveness;
+    this.#pipeline = pipeline;
     liveness.watch(connection);
+    if (pipeline !== undefined) connection.closed.then(() => pipeline.close());
   }
 
   /** The server's address. */
@@ -133,19 +142,17 @@ export class Client implements AsyncDisposable {
     args?: unknown,
     options: WithReply<T, CallOptions> = NO_OPTIONS,
   ): Promise<NoInfer<T>> {
-    const { signal, timeoutMs } = options;
     return new Promise((resolve, reject) => {
       if (options !== NO_OPTIONS) checkCallOptions(options);
-      if (signal?.aborted) return reject(signal.reason);
-      if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-        return reject(tooLate(this.address, serviceMethod));
-      }
       const settler = { resolve: resolve as Settler["resolve"], reject };
-      const call = this.#connection.send(serviceMethod, args, options, settler);
-      if (call === undefined) return;
-      this.#liveness.wake();
-      if (timeoutMs !== undefined && timeoutMs < Infinity) call.limit(timeoutMs);
-      if (signal !== undefined) call.abortOn(signal);
+      const pipeline = this.#pipeline;
+      if (pipeline === undefined) return this.#send(serviceMethod, args, options, settler);
+      const filled = pipeline.optionsOf(serviceMethod, options);
+      if (pipeline.intercepts) {
+        pipeline.intercept(serviceMethod, args, filled, settler, (call, sent, sentSettler) => {
+          this.#sendAttempt(call, sent, sentSettler);
+        });
+      } else this.#send(serviceMethod, args, filled, settler);
     });
   }
 
@@ -187,8 +194,34 @@ export class Client implements AsyncDisposable {
    * @returns Resolves when it is over.
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
-  close(options: CloseOptions = {}): Promise<void> {
-    return this.#connection.close(options);
+  async close(options: CloseOptions = {}): Promise<void> {
+    await this.#connection.close(options);
+    await this.#pipeline?.close();
+  }
+
+  #send(serviceMethod: string, args: unknown, options: CallOptions, settler: Settler): void {
+    const { signal, timeoutMs } = options;
+    if (signal?.aborted) return settler.reject(signal.reason);
+    if (timeoutMs !== undefined && !(timeoutMs > 0)) {
+      return settler.reject(tooLate(this.address, serviceMethod));
+    }
+    const call = this.#connection.send(serviceMethod, args, options, settler);
+    if (call === undefined) return;
+    this.#liveness.wake();
+    if (timeoutMs !== undefined && timeoutMs < Infinity) call.limit(timeoutMs);
+    if (signal !== undefined) call.abortOn(signal);
+  }
+
+  /** Sends a call as the one attempt that it has here, through the interceptors of that. */
+  #sendAttempt(call: InterceptedCall, options: CallOptions, settler: Settler): void {
+    const attempt = new InterceptedAttempt(call, this.address, "direct");
+    const send = () =>
+      new Promise((resolve, reject) => {
+        const meta = attempt.metaOver(options.meta);
+        const inFlight = call.inFlight({ resolve, reject });
+        this.#send(call.serviceMethod, call.args, { ...options, meta }, inFlight);
+      });
+    attempt.run(send).then(settler.resolve, settler.reject);
   }
 
   /** Lets calls in flight end, for ten seconds at most, then closes. */

@@ -6,12 +6,14 @@
 
 export { parseAddress, type ParsedAddress, type Scheme } from "./address.ts";
 export {
+  type CallDefaults,
   Client,
   type ClientOptions,
   type CloseOptions,
   dial,
   type DialOptions,
   type LivenessOptions,
+  type MethodDefaults,
 } from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
 export type { Protocol } from "./protocol/codec.ts";
@@ -50,6 +52,7 @@ export {
 export {
   type CallContext,
   type FailedCall,
+  type InheritOptions,
   type Listener,
   type RegisterOptions,
   type RejectOptions,

@@ -9,7 +9,10 @@ import { parseAddress } from "./address.ts";
 import { systemClock } from "./clock.ts";
 import { checkCloseOptions } from "./connection/client_options.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
+import type { InheritOptions } from "./connection/inherited.ts";
+import { loadAsyncContext } from "./connection/async_context.ts";
 import type { RejectOptions } from "./connection/rejection.ts";
+import { aroundMethods } from "./connection/server_interceptors.ts";
 import { ServerLoad } from "./connection/server_load.ts";
 import {
   type FailedCall,
@@ -37,7 +40,7 @@ import { checkProtocol } from "./protocol/protocols.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
 import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
 
-export type { CallContext, FailedCall, RejectOptions, ServerEvent, ServerOptions };
+export type { CallContext, FailedCall, InheritOptions, RejectOptions, ServerEvent, ServerOptions };
 
 /** How a server listens at one address. */
 export interface ServeOptions {
@@ -131,6 +134,8 @@ const MAX_TURNED_AWAY = 100;
  */
 export class Server implements AsyncDisposable {
   readonly #services = new Services();
+  readonly #interceptors: ServerInterceptors;
+  readonly #hasAsyncContext: boolean;
   /** What every connection is given. */
   readonly #context: ServerContext;
   readonly #listeners = new Set<TransportListener>();
@@ -149,6 +154,8 @@ export class Server implements AsyncDisposable {
    * @throws {RpcError} `invalid_argument` for a wrong path or protocol of `connectPaths`.
    */
   constructor(options: ServerOptions = {}) {
+    this.#interceptors = options.interceptors ?? [];
+    this.#hasAsyncContext = options.asyncContext ?? false;
     this.#context = {
       services: this.#services,
       limits: serverLimitsOf(options),
@@ -207,7 +214,9 @@ export class Server implements AsyncDisposable {
   register(name: string, methods: object, options: RegisterOptions = {}): void {
     checkOptions("register", options, REGISTER_CHECKS);
     if (this.#closing) throw new TypeError(`can't register ${name}: the server is closed`);
-    this.#services.add(name, methods, options);
+    const interceptors = [...this.#interceptors, ...options.interceptors ?? []];
+    const around = aroundMethods(interceptors, this.#hasAsyncContext);
+    this.#services.add(name, methods, { ...options, around });
   }
 
   /**
@@ -227,6 +236,7 @@ export class Server implements AsyncDisposable {
     const parsed = parseAddress(address);
     const named = parsed.metadata.protocol ?? options.protocol;
     const protocol = checkProtocol(named ?? "geerpc/json");
+    if (this.#hasAsyncContext) await loadAsyncContext();
     const listener = await network.listen(
       parsed,
       (transport) => this.#accept(transport, protocol),

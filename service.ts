@@ -16,6 +16,12 @@ export interface CallOptions {
   /** Metadata for the server, as a trace context or a token. Sent on `geerpc/json` only. */
   meta?: Readonly<Record<string, string>>;
   /**
+   * Whether the call may run twice. Only such a call is made again when it may have run: by an
+   * `XClient` at another server, or by an interceptor. Default: `false`, or what
+   * `XClientOptions.idempotent` says.
+   */
+  idempotent?: boolean;
+  /**
    * The types of argument and reply, for gob: `{ args: gob.…, reply: gob.… }`.
    * Default: inferred from the value and from the stream. Other protocols ignore it.
    */

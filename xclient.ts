@@ -14,6 +14,8 @@ import { Deadlines } from "./internal/deadlines.ts";
 import { checkOptions } from "./internal/options.ts";
 import { queueMicrotask } from "./internal/platform.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
+import { type ClientPipeline, clientPipeline } from "./connection/client_pipeline.ts";
+import type { InterceptedCall } from "./connection/intercepted_call.ts";
 import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { RpcError } from "./errors.ts";
@@ -21,6 +23,8 @@ import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
 import { checkFleetCallOptions, type FleetCallOptions } from "./fleet/call_options.ts";
 import { FailMode } from "./fleet/fail_mode.ts";
 import { checkFanOutOptions, FanOut, type FanOutOptions, type Receipt } from "./fleet/fan_out.ts";
+import { InterceptedFleetCall } from "./fleet/intercepted_call.ts";
+import { interceptedReceipts } from "./fleet/intercepted_receipts.ts";
 import { untilListed } from "./fleet/until_listed.ts";
 import { READY_CHECKS, type ReadyOptions, untilReady } from "./fleet/until_ready.ts";
 import { Fleet } from "./fleet/fleet.ts";
@@ -67,6 +71,7 @@ const HEDGE_BUDGET: RetryBudgetOptions = { ratio: 0.05, perSecond: 1 };
 export class XClient implements AsyncDisposable {
   readonly #fleet: Fleet;
   readonly #context: FleetCallContext;
+  readonly #pipeline: ClientPipeline | undefined;
   #closed: Promise<void> | undefined;
 
   /**
@@ -136,6 +141,7 @@ export class XClient implements AsyncDisposable {
         }
       },
     };
+    this.#pipeline = clientPipeline(options, clock, this.#context.idempotent);
   }
 
   /**
@@ -159,8 +165,11 @@ export class XClient implements AsyncDisposable {
   ): Promise<NoInfer<T>> {
     return new Promise((resolve, reject) => {
       if (options !== NO_OPTIONS) checkFleetCallOptions(options);
-      const update = this.#fleet.update();
       const settler = { resolve: resolve as Settler["resolve"], reject };
+      if (this.#pipeline !== undefined) {
+        return this.#callThrough(this.#pipeline, serviceMethod, args, options, settler);
+      }
+      const update = this.#fleet.update();
       new FleetCall(this.#context, serviceMethod, args, options, settler).start(update);
     });
   }
@@ -217,8 +226,7 @@ export class XClient implements AsyncDisposable {
     args?: unknown,
     options: WithReply<T, FanOutOptions> = NO_OPTIONS,
   ): Promise<NoInfer<T>> {
-    const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
-    return await fanOut.quorum();
+    return await this.#quorum<T>(serviceMethod, args, options);
   }
 
   /**
@@ -244,8 +252,7 @@ export class XClient implements AsyncDisposable {
     args?: unknown,
     options: WithReply<T, FanOutOptions> = NO_OPTIONS,
   ): Promise<NoInfer<T>> {
-    const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
-    return await fanOut.quorum(1);
+    return await this.#quorum<T>(serviceMethod, args, options, 1);
   }
 
   /**
@@ -272,8 +279,16 @@ export class XClient implements AsyncDisposable {
     args?: unknown,
     options: WithReply<T, FanOutOptions> = NO_OPTIONS,
   ): AsyncGenerator<Receipt<NoInfer<T>>> {
-    const fanOut = await this.#fanOut<T>(serviceMethod, args, options);
-    yield* fanOut.receipts();
+    checkFanOutOptions(options);
+    const pipeline = this.#pipeline;
+    const filled = pipeline?.optionsOf(serviceMethod, options) ?? options;
+    if (!pipeline?.intercepts) {
+      const fanOut = await this.#fanOut<T>(serviceMethod, args, filled);
+      return yield* fanOut.receipts();
+    }
+    yield* interceptedReceipts<T>(pipeline, serviceMethod, args, filled, (call, sent) => {
+      return this.#fanOut<T>(serviceMethod, call.args, sent, call);
+    });
   }
 
   /**
@@ -345,16 +360,60 @@ export class XClient implements AsyncDisposable {
   async #close(closed: Promise<void>): Promise<void> {
     for (const call of this.#context.waiting) call.close();
     await closed;
+    await this.#pipeline?.close();
     this.#context.liveness.stop();
     this.#context.deadlines.clear();
+  }
+
+  /** Makes a call with defaults or interceptors. */
+  #callThrough(
+    pipeline: ClientPipeline,
+    serviceMethod: string,
+    args: unknown,
+    options: FleetCallOptions,
+    settler: Settler,
+  ): void {
+    const filled = pipeline.optionsOf(serviceMethod, options);
+    if (!pipeline.intercepts) {
+      const update = this.#fleet.update();
+      return new FleetCall(this.#context, serviceMethod, args, filled, settler).start(update);
+    }
+    pipeline.intercept(serviceMethod, args, filled, settler, (call, sent, sentSettler) => {
+      const update = this.#fleet.update();
+      const inFlight = call.inFlight(sentSettler);
+      new InterceptedFleetCall(this.#context, call, sent, inFlight).start(update);
+    });
+  }
+
+  async #quorum<T>(
+    serviceMethod: string,
+    args: unknown,
+    options: FanOutOptions,
+    quorum?: number,
+  ): Promise<T> {
+    checkFanOutOptions(options);
+    const pipeline = this.#pipeline;
+    const filled = pipeline?.optionsOf(serviceMethod, options) ?? options;
+    const run = async (args: unknown, sent: FanOutOptions, call?: InterceptedCall) => {
+      const fanOut = await this.#fanOut<T>(serviceMethod, args, sent, call);
+      return await fanOut.quorum(quorum);
+    };
+    if (!pipeline?.intercepts) return await run(args, filled);
+    return await new Promise<T>((resolve, reject) => {
+      const settler = { resolve: resolve as Settler["resolve"], reject };
+      pipeline.intercept(serviceMethod, args, filled, settler, (call, sent, sentSettler) => {
+        const inFlight = call.inFlight(sentSettler);
+        run(call.args, sent, call).then(inFlight.resolve, inFlight.reject);
+      });
+    });
   }
 
   async #fanOut<T>(
     serviceMethod: string,
     args: unknown,
     options: FanOutOptions,
+    call?: InterceptedCall,
   ): Promise<FanOut<T>> {
-    checkFanOutOptions(options);
     const context = this.#context;
     const startedAtMs = context.turnClock.now();
     const update = this.#fleet.update();
@@ -365,7 +424,7 @@ export class XClient implements AsyncDisposable {
     if (endpoints.length === 0) {
       throw new RpcError("unavailable", this.#fleet.emptyText, { execution: "not_sent" });
     }
-    return new FanOut<T>(endpoints, context, serviceMethod, args, options, startedAtMs);
+    return new FanOut<T>(endpoints, context, serviceMethod, args, options, startedAtMs, call);
   }
 }
 

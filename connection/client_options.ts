@@ -9,17 +9,20 @@ import type { ClientInterceptors } from "../interceptor.ts";
 import {
   aClock,
   aNetwork,
+  anObject,
   anything,
   aSignal,
   type Check,
   checkOptions,
   type Checks,
+  flag,
   group,
   interceptorList,
   name,
   number,
   numberFrom,
   positive,
+  textByName,
   whole,
 } from "../internal/options.ts";
 import { tlsGroup } from "../internal/tls_options.ts";
@@ -57,10 +60,49 @@ export interface ClientOptions {
   liveness?: LivenessOptions;
   /** What stands around every call, and around every attempt; the outermost first. Default: nothing. */
   interceptors?: ClientInterceptors;
+  /** The time and the metadata of calls that do not say their own, for all and by method. */
+  defaults?: CallDefaults;
+  /**
+   * Whether a call that is made while this process serves another one inherits from that: its
+   * deadline, its signal and its trace, as by `ctx.inherit()`. It needs a `Server` with the option
+   * `asyncContext`; docs/interceptors.md has the traps. Default `false`.
+   */
+  inherit?: boolean;
   /** What makes connections. Default: the machine's network. */
   network?: Network;
   /** Where timeouts take the time from. Default: the system's clock. */
   clock?: Clock;
+}
+
+/** What a call is given that does not say its own. */
+export interface MethodDefaults {
+  /**
+   * How long to wait for the reply, in milliseconds, above 0. A call that is to wait for ever says
+   * `Infinity`. Default: for ever.
+   */
+  timeoutMs?: number;
+  /** Metadata for the server; a call's own goes over it, name by name. */
+  meta?: Readonly<Record<string, string>>;
+}
+
+/**
+ * What calls are given that do not say their own. What a method has goes over what is for all.
+ *
+ * @example
+ * ```ts
+ * import { type CallDefaults, XClient } from "@geerpc/xclient";
+ *
+ * const defaults: CallDefaults = {
+ *   timeoutMs: 2000,
+ *   meta: { tenant: "acme" },
+ *   methods: { "Report.Build": { timeoutMs: 60_000 } },
+ * };
+ * await using xclient = new XClient(["tcp@127.0.0.1:9001"], { defaults });
+ * ```
+ */
+export interface CallDefaults extends MethodDefaults {
+  /** By method, as `Service.Method`. */
+  methods?: Readonly<Record<string, MethodDefaults>>;
 }
 
 /**
@@ -103,6 +145,18 @@ const LIVENESS_CHECKS: Checks<LivenessOptions> = {
   deadMs: positive,
   idleMs: positive,
   muteMs: positive,
+};
+
+const METHOD_DEFAULTS_CHECKS: Checks<MethodDefaults> = { timeoutMs: positive, meta: textByName };
+const methodDefaults = group(METHOD_DEFAULTS_CHECKS);
+const DEFAULTS_CHECKS: Checks<CallDefaults> = {
+  ...METHOD_DEFAULTS_CHECKS,
+  methods(name, value) {
+    anObject(name, value);
+    for (const [method, one] of Object.entries(value as object)) {
+      methodDefaults(`${name}[${JSON.stringify(method)}]`, one);
+    }
+  },
 };
 
 /**
@@ -152,6 +206,8 @@ export const CLIENT_CHECKS: Checks<ClientOptions> = {
   maxInFlight: whole(1),
   liveness: group(LIVENESS_CHECKS),
   interceptors: interceptorList("call", "attempt"),
+  defaults: group(DEFAULTS_CHECKS),
+  inherit: flag,
   network: aNetwork,
   clock: aClock,
 };

@@ -6,6 +6,7 @@
 
 import { RpcError } from "../errors.ts";
 import type { Expiring } from "../internal/deadlines.ts";
+import { inheritedOptions, type InheritOptions } from "./inherited.ts";
 import { rejection } from "./rejection.ts";
 import type { CallContext, Method } from "./services.ts";
 
@@ -21,6 +22,16 @@ export function isRpcError(thrown: unknown): thrown is RpcError {
   }
 }
 
+/**
+ * Whether an error was made by `ctx.reject` of a call, not of another.
+ *
+ * @param error Anything.
+ * @param context The call.
+ */
+export function isRejectionOf(error: unknown, context: CallContext): error is RpcError {
+  return isRpcError(error) && rejections.get(error) === context;
+}
+
 /** What a handler's promise has settled with. */
 export interface Outcome {
   /** Whether it was fulfilled. */
@@ -33,6 +44,8 @@ export interface Outcome {
 export interface RunningCallOwner {
   /** The client's address. */
   readonly remote: string;
+  /** The present time, on the scale of the deadlines. */
+  now(): number;
   /** Its deadline has passed. */
   expire(call: RunningCall): void;
 }
@@ -87,7 +100,20 @@ export class RunningCall implements CallContext, Expiring {
 
   /** Whether an error was made by {@linkcode reject} of this call, not of another. */
   hasRejectedWith(error: unknown): error is RpcError {
-    return isRpcError(error) && rejections.get(error) === this;
+    return isRejectionOf(error, this);
+  }
+
+  /** A function of its own, as {@linkcode reject} is. */
+  get inherit(): CallContext["inherit"] {
+    return <Options extends object>(options = {} as Options, how: InheritOptions = {}) =>
+      inheritedOptions(this, options, how);
+  }
+
+  /** How much time is left, in milliseconds; `undefined` if there is no deadline. */
+  get leftMs(): number | undefined {
+    if (this.dueAt > 0) return this.dueAt - this.table.now();
+    // Its handler has not returned yet, and no clock was read for it.
+    return this.deadline && this.deadline.getTime() - Date.now();
   }
 
   /** What its handler has ended with, if that is held until there is room for the reply. */

@@ -7,6 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import { Deadlines } from "../internal/deadlines.ts";
+import { settlingOnce } from "../internal/layers.ts";
 import { codeOf, errorText, RpcError, TimeoutError } from "../errors.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { goDuration } from "../protocol/go_duration.ts";
@@ -78,6 +79,11 @@ export class RunningCalls implements RunningCallOwner {
   /** The client's address. */
   get remote(): string {
     return this.#owner.remote;
+  }
+
+  /** The present time, on the scale of the calls' deadlines. */
+  now(): number {
+    return this.#clock.now();
   }
 
   /** Whether a call has run that will have no answer, and whose caller may wait for one still. */
@@ -260,11 +266,4 @@ export class RunningCalls implements RunningCallOwner {
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null &&
     typeof (value as { then?: unknown }).then === "function";
-}
-
-/** A promise that settles once: a `then` of the handler's own may throw, or call back twice. */
-function settlingOnce(result: PromiseLike<unknown>): Promise<unknown> {
-  const promise = Promise.resolve(result); // the same, if it is one of the platform's
-  if (promise.then === Promise.prototype.then) return promise;
-  return new Promise((resolve) => resolve(promise));
 }

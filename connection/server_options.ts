@@ -11,6 +11,7 @@ import {
   callback,
   checkOptions,
   type Checks,
+  flag,
   interceptorList,
   positive,
   textByName,
@@ -86,6 +87,12 @@ export interface ServerOptions {
   onEvent?: (event: ServerEvent) => void;
   /** What stands around every call of every service; the outermost first. Default: nothing. */
   interceptors?: ServerInterceptors;
+  /**
+   * Whether calls that a handler makes can inherit from the call that it serves, without a word, if
+   * they are made by clients with the option `inherit`. It costs each call some time, as it makes
+   * the platform keep track with `AsyncLocalStorage`. Default `false`.
+   */
+  asyncContext?: boolean;
   /** Where deadlines and limits take the time from. Default: the system's clock. */
   clock?: Clock;
 }
@@ -148,6 +155,7 @@ const SERVER_CHECKS: Checks<ServerOptions> = {
   onError: callback,
   onEvent: callback,
   interceptors: interceptorList("handle"),
+  asyncContext: flag,
   clock: aClock,
 };
 

@@ -5,7 +5,9 @@
  */
 
 import type { RpcCode, RpcError } from "../errors.ts";
+import type { CallOptions } from "../service.ts";
 import type { MethodSchema, ServiceSchema } from "../schema.ts";
+import type { InheritOptions } from "./inherited.ts";
 import { checkServiceName, offeredMethods } from "./offered_methods.ts";
 import type { RejectOptions } from "./rejection.ts";
 
@@ -35,7 +37,34 @@ export interface CallContext {
    * @throws {RangeError} If `retryAfterMs` is negative or not a number.
    */
   reject(message: string, how?: RpcCode | RejectOptions): RpcError;
+  /**
+   * Makes the options of a call that the handler makes for this one: it ends when this call does,
+   * by its deadline and its signal, and it carries the trace on. docs/interceptors.md has the traps.
+   *
+   * @typeParam Options The type of its own options.
+   * @param options Its own options. The shorter time counts, and either signal; its own metadata
+   * goes over what is inherited.
+   * @param how The margin of time, and further metadata that is sent on.
+   * @returns The options, to be given to `call` or a method of a typed view.
+   * @throws {TypeError} If an option of `how` does not exist, or is of the wrong type.
+   * @throws {RangeError} If the margin is negative or not a number.
+   *
+   * @example
+   * ```ts ignore
+   * async function Total(order: Order, ctx: CallContext): Promise<number> {
+   *   const prices = await xclient.call<number[]>("Prices.Of", order.items, ctx.inherit());
+   *   return prices.reduce((sum, price) => sum + price, 0);
+   * }
+   * ```
+   */
+  inherit<Options extends object = CallOptions>(
+    options?: Options & CallOptions,
+    how?: InheritOptions,
+  ): Options & CallOptions;
 }
+
+/** Runs a method. */
+export type Handle = (args: unknown, context: CallContext) => unknown;
 
 /** One method of a service. */
 export interface Method {
@@ -53,6 +82,8 @@ export interface ServiceOptions {
   readonly methods?: readonly string[];
   /** The types of methods' arguments and replies. Those that it names are offered. */
   readonly schema?: ServiceSchema;
+  /** What is put around each method; nothing by default. */
+  readonly around?: (service: string, method: string, handle: Handle) => Handle;
 }
 
 /** The services of one server, by name. */
@@ -70,7 +101,7 @@ export class Services {
    * methods, or the options name one that it does not have.
    */
   add(name: string, service: object, options: ServiceOptions = {}): void {
-    const { methods: only, schema = {} } = options;
+    const { methods: only, schema = {}, around = (_service, _method, handle) => handle } = options;
     checkServiceName(name);
     if (this.#names.has(name)) throw new TypeError(`service ${name} is registered already`);
     const found = offeredMethods(name, service, { only, also: Object.keys(schema) });
@@ -80,7 +111,7 @@ export class Services {
       this.#methods.set(serviceMethod, {
         serviceMethod,
         schema: Object.hasOwn(schema, method) ? schema[method] : undefined,
-        handle: (args, context) => handle.call(service, args, context),
+        handle: around(name, method, (args, context) => handle.call(service, args, context)),
       });
     }
   }

@@ -5,6 +5,7 @@
  */
 
 import type { Abortable } from "../internal/abort.ts";
+import { didNotRun } from "../internal/repeats.ts";
 import type { ClientConnection } from "../connection/client_connection.ts";
 import type { Clock } from "../clock.ts";
 import type { Deadlines } from "../internal/deadlines.ts";
@@ -33,9 +34,47 @@ export interface AttemptContext {
 
 /**
  * What a call learns of one of its attempts: that it has ended, with a reply or
- * an error, or that there is reason to make another one while it goes on.
+ * an error, or that there is reason to make another one while it goes on. With
+ * interceptors it is `answered` first, and has ended as `intercepted`, with what
+ * they have made of it.
  */
-export type AttemptEvent = "succeeded" | "failed" | "slow dial" | "stalled";
+export type AttemptEvent =
+  | "succeeded"
+  | "answered"
+  | "intercepted"
+  | "failed"
+  | "slow dial"
+  | "stalled";
+
+/** What a call needs of its attempts. */
+export interface FleetAttempt {
+  /** Where. */
+  readonly endpoint: Endpoint;
+  /** Why there. */
+  readonly why: string;
+  /** How far it has come. */
+  readonly phase: "dial" | "call";
+  /** The connection on which it was sent. */
+  readonly client: ClientConnection | undefined;
+  /** Whether it has ended. */
+  readonly isOver: boolean;
+  /** What it ended with, unless it succeeded. */
+  readonly error: unknown;
+  /** Whether it has failed because its server drains. */
+  readonly wasDrained: boolean;
+  /** When it began, on the clock's scale. */
+  readonly startedAtMs: number;
+  /** When it failed, on the same scale. */
+  readonly endedAtMs: number;
+  /** How long it took to fail, the dial included, in milliseconds. */
+  readonly tookMs: number | undefined;
+  /** Begins. */
+  start(): void;
+  /** Waits on for the dial, and reports again if that takes long. */
+  watchDial(): void;
+  /** Ends it without a word to its call. */
+  giveUp(outcome: Outcome, error?: unknown): void;
+}
 
 /** The call that an attempt is made for. */
 export interface AttemptOwner {
@@ -54,11 +93,11 @@ export interface AttemptOwner {
    * @param event What has happened.
    * @param detail The reply of one that succeeded, the error of one that failed.
    */
-  attemptChanged(attempt: CallAttempt, event: AttemptEvent, detail?: unknown): void;
+  attemptChanged(attempt: FleetAttempt, event: AttemptEvent, detail?: unknown): void;
 }
 
 /** One attempt of a call at one endpoint. Only its own methods change its fields. */
-export class CallAttempt extends InFlight implements Settler, EndedCall {
+export class CallAttempt extends InFlight implements FleetAttempt, Settler, EndedCall {
   client: ClientConnection | undefined;
   /** How far it has come. */
   phase: "dial" | "call" = "call";
@@ -189,9 +228,4 @@ export class CallAttempt extends InFlight implements Settler, EndedCall {
     else endpoint.endUnsent(this, outcome !== "given_up" || error !== undefined);
     return true;
   }
-}
-
-function didNotRun(error: unknown): boolean {
-  return error instanceof RpcError &&
-    (error.execution === "not_sent" || error.execution === "rejected");
 }

@@ -16,6 +16,7 @@ import {
   type AttemptEvent,
   type AttemptOwner,
   CallAttempt,
+  type FleetAttempt,
 } from "./attempt.ts";
 import { executionAfter, isOurs, isTimeout, withAttempts } from "./call_error.ts";
 import type { FleetCallOptions } from "./call_options.ts";
@@ -73,7 +74,7 @@ const HEDGE_BLIND_MS = 1000;
 const FAIR_SHARE = 0.5;
 /** A deadline that expires so much too late, in milliseconds: this process stood still. */
 const OWN_PAUSE_MS = 50;
-const NO_ATTEMPTS: readonly CallAttempt[] = [];
+const NO_ATTEMPTS: readonly FleetAttempt[] = [];
 
 /**
  * - `listing`: the list of servers is waited for.
@@ -87,7 +88,7 @@ type CallState = "listing" | "trying" | "backing off" | "done";
 /** One call of an `XClient`. */
 export class FleetCall implements AttemptOwner, Abortable {
   #state: CallState = "trying";
-  #attempts: readonly CallAttempt[] = NO_ATTEMPTS;
+  #attempts: readonly FleetAttempt[] = NO_ATTEMPTS;
   /** The first attempt of this round. A round tries each endpoint once. */
   #roundStart = 0;
   #idempotent = false;
@@ -158,19 +159,25 @@ export class FleetCall implements AttemptOwner, Abortable {
     return { meta, schema, timeoutMs: Math.min(Math.max(leftMs, 1), timeoutMs!) };
   }
 
-  attemptChanged(attempt: CallAttempt, event: AttemptEvent, detail?: unknown): void {
+  attemptChanged(attempt: FleetAttempt, event: AttemptEvent, detail?: unknown): void {
     if (event === "succeeded") {
-      const { p95, turnClock } = this.context;
-      p95.observe(turnClock.now() - attempt.startedAtMs);
+      this.#measure(attempt);
       this.#settle(detail, undefined);
-    } else if (this.#state !== "done") {
+    } else if (event === "answered") this.#measure(attempt);
+    else if (event === "intercepted") this.#settle(detail, undefined);
+    else if (this.#state !== "done") {
       if (event === "failed") this.#attemptFailed(attempt, detail);
       else if (event === "slow dial") this.#dialIsSlow(attempt);
       else this.#attemptStalled(attempt);
     }
   }
 
-  #attemptFailed(attempt: CallAttempt, error: unknown): void {
+  #measure({ startedAtMs }: FleetAttempt): void {
+    const { p95, turnClock } = this.context;
+    p95.observe(turnClock.now() - startedAtMs);
+  }
+
+  #attemptFailed(attempt: FleetAttempt, error: unknown): void {
     const { failMode = this.context.failMode } = this.options;
     const others = this.#attempts.filter(({ isOver }) => !isOver);
     const known = {
@@ -210,7 +217,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 
   /** A dial takes long: the call goes to an endpoint that is connected, or is so first. */
-  #dialIsSlow(attempt: CallAttempt): void {
+  #dialIsSlow(attempt: FleetAttempt): void {
     // It may have been sent meanwhile: this may be another endpoint's dial that has ended.
     if (this.isDone || attempt.isOver || attempt.phase !== "dial") return;
     if (!this.#mayMove || !this.#hasAttempts) return;
@@ -233,7 +240,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 
   /** An endpoint gives no sign of life: a copy goes elsewhere, if the call may run twice. */
-  #attemptStalled(attempt: CallAttempt): void {
+  #attemptStalled(attempt: FleetAttempt): void {
     if (attempt.isOver || !isStalled(attempt) || !this.#mayMove || !this.#idempotent) return;
     if (this.#state === "backing off") return; // the next attempt is to come
     if (this.#attempts.some((other) => !other.isOver && !isStalled(other))) return;
@@ -313,9 +320,14 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   #try(endpoint: Endpoint, why: string): void {
     if (this.isDone) return;
-    const attempt = new CallAttempt(this, endpoint, why);
+    const attempt = this.attemptAt(endpoint, why);
     this.#attempts = this.#attempts.length === 0 ? [attempt] : [...this.#attempts, attempt];
     attempt.start();
+  }
+
+  /** Makes an attempt, which has not begun. */
+  protected attemptAt(endpoint: Endpoint, why: string): FleetAttempt {
+    return new CallAttempt(this, endpoint, why);
   }
 
   #tryLater(why: string, error: unknown, endpoint?: Endpoint): void {
@@ -460,6 +472,6 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 }
 
-function isStalled({ endpoint, client }: CallAttempt): boolean {
+function isStalled({ endpoint, client }: FleetAttempt): boolean {
   return endpoint.connector.isSilent(client);
 }

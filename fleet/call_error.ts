@@ -6,7 +6,7 @@
  */
 
 import { type Attempt, type Execution, RpcError, TimeoutError } from "../errors.ts";
-import type { CallAttempt } from "./attempt.ts";
+import type { FleetAttempt } from "./attempt.ts";
 
 /** From the least to the most that has happened. */
 const CERTAINTIES: readonly Execution[] = ["not_sent", "rejected", "answered"];
@@ -59,7 +59,7 @@ export function lessCertain(one: Execution, other: Execution): Execution {
  * @param last What is certain about the last attempt.
  * @param attempts All of them.
  */
-export function executionAfter(last: Execution, attempts: readonly CallAttempt[]): Execution {
+export function executionAfter(last: Execution, attempts: readonly FleetAttempt[]): Execution {
   if (last === "answered") return last;
   let execution: Execution = last;
   for (const { phase, error, isOver } of attempts) {
@@ -84,7 +84,7 @@ export function withAttempts(
   error: RpcError,
   serviceMethod: string,
   execution: Execution,
-  attempts: readonly CallAttempt[],
+  attempts: readonly FleetAttempt[],
 ): RpcError {
   const { address } = error;
   const message = attempts.length > 1 && execution !== "answered"
@@ -111,7 +111,7 @@ export function withAttempts(
 function withPlaces(
   { message, address = "" }: RpcError,
   serviceMethod: string,
-  attempts: readonly CallAttempt[],
+  attempts: readonly FleetAttempt[],
 ): string {
   const where = message.includes(address) ? message : `${serviceMethod} at ${address}: ${message}`;
   const places = new Set(attempts.map(({ endpoint }) => endpoint.address));

@@ -5,17 +5,12 @@
  */
 
 import { CALL_OPTIONS, checkCallNames, checkCallValues } from "../internal/call_options.ts";
-import { flag, name, number, text, whole } from "../internal/options.ts";
+import { name, number, text, whole } from "../internal/options.ts";
 import type { CallOptions } from "../service.ts";
 import { checkFailMode, type FailMode } from "./fail_mode.ts";
 
 /** What a caller may give along with one call of an `XClient`. */
 export interface FleetCallOptions extends CallOptions {
-  /**
-   * Whether the call may run twice. Only such a call is repeated when it may
-   * have run, and hedged. Default: what `XClientOptions.idempotent` says.
-   */
-  idempotent?: boolean;
   /** What the call is about: `consistent_hash` sends the same key to the same server. */
   key?: string;
   /** What happens after a failed attempt. Default: the `XClient`'s. */
@@ -32,7 +27,6 @@ export interface FleetCallOptions extends CallOptions {
 
 const KNOWN = [
   ...CALL_OPTIONS,
-  "idempotent",
   "key",
   "failMode",
   "maxAttempts",
@@ -53,8 +47,7 @@ const hedgeAfterCheck = number(0);
 export function checkFleetCallOptions(options: FleetCallOptions): void {
   checkCallNames(options, KNOWN);
   checkCallValues(options);
-  const { idempotent, key, failMode, maxAttempts, hedgeAfterMs } = options;
-  if (idempotent !== undefined) flag("idempotent", idempotent);
+  const { key, failMode, maxAttempts, hedgeAfterMs } = options;
   if (key !== undefined) text("key", key);
   if (failMode !== undefined) failModeCheck("failMode", failMode);
   if (maxAttempts !== undefined) maxAttemptsCheck("maxAttempts", maxAttempts);

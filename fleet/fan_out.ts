@@ -18,9 +18,14 @@ import {
 import { whole } from "../internal/options.ts";
 import { TimeLimit } from "../internal/time.ts";
 import type { CallOptions } from "../service.ts";
+import type { InterceptedCall } from "../connection/intercepted_call.ts";
+import type { Settler } from "../connection/pending_calls.ts";
+import { Arrivals } from "./arrivals.ts";
 import { FleetCall, type FleetCallContext } from "./call.ts";
 import { executionOf, lessCertain } from "./call_error.ts";
+import type { FleetCallOptions } from "./call_options.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { InterceptedFleetCall } from "./intercepted_call.ts";
 import { FailMode } from "./fail_mode.ts";
 
 /** What a caller may give along with a call to all servers. */
@@ -97,6 +102,7 @@ export class FanOut<T> {
   readonly #serviceMethod: string;
   readonly #args: unknown;
   readonly #options: FanOutOptions;
+  readonly #intercepted: InterceptedCall | undefined;
   /** When the time is over, on the clock's scale. */
   readonly #dueAtMs: number;
   /** Aborts at the deadline, with the caller's signal, and when no further reply is needed. */
@@ -113,6 +119,7 @@ export class FanOut<T> {
    * @param args Its argument.
    * @param options Quorum, time and metadata; checked by {@linkcode checkFanOutOptions}.
    * @param startedAtMs Since when the time counts.
+   * @param intercepted The call as interceptors see it, if there are some.
    * @throws {RangeError} If there are not so many servers as the quorum.
    */
   constructor(
@@ -122,6 +129,7 @@ export class FanOut<T> {
     args: unknown,
     options: FanOutOptions,
     startedAtMs: number,
+    intercepted?: InterceptedCall,
   ) {
     const { quorum = 1, timeoutMs = Infinity, signal } = options;
     if (!(quorum >= 1 && quorum <= endpoints.length)) {
@@ -132,6 +140,7 @@ export class FanOut<T> {
     this.#serviceMethod = serviceMethod;
     this.#args = args;
     this.#options = options;
+    this.#intercepted = intercepted;
     this.#dueAtMs = startedAtMs + timeoutMs;
     this.#limit = new TimeLimit({ clock: context.clock, signal });
   }
@@ -182,28 +191,15 @@ export class FanOut<T> {
    */
   async *receipts(): AsyncGenerator<Receipt<T>> {
     const { quorum = Infinity } = this.#options;
-    const arrived: Receipt<T>[] = [];
-    let wake = () => {};
-    let isOver = false;
+    const arrivals = new Arrivals<Receipt<T>>();
     let successes = 0;
     const late = () => this.#lateError(this.#endpoints, [], true);
     const all = this.#run(late, (receipt) => {
-      arrived.push(receipt);
-      wake();
+      arrivals.add(receipt);
       return receipt.ok && ++successes >= quorum;
-    }).then(() => {
-      isOver = true;
-      wake();
-    });
+    }).then(() => arrivals.end());
     try {
-      for (;;) {
-        while (arrived.length > 0) yield arrived.shift()!;
-        if (isOver) return;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          if (arrived.length > 0 || isOver) resolve();
-        });
-      }
+      yield* arrivals.taken();
     } finally {
       this.#cancel("no further reply is wanted");
       await all;
@@ -249,13 +245,14 @@ export class FanOut<T> {
   }
 
   #call(endpoint: Endpoint): Promise<Outcome<T>> {
-    const { meta, schema, serverTimeoutMs = Infinity } = this.#options;
+    const { meta, schema, idempotent, serverTimeoutMs = Infinity } = this.#options;
     const { signal } = this.#limit;
     const leftMs = this.#leftMs;
     const timeoutMs = Math.min(serverTimeoutMs, leftMs);
-    const options = { signal, timeoutMs, meta, schema, failMode: FailMode.Failfast };
+    const failMode = FailMode.Failfast;
+    const options = { signal, timeoutMs, meta, schema, idempotent, failMode };
     return new Promise((resolve) => {
-      const call = new FleetCall(this.#context, this.#serviceMethod, this.#args, options, {
+      const settler: Settler = {
         resolve: (reply) => resolve({ ok: true, reply: reply as T }),
         reject: (error) => {
           if (error !== signal.reason) {
@@ -265,10 +262,18 @@ export class FanOut<T> {
           }
           resolve({ ok: false, error });
         },
-      }, endpoint);
+      };
+      const call = this.#fleetCall(options, settler, endpoint);
       this.#calls.set(endpoint, call);
       call.start();
     });
+  }
+
+  #fleetCall(options: FleetCallOptions, settler: Settler, endpoint: Endpoint): FleetCall {
+    const context = this.#context;
+    return this.#intercepted === undefined
+      ? new FleetCall(context, this.#serviceMethod, this.#args, options, settler, endpoint)
+      : new InterceptedFleetCall(context, this.#intercepted, options, settler, endpoint);
   }
 
   get #leftMs(): number {

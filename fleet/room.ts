@@ -6,7 +6,7 @@
  */
 
 import { RpcError } from "../errors.ts";
-import type { CallAttempt } from "./attempt.ts";
+import type { FleetAttempt } from "./attempt.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** A call without a deadline waits no longer for room than this, in milliseconds. */
@@ -18,7 +18,7 @@ export const LONGEST_WAIT_MS = 30_000;
  * @param attempts What was tried there.
  * @returns Milliseconds; 0 if one of them did not say.
  */
-export function roomInMs(attempts: readonly CallAttempt[]): number {
+export function roomInMs(attempts: readonly FleetAttempt[]): number {
   return Math.min(...attempts.map(retryAfterMs));
 }
 
@@ -29,7 +29,7 @@ export function roomInMs(attempts: readonly CallAttempt[]): number {
  * @param nowMs The present time.
  * @returns Those whose time has not come, and the last one unless it said when that is.
  */
-export function withoutRoom(attempts: readonly CallAttempt[], nowMs: number): Set<Endpoint> {
+export function withoutRoom(attempts: readonly FleetAttempt[], nowMs: number): Set<Endpoint> {
   const last = attempts[attempts.length - 1];
   const busy = attempts.filter((attempt) => {
     const afterMs = retryAfterMs(attempt);
@@ -38,6 +38,6 @@ export function withoutRoom(attempts: readonly CallAttempt[], nowMs: number): Se
   return new Set(busy.map(({ endpoint }) => endpoint));
 }
 
-function retryAfterMs({ error }: CallAttempt): number {
+function retryAfterMs({ error }: FleetAttempt): number {
   return error instanceof RpcError ? error.retryAfterMs ?? 0 : 0;
 }

@@ -6,13 +6,19 @@
  */
 
 import type { CallOptions } from "../service.ts";
-import { anObject, aSignal, textByName, unknownOption, wrongType } from "./options.ts";
+import { anObject, aSignal, flag, textByName, unknownOption, wrongType } from "./options.ts";
 
 /** What calls without options are given, so that there is nothing to check. */
 export const NO_OPTIONS: Readonly<Record<string, never>> = Object.freeze({});
 
 /** The names of {@linkcode CallOptions}. */
-export const CALL_OPTIONS: readonly string[] = ["signal", "timeoutMs", "meta", "schema"];
+export const CALL_OPTIONS: readonly string[] = [
+  "signal",
+  "timeoutMs",
+  "meta",
+  "schema",
+  "idempotent",
+];
 
 /**
  * Checks the options of a call on one connection.
@@ -63,8 +69,10 @@ export function checkCallNames(options: object, known: readonly string[]): void 
  * @throws {TypeError} If one is of the wrong type.
  * @throws {RangeError} If `timeoutMs` is `NaN`.
  */
-export function checkCallValues({ signal, timeoutMs, meta, schema }: CallOptions): void {
+export function checkCallValues(options: CallOptions): void {
+  const { signal, timeoutMs, meta, schema, idempotent } = options;
   if (timeoutMs !== undefined) checkTime("timeoutMs", timeoutMs);
+  if (idempotent !== undefined) flag("idempotent", idempotent);
   if (signal !== undefined) aSignal("signal", signal);
   if (meta !== undefined) checkMeta(meta);
   if (schema !== undefined) anObject("schema", schema);

@@ -41,8 +41,9 @@ const PARTS: Readonly<Record<string, string>> = {
 const DENO_ONLY = ["net/deno.ts", "discovery/dns/deno.ts"];
 const NODE_ONLY = ["net/node.ts", "discovery/dns/node.ts"];
 
-/** Loaded only when first used: a runtime's own modules, and protocols that not everyone speaks. */
+/** Loaded only when first used or asked for: a runtime's own modules, and protocols that not everyone speaks. */
 const DYNAMIC = [
+  "connection/async_context.ts node:async_hooks",
   "discovery/dns/source.ts discovery/dns/deno.ts",
   "discovery/dns/source.ts discovery/dns/node.ts",
   "net/network.ts net/deno.ts",
@@ -160,6 +161,7 @@ Deno.test("imports from elsewhere: one function of std, and node: in the modules
   const elsewhere = imports.filter(({ to }) => !modules.includes(to));
   const wrong = elsewhere.filter(({ from, to }) =>
     !(to.startsWith("node:") && NODE_ONLY.includes(from)) &&
+    !(to === "node:async_hooks" && from === "connection/async_context.ts") &&
     !(to === "@std/async/deadline" && from === "fleet/fan_out.ts")
   );
   assertEquals(wrong, []);
@@ -193,6 +195,7 @@ Deno.test("nothing is used that Node 20 lacks: the npm package brings no polyfil
 
 Deno.test("neither runtime loads the other's sockets; gob and JSON-RPC load when first spoken", () => {
   const dynamic = imports.filter(({ isDynamic }) => isDynamic);
+  assert(dynamic.some(({ to }) => to === "node:async_hooks"));
   const pairs = new Set(dynamic.map(({ from, to }) => `${from} ${to}`));
   assertEquals([...pairs].sort(), DYNAMIC);
   const loaded = loadedWith("mod.ts");

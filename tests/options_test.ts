@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { assert, assertEquals } from "@std/assert";
 import {
+  type CallDefaults,
   type CallOptions,
   type ClientOptions,
   type CloseOptions,
@@ -16,6 +17,7 @@ import {
   type FanOutOptions,
   type FleetCallOptions,
   type HealthOptions,
+  type InheritOptions,
   type LivenessOptions,
   MultiServerDiscovery,
   type MultiServerDiscoveryOptions,
@@ -33,6 +35,7 @@ import {
   XClient,
   type XClientOptions,
 } from "../mod.ts";
+import { inheritedOptions } from "../connection/inherited.ts";
 import { rejection } from "../connection/rejection.ts";
 import { DnsDiscovery, type DnsDiscoveryOptions } from "../dns.ts";
 import {
@@ -158,6 +161,14 @@ function isNoList(value: unknown): boolean {
   return !(Array.isArray(value) && value.length === 0);
 }
 
+const interceptors = (...methods: readonly string[]): Kind => ({
+  right: [[], [() => 1, ...methods.map((method) => ({ [method]: () => 1 }))]],
+  wrong: [
+    ...[null, true, "5", {}, 1, () => 1],
+    ...[null, 1, {}, { other: () => 1 }, { [methods[0]]: 1 }].map((one) => [one]),
+  ],
+});
+const defaults = { timeoutMs: duration, meta: texts };
 const limits = { maxMessageBytes: whole(1), maxDepth: { ...whole(1), right: [1, 1000] } };
 const CLIENT: Table<ClientOptions> = {
   protocol: oneOf("geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"),
@@ -174,6 +185,18 @@ const CLIENT: Table<ClientOptions> = {
     idleMs: duration,
     muteMs: duration,
   }),
+  interceptors: interceptors("call", "attempt"),
+  defaults: group<CallDefaults>({
+    ...defaults,
+    methods: {
+      right: [{}, { "S.M": {} }, { "S.M": { timeoutMs: 1, meta: { a: "b" } } }],
+      wrong: [
+        ...[...without("object"), null, 1, { "S.M": 1 }, { "S.M": { timeoutMs: "1" } }],
+        ...[{ "S.M": { meta: { a: 1 } } }, { "S.M": { timeout: 1 } }],
+      ],
+    },
+  }),
+  inherit: { ...flag, right: [true, false] },
   network,
   clock,
 };
@@ -206,6 +229,7 @@ const CALL: Table<CallOptions> = {
   signal,
   timeoutMs: callTime,
   meta: texts,
+  idempotent: { ...flag, right: [true, false] },
   schema: { right: [{}], wrong: [...without("object"), null, 1] },
 };
 const SOURCE: Table<SourceOptions> = { signal, onEvent: callback, clock, random: callback };
@@ -276,6 +300,8 @@ const PARTS: Readonly<Record<string, Part>> = {
       writeTimeoutMs: duration,
       onError: callback,
       onEvent: callback,
+      interceptors: interceptors("handle"),
+      asyncContext: { ...flag, right: [true, false] },
       clock,
     },
     (o) => closed(new Server(o)),
@@ -285,6 +311,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     {
       schema: { right: [gob.service({ Say: {} })], wrong: [...without("object"), null, 1] },
       methods: { right: [["Say"]], wrong: [null, true, "Say", {}, 1, [1]] },
+      interceptors: interceptors("handle"),
     },
     (o) => new Server().register("Echo", services.Echo as never, o),
     "register",
@@ -383,6 +410,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     (o) => closed(new Registry(o)),
     "Registry",
   ),
+  InheritOptions: part<InheritOptions>(
+    { marginMs: number(0), meta: { right: [[], ["a"]], wrong: [null, true, "a", {}, 1, [1]] } },
+    (o) => inheritedOptions({ signal: signal.right[0] as AbortSignal, leftMs: 1, meta: {} }, {}, o),
+    "inherit",
+  ),
   RejectOptions: part<RejectOptions>(
     {
       code: { right: ["aborted"], wrong: [...OTHERS, 1, "ABORTED"] },
@@ -451,7 +483,6 @@ function partsAt(
     FleetCallOptions: part<FleetCallOptions>(
       {
         ...CALL,
-        idempotent: flag,
         key: { right: ["", "a"], wrong: [...without("string"), 5] },
         failMode: XCLIENT.failMode,
         maxAttempts: whole(1),

@@ -1,0 +1,157 @@
+/**
+ * What a client does with a call before it is sent: it fills in the defaults,
+ * takes over what the call inherits that is being served, and calls the interceptors.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import type { ClientAttempt, ClientCall } from "../interceptor.ts";
+import { NO_OPTIONS } from "../internal/call_options.ts";
+import { Deadlines } from "../internal/deadlines.ts";
+import { type Layer, layersOf } from "../internal/layers.ts";
+import { nextTurn } from "../internal/platform.ts";
+import type { CallOptions } from "../service.ts";
+import { currentCall } from "./async_context.ts";
+import type { CallDefaults, ClientOptions, MethodDefaults } from "./client_options.ts";
+import {
+  type AnyCallOptions,
+  InterceptedCall,
+  type Interception,
+  type Sender,
+} from "./intercepted_call.ts";
+import type { Settler } from "./pending_calls.ts";
+
+/**
+ * Makes a client's pipeline.
+ *
+ * @param options The client's options, checked.
+ * @param clock Where the time comes from.
+ * @param isIdempotent Whether a method may run twice, where the call does not say.
+ * @returns `undefined` if the options ask for nothing of it: then a call goes without.
+ */
+export function clientPipeline(
+  options: ClientOptions,
+  clock: Clock,
+  isIdempotent: (serviceMethod: string) => boolean = () => false,
+): ClientPipeline | undefined {
+  const { interceptors = [], defaults, inherit } = options;
+  if (interceptors.length === 0 && defaults === undefined && !inherit) return undefined;
+  return new ClientPipeline(options, clock, isIdempotent);
+}
+
+/** What one client does with its calls. */
+export class ClientPipeline implements Interception {
+  /** Whether there are interceptors. */
+  readonly intercepts: boolean;
+  readonly deadlines: Deadlines;
+  readonly callLayers: readonly Layer<ClientCall>[];
+  readonly attemptLayers: readonly Layer<ClientAttempt>[];
+  readonly #isIdempotent: (serviceMethod: string) => boolean;
+  readonly #inherits: boolean;
+  readonly #defaults: MethodDefaults;
+  readonly #methods: ReadonlyMap<string, MethodDefaults>;
+  /** The calls whose interceptors have not ended. */
+  readonly #calls = new Set<InterceptedCall>();
+  #isClosed = false;
+
+  /**
+   * @param options The client's options.
+   * @param clock Where the time comes from.
+   * @param isIdempotent Whether a method may run twice.
+   */
+  constructor(
+    options: ClientOptions,
+    readonly clock: Clock,
+    isIdempotent: (serviceMethod: string) => boolean,
+  ) {
+    const { interceptors = [], defaults = {}, inherit = false } = options;
+    this.intercepts = interceptors.length > 0;
+    this.callLayers = layersOf(interceptors, "call");
+    this.attemptLayers = layersOf(
+      interceptors.filter((one) => typeof one !== "function"),
+      "attempt",
+    );
+    this.deadlines = new Deadlines(clock);
+    this.#isIdempotent = isIdempotent;
+    this.#inherits = inherit;
+    const { methods = {}, ...all } = defaults;
+    this.#defaults = copied(all);
+    this.#methods = new Map(
+      Object.entries(methods).map(([name, own]) => [name, copied(withDefaults(own, all))]),
+    );
+  }
+
+  /**
+   * Fills in the defaults of a call's options, and what it inherits.
+   *
+   * @param serviceMethod `Service.Method`.
+   * @param options The caller's, checked.
+   * @returns The options; the same if there is nothing to fill in.
+   */
+  optionsOf<Options extends CallOptions>(serviceMethod: string, options: Options): Options {
+    const defaults = this.#methods.get(serviceMethod) ?? this.#defaults;
+    const filled = options === NO_OPTIONS ? defaults as Options : withDefaults(options, defaults);
+    const served = this.#inherits ? currentCall() : undefined;
+    return served === undefined ? filled : served.inherit(filled);
+  }
+
+  /**
+   * Makes a call through the interceptors.
+   *
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options Its options, from {@linkcode optionsOf}.
+   * @param settler Learns how it ended.
+   * @param sender Makes the call behind them.
+   */
+  intercept(
+    serviceMethod: string,
+    args: unknown,
+    options: AnyCallOptions,
+    settler: Settler,
+    sender: Sender,
+  ): void {
+    const idempotent = options.idempotent ?? this.#isIdempotent(serviceMethod);
+    new InterceptedCall(this, serviceMethod, args, options, idempotent, settler, sender).start();
+  }
+
+  began(call: InterceptedCall): void {
+    this.#calls.add(call);
+  }
+
+  ended(call: InterceptedCall): void {
+    this.#calls.delete(call);
+    if (this.#isClosed && this.#calls.size === 0) this.deadlines.clear();
+  }
+
+  /** The connections are over: calls that interceptors keep beyond this turn fail. */
+  async close(): Promise<void> {
+    if (this.#calls.size > 0) await new Promise<void>((resolve) => void nextTurn(resolve));
+    this.#isClosed = true;
+    for (const call of this.#calls) call.close();
+    this.deadlines.clear();
+  }
+}
+
+/** A copy, which the program can't change any more. */
+function copied({ timeoutMs, meta }: MethodDefaults): MethodDefaults {
+  return Object.freeze({
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(meta === undefined ? {} : { meta: Object.freeze({ ...meta }) }),
+  });
+}
+
+function withDefaults<Options extends MethodDefaults>(
+  options: Options,
+  { timeoutMs, meta }: CallDefaults,
+): Options {
+  if (meta === undefined && (timeoutMs === undefined || options.timeoutMs !== undefined)) {
+    return options;
+  }
+  return {
+    ...options,
+    timeoutMs: options.timeoutMs ?? timeoutMs,
+    meta: options.meta === undefined ? meta : { ...meta, ...options.meta },
+  };
+}

@@ -1,0 +1,332 @@
+/**
+ * A call of a client as its interceptors see it, and each of its attempts: the
+ * objects that they are given, the calling of one around the other, and the
+ * deadline and signal, which hold over them too. This file is one thing: what
+ * interceptors hold in their hands.
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "../clock.ts";
+import { type Attempt, RpcError, TimeoutError } from "../errors.ts";
+import type { ClientAttempt, ClientCall } from "../interceptor.ts";
+import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
+import { checkCallValues, checkTime } from "../internal/call_options.ts";
+import type { Deadlines, Expiring } from "../internal/deadlines.ts";
+import { type Layer, runLayers } from "../internal/layers.ts";
+import { Repeats } from "../internal/repeats.ts";
+import type { CallOptions } from "../service.ts";
+import type { Settler } from "./pending_calls.ts";
+
+/** What all intercepted calls of one client share. */
+export interface Interception {
+  /** Where the time comes from. */
+  readonly clock: Clock;
+  /** Their deadlines. */
+  readonly deadlines: Deadlines;
+  /** What stands around a call, the outermost first. */
+  readonly callLayers: readonly Layer<ClientCall>[];
+  /** What stands around an attempt, the outermost first. */
+  readonly attemptLayers: readonly Layer<ClientAttempt>[];
+  /** A call has begun. */
+  began(call: InterceptedCall): void;
+  /** A call has ended. */
+  ended(call: InterceptedCall): void;
+}
+
+/** Options of a call of whichever kind. */
+export interface AnyCallOptions extends CallOptions {
+  /** What the call is about. */
+  readonly key?: string;
+}
+
+/** Makes a call behind all of its interceptors: once each time that they go on. */
+export type Sender = (call: InterceptedCall, options: AnyCallOptions, settler: Settler) => void;
+
+/** One call, as interceptors see it. */
+export class InterceptedCall implements ClientCall, Expiring, Abortable {
+  args: unknown;
+  readonly service: string;
+  readonly method: string;
+  /** When it expires, on the clock's scale. */
+  dueAt = Infinity;
+  /** Whether its deadline is running: kept by the queue of deadlines. */
+  waiting = false;
+  readonly #options: AnyCallOptions;
+  readonly #settler: Settler;
+  readonly #sender: Sender;
+  readonly #startedAtMs: number;
+  readonly #repeats: Repeats;
+  readonly #attempts: InterceptedAttempt[] = [];
+  #timeoutMs: number | undefined;
+  #meta: Record<string, string> | undefined;
+  /** How many times it is in flight, with a deadline of its own. */
+  #inFlight = 0;
+  /** When what is in flight expires by itself. */
+  #sentDueAt = 0;
+  #isLate = false;
+  #grace: Timer | undefined;
+  #isOver = false;
+
+  /**
+   * @param shared What all intercepted calls of the client share.
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options Its options, checked, with the defaults filled in.
+   * @param idempotent Whether it may run twice.
+   * @param settler Learns how it ended.
+   * @param sender Makes the call.
+   */
+  constructor(
+    readonly shared: Interception,
+    readonly serviceMethod: string,
+    args: unknown,
+    options: AnyCallOptions,
+    readonly idempotent: boolean,
+    settler: Settler,
+    sender: Sender,
+  ) {
+    const dot = serviceMethod.lastIndexOf(".");
+    this.service = serviceMethod.slice(0, Math.max(dot, 0));
+    this.method = serviceMethod.slice(dot + 1);
+    this.args = args;
+    this.#options = options;
+    this.#settler = settler;
+    this.#sender = sender;
+    this.#startedAtMs = shared.clock.now();
+    this.#timeoutMs = options.timeoutMs;
+    this.#repeats = new Repeats(this);
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal;
+  }
+
+  get key(): string | undefined {
+    return this.#options.key;
+  }
+
+  /** A copy, made when it is first asked for. */
+  get meta(): Record<string, string> {
+    return this.#meta ??= { ...this.#options.meta };
+  }
+
+  get timeoutMs(): number | undefined {
+    return this.#timeoutMs;
+  }
+
+  set timeoutMs(timeoutMs: number | undefined) {
+    if (timeoutMs !== undefined) checkTime("timeoutMs", timeoutMs);
+    this.#timeoutMs = timeoutMs;
+    this.#limit();
+  }
+
+  get attempts(): readonly Attempt[] {
+    return this.#attempts.map((attempt) => attempt.listed);
+  }
+
+  /** Calls the interceptors, and the network in their midst. */
+  start(): void {
+    const { shared, signal } = this;
+    if (signal?.aborted) return this.#settler.reject(signal.reason);
+    shared.began(this);
+    if (signal !== undefined) abortWith(signal, this);
+    this.#limit();
+    runLayers(shared.callLayers, this, () => this.#repeats.run(() => this.#send())).then(
+      (reply) => this.#end() && this.#settler.resolve(reply),
+      (error) => this.#fail(error),
+    );
+  }
+
+  abort(reason: unknown): void {
+    this.#fail(reason);
+  }
+
+  /** Ends it because its client is over. */
+  close(): void {
+    const message = `${this.serviceMethod}: the client is closed, and an interceptor kept the call`;
+    this.#fail(new RpcError("canceled", message, this.#details));
+  }
+
+  /** Its time is over. What is in flight has the same deadline: its error is the better one. */
+  expire(): void {
+    this.#isLate = true;
+    if (this.#inFlight === 0 || this.#sentDueAt > this.dueAt) this.#timeOut();
+  }
+
+  /**
+   * It is in flight, with a deadline of its own.
+   *
+   * @param settler Learns how that ended.
+   * @returns A settler in its place.
+   */
+  inFlight({ resolve, reject }: Settler): Settler {
+    this.#inFlight++;
+    return {
+      resolve: (value) => {
+        this.#landed();
+        resolve(value);
+      },
+      reject: (error) => {
+        this.#landed();
+        reject(error);
+      },
+    };
+  }
+
+  /**
+   * An attempt begins.
+   *
+   * @param attempt The attempt.
+   * @returns Its number.
+   */
+  attemptBegan(attempt: InterceptedAttempt): number {
+    return this.#attempts.push(attempt);
+  }
+
+  #send(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const { signal } = this;
+      if (signal?.aborted) return reject(signal.reason);
+      const { idempotent } = this;
+      const meta = this.#meta ?? this.#options.meta;
+      const options = { ...this.#options, meta, idempotent, timeoutMs: this.#leftMs };
+      checkCallValues(options); // interceptors of a program in JavaScript may set anything
+      this.#sentDueAt = this.dueAt;
+      this.#sender(this, options, { resolve, reject });
+    });
+  }
+
+  /** What is left of the time: no fractions, which would be noise in messages. */
+  get #leftMs(): number | undefined {
+    if (this.dueAt === Infinity) return this.#timeoutMs;
+    return Math.min(Math.ceil(this.dueAt - this.shared.clock.now()), this.#timeoutMs!);
+  }
+
+  #limit(): void {
+    const { deadlines } = this.shared;
+    if (this.waiting) deadlines.remove(this);
+    this.dueAt = this.#startedAtMs + (this.#timeoutMs ?? Infinity);
+    if (this.dueAt < Infinity && !this.#isOver) deadlines.add(this);
+  }
+
+  /** What was in flight has ended. Behind the deadline, interceptors have this turn to end the call. */
+  #landed(): void {
+    this.#inFlight--;
+    if (this.#isOver || !this.#isLate || this.#inFlight > 0) return;
+    this.#grace ??= this.shared.clock.setTimer(0, () => this.#timeOut());
+  }
+
+  #timeOut(): void {
+    const { error } = this.#repeats;
+    if (error instanceof TimeoutError) return this.#fail(error);
+    const what = `an interceptor kept the call for longer than ${this.#timeoutMs} ms`;
+    this.#fail(new TimeoutError(`${this.serviceMethod}: ${what}`, this.#details));
+  }
+
+  get #details() {
+    const { serviceMethod, attempts } = this;
+    return { serviceMethod, execution: this.#repeats.execution, attempts };
+  }
+
+  #fail(error: unknown): void {
+    if (this.#end()) this.#settler.reject(error);
+  }
+
+  #end(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    const { shared, signal } = this;
+    if (signal !== undefined) releaseFrom(signal, this);
+    if (this.waiting) shared.deadlines.remove(this);
+    this.#grace?.cancel();
+    shared.ended(this);
+    return true;
+  }
+}
+
+/** One attempt, as interceptors see it. */
+export class InterceptedAttempt implements ClientAttempt {
+  readonly number: number;
+  /** When it began, on the clock's scale. */
+  readonly startedAtMs: number;
+  readonly #repeats: Repeats;
+  readonly #phase: () => Attempt["phase"];
+  #meta: Record<string, string> | undefined;
+  #tookMs: number | undefined;
+  #error: unknown;
+
+  /**
+   * @param call The call that it is made for.
+   * @param address Where.
+   * @param why Why there.
+   * @param phase How far it has come.
+   */
+  constructor(
+    readonly call: InterceptedCall,
+    readonly address: string,
+    readonly why: string,
+    phase: () => Attempt["phase"] = () => "call",
+  ) {
+    this.#phase = phase;
+    this.#repeats = new Repeats(call);
+    this.startedAtMs = call.shared.clock.now();
+    this.number = call.attemptBegan(this);
+  }
+
+  /** Made when it is first asked for. */
+  get meta(): Record<string, string> {
+    return this.#meta ??= {};
+  }
+
+  /** How long it took, or has taken so far, in milliseconds. */
+  get elapsedMs(): number {
+    return this.#tookMs ?? this.call.shared.clock.now() - this.startedAtMs;
+  }
+
+  /** As errors and `ClientCall.attempts` list it. */
+  get listed(): Attempt {
+    const { address, why, elapsedMs } = this;
+    const listed = { address, phase: this.#phase(), elapsedMs, why };
+    return this.#error === undefined ? listed : { ...listed, error: this.#error };
+  }
+
+  /**
+   * The metadata to send.
+   *
+   * @param meta The call's.
+   * @throws {TypeError} If a value is no string.
+   */
+  metaOver(meta: CallOptions["meta"]): CallOptions["meta"] {
+    if (this.#meta === undefined) return meta;
+    const both = { ...meta, ...this.#meta };
+    checkCallValues({ meta: both });
+    return both;
+  }
+
+  /**
+   * Calls the interceptors of the attempt, and the network in their midst.
+   *
+   * @param send Sends it; each time that they go on. It throws nothing.
+   * @returns The reply. Rejects with the error.
+   */
+  run(send: () => Promise<unknown>): Promise<unknown> {
+    const { attemptLayers } = this.call.shared;
+    const reply = attemptLayers.length === 0
+      ? send()
+      : runLayers<ClientAttempt>(attemptLayers, this, () => this.#repeats.run(send));
+    reply.then(() => this.end(), (error) => this.end(error));
+    return reply;
+  }
+
+  /**
+   * It has ended.
+   *
+   * @param error What it failed with.
+   */
+  end(error?: unknown): void {
+    if (this.#tookMs !== undefined) return;
+    this.#tookMs = this.elapsedMs;
+    this.#error = error;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * One attempt of a call that interceptors stand around. To its call it is an
+ * attempt like any other; at the endpoint it is as many as they go on to.
+ *
+ * @module
+ */
+
+import type { ClientConnection } from "../connection/client_connection.ts";
+import { InterceptedAttempt, type InterceptedCall } from "../connection/intercepted_call.ts";
+import type { Settler } from "../connection/pending_calls.ts";
+import { RpcError } from "../errors.ts";
+import type { RequestExtras } from "../protocol/codec.ts";
+import { type AttemptEvent, type AttemptOwner, CallAttempt, type FleetAttempt } from "./attempt.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Outcome } from "./load.ts";
+
+/** An attempt that ends when its interceptors do. It is in flight at its endpoint when they go on. */
+export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
+  isOver = false;
+  error: unknown;
+  readonly #shown: InterceptedAttempt;
+  /** What was sent: once, unless an interceptor goes on again. */
+  readonly #sends = new Map<CallAttempt, Settler>();
+  #last: CallAttempt | undefined;
+
+  /**
+   * @param owner The call that it is made for.
+   * @param call The same call, as interceptors see it.
+   * @param endpoint Where.
+   * @param why Why there.
+   */
+  constructor(
+    readonly owner: AttemptOwner,
+    readonly call: InterceptedCall,
+    readonly endpoint: Endpoint,
+    readonly why: string,
+  ) {
+    this.#shown = new InterceptedAttempt(call, endpoint.address, why, () => this.phase);
+  }
+
+  get context(): AttemptOwner["context"] {
+    return this.owner.context;
+  }
+
+  get serviceMethod(): string {
+    return this.owner.serviceMethod;
+  }
+
+  get args(): unknown {
+    return this.call.args;
+  }
+
+  /** The dial, unless an interceptor has made something else of its failure. */
+  get phase(): "dial" | "call" {
+    const last = this.#last;
+    if (last?.phase !== "dial") return "call";
+    return last.isOver && this.isOver && last.error !== this.error ? "call" : "dial";
+  }
+
+  get client(): ClientConnection | undefined {
+    return this.#last?.client;
+  }
+
+  get wasDrained(): boolean {
+    return this.#last !== undefined && this.#last.error === this.error && this.#last.wasDrained;
+  }
+
+  get startedAtMs(): number {
+    return this.#last?.startedAtMs ?? this.#shown.startedAtMs;
+  }
+
+  get tookMs(): number | undefined {
+    return this.isOver ? this.#shown.elapsedMs : undefined;
+  }
+
+  get endedAtMs(): number {
+    return this.#shown.startedAtMs + this.#shown.elapsedMs;
+  }
+
+  start(): void {
+    this.#shown.run(() => this.#send()).then(
+      (reply) => this.#end() && this.owner.attemptChanged(this, "intercepted", reply),
+      (error = new RpcError("unknown", `${this.#place}: an interceptor threw undefined`)) =>
+        this.#end(error) && this.owner.attemptChanged(this, "failed", error),
+    );
+  }
+
+  watchDial(): void {
+    this.#last?.watchDial();
+  }
+
+  giveUp(outcome: Outcome, error?: unknown): void {
+    if (!this.#end(error, outcome)) return;
+    for (const { reject } of this.#sends.values()) reject(this.#reason);
+  }
+
+  requestExtras(): RequestExtras {
+    const extras = this.owner.requestExtras();
+    return { ...extras, meta: this.#shown.metaOver(extras.meta) };
+  }
+
+  attemptChanged(attempt: CallAttempt, event: AttemptEvent, detail?: unknown): void {
+    const settler = this.#sends.get(attempt);
+    if (event === "succeeded") {
+      this.owner.attemptChanged(attempt, "answered");
+      settler?.resolve(detail);
+    } else if (event === "failed") settler?.reject(detail);
+    else if (attempt === this.#last && !this.isOver) this.owner.attemptChanged(this, event);
+  }
+
+  #send(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.isOver) return reject(this.#reason);
+      const attempt = new CallAttempt(this, this.endpoint, this.why);
+      this.#last = attempt;
+      this.#sends.set(attempt, { resolve, reject });
+      attempt.start();
+    });
+  }
+
+  /** What its interceptors see it end with when it is given up. */
+  get #reason(): unknown {
+    return this.error ?? new RpcError("canceled", `${this.#place}: another attempt was answered`);
+  }
+
+  get #place(): string {
+    return `${this.serviceMethod} at ${this.endpoint.address}`;
+  }
+
+  /** Ends it, and takes along what its interceptors have left in flight. */
+  #end(error?: unknown, outcome: Outcome = "given_up"): boolean {
+    if (this.isOver) return false;
+    this.isOver = true;
+    this.error = error;
+    this.#shown.end(error);
+    for (const attempt of this.#sends.keys()) attempt.giveUp(outcome, error);
+    return true;
+  }
+}
