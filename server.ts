@@ -22,7 +22,7 @@ import {
   type ServerOptions,
 } from "./connection/server_options.ts";
 import { type CallContext, Services } from "./connection/services.ts";
-import type { ServerInterceptors } from "./interceptor.ts";
+import type { ServerInterceptor, ServerInterceptors } from "./interceptor.ts";
 import {
   aNetwork,
   anObject,
@@ -164,6 +164,9 @@ export class Server implements AsyncDisposable {
       clock: options.clock ?? systemClock,
       connectPaths: checkConnectPaths(options.connectPaths),
     };
+    if (this.#interceptors.some((one) => (one as ServerInterceptor).guards === true)) {
+      this.#services.guard(aroundMethods(this.#interceptors, this.#hasAsyncContext)!);
+    }
   }
 
   /**

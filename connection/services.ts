@@ -8,6 +8,7 @@ import type { RpcCode, RpcError } from "../errors.ts";
 import type { CallOptions } from "../service.ts";
 import type { MethodSchema, ServiceSchema } from "../schema.ts";
 import type { InheritOptions } from "./inherited.ts";
+import { type Around, guarded, missingMethod } from "./guard.ts";
 import { checkServiceName, offeredMethods } from "./offered_methods.ts";
 import type { RejectOptions } from "./rejection.ts";
 
@@ -90,6 +91,22 @@ export interface ServiceOptions {
 export class Services {
   readonly #methods = new Map<string, Method>();
   readonly #names = new Set<string>();
+  /** The interceptors that calls of methods that do not exist pass. */
+  #guard: Around<CallContext> | undefined;
+
+  /** Whether nobody is to be told which methods there are before interceptors have let a call through. */
+  get isGuarded(): boolean {
+    return this.#guard !== undefined;
+  }
+
+  /**
+   * Has calls of methods that do not exist pass interceptors, too. Called before services are added.
+   *
+   * @param around The interceptors.
+   */
+  guard(around: Around<CallContext>): void {
+    this.#guard = around;
+  }
 
   /**
    * Adds a service. What throws adds nothing.
@@ -108,10 +125,11 @@ export class Services {
     this.#names.add(name);
     for (const [method, handle] of found) {
       const serviceMethod = `${name}.${method}`;
+      const own: Handle = (args, context) => handle.call(service, args, context);
       this.#methods.set(serviceMethod, {
         serviceMethod,
         schema: Object.hasOwn(schema, method) ? schema[method] : undefined,
-        handle: around(name, method, (args, context) => handle.call(service, args, context)),
+        handle: this.isGuarded ? guarded(around, name, method, own) : around(name, method, own),
       });
     }
   }
@@ -120,10 +138,15 @@ export class Services {
    * Looks a method up.
    *
    * @param serviceMethod `Service.Method`.
-   * @returns `undefined` if there is none.
+   * @returns `undefined` if there is none; what stands for it if interceptors are to decide first.
    */
   find(serviceMethod: string): Method | undefined {
-    return this.#methods.get(serviceMethod);
+    return this.#methods.get(serviceMethod) ?? this.#missing(serviceMethod);
+  }
+
+  #missing(serviceMethod: string): Method | undefined {
+    if (this.#guard === undefined) return undefined;
+    return missingMethod(this.#guard, serviceMethod, this.explainMissing(serviceMethod));
   }
 
   /** The names of all methods, by the service that has them. */

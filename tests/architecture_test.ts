@@ -19,6 +19,7 @@ const RULE: Readonly<Record<string, readonly string[]>> = {
   connection: ["protocol", "net"],
   client: ["connection"],
   server: ["connection", "protocol", "net"],
+  identity: ["connection"],
   discovery: ["balance"],
   registry: ["balance", "discovery"],
   fleet: ["balance", "discovery", "connection", "protocol"],

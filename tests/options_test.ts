@@ -7,11 +7,15 @@
 import { readFileSync } from "node:fs";
 import { assert, assertEquals } from "@std/assert";
 import {
+  authorize,
+  type AuthorizeOptions,
   type CallDefaults,
   type CallOptions,
   type ClientOptions,
   type CloseOptions,
   createSelector,
+  credentials,
+  type CredentialsOptions,
   dial,
   type DialOptions,
   type FanOutOptions,
@@ -414,6 +418,16 @@ const PARTS: Readonly<Record<string, Part>> = {
     { marginMs: number(0), meta: { right: [[], ["a"]], wrong: [null, true, "a", {}, 1, [1]] } },
     (o) => inheritedOptions({ signal: signal.right[0] as AbortSignal, leftMs: 1, meta: {} }, {}, o),
     "inherit",
+  ),
+  AuthorizeOptions: part<AuthorizeOptions>(
+    { timeoutMs: duration, onError: callback, clock },
+    (o) => authorize(() => "ann", {}, o),
+    "authorize",
+  ),
+  CredentialsOptions: part<CredentialsOptions>(
+    { insecure: flag },
+    (o) => credentials(() => ({}), o),
+    "credentials",
   ),
   RejectOptions: part<RejectOptions>(
     {
