@@ -159,7 +159,11 @@ class MethodAuthorizer<P> implements Authorizer<P> {
 
   async handle(call: ServerCall, next: Next<ServerCall>): Promise<unknown> {
     const rule = this.#rules.of(call.context.serviceMethod);
-    if (rule !== "anyone") await this.#check(rule, call);
+    if (rule !== "anyone") {
+      await this.#check(rule, call);
+      // The call may have been given up meanwhile: then its method must not run.
+      call.context.signal.throwIfAborted();
+    }
     return await next(call);
   }
 
@@ -187,8 +191,6 @@ class MethodAuthorizer<P> implements Authorizer<P> {
     } finally {
       limit.end();
     }
-    // The call may have been given up meanwhile: then its method must not run.
-    context.signal.throwIfAborted();
     if (!isAllowed) throw reject("permission_denied", `you may not call ${serviceMethod}`);
   }
 

@@ -12,6 +12,7 @@ import {
   RpcError,
   type Rules,
   Server,
+  type ServerCall,
   type ServerOptions,
   XClient,
 } from "../../mod.ts";
@@ -193,7 +194,7 @@ for (const protocol of PROTOCOLS) {
   });
 }
 
-Deno.test("the method of that question is none, whoever calls it", () =>
+Deno.test("the method of that question is none, whoever calls it, and nobody is asked who that is", () =>
   guarded(async (one) => {
     for (const protocol of PROTOCOLS) {
       const client = await one.client(protocol);
@@ -201,7 +202,7 @@ Deno.test("the method of that question is none, whoever calls it", () =>
       await client.close();
     }
     assertEquals(one.ran, []);
-  }, { rules: { "*": "anyone" } }));
+  }, { identify: () => assert(false) as never }));
 
 Deno.test("an argument that can't be decoded for its schema tells strangers nothing of the method", async () => {
   const schema = gob.service({ Find: { args: gob.struct({ Id: gob.int }), reply: gob.int } });
@@ -404,6 +405,32 @@ Deno.test("a call that is given up while a rule decides does not run", () =>
     assertEquals([ran, errors, server.running], [[2], [], 0]);
     await server.close();
   }));
+
+Deno.test("a call that is given up just when it was let through does not run", async () => {
+  for (let turns = 0; turns < 30; turns++) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const reject = (message: string) => new RpcError("unknown", message);
+    const context = { signal, meta: {}, remote: "a", serviceMethod: "Users.Find", reject };
+    const call = { serviceMethod: "Users.Find", context } as unknown as ServerCall;
+    const rule = async () => {
+      const giveUp = async () => {
+        for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        controller.abort("enough");
+      };
+      giveUp();
+      return await Promise.resolve(true);
+    };
+    const authorizer = authorize(() => "ann", { "Users.Find": rule });
+    let wasAborted = false;
+    const next = () => {
+      wasAborted = signal.aborted;
+      return Promise.resolve();
+    };
+    await authorizer.handle(call, next).catch((error) => assertEquals(error, "enough"));
+    assertEquals(wasAborted, false, `${turns} turns`);
+  }
+});
 
 function failureCode(error: unknown): unknown {
   return error instanceof RpcError ? error.code : error;
