@@ -129,6 +129,12 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
   start(): void {
     const { shared, signal } = this;
     if (signal?.aborted) return this.#settler.reject(signal.reason);
+    const { timeoutMs = Infinity, serviceMethod } = this;
+    if (!(timeoutMs > 0)) {
+      const message = `${serviceMethod}: the deadline has passed already`;
+      const details = { serviceMethod, execution: "not_sent" as const };
+      return this.#settler.reject(new TimeoutError(message, details));
+    }
     shared.began(this);
     if (signal !== undefined) abortWith(signal, this);
     this.#limit();
@@ -295,13 +301,9 @@ export class InterceptedAttempt implements ClientAttempt {
    * The metadata to send.
    *
    * @param meta The call's.
-   * @throws {TypeError} If a value is no string.
    */
   metaOver(meta: CallOptions["meta"]): CallOptions["meta"] {
-    if (this.#meta === undefined) return meta;
-    const both = { ...meta, ...this.#meta };
-    checkCallValues({ meta: both });
-    return both;
+    return this.#meta === undefined ? meta : { ...meta, ...this.#meta };
   }
 
   /**
@@ -312,11 +314,23 @@ export class InterceptedAttempt implements ClientAttempt {
    */
   run(send: () => Promise<unknown>): Promise<unknown> {
     const { attemptLayers } = this.call.shared;
-    const reply = attemptLayers.length === 0
-      ? send()
-      : runLayers<ClientAttempt>(attemptLayers, this, () => this.#repeats.run(send));
+    const reply = attemptLayers.length === 0 ? send() : runLayers<ClientAttempt>(
+      attemptLayers,
+      this,
+      () => this.#repeats.run(() => this.#go(send)),
+    );
     reply.then(() => this.end(), (error) => this.end(error));
     return reply;
+  }
+
+  /** Sends it, unless interceptors of a program in JavaScript have set what can't be sent. */
+  #go(send: () => Promise<unknown>): Promise<unknown> {
+    try {
+      checkCallValues({ meta: this.#meta });
+      return send();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**

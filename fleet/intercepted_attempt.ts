@@ -11,6 +11,7 @@ import type { Settler } from "../connection/pending_calls.ts";
 import { RpcError } from "../errors.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { type AttemptEvent, type AttemptOwner, CallAttempt, type FleetAttempt } from "./attempt.ts";
+import { isTimeout } from "./call_error.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Outcome } from "./load.ts";
 
@@ -118,9 +119,15 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
     });
   }
 
-  /** What its interceptors see it end with when it is given up. */
+  /** What its interceptors see it end with when it is given up: no error of another endpoint. */
   get #reason(): unknown {
-    return this.error ?? new RpcError("canceled", `${this.#place}: another attempt was answered`);
+    const { error, endpoint: { address } } = this;
+    const isAnothers = error instanceof RpcError && !isTimeout(error) &&
+      error.address !== undefined && error.address !== address;
+    if (error !== undefined && !isAnothers) return error;
+    const why = isAnothers ? `failed at ${error.address}` : "was answered";
+    const details = { address, serviceMethod: this.serviceMethod, cause: error };
+    return new RpcError("canceled", `${this.#place}: given up, as another attempt ${why}`, details);
   }
 
   get #place(): string {

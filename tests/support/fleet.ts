@@ -11,7 +11,14 @@ import { XClient } from "../../xclient.ts";
 import type { FanOutOptions, Receipt } from "../../fleet/fan_out.ts";
 import type { HealthState } from "../../fleet/health.ts";
 import type { XClientEvent, XClientOptions } from "../../fleet/options.ts";
-import { type Deferred, deferred, inWorld, type Site, type World } from "./helpers.ts";
+import {
+  type Deferred,
+  deferred,
+  inWorld,
+  type Site,
+  withStillDate,
+  type World,
+} from "./helpers.ts";
 
 /** What a server does with a call. */
 export type Behaviour = "echo" | "hold" | "fail" | "reject" | "broken";
@@ -140,18 +147,6 @@ export function withNodes(
       for (const { address } of nodes) assertEquals(world.network.connections(address), 0, address);
     }, worldOptions)
   );
-}
-
-/** Servers tell deadlines as dates, which come out to the millisecond if the date stands still. */
-async function withStillDate(body: () => Promise<void>): Promise<void> {
-  const { now } = Date;
-  const atMs = now();
-  Date.now = () => atMs;
-  try {
-    await body();
-  } finally {
-    Date.now = now;
-  }
 }
 
 /** What a test works with that needs real services: each site has a gate. */

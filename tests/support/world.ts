@@ -113,3 +113,15 @@ export async function inWorld(
   await body(world);
   await world.end();
 }
+
+/** Servers tell deadlines as dates, which come out to the millisecond if the date stands still. */
+export async function withStillDate(body: () => Promise<void>): Promise<void> {
+  const { now } = Date;
+  const atMs = now();
+  Date.now = () => atMs;
+  try {
+    await body();
+  } finally {
+    Date.now = now;
+  }
+}
