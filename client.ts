@@ -148,7 +148,7 @@ export class Client implements AsyncDisposable {
       const pipeline = this.#pipeline;
       if (pipeline === undefined) return this.#send(serviceMethod, args, options, settler);
       const filled = pipeline.optionsOf(serviceMethod, options);
-      if (pipeline.intercepts) {
+      if (pipeline.intercepts()) {
         pipeline.intercept(serviceMethod, args, filled, settler, (call, sent, sentSettler) => {
           this.#sendAttempt(call, sent, sentSettler);
         });

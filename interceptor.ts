@@ -114,6 +114,11 @@ export type Next<C> = (call: C) => Promise<unknown>;
  */
 export interface ClientInterceptor {
   /**
+   * Whether it has anything to do at present. Asked before each call: if none of the interceptors
+   * has, the call goes past them, at no cost. Default: it always has.
+   */
+  isActive?(): boolean;
+  /**
    * Stands around a call, over all of its attempts. What it returns is the reply, what it throws the
    * call's error.
    *
@@ -155,6 +160,11 @@ export interface ClientInterceptor {
  * ```
  */
 export interface ServerInterceptor {
+  /**
+   * Whether it has anything to do at present. Asked before each call: if none of the interceptors
+   * has, the call goes past them, at no cost. Default: it always has.
+   */
+  isActive?(): boolean;
   /**
    * Whether it decides who may call what. A server with such an interceptor does not tell which
    * methods it has before that: calls of methods that do not exist pass all interceptors too, and

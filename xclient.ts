@@ -282,7 +282,7 @@ export class XClient implements AsyncDisposable {
     checkFanOutOptions(options);
     const pipeline = this.#pipeline;
     const filled = pipeline?.optionsOf(serviceMethod, options) ?? options;
-    if (!pipeline?.intercepts) {
+    if (!pipeline?.intercepts()) {
       const fanOut = await this.#fanOut<T>(serviceMethod, args, filled);
       return yield* fanOut.receipts();
     }
@@ -374,7 +374,7 @@ export class XClient implements AsyncDisposable {
     settler: Settler,
   ): void {
     const filled = pipeline.optionsOf(serviceMethod, options);
-    if (!pipeline.intercepts) {
+    if (!pipeline.intercepts()) {
       const update = this.#fleet.update();
       return new FleetCall(this.#context, serviceMethod, args, filled, settler).start(update);
     }
@@ -398,7 +398,7 @@ export class XClient implements AsyncDisposable {
       const fanOut = await this.#fanOut<T>(serviceMethod, args, sent, call);
       return await fanOut.quorum(quorum);
     };
-    if (!pipeline?.intercepts) return await run(args, filled);
+    if (!pipeline?.intercepts()) return await run(args, filled);
     return await new Promise<T>((resolve, reject) => {
       const settler = { resolve: resolve as Settler["resolve"], reject };
       pipeline.intercept(serviceMethod, args, filled, settler, (call, sent, sentSettler) => {

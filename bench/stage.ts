@@ -2,6 +2,7 @@
 
 import { ownStdFlags } from "../scripts/std.ts";
 import { emit, list, sources } from "../scripts/javascript.ts";
+import { installed } from "../scripts/packages.ts";
 import { Program } from "./program.ts";
 
 const HERE = `${import.meta.dirname}`;
@@ -97,19 +98,10 @@ export class Stage implements AsyncDisposable {
     return out;
   }
 
-  /** Installs the packages outside of the repository, once for each version of their list. */
   async #install(): Promise<void> {
     const list = Deno.readTextFileSync(`${HERE}/peers/npm/package.json`);
-    const folder = `${cacheFolder()}/xclient-bench/${await digest(list)}`;
-    const done = `${folder}/installed`;
-    if (!exists(done)) {
-      Deno.mkdirSync(folder, { recursive: true });
-      Deno.writeTextFileSync(`${folder}/package.json`, list);
-      const args = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"];
-      await run("npm", args, folder);
-      Deno.writeTextFileSync(done, "");
-    }
-    Deno.symlinkSync(`${folder}/node_modules`, `${this.#out}/node_modules`);
+    const packages = await installed(JSON.parse(list).dependencies);
+    Deno.symlinkSync(packages, `${this.#out}/node_modules`);
   }
 }
 
@@ -126,24 +118,4 @@ export async function run(path: string, args: string[], cwd: string): Promise<st
   if (success) return new TextDecoder().decode(stdout);
   const lines = new TextDecoder().decode(stderr).trim().split("\n");
   throw new Missing(`${path} ${args[0]} failed: ${lines.at(-1)}`);
-}
-
-function cacheFolder(): string {
-  const home = Deno.env.get("HOME");
-  return Deno.env.get("XDG_CACHE_HOME") ?? (home ? `${home}/.cache` : Deno.makeTempDirSync());
-}
-
-/** Whether there is a file or a folder. */
-export function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function digest(text: string): Promise<string> {
-  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(bytes).toHex().slice(0, 12);
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { ClientAttempt, ClientCall } from "../interceptor.ts";
 import { NO_OPTIONS } from "../internal/call_options.ts";
 import { Deadlines } from "../internal/deadlines.ts";
-import { type Layer, layersOf } from "../internal/layers.ts";
+import { activityOf, type Layer, layersOf } from "../internal/layers.ts";
 import { nextTurn } from "../internal/platform.ts";
 import type { CallOptions } from "../service.ts";
 import { currentCall } from "./async_context.ts";
@@ -42,8 +42,8 @@ export function clientPipeline(
 
 /** What one client does with its calls. */
 export class ClientPipeline implements Interception {
-  /** Whether there are interceptors. */
-  readonly intercepts: boolean;
+  /** Whether interceptors have anything to do at present; asked for each call. */
+  readonly intercepts: () => boolean;
   readonly deadlines: Deadlines;
   readonly callLayers: readonly Layer<ClientCall>[];
   readonly attemptLayers: readonly Layer<ClientAttempt>[];
@@ -66,7 +66,7 @@ export class ClientPipeline implements Interception {
     isIdempotent: (serviceMethod: string) => boolean,
   ) {
     const { interceptors = [], defaults = {}, inherit = false } = options;
-    this.intercepts = interceptors.length > 0;
+    this.intercepts = activityOf(interceptors);
     this.callLayers = layersOf(interceptors, "call");
     this.attemptLayers = layersOf(
       interceptors.filter((one) => typeof one !== "function"),

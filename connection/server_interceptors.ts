@@ -5,7 +5,7 @@
  */
 
 import type { ServerCall, ServerInterceptors } from "../interceptor.ts";
-import { type Layer, layersOf, runLayers, settlingOnce } from "../internal/layers.ts";
+import { activityOf, type Layer, layersOf, runLayers, settlingOnce } from "../internal/layers.ts";
 import { Repeats } from "../internal/repeats.ts";
 import { serveWithin } from "./async_context.ts";
 import { isRejectionOf } from "./running_call.ts";
@@ -24,8 +24,12 @@ export function aroundMethods(
 ): ((service: string, method: string, handle: Handle) => Handle) | undefined {
   const layers = layersOf<ServerCall>(interceptors, "handle");
   if (layers.length === 0 && !hasContext) return undefined;
+  const isActive = activityOf(interceptors);
   return (service, method, handle) => {
-    const inner = layers.length === 0 ? handle : intercepted(layers, service, method, handle);
+    const around = intercepted(layers, service, method, handle);
+    const inner: Handle = layers.length === 0
+      ? handle
+      : (args, context) => isActive() ? around(args, context) : handle(args, context);
     if (!hasContext) return inner;
     return (args, context) => serveWithin(context, () => inner(args, context));
   };

@@ -23,6 +23,20 @@ export function layersOf<C>(list: readonly unknown[], method: string): readonly 
 }
 
 /**
+ * Tells whether a list has anything to do at present.
+ *
+ * @param list Functions, and objects of which some say by `isActive` whether they do.
+ * @returns Asks them; all that don't say always do.
+ */
+export function activityOf(list: readonly unknown[]): () => boolean {
+  const each = list.map((one) => one as { isActive?(): boolean });
+  if (each.length === 0) return () => false;
+  if (each.some(({ isActive }) => isActive === undefined)) return () => true;
+  const [first] = each;
+  return each.length === 1 ? () => first.isActive!() : () => each.some((one) => one.isActive!());
+}
+
+/**
  * Calls functions around each other, and the core in their midst.
  *
  * @param layers The functions, the outermost first.

@@ -222,7 +222,8 @@ export const interceptorList = (...methods: readonly string[]): Check => (name, 
   value.forEach((one, place) => {
     if (typeof one === "function") return;
     const given = methods.filter((method) => one?.[method] !== undefined);
-    if (given.length > 0 && given.every((method) => typeof one[method] === "function")) return;
+    const all = one?.isActive === undefined ? given : [...given, "isActive"];
+    if (given.length > 0 && all.every((method) => typeof one[method] === "function")) return;
     throw wrongType(
       `${name}[${place}]`,
       `a function, or an object with ${methods.join(" or ")}`,

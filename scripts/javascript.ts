@@ -4,6 +4,7 @@
 import ts from "npm:typescript@^5.9";
 import config from "../deno.json" with { type: "json" };
 import offline from "./offline/import_map.json" with { type: "json" };
+import type { Packages } from "./packages.ts";
 
 /** The folder of the repository. */
 export const ROOT = `${import.meta.dirname}/..`;
@@ -13,8 +14,12 @@ const MODULES = new Map([
   ...Object.entries(config.exports)
     .map(([name, path]) => [config.name + name.slice(1), path.slice(2)]),
   ...Object.entries(offline.imports)
+    .filter(([, path]) => path.startsWith("./"))
     .map(([name, path]) => [name, `scripts/offline/${path.slice(2)}`]),
 ] as [string, string][]);
+
+/** An import of an npm package: its name, its version, and what is imported of it. */
+const NPM_IMPORT = /"npm:((?:@[\w.-]+\/)?[\w.-]+)@([^"/]+)((?:\/[^"]*)?)"/g;
 
 /** The library's own modules: the public ones at the top, and what is behind them in folders. */
 export function sources(): string[] {
@@ -43,6 +48,17 @@ export function emitAll(out: string): readonly string[] {
   return files;
 }
 
+/** The npm packages that the library and its tests import. */
+export function npmPackages(): Packages {
+  const sources = [
+    JSON.stringify(config.imports),
+    ...list("tests/").filter((file) => file.endsWith(".ts"))
+      .map((file) => Deno.readTextFileSync(`${ROOT}/${file}`)),
+  ];
+  const found = sources.flatMap((source) => [...source.matchAll(NPM_IMPORT)]);
+  return Object.fromEntries(found.map(([, name, version]) => [name, version]));
+}
+
 /** Writes a module as JavaScript below `out`, and copies a file that is no module. */
 export function emit(file: string, out: string) {
   const target = `${out}/${file}`;
@@ -54,7 +70,7 @@ export function emit(file: string, out: string) {
   let source = Deno.readTextFileSync(`${ROOT}/${file}`).replace(
     /(\bfrom\s*|\bimport\s*\(?\s*)"(@[^"]+)"/g,
     (all, before, name) => MODULES.has(name) ? `${before}"${up}${MODULES.get(name)}"` : all,
-  );
+  ).replace(NPM_IMPORT, '"$1$3"');
   if (file.startsWith("tests/") && /\bDeno\.test\b/.test(source)) {
     source += `\nimport { Deno } from "${up}scripts/node/test_api.ts";\n`;
   }

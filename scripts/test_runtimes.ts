@@ -13,7 +13,8 @@
 
 import { pathToFileURL } from "node:url";
 import { exec } from "./exec.ts";
-import { emitAll, ROOT } from "./javascript.ts";
+import { emitAll, npmPackages, ROOT } from "./javascript.ts";
+import { installed } from "./packages.ts";
 import { programOf, type Runtime, RUNTIMES } from "./runtimes.ts";
 import { bunTotals, nodeTotals, report, type Run, sumOf, type Totals } from "./totals.ts";
 
@@ -43,6 +44,7 @@ export async function testOnRuntimes(
   const out = await Deno.makeTempDir({ prefix: "xclient_runtimes_" });
   try {
     const files = emitAll(out);
+    await Deno.symlink(await installed(npmPackages()), `${out}/node_modules`);
     const suites = isBlackBox ? /^tests\/[^/]*_test\.ts$/ : /^tests\/.*_test\.ts$/;
     const tests = files.filter((file) =>
       suites.test(file) && !/_deno_test\.ts$/.test(file) &&

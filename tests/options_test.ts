@@ -5,6 +5,7 @@
  */
 
 import { readFileSync } from "node:fs";
+import { metrics, trace } from "@opentelemetry/api";
 import { assert, assertEquals } from "@std/assert";
 import {
   authorize,
@@ -59,6 +60,7 @@ import {
   SourceDiscovery,
   type SourceOptions,
 } from "../registry.ts";
+import { telemetry, type TelemetryOptions } from "../telemetry.ts";
 import {
   FakeClock,
   type FakeFaults,
@@ -437,6 +439,21 @@ const PARTS: Readonly<Record<string, Part>> = {
     (o) => rejection("full", o),
     "reject",
   ),
+  TelemetryOptions: part<TelemetryOptions>(
+    {
+      tracerProvider: { right: [trace.getTracerProvider()], wrong: [...OTHERS, 1] },
+      meterProvider: { right: [metrics.getMeterProvider()], wrong: [...OTHERS, 1] },
+      propagator: { right: [], wrong: [...OTHERS, 1, { inject: () => {} }] },
+      filter: callback,
+      baggage: flag,
+      spanName: callback,
+      attributes: callback,
+      metricAttributes: callback,
+      clock,
+    },
+    (o) => telemetry(o),
+    "telemetry",
+  ),
   MemoryNetworkOptions: part<MemoryNetworkOptions>(
     { clock, delayMs: number(0), chunkBytes: whole(1) },
     (o) => new MemoryNetwork(o),
@@ -625,13 +642,15 @@ Deno.test("no group of options is left out", () => {
     // What we give to a Network, be it another's, not what users give to us:
     ...["ConnectOptions", "ListenOptions"],
   ]);
-  const exported = ["mod", "dns", "etcd", "gob", "registry", "testing"].flatMap((module) => {
-    const url = new URL(`../${module}.ts`, import.meta.url);
-    const path = import.meta.url.endsWith(".js") ? url.href.replace(/ts$/, "js") : url.href;
-    return readFileSync(new URL(path), "utf-8").match(
-      /\b(?!Gob|Explore)\w+(?:Options|Faults)\b/g,
-    ) ?? [];
-  });
+  const exported = ["mod", "dns", "etcd", "gob", "registry", "telemetry", "testing"].flatMap(
+    (module) => {
+      const url = new URL(`../${module}.ts`, import.meta.url);
+      const path = import.meta.url.endsWith(".js") ? url.href.replace(/ts$/, "js") : url.href;
+      return readFileSync(new URL(path), "utf-8").match(
+        /\b(?!Gob|Explore)\w+(?:Options|Faults)\b/g,
+      ) ?? [];
+    },
+  );
   assertEquals(exported.filter((name) => !named.has(name)), []);
 });
 

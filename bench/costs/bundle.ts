@@ -3,6 +3,7 @@
 // deno-lint-ignore no-import-prefix -- in deno.json all users would load it
 import type { BuildOptions, Metafile, OutputFile } from "npm:esbuild@^0.25";
 import { gzipSync } from "node:zlib";
+import config from "../../deno.json" with { type: "json" };
 import { Missing } from "../stage.ts";
 
 /** The size of some code, in bytes. */
@@ -44,6 +45,7 @@ export class Bundle {
       format: "esm",
       platform: "node",
       target: "node20",
+      external: Object.keys(config.imports), // users bring these along
       metafile: true,
       write: false,
     });

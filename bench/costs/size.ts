@@ -2,7 +2,8 @@
 
 import config from "../../deno.json" with { type: "json" };
 import { list, sources } from "../../scripts/javascript.ts";
-import { exists, Missing, run } from "../stage.ts";
+import { exists } from "../../scripts/packages.ts";
+import { Missing, run } from "../stage.ts";
 import { Bundle, type CodeSize, stopBundler } from "./bundle.ts";
 import { type Figure, type Part, type PartContext, row } from "./part.ts";
 import { table } from "../table.ts";

@@ -10,6 +10,11 @@ import { ROOT } from "../javascript.ts";
 import { ENGINES } from "../runtimes.ts";
 import { tryPackage } from "./try.ts";
 
+/** What `./telemetry` needs, and nothing else: users bring it along. */
+const OPENTELEMETRY = "@opentelemetry/api";
+const opentelemetry = config.imports[OPENTELEMETRY];
+const version = opentelemetry.replace(`npm:${OPENTELEMETRY}@`, "");
+
 const OUT = `${ROOT}/npm`;
 
 Deno.chdir(ROOT);
@@ -21,6 +26,7 @@ await build({
   mappings: {
     "./net/deno.ts": "./net/node.ts",
     "./discovery/dns/deno.ts": "./discovery/dns/node.ts",
+    [opentelemetry]: { name: OPENTELEMETRY, version, peerDependency: true },
   },
   shims: { deno: { test: "dev" } },
   typeCheck: "both",
@@ -40,7 +46,8 @@ await build({
     },
     engines: ENGINES,
     sideEffects: false,
-    devDependencies: { "@types/node": "^20" },
+    peerDependenciesMeta: { [OPENTELEMETRY]: { optional: true } },
+    devDependencies: { "@types/node": "^20", [OPENTELEMETRY]: version },
   },
   postBuild() {
     for (const file of ["LICENSE", "README.md", "CHANGELOG.md"]) {

@@ -8,6 +8,7 @@ import { DnsDiscovery } from "@geerpc/xclient/dns";
 import { EtcdDiscovery } from "@geerpc/xclient/etcd";
 import { decode, encode, gob } from "@geerpc/xclient/gob";
 import { Registry, RegistryDiscovery } from "@geerpc/xclient/registry";
+import { telemetry } from "@geerpc/xclient/telemetry";
 import { FakeClock, FakeFleet, MemoryNetwork, seededRandom } from "@geerpc/xclient/testing";
 
 const SERVER = "tcp@10.0.0.1:9001";
@@ -114,8 +115,22 @@ async function useTesting() {
   await fleet.close();
 }
 
+async function useTelemetry() {
+  const recorded = telemetry({ baggage: false });
+  const server = new Server({ interceptors: [recorded] });
+  server.register("Echo", { Say: (args: unknown) => args });
+  const { address } = await server.listen("tcp@127.0.0.1:0");
+  const { onEvent } = recorded;
+  const xclient = new XClient([address], { interceptors: [recorded], onEvent });
+  expect("hello", await xclient.call<string>("Echo.Say", "hello"));
+  await xclient.close();
+  await server.close();
+}
+
 async function main() {
-  for (const use of [useCore, useGob, useRegistry, useEtcd, useDns, useTesting]) await use();
+  for (const use of [useCore, useGob, useRegistry, useEtcd, useDns, useTelemetry, useTesting]) {
+    await use();
+  }
   console.log("The package works.");
 }
 

@@ -28,7 +28,9 @@ export async function tryPackage(folder: string): Promise<void> {
       throw new Error(`The package brings others along: ${installed}`);
     }
     checkNoPolyfills(`${user}/node_modules/${config.name}`);
-    await run(npmPath(), [...INSTALL, "-D", "typescript@5", "@types/node@20"], user);
+    await checkLoads(user);
+    const forTypes = ["typescript@5", "@types/node@20"];
+    await run(npmPath(), [...INSTALL, "-D", ...forTypes, ...optionalPeers(user)], user);
 
     for (const kind of ["mts", "cts"]) Deno.copyFileSync(CONSUMER, `${user}/consumer.${kind}`);
     const strictly = ["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "false"];
@@ -50,6 +52,26 @@ function checkNoPolyfills(folder: string) {
     const found = files.filter((name) => name.includes("polyfills"));
     if (found.length > 0) throw new Error(`The package changes globals: ${kind}/${found}`);
   }
+}
+
+/** All but what needs an optional peer dependency loads without it. */
+async function checkLoads(user: string) {
+  const names = Object.keys(config.exports).filter((name) => name !== "./telemetry")
+    .map((name) => config.name + name.slice(1));
+  for (const load of ["await import", "require"]) {
+    const code = names.map((name) => `${load}(${JSON.stringify(name)})`).join(";");
+    await run("node", ["-e", `(async () => { ${code} })()`], user);
+  }
+}
+
+/** What the package lets its users bring along, with the versions that it admits. */
+function optionalPeers(user: string): string[] {
+  const manifest = `${user}/node_modules/${config.name}/package.json`;
+  const { peerDependencies, peerDependenciesMeta } = JSON.parse(Deno.readTextFileSync(manifest));
+  return Object.entries(peerDependencies).map(([name, version]) => {
+    if (peerDependenciesMeta[name]?.optional !== true) throw new Error(`${name} is not optional`);
+    return `${name}@${version}`;
+  });
 }
 
 /** Every export of the package has a use in the consumer. */

@@ -11,6 +11,8 @@ import { fileURLToPath } from "node:url";
 import { exec, npmPath } from "../exec.ts";
 import imports from "./import_map.json" with { type: "json" };
 
+const STAND_INS: Readonly<Record<string, string>> = imports.imports;
+
 /** The options we use of the real ones. */
 export interface BuildOptions {
   entryPoints: { name: string; path: string }[];
@@ -21,9 +23,17 @@ export interface BuildOptions {
   test?: boolean;
   testPattern?: string;
   testPreloadModule?: string;
-  mappings?: Record<string, string>;
+  /** Modules that stand for others, and npm packages that an import is of. */
+  mappings?: Record<string, string | MappedPackage>;
   compilerOptions: { lib: ["ESNext"]; target: "ES2022" };
   postBuild?: () => void | Promise<void>;
+}
+
+/** An npm package that users of the built one bring along. */
+export interface MappedPackage {
+  name: string;
+  version: string;
+  peerDependency: true;
 }
 
 /** Removes what is in a folder, or makes it. */
@@ -43,12 +53,15 @@ export async function emptyDir(path: string): Promise<void> {
 export async function build(options: BuildOptions): Promise<void> {
   const { entryPoints, outDir, package: fields, mappings = {}, postBuild } = options;
   const files = writeSources(entryPoints.map(({ path }) => resolve(path)), outDir, mappings);
+  const peers = Object.values(mappings).filter((target) => typeof target !== "string");
 
   const modules = entryPoints.map(({ name, path }) => ({ name, path: jsPath(path) }));
   const both = (path: string) => ({ import: `./esm/${path}`, require: `./script/${path}` });
   const [main] = modules;
   writeJson(`${outDir}/package.json`, {
     ...fields,
+    ...peers.length > 0 &&
+      { peerDependencies: Object.fromEntries(peers.map(({ name, version }) => [name, version])) },
     private: true,
     main: `./script/${main.path}`,
     module: `./esm/${main.path}`,
@@ -70,11 +83,13 @@ export async function build(options: BuildOptions): Promise<void> {
 function writeSources(
   entryPoints: readonly string[],
   outDir: string,
-  mappings: Readonly<Record<string, string>>,
+  mappings: Readonly<Record<string, string | MappedPackage>>,
 ): string[] {
   const src = `${outDir}/src`;
   const mapped = new Map(
-    Object.entries(mappings).map(([from, to]) => [resolve(from), resolve(to)]),
+    Object.entries(mappings).flatMap(([from, to]) =>
+      typeof to === "string" ? [[resolve(from), resolve(to)]] : []
+    ),
   );
   const targetOf = (file: string) => {
     const stood = relative(import.meta.dirname!, file);
@@ -83,27 +98,29 @@ function writeSources(
 
   const files = new Set(entryPoints);
   for (const file of files) {
-    const target = targetOf(file);
+    const written = targetOf(file);
     let source = Deno.readTextFileSync(file);
     // From the end, so that the positions before it stay right.
     for (const { fileName, pos } of ts.preProcessFile(source).importedFiles.toReversed()) {
       if (fileName.startsWith("node:")) continue;
+      const target = STAND_INS[fileName];
+      if (target?.startsWith("npm:") && mappings[target] !== undefined) continue;
       const imported = resolveImport(fileName, file);
       const module = mapped.get(imported) ?? imported;
       files.add(module);
-      const path = relative(dirname(target), jsPath(targetOf(module)));
+      const path = relative(dirname(written), jsPath(targetOf(module)));
       const specifier = path.startsWith(".") ? path : `./${path}`;
       const start = source.indexOf(fileName, pos);
       source = source.slice(0, start) + specifier + source.slice(start + fileName.length);
     }
-    write(target, source);
+    write(written, source);
   }
   return Array.from(files, targetOf);
 }
 
 function resolveImport(specifier: string, from: string): string {
   if (specifier.startsWith(".")) return resolve(dirname(from), specifier);
-  const path = (imports.imports as Record<string, string>)[specifier];
+  const path = STAND_INS[specifier];
   if (path === undefined) throw new Error(`${from} imports ${specifier}, which has no stand-in`);
   return fileURLToPath(new URL(path, import.meta.url));
 }
