@@ -1,7 +1,7 @@
 /** Starts the programs that are measured: on Deno, on Node with or without npm packages, in Go. */
 
 import { ownStdFlags } from "../scripts/std.ts";
-import { emit, list, sources } from "../scripts/javascript.ts";
+import { emit, list, npmPackages, sources } from "../scripts/javascript.ts";
 import { installed } from "../scripts/packages.ts";
 import { Program } from "./program.ts";
 
@@ -61,7 +61,7 @@ export class Stage implements AsyncDisposable {
     return this.once("node", () => this.#emit());
   }
 
-  /** Starts a file on Node that needs the packages of `bench/peers/npm/package.json`. */
+  /** Starts a file on Node that needs packages: those of `bench/peers/npm/package.json`, and imported ones. */
   readonly npm: Launch = async (file, ...args) => {
     await this.once("npm", () => this.#install());
     return await this.node(file, ...args);
@@ -100,7 +100,8 @@ export class Stage implements AsyncDisposable {
 
   async #install(): Promise<void> {
     const list = Deno.readTextFileSync(`${HERE}/peers/npm/package.json`);
-    const packages = await installed(JSON.parse(list).dependencies);
+    const named = JSON.parse(list).dependencies;
+    const packages = await installed({ ...named, ...npmPackages("bench/peers/") });
     Deno.symlinkSync(packages, `${this.#out}/node_modules`);
   }
 }

@@ -48,11 +48,11 @@ export function emitAll(out: string): readonly string[] {
   return files;
 }
 
-/** The npm packages that the library and its tests import. */
-export function npmPackages(): Packages {
+/** The npm packages that the library imports, and the modules of a folder below the root. */
+export function npmPackages(folder: string): Packages {
   const sources = [
     JSON.stringify(config.imports),
-    ...list("tests/").filter((file) => file.endsWith(".ts"))
+    ...list(folder).filter((file) => file.endsWith(".ts"))
       .map((file) => Deno.readTextFileSync(`${ROOT}/${file}`)),
   ];
   const found = sources.flatMap((source) => [...source.matchAll(NPM_IMPORT)]);

@@ -44,7 +44,7 @@ export async function testOnRuntimes(
   const out = await Deno.makeTempDir({ prefix: "xclient_runtimes_" });
   try {
     const files = emitAll(out);
-    await Deno.symlink(await installed(npmPackages()), `${out}/node_modules`);
+    await Deno.symlink(await installed(npmPackages("tests/")), `${out}/node_modules`);
     const suites = isBlackBox ? /^tests\/[^/]*_test\.ts$/ : /^tests\/.*_test\.ts$/;
     const tests = files.filter((file) =>
       suites.test(file) && !/_deno_test\.ts$/.test(file) &&

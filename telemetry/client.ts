@@ -42,7 +42,10 @@ export class ClientTelemetry {
     const instruments = this.#recorder.instrumentsFor(call.serviceMethod);
     if (instruments === undefined) return next(call);
     this.#isUsed = true;
-    const recorded = new RecordedCall(this.#recorder, instruments, call);
+    // Taken out at its end: a WeakMap with many entries costs the garbage collector much.
+    const recorded = new RecordedCall(this.#recorder, instruments, call, () => {
+      if (this.#calls.get(call) === recorded) this.#calls.delete(call);
+    });
     this.#calls.set(call, recorded);
     return settled(recorded, recorded.context, call, next);
   }
@@ -88,6 +91,7 @@ class RecordedCall implements Recorded {
   readonly attributes: Attributes;
   /** The attributes of its attempts' spans. */
   readonly spanAttributes: Attributes;
+  readonly #serviceMethod: string;
   readonly #name: string;
   readonly #span: Span | undefined;
   readonly #beganAtMs: number;
@@ -96,10 +100,22 @@ class RecordedCall implements Recorded {
   #last: RecordedAttempt | undefined;
   #isAnswered = false;
 
-  constructor(recorder: Recorder, instruments: Instruments, call: ClientCall) {
+  /**
+   * @param recorder Options and instruments.
+   * @param instruments What it is recorded with.
+   * @param call The call.
+   * @param ended Called at its end.
+   */
+  constructor(
+    recorder: Recorder,
+    instruments: Instruments,
+    call: ClientCall,
+    readonly ended: () => void,
+  ) {
     const { tracer, meters } = instruments;
     this.recorder = recorder;
     this.instruments = instruments;
+    this.#serviceMethod = call.serviceMethod;
     this.attributes = methodAttributes(call.serviceMethod, recorder.metricAttributes(call));
     this.spanAttributes = methodAttributes(call.serviceMethod, recorder.spanAttributes(call));
     this.#name = recorder.nameOf(call);
@@ -111,7 +127,7 @@ class RecordedCall implements Recorded {
       this.#span = tracer.startSpan(this.#name, options, parent);
       this.context = trace.setSpan(parent, this.#span);
     }
-    meters?.clientInFlight.add(1, this.attributes, this.context);
+    meters?.clientInFlight.add(call.serviceMethod, 1);
     this.#beganAtMs = recorder.clock.now();
   }
 
@@ -158,11 +174,12 @@ class RecordedCall implements Recorded {
   }
 
   #end(outcome: Attributes): void {
+    this.ended();
     const { meters } = this.instruments;
     if (meters !== undefined) {
       const seconds = this.recorder.secondsSince(this.#beganAtMs);
       meters.clientDuration.record(seconds, { ...this.attributes, ...outcome }, this.context);
-      meters.clientInFlight.add(-1, this.attributes, this.context);
+      meters.clientInFlight.add(this.#serviceMethod, -1);
     }
     if (this.#last === undefined || !this.#span?.isRecording()) return;
     this.#span.setAttributes(this.#last.place.peer);

@@ -15,8 +15,8 @@ import {
   trace,
   type Tracer,
   type TracerProvider,
-  type UpDownCounter,
 } from "@opentelemetry/api";
+import { methodAttributes } from "./attributes.ts";
 import { BUCKETS_S, METRIC, SCOPE } from "./names.ts";
 
 /** What calls are recorded with. */
@@ -32,12 +32,40 @@ export interface Meters {
   readonly clientDuration: Histogram;
   readonly serverDuration: Histogram;
   readonly attemptDuration: Histogram;
-  readonly clientInFlight: UpDownCounter;
-  readonly serverInFlight: UpDownCounter;
+  readonly queueDuration: Histogram;
+  readonly clientInFlight: InFlight;
+  readonly serverInFlight: InFlight;
   readonly retries: Counter;
   readonly hedges: Counter;
   readonly ejections: Counter;
   readonly events: Counter;
+}
+
+/**
+ * How many calls have not ended, by method. It is read when metrics are collected: a metric that is
+ * told of each beginning and end costs a call more than all others.
+ */
+export class InFlight {
+  readonly #counts = new Map<string, number>();
+
+  /**
+   * @param meter Collects it.
+   * @param name The metric's name.
+   * @param description What it counts.
+   */
+  constructor(meter: Meter, name: string, description: string) {
+    meter.createObservableUpDownCounter(name, { description, unit: "{call}" })
+      .addCallback((result) => {
+        for (const [serviceMethod, count] of this.#counts) {
+          result.observe(count, methodAttributes(serviceMethod));
+        }
+      });
+  }
+
+  /** A call of a method has begun (1), or ended (−1). */
+  add(serviceMethod: string, change: 1 | -1): void {
+    this.#counts.set(serviceMethod, (this.#counts.get(serviceMethod) ?? 0) + change);
+  }
 }
 
 /** The API's own provider of tracers, which hands on to the SDK's once there is one. */
@@ -118,14 +146,20 @@ function makeMeters(meter: Meter): Meters {
       METRIC.attemptDuration,
       "How long single attempts at one endpoint take, the dial included.",
     ),
-    clientInFlight: meter.createUpDownCounter(METRIC.clientInFlight, {
-      description: "Calls of the client that have not ended.",
-      unit: "{call}",
-    }),
-    serverInFlight: meter.createUpDownCounter(METRIC.serverInFlight, {
-      description: "Calls that the server's handlers run.",
-      unit: "{call}",
-    }),
+    queueDuration: duration(
+      METRIC.queueDuration,
+      "How long calls waited at the server that did not run at once.",
+    ),
+    clientInFlight: new InFlight(
+      meter,
+      METRIC.clientInFlight,
+      "Calls of the client that have not ended.",
+    ),
+    serverInFlight: new InFlight(
+      meter,
+      METRIC.serverInFlight,
+      "Calls that the server's handlers run.",
+    ),
     retries: meter.createCounter(METRIC.retries, {
       description: "Attempts behind one that has failed.",
       unit: "{attempt}",

@@ -51,6 +51,7 @@ class RecordedHandler {
   readonly context: Context;
   readonly #recorder: Recorder;
   readonly #instruments: Instruments;
+  readonly #serviceMethod: string;
   readonly #attributes: Attributes;
   readonly #span: Span | undefined;
   readonly #beganAtMs: number;
@@ -60,6 +61,7 @@ class RecordedHandler {
     const { serviceMethod } = call;
     this.#recorder = recorder;
     this.#instruments = instruments;
+    this.#serviceMethod = serviceMethod;
     this.#attributes = methodAttributes(serviceMethod, recorder.metricAttributes(call));
     const parent = recorder.extract(call.context.meta);
     if (tracer === undefined) {
@@ -74,7 +76,12 @@ class RecordedHandler {
       this.#span = tracer.startSpan(recorder.nameOf(call), options, parent);
       this.context = trace.setSpan(parent, this.#span);
     }
-    meters?.serverInFlight.add(1, this.#attributes, this.context);
+    const { queuedMs } = call.context;
+    if (queuedMs !== undefined) {
+      this.#span?.setAttribute(ATTRIBUTE.queued, queuedMs / 1000);
+      meters?.queueDuration.record(queuedMs / 1000, this.#attributes, this.context);
+    }
+    meters?.serverInFlight.add(serviceMethod, 1);
     this.#beganAtMs = recorder.clock.now();
   }
 
@@ -106,6 +113,6 @@ class RecordedHandler {
     if (meters === undefined) return;
     const seconds = this.#recorder.secondsSince(this.#beganAtMs);
     meters.serverDuration.record(seconds, { ...this.#attributes, ...outcome }, this.context);
-    meters.serverInFlight.add(-1, this.#attributes, this.context);
+    meters.serverInFlight.add(this.#serviceMethod, -1);
   }
 }
