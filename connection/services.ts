@@ -23,11 +23,6 @@ export interface CallContext {
   readonly deadline?: Date;
   /** The caller's metadata; empty if it sent none. */
   readonly meta: Readonly<Record<string, string>>;
-  /**
-   * How long the call waited at the server for others to end, in milliseconds; absent if it ran at
-   * once.
-   */
-  readonly queuedMs?: number;
   /** The caller's address. */
   readonly remote: string;
   /** `Service.Method`. */

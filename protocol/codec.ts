@@ -48,8 +48,6 @@ export interface RequestExtras {
   readonly meta?: Readonly<Record<string, string>>;
   /** The types of argument and reply, for gob: its values do not always show them. */
   readonly schema?: MethodSchema;
-  /** How long the call waited at the server, in milliseconds, if it did not run at once. */
-  readonly queuedMs?: number;
 }
 
 /** The extras of a call that has none. */
