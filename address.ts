@@ -46,7 +46,7 @@ const FORMS =
   "an address looks like tcp@10.0.0.1:9001, tcp@[::1]:9001, tls@host:9001, http@host:9001 or unix@/run/a.sock, with metadata as ?weight=3&zone=a";
 
 /** The system cuts a longer path off, or refuses it: Linux' limit, and a NUL behind it. */
-const MAX_PATH_BYTES = 107;
+export const MAX_PATH_BYTES = 107;
 
 /** How much of a wrong address its error quotes, in characters: it may come from anywhere. */
 const LONGEST_QUOTE = 200;

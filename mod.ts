@@ -94,8 +94,10 @@ export type {
   ConnectOptions,
   ListenOptions,
   Network,
+  PeerCertificate,
   Receiver,
   TlsOptions,
+  TlsSource,
   Transport,
   TransportListener,
 } from "./transport.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { parseAddress } from "./address.ts";
+import { parseAddress, type ParsedAddress } from "./address.ts";
 import { systemClock } from "./clock.ts";
 import { checkCloseOptions } from "./connection/client_options.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
@@ -13,6 +13,14 @@ import type { InheritOptions } from "./connection/inherited.ts";
 import { loadAsyncContext } from "./connection/async_context.ts";
 import type { RejectOptions } from "./connection/rejection.ts";
 import { aroundMethods } from "./connection/server_interceptors.ts";
+import {
+  checkServeOptions,
+  type Listener,
+  renewerOf,
+  type ServeOptions,
+  tlsToListen,
+} from "./connection/listening.ts";
+import { refusalOf } from "./connection/refusal.ts";
 import { ServerLoad } from "./connection/server_load.ts";
 import {
   type FailedCall,
@@ -23,39 +31,24 @@ import {
 } from "./connection/server_options.ts";
 import { type CallContext, Services } from "./connection/services.ts";
 import type { ServerInterceptor, ServerInterceptors } from "./interceptor.ts";
-import {
-  aNetwork,
-  anObject,
-  checkOptions,
-  type Checks,
-  interceptorList,
-  name,
-  texts,
-} from "./internal/options.ts";
-import { tlsGroup } from "./internal/tls_options.ts";
+import { anObject, checkOptions, type Checks, interceptorList, texts } from "./internal/options.ts";
 import { systemNetwork } from "./net/network.ts";
 import type { Protocol } from "./protocol/codec.ts";
 import { checkConnectPath } from "./protocol/connect_paths.ts";
 import { checkProtocol } from "./protocol/protocols.ts";
 import type { HandlersOf, ServiceSchema } from "./schema.ts";
-import type { Network, TlsOptions, Transport, TransportListener } from "./transport.ts";
+import type { Transport, TransportListener } from "./transport.ts";
 
-export type { CallContext, FailedCall, InheritOptions, RejectOptions, ServerEvent, ServerOptions };
-
-/** How a server listens at one address. */
-export interface ServeOptions {
-  /**
-   * What is spoken at this address, where it does not say `?protocol=`. Default: GeeRPC, in the encoding that each
-   * client asks for, JSON or gob. `netrpc/gob` and `netrpc/json` have no
-   * handshake and need an address of their own. A client that comes by HTTP
-   * CONNECT gets the protocol of the path that it asks for, at any address.
-   */
-  protocol?: Protocol;
-  /** Certificate and key for a `tls@` address. */
-  tls?: TlsOptions;
-  /** What listens. Default: the machine's network. */
-  network?: Network;
-}
+export type {
+  CallContext,
+  FailedCall,
+  InheritOptions,
+  Listener,
+  RejectOptions,
+  ServeOptions,
+  ServerEvent,
+  ServerOptions,
+};
 
 /** How a service is offered. */
 export interface RegisterOptions<S extends ServiceSchema = ServiceSchema> {
@@ -79,23 +72,12 @@ export interface RegisterOptions<S extends ServiceSchema = ServiceSchema> {
   interceptors?: ServerInterceptors;
 }
 
-/** An address at which a server listens. */
-export interface Listener {
-  /** The address for clients, with the port that was really taken. */
-  readonly address: string;
-}
-
 /** How a server closes. */
 export interface ServerCloseOptions {
   /** How long running calls may take to end, in milliseconds. Default 5,000. */
   graceMs?: number;
 }
 
-const SERVE_CHECKS: Checks<ServeOptions> = {
-  protocol: name(checkProtocol),
-  tls: tlsGroup,
-  network: aNetwork,
-};
 const REGISTER_CHECKS: Checks<RegisterOptions> = {
   schema: anObject,
   methods: texts,
@@ -230,27 +212,39 @@ export class Server implements AsyncDisposable {
    * @returns The address, with the port that was taken.
    * @throws {RpcError} `invalid_argument` for a wrong address or protocol,
    * `unavailable` if the address is in use.
-   * @throws {TypeError} If a `tls@` address has no certificate, or the server is closed.
+   * @throws {TypeError} If a `tls@` address has no certificate, an option is of no use at the
+   * address, or the server is closed.
    */
   async listen(address: string, options: ServeOptions = {}): Promise<Listener> {
     if (this.#closing) throw new TypeError("the server is closed");
-    checkOptions("listen", options, SERVE_CHECKS);
-    const { network = systemNetwork, tls } = options;
+    checkServeOptions(options);
+    const { network = systemNetwork, mode, takeOver } = options;
     const parsed = parseAddress(address);
     const named = parsed.metadata.protocol ?? options.protocol;
     const protocol = checkProtocol(named ?? "geerpc/json");
     if (this.#hasAsyncContext) await loadAsyncContext();
+    const tls = await tlsToListen(parsed, options);
+    const { limits, listeners } = this.#context;
     const listener = await network.listen(
       parsed,
       (transport) => this.#accept(transport, protocol),
-      { tls, handshakeTimeoutMs: this.#context.limits.handshakeTimeoutMs },
+      {
+        tls,
+        mode,
+        takeOver,
+        handshakeTimeoutMs: limits.handshakeTimeoutMs,
+        onRefused(remote, reason) {
+          listeners.event({ type: "refused", remote, reason });
+          return refusalOf(reason, limits);
+        },
+      },
     );
     if (this.#closing) {
       await listener.close();
       throw new TypeError("the server was closed while it began to listen");
     }
     this.#listeners.add(listener);
-    return { address: listener.address };
+    return { address: listener.address, renew: renewerOf(listener, options.tls, tls) };
   }
 
   /** How many connections are open. */

@@ -30,6 +30,8 @@ export interface Receiver {
 export interface Transport {
   /** The peer's address, for error messages. */
   readonly remote: string;
+  /** The peer's certificate, if it was asked for one, and the one that it gave has been verified. */
+  readonly peer?: PeerCertificate;
   /**
    * Starts reading. Called once.
    *
@@ -54,6 +56,33 @@ export interface Transport {
   close(): void;
 }
 
+/**
+ * A verified certificate of the other end: it is within its dates, and an
+ * authority that is trusted here has issued it.
+ */
+export interface PeerCertificate {
+  /**
+   * Whom it was issued to, as RFC 4514 writes it: `CN=orders,O=Acme`, the last
+   * part of the certificate first. Empty if it has none.
+   */
+  readonly subject: string;
+  /** The authority that has issued it, written in the same way. */
+  readonly issuer: string;
+  /**
+   * All names that it is for: `DNS:orders.example`, `IP:10.0.0.1`,
+   * `URI:spiffe://example/orders`, `email:a@example`. None of another kind.
+   */
+  readonly sans: readonly string[];
+  /** SHA-256 of the whole certificate: 64 hexadecimal digits in lower case. */
+  readonly fingerprint: string;
+  /** The number that its authority has given it, in hexadecimal digits in lower case. */
+  readonly serialNumber: string;
+  /** When it begins to be valid. */
+  readonly validFrom: Date;
+  /** When it ceases to be valid. */
+  readonly validTo: Date;
+}
+
 /** A socket that accepts connections. */
 export interface TransportListener {
   /** The address that it listens on, with the actual port. */
@@ -63,6 +92,14 @@ export interface TransportListener {
    * those that were accepted stay open. Idempotent.
    */
   close(): Promise<void>;
+  /**
+   * Uses another certificate from the next handshake on. Connections that are
+   * established stay as they are. Absent where there is no TLS.
+   *
+   * @param tls All settings, as for listening.
+   * @throws {RpcError} `invalid_argument` if certificate and key are of no use: then nothing changes.
+   */
+  renew?(tls: TlsOptions): Promise<void>;
 }
 
 /** Settings of TLS. Certificates and keys are PEM texts. */
@@ -71,11 +108,33 @@ export interface TlsOptions {
   caCerts?: string[];
   /** The name that the server's certificate must have. Default: the host of the address. */
   serverName?: string;
-  /** This side's certificate; required to listen. */
+  /**
+   * This side's certificate, and the authorities between it and one that the
+   * other side trusts. Required to listen. A client needs one where the
+   * server asks for it. Default for clients: none.
+   */
   cert?: string;
-  /** The certificate's private key; required to listen. */
+  /** The certificate's private key; required with `cert`. */
   key?: string;
+  /**
+   * Asks clients for a certificate, when listening: the authorities that may
+   * have issued it, and no others, so the runtime's own are not among them. A
+   * client whose certificate can't be verified is refused before a byte of it
+   * is read. Default: clients are not asked.
+   */
+  clientCaCerts?: string[];
+  /**
+   * Whether a client without a certificate is refused, too, where
+   * `clientCaCerts` asks for one. If not, `ctx.peer` is absent. Default `true`.
+   */
+  requireClientCert?: boolean;
 }
+
+/**
+ * Settings of TLS, or a function that gives them: asked for each dial, so that
+ * new connections use a certificate that was renewed meanwhile.
+ */
+export type TlsSource = TlsOptions | (() => TlsOptions | Promise<TlsOptions>);
 
 /** Options of {@linkcode Network.connect}. */
 export interface ConnectOptions {
@@ -91,6 +150,19 @@ export interface ListenOptions {
   tls?: TlsOptions;
   /** How long a TLS handshake may take, in milliseconds. Default 10,000. */
   handshakeTimeoutMs?: number;
+  /**
+   * Called when a TLS handshake has failed, or a client's certificate is refused.
+   *
+   * @param remote The client's address.
+   * @param reason Why, in one line.
+   * @returns What the client is sent before its connection is closed, where the
+   * handshake was complete. Default: nothing.
+   */
+  onRefused?(remote: string, reason: string): Uint8Array | void;
+  /** The permissions of a Unix domain socket, as `0o600`. Default: what the process's umask leaves. */
+  mode?: number;
+  /** Whether to take the place of a server that listens at a Unix domain socket. Default `false`. */
+  takeOver?: boolean;
 }
 
 /** Connects and listens: the machine's network by default, a `MemoryNetwork` in tests. */

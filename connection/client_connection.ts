@@ -360,7 +360,11 @@ export class ClientConnection {
 
   #broken(error: unknown): void {
     const code = error instanceof RpcError ? error.code : "internal";
-    this.#over(code, `the connection was given up: ${errorText(error)}`, error);
+    const message = `the connection was given up: ${errorText(error)}`;
+    if (error instanceof RpcError && error.execution === "rejected") {
+      this.#calls.rejectAll(message, code);
+    }
+    this.#over(code, message, error);
   }
 
   #over(code: RpcCode, message: string, cause?: unknown): void {

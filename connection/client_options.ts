@@ -25,11 +25,11 @@ import {
   textByName,
   whole,
 } from "../internal/options.ts";
-import { tlsGroup } from "../internal/tls_options.ts";
+import { tlsSource } from "../internal/tls_options.ts";
 import { LIMIT_CHECKS, type Protocol } from "../protocol/codec.ts";
 import { checkProtocol } from "../protocol/protocols.ts";
 import { checkConnectPath } from "../protocol/connect_paths.ts";
-import type { Network, TlsOptions } from "../transport.ts";
+import type { Network, TlsSource } from "../transport.ts";
 
 /** How a client connects, and what it allows. */
 export interface ClientOptions {
@@ -44,8 +44,12 @@ export interface ClientOptions {
    * protocol's, `/_geeprc_`, `/_goRPC_` or `/_goRPC_json_`.
    */
   connectPath?: string;
-  /** Certificates and names for `tls@` addresses. */
-  tls?: TlsOptions;
+  /**
+   * Certificates and names for `tls@` addresses, or a function that gives them: it is asked for
+   * each dial, and may return a promise. If it fails, so does the dial, as `unavailable`. Default:
+   * servers need a certificate of an authority that the runtime trusts, and get none of ours.
+   */
+  tls?: TlsSource;
   /** How long connecting may take, TLS and CONNECT handshakes included. Default 10,000. */
   connectTimeoutMs?: number;
   /** How long a GeeRPC server may take for each call of this connection. Default: no limit. */
@@ -199,7 +203,7 @@ export const MAX_IN_FLIGHT = 10_000;
 export const CLIENT_CHECKS: Checks<ClientOptions> = {
   protocol: name(checkProtocol),
   connectPath: name(checkConnectPath),
-  tls: tlsGroup,
+  tls: tlsSource,
   connectTimeoutMs: positive,
   handleTimeoutMs: numberFrom(0, LONGEST_GO_MS),
   ...LIMIT_CHECKS,

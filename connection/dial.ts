@@ -8,12 +8,13 @@ import { parseAddress, type ParsedAddress } from "../address.ts";
 import { systemClock } from "../clock.ts";
 import { RpcError, TimeoutError } from "../errors.ts";
 import { TimeLimit } from "../internal/time.ts";
+import { tlsFrom } from "../internal/tls_options.ts";
 import { connectThrough } from "../net/http_connect.ts";
 import { systemNetwork } from "../net/network.ts";
 import { limitsOf, type Protocol } from "../protocol/codec.ts";
 import { checkConnectPath, connectPath } from "../protocol/connect_paths.ts";
 import { checkProtocol, openClientCodec } from "../protocol/protocols.ts";
-import type { Transport } from "../transport.ts";
+import type { TlsOptions, Transport } from "../transport.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { CONNECT_TIMEOUT_MS, type DialOptions } from "./client_options.ts";
 
@@ -53,7 +54,7 @@ async function connect(
 ): Promise<Transport> {
   const { address } = parsed;
   const path = connectPathTo(parsed, protocol, options);
-  const { network = systemNetwork, clock = systemClock, tls } = options;
+  const { network = systemNetwork, clock = systemClock } = options;
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
   const limit = new TimeLimit({ clock, signal: options.signal });
   limit.set(connectTimeoutMs, () => {
@@ -62,6 +63,10 @@ async function connect(
     return new RpcError("unavailable", message, { address, execution: "not_sent", cause });
   });
   try {
+    const { tls: source } = options;
+    let tls: TlsOptions | undefined;
+    if (typeof source !== "function") tls = source;
+    else if (parsed.scheme === "tls") tls = await limit.race(tlsFrom(source, address));
     const transport = await network.connect(parsed, { signal: limit.signal, tls });
     return path === undefined ? transport : await connectThrough(transport, path, limit.signal);
   } finally {

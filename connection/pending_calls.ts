@@ -103,11 +103,9 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   }
 
   /** Fails the call because the server has ended without running it. */
-  refuse(what: string): void {
+  refuse(what: string, code: RpcCode): void {
     this.table.release(this);
-    this.settler.reject(
-      new RpcError("unavailable", `${this.#place}: ${what}`, this.#details("rejected")),
-    );
+    this.settler.reject(new RpcError(code, `${this.#place}: ${what}`, this.#details("rejected")));
   }
 
   /** Fails the call because the connection is over. */
@@ -281,11 +279,12 @@ export class PendingCalls {
    * Fails every call: none of them has run, nor will.
    *
    * @param what Why; each error puts method and address before it.
+   * @param code The code of their errors.
    */
-  rejectAll(what: string): void {
+  rejectAll(what: string, code: RpcCode = "unavailable"): void {
     const calls = this.#calls.clear();
     this.#pings = 0;
-    for (const call of calls) call.refuse(what);
+    for (const call of calls) call.refuse(what, code);
   }
 
   /**

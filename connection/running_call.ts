@@ -9,6 +9,7 @@ import type { Expiring } from "../internal/deadlines.ts";
 import { inheritedOptions, type InheritOptions } from "./inherited.ts";
 import { rejection } from "./rejection.ts";
 import type { CallContext, Method } from "./services.ts";
+import type { PeerCertificate } from "../transport.ts";
 
 /** The errors that `ctx.reject` has made, each with its call. */
 const rejections = new WeakMap<RpcError, CallContext>();
@@ -46,6 +47,8 @@ export interface RunningCallOwner {
   readonly remote: string;
   /** The present time, on the scale of the deadlines. */
   now(): number;
+  /** Its certificate. */
+  readonly peer: PeerCertificate | undefined;
   /** Its deadline has passed. */
   expire(call: RunningCall): void;
 }
@@ -81,6 +84,10 @@ export class RunningCall implements CallContext, Expiring {
 
   get remote(): string {
     return this.table.remote;
+  }
+
+  get peer(): PeerCertificate | undefined {
+    return this.table.peer;
   }
 
   /** Made only if the handler asks for it, or something aborts it. */

@@ -16,6 +16,7 @@ import { isRpcError, RunningCall, type RunningCallOwner } from "./running_call.t
 import { SeqTable } from "./seq_table.ts";
 import type { ServerLoad } from "./server_load.ts";
 import type { Method } from "./services.ts";
+import type { PeerCertificate } from "../transport.ts";
 
 /** The latest time that a `Date` can hold. */
 const LAST_DATE_MS = 8.64e15;
@@ -29,6 +30,8 @@ const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(nu
 export interface RunningCallsOwner {
   /** The client's address. */
   readonly remote: string;
+  /** Its certificate. */
+  readonly peer?: PeerCertificate | undefined;
   /** A call or its handler has ended: others may run. */
   callEnded(): void;
   /** A handler has thrown something that is no {@linkcode RpcError}. */
@@ -84,6 +87,11 @@ export class RunningCalls implements RunningCallOwner {
   /** The present time, on the scale of the calls' deadlines. */
   now(): number {
     return this.#clock.now();
+  }
+
+  /** Its certificate. */
+  get peer(): PeerCertificate | undefined {
+    return this.#owner.peer;
   }
 
   /** Whether a call has run that will have no answer, and whose caller may wait for one still. */

@@ -17,7 +17,7 @@ import {
 import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
 import type { MethodSchema } from "../schema.ts";
-import type { Transport } from "../transport.ts";
+import type { PeerCertificate, Transport } from "../transport.ts";
 import { Admission } from "./admission.ts";
 import { type BatchSource, BatchWriter, WriteStalled } from "./batch_writer.ts";
 import { RefusedArgument } from "./guard.ts";
@@ -67,6 +67,8 @@ const END_MS = 1000;
 export class ServerConnection implements RequestSink, RunningCallsOwner, RepliesOwner {
   /** The client's address. */
   readonly remote: string;
+  /** Its certificate, if it was asked for one. */
+  readonly peer: PeerCertificate | undefined;
   /** Resolves when the connection is over. */
   readonly closed: Promise<void>;
   readonly #context: ServerContext;
@@ -105,6 +107,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#context = context;
     this.#transport = transport;
     this.remote = transport.remote;
+    this.peer = transport.peer;
     const stall = { clock, timeoutMs: limits.writeTimeoutMs };
     this.#writer = new BatchWriter(transport, this.#batchSource(), { stall });
     const answer = (bytes: Uint8Array) => this.#writer.send(bytes);
@@ -268,8 +271,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#timer.isSet || handshakeTimeoutMs === Infinity) return;
     this.#timer.set(handshakeTimeoutMs, () => {
       const reason = `no handshake within ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`;
-      this.#tell("cut", reason);
-      this.#giveUp(new RpcError("deadline_exceeded", reason));
+      this.#giveUp(new RpcError("deadline_exceeded", reason), "cut");
     });
   }
 
@@ -310,8 +312,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   }
 
   /** Says why, as far as the protocol can, and ends. */
-  #giveUp(error: unknown): void {
+  #giveUp(error: unknown, type: ServerEvent["type"] = "refused"): void {
     const isOpening = this.#phase === "opening";
+    if (isOpening) this.#tell(type, errorText(error));
     // The client does not read; or HTTP CONNECT is being answered, which says enough.
     if (this.#writer.isWriting) return this.#end();
     // Even if the handshake has failed, the client may be able to read a line of JSON.

@@ -81,7 +81,7 @@ export interface ServerOptions {
    */
   onError?: (error: unknown, call: FailedCall) => void;
   /**
-   * Called when a limit has been reached: a `ServerEvent`. What it throws is
+   * Called when a limit has been reached, or a client is refused: a `ServerEvent`. What it throws is
    * dropped. Default: nobody is told.
    */
   onEvent?: (event: ServerEvent) => void;
@@ -106,7 +106,7 @@ export interface FailedCall {
 }
 
 /**
- * A limit that has been reached, as {@linkcode ServerOptions.onEvent} gets it:
+ * A limit that has been reached, or a client that is refused, as {@linkcode ServerOptions.onEvent} gets it:
  *
  * - `overloaded`: calls of a connection are rejected, because too many run or
  *   wait; told once until it is over.
@@ -114,13 +114,16 @@ export interface FailedCall {
  * - `cut`: a connection is closed, because it has not said in time what it
  *   wants, was idle, or its client does not read.
  * - `turned_away`: a connection is not taken, because there are too many.
+ * - `refused`: a connection is not taken, because TLS could not be agreed on,
+ *   its certificate is not good enough, or it begins with something else than
+ *   the protocol that is spoken here.
  */
 export interface ServerEvent {
   /** What has happened. */
-  readonly type: "overloaded" | "recovered" | "cut" | "turned_away";
+  readonly type: "overloaded" | "recovered" | "cut" | "turned_away" | "refused";
   /** The client's address. */
   readonly remote: string;
-  /** Why, with the limit and the name of its option. */
+  /** Why, with the limit and the name of its option if it is one. */
   readonly reason: string;
 }
 

@@ -9,6 +9,7 @@ import type { CallOptions } from "../service.ts";
 import type { MethodSchema, ServiceSchema } from "../schema.ts";
 import type { InheritOptions } from "./inherited.ts";
 import { type Around, guarded, missingMethod } from "./guard.ts";
+import type { PeerCertificate } from "../transport.ts";
 import { checkServiceName, offeredMethods } from "./offered_methods.ts";
 import type { RejectOptions } from "./rejection.ts";
 
@@ -25,6 +26,11 @@ export interface CallContext {
   readonly meta: Readonly<Record<string, string>>;
   /** The caller's address. */
   readonly remote: string;
+  /**
+   * The caller's certificate, verified: absent where the server did not ask for
+   * one (`tls.clientCaCerts`), or lets clients in that have none.
+   */
+  readonly peer?: PeerCertificate;
   /** `Service.Method`. */
   readonly serviceMethod: string;
   /**

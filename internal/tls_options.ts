@@ -5,9 +5,9 @@
  * @module
  */
 
-import { RpcError } from "../errors.ts";
-import type { TlsOptions } from "../transport.ts";
-import { type Check, type Checks, group, text, wrongType } from "./options.ts";
+import { errorText, RpcError } from "../errors.ts";
+import type { TlsOptions, TlsSource } from "../transport.ts";
+import { callbackOr, type Check, type Checks, flag, group, text, wrongType } from "./options.ts";
 
 const CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/;
 const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/;
@@ -16,17 +16,23 @@ const HOST = /^(?:[\w*-]+(?:\.[\w-]+)*\.?|[\da-f.]*:[\da-f.]*:[\da-f:.]*(?:%[\w.
 const LONGEST_PATH = 256;
 
 const TLS_CHECKS: Checks<TlsOptions> = {
-  caCerts(name, value) {
-    if (!Array.isArray(value)) throw wrongType(name, "a list of PEM texts", value);
-    value.forEach((pem, place) => checkPem(`${name}[${place}]`, pem, CERTIFICATE));
-  },
+  caCerts: checkCertificates,
   serverName: checkServerName,
   cert: (name, value) => checkPem(name, value, CERTIFICATE),
   key: (name, value) => checkPem(name, value, PRIVATE_KEY),
+  clientCaCerts(name, value) {
+    checkCertificates(name, value);
+    if ((value as string[]).length === 0) {
+      throw new TypeError(`${name} has no certificate: nobody could be let in`);
+    }
+  },
+  requireClientCert: flag,
 };
 
-/** The check of `tls` among other options. */
-export const tlsGroup: Check = group(TLS_CHECKS);
+const tlsGroup: Check = group(TLS_CHECKS);
+
+/** The check of `tls` among other options: settings, or a function that gives them. */
+export const tlsSource: Check = callbackOr(tlsGroup);
 
 /**
  * Checks certificates, key and server name.
@@ -39,7 +45,45 @@ export const tlsGroup: Check = group(TLS_CHECKS);
  */
 export function checkTlsOptions(tls: TlsOptions): TlsOptions {
   tlsGroup("tls", tls);
+  const { cert, key, clientCaCerts, requireClientCert } = tls;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new TypeError(`tls.${cert ? "cert needs tls.key" : "key needs tls.cert"}, as PEM texts`);
+  }
+  if (requireClientCert && clientCaCerts === undefined) {
+    throw new TypeError(
+      "tls.requireClientCert needs tls.clientCaCerts, which says who may issue it",
+    );
+  }
   return tls;
+}
+
+/**
+ * The settings of TLS for one dial, or for listening.
+ *
+ * @param source The settings, or the user's function that gives them.
+ * @param address What they are for.
+ * @returns The settings; a function's are checked.
+ * @throws {RpcError} `unavailable` if the function fails.
+ * @throws What {@linkcode checkTlsOptions} throws.
+ */
+export async function tlsFrom(
+  source: TlsSource | undefined,
+  address: string,
+): Promise<TlsOptions | undefined> {
+  if (typeof source !== "function") return source;
+  let tls: TlsOptions;
+  try {
+    tls = await source();
+  } catch (cause) {
+    const message = `${address}: the function tls has failed: ${errorText(cause)}`;
+    throw new RpcError("unavailable", message, { address, execution: "not_sent", cause });
+  }
+  return checkTlsOptions(tls);
+}
+
+function checkCertificates(name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw wrongType(name, "a list of PEM texts", value);
+  value.forEach((pem, place) => checkPem(`${name}[${place}]`, pem, CERTIFICATE));
 }
 
 function checkPem(name: string, pem: unknown, begin: RegExp): void {

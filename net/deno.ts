@@ -4,9 +4,7 @@
  * @module
  */
 
-import { clearTimeout, setTimeout } from "../internal/platform.ts";
 import { formatHost, type ParsedAddress } from "../address.ts";
-import { LONGEST_TIMER_MS } from "../clock.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import type {
   ConnectOptions,
@@ -16,7 +14,6 @@ import type {
   TransportListener,
 } from "../transport.ts";
 import { AcceptLoop } from "./accept_loop.ts";
-import { HANDSHAKE_TIMEOUT_MS } from "./limits.ts";
 import { closeAt, listenAt, type SocketFiles } from "./unix_socket.ts";
 
 /** The read buffer of a connection at first, so that idle ones take little memory. */
@@ -29,19 +26,15 @@ const MICROTASKS_BETWEEN_READS = 8;
 class DenoTransport implements Transport {
   readonly remote: string;
   readonly #conn: Deno.Conn;
-  readonly #handshakeTimeoutMs: number | undefined;
-  #giveUpHandshake: (() => void) | undefined;
   #closed = false;
 
   /**
    * @param conn The connection.
    * @param remote The peer's address.
-   * @param handshakeTimeoutMs How long its TLS handshake may take, if it has yet to be made.
    */
-  constructor(conn: Deno.Conn, remote: string, handshakeTimeoutMs?: number) {
+  constructor(conn: Deno.Conn, remote: string) {
     this.#conn = conn;
     this.remote = remote;
-    this.#handshakeTimeoutMs = handshakeTimeoutMs;
   }
 
   start(receiver: Receiver): void {
@@ -52,7 +45,6 @@ class DenoTransport implements Transport {
   }
 
   async #read(receiver: Receiver): Promise<void> {
-    if (this.#handshakeTimeoutMs !== undefined) await this.#shakeHands(this.#handshakeTimeoutMs);
     let buffer = new Uint8Array(MIN_READ_BYTES);
     for (;;) {
       const length = await this.#conn.read(buffer);
@@ -64,22 +56,6 @@ class DenoTransport implements Transport {
         buffer = new Uint8Array(Math.min(length * 4, MAX_READ_BYTES));
       }
     }
-  }
-
-  /** A handshake that is given up stays pending until the peer closes: Deno 2.9 keeps its socket. */
-  #shakeHands(timeoutMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = () => clearTimeout(timer);
-      const timer = setTimeout(() => {
-        reject(new Error(`no TLS handshake within ${timeoutMs} ms`));
-        closeQuietly(this.#conn);
-      }, Math.min(timeoutMs, LONGEST_TIMER_MS));
-      this.#giveUpHandshake = () => {
-        end();
-        resolve();
-      };
-      (this.#conn as Deno.TlsConn).handshake().then(() => resolve(), reject).finally(end);
-    });
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -96,7 +72,6 @@ class DenoTransport implements Transport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#giveUpHandshake?.();
     closeQuietly(this.#conn);
   }
 }
@@ -134,6 +109,11 @@ export async function connect(
     signal?.throwIfAborted();
     return new DenoTransport(conn, endpoint.address);
   }
+  if (endpoint.scheme === "tls" && tls.cert !== undefined) {
+    // `Deno.startTls` takes no certificate, and `Deno.connectTls` neither signal nor server name.
+    const { connectTls } = await nodeTls();
+    return await connectTls(endpoint, options);
+  }
   const { hostname, port } = endpoint;
   const tcp = await Deno.connect({ hostname, port, signal });
   let conn: Deno.TcpConn | Deno.TlsConn = tcp;
@@ -162,12 +142,17 @@ export async function connect(
   }
 }
 
+/** Deno's own listener does not ask for certificates, and keeps the one that it has. */
+function nodeTls() {
+  return import("./node_tls.ts");
+}
+
 /**
  * Listens for connections.
  *
  * @param endpoint An address of scheme `tcp`, `http`, `tls` or `unix`.
  * @param accept Called with each connection.
- * @param options TLS certificate and key.
+ * @param options TLS settings, and those of Unix domain sockets.
  * @returns The listener.
  * @throws The runtime's own error if it can't listen.
  */
@@ -177,22 +162,24 @@ export async function listen(
   options: ListenOptions = {},
 ): Promise<TransportListener> {
   const { scheme, hostname, port, path } = endpoint;
-  const { cert = "", key = "" } = options.tls ?? {};
+  if (scheme === "tls") {
+    const { listenTls } = await nodeTls();
+    return await listenTls(endpoint, accept, options);
+  }
   const listener: Deno.Listener = scheme === "unix"
-    ? await listenAt(path, socketFiles, () => Deno.listen({ transport: "unix", path }))
-    : scheme === "tls"
-    ? Deno.listenTls({ hostname, port, cert, key })
+    ? await listenAt(path, socketFiles, {
+      bind: (path) => Deno.listen({ transport: "unix", path }),
+      undo: (bound) => bound.close(),
+    }, options)
     : Deno.listen({ hostname, port });
-  const { handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = options;
   const socketId = scheme === "unix" ? socketFiles.idOf(path) : undefined;
   const loop = new AcceptLoop(listener, (conn) => {
     try {
-      if (scheme !== "unix" && scheme !== "tls") tune(conn as Deno.TcpConn);
+      if (scheme !== "unix") tune(conn as Deno.TcpConn);
     } catch {
       return closeQuietly(conn); // it was reset since, which some systems show here
     }
-    const limit = scheme === "tls" ? handshakeTimeoutMs : undefined;
-    accept(new DenoTransport(conn, remoteOf(conn, endpoint), limit));
+    accept(new DenoTransport(conn, remoteOf(conn, endpoint)));
   });
   let closing: Promise<void> | undefined;
   const close = async () => {
@@ -233,6 +220,9 @@ const socketFiles: SocketFiles = {
   },
   link: Deno.linkSync,
   rename: Deno.renameSync,
+  setMode: Deno.chmodSync,
+  makeFolder: (path) => Deno.mkdirSync(path, { mode: 0o700 }),
+  removeFolder: (path) => Deno.removeSync(path),
   remove(path) {
     try {
       Deno.removeSync(path);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ParsedAddress } from "../address.ts";
+import type { ParsedAddress, Scheme } from "../address.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 
 /** What was tried. */
@@ -17,6 +17,8 @@ interface Kind {
   readonly sign: RegExp;
   /** Only then; else it is the other side's. Default: always. */
   readonly when?: Attempted;
+  /** Only for addresses of this scheme. Default: for all. */
+  readonly scheme?: Scheme;
   /** Default `unavailable`. */
   readonly code?: RpcCode;
   /** What it means. Default: the runtime's own text. */
@@ -27,11 +29,30 @@ interface Kind {
 
 const UNREADABLE = "tls.cert or tls.key can't be read; each is a PEM text";
 
+/** What the authorities' errors are called, by either end. */
+const UNTRUSTED =
+  /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT|unable to (?:verify the first certificate|get (?:local )?issuer certificate)|SELF_SIGNED_CERT_IN_CHAIN/;
+const SELF_SIGNED = /DEPTH_ZERO_SELF_SIGNED_CERT|self.signed certificate$/;
+const EXPIRED = /invalid peer certificate: (?:certificate )?[Ee]xpired|CERT_HAS_EXPIRED/;
+const NOT_YET_VALID = /certificate not valid yet|NotValidYet|CERT_NOT_YET_VALID/;
+const NO_TLS =
+  /InvalidContentType|WRONG_VERSION_NUMBER|wrong version number|PACKET_LENGTH_TOO_LONG|packet length too long|HTTP_REQUEST/;
+
 /** Deno's and Bun's errors are known by their texts, Node's by their codes. */
 const KINDS: readonly Kind[] = [
   {
-    sign:
-      /UnknownIssuer|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT|SELF_SIGNED_CERT|self.signed certificate|unable to (?:verify the first certificate|get (?:local )?issuer certificate)/,
+    sign: /UnknownIssuer/, // Deno does not tell them apart
+    meaning:
+      "the server's certificate is self-signed, or not from an authority that is trusted here",
+    hint: "if the authority is your own, give its certificate as tls.caCerts",
+  },
+  {
+    sign: SELF_SIGNED,
+    meaning: "the server's certificate is self-signed",
+    hint: "if it is your own, give its certificate as tls.caCerts",
+  },
+  {
+    sign: UNTRUSTED,
     meaning: "the server's certificate is not from an authority that is trusted here",
     hint: "if the authority is your own, give its certificate as tls.caCerts",
   },
@@ -45,17 +66,16 @@ const KINDS: readonly Kind[] = [
     hint: "issue one for the server, without CA:TRUE",
   },
   {
-    sign: /invalid peer certificate: (?:certificate )?[Ee]xpired|CERT_HAS_EXPIRED/,
+    sign: EXPIRED,
     meaning: "the server's certificate has expired",
   },
   {
-    sign: /certificate not valid yet|NotValidYet|CERT_NOT_YET_VALID/,
+    sign: NOT_YET_VALID,
     meaning: "the server's certificate is not valid yet",
     hint: "look at the clocks of both machines",
   },
   {
-    sign:
-      /InvalidContentType|WRONG_VERSION_NUMBER|wrong version number|PACKET_LENGTH_TOO_LONG|packet length too long/,
+    sign: NO_TLS,
     meaning: "the server does not speak TLS",
     hint: "a server without it is reached by tcp@",
   },
@@ -71,7 +91,96 @@ const KINDS: readonly Kind[] = [
   },
   { sign: /\bPEM\b|^No (?:certificates|keys) found/, code: "invalid_argument", hint: UNREADABLE },
   { sign: /BadEncoding|asn1/i, when: "can't listen", code: "invalid_argument", hint: UNREADABLE },
+  {
+    sign: /ENOENT|No such file or directory/i,
+    scheme: "unix",
+    when: "can't connect",
+    meaning: "there is no socket at the path",
+    hint: "the server is not started yet, or listens at another path",
+  },
+  {
+    sign: /ENOENT|No such file or directory/i,
+    scheme: "unix",
+    when: "can't listen",
+    meaning: "the folder of the path does not exist",
+    hint: "make it before, for those alone who may connect",
+  },
+  {
+    sign: /ECONNREFUSED|Connection refused/i,
+    scheme: "unix",
+    when: "can't connect",
+    meaning: "no server listens at the path; the file is of one that was killed",
+    hint: "start the server again: it takes the path over",
+  },
+  {
+    sign: /EACCES|EPERM|Permission denied/i,
+    scheme: "unix",
+    when: "can't connect",
+    meaning: "this process may not connect to the socket",
+    hint: "its permissions are the server's option mode, and those of its folder",
+  },
+  {
+    sign: /EACCES|EPERM|Permission denied/i,
+    scheme: "unix",
+    when: "can't listen",
+    meaning: "this process may not make a file in the folder of the path",
+  },
 ];
+
+/** A kind of failure of a client's handshake, as its server is told. */
+type ClientKind = Required<Pick<Kind, "sign" | "meaning">>;
+
+const CLIENT_KINDS: readonly ClientKind[] = [
+  {
+    sign: /CERTIFICATE_REQUIRED|PEER_DID_NOT_RETURN_A_CERTIFICATE/,
+    meaning: "the client has given no certificate (tls.cert and tls.key of its options)",
+  },
+  { sign: EXPIRED, meaning: "the client's certificate has expired" },
+  { sign: NOT_YET_VALID, meaning: "the client's certificate is not valid yet" },
+  {
+    sign: SELF_SIGNED,
+    meaning: "the client's certificate is self-signed",
+  },
+  {
+    sign: /INVALID_PURPOSE/,
+    meaning: "the client's certificate is not one for clients (extended key usage)",
+  },
+  {
+    sign: UNTRUSTED,
+    meaning: "the client's certificate is not from an authority of clientCaCerts",
+  },
+  {
+    sign:
+      /ALERT_(?:UNKNOWN_CA|(?:BAD_)?CERTIFICATE)|alert: (?:UnknownCA|BadCertificate|Certificate)/,
+    meaning: "the client does not take this server's certificate",
+  },
+  {
+    sign: NO_TLS,
+    meaning: "the client does not speak TLS: it may have dialled a tcp@ address",
+  },
+  {
+    sign: /UNSUPPORTED_PROTOCOL|unsupported protocol/,
+    meaning: "the client speaks no TLS, or a version that is not accepted",
+  },
+  { sign: /TLS handshake timeout/, meaning: "no handshake in time (handshakeTimeoutMs)" },
+  {
+    sign: /ECONNRESET|socket hang up/,
+    meaning: "the client ended the connection: it may not take this server's certificate",
+  },
+];
+
+/**
+ * Why a client's handshake has failed.
+ *
+ * @param cause The runtime's own error, or its code.
+ * @returns What the server is told, in one line.
+ */
+export function clientFailure(cause: unknown): string {
+  const text = typeof cause === "string" ? cause : textOf(cause);
+  const code = codeOf(cause);
+  const kind = CLIENT_KINDS.find(({ sign }) => sign.test(code) || sign.test(text));
+  return kind === undefined ? text : `${kind.meaning} (${code || text})`;
+}
 
 /**
  * The error of an attempt that failed.
@@ -89,9 +198,9 @@ export function networkFailure(
 ): RpcError {
   const { address } = endpoint;
   const text = textOf(cause);
-  const code = String((cause as { code?: unknown } | null)?.code ?? "");
-  const kind = KINDS.find(({ sign, when = what }) =>
-    when === what && (sign.test(text) || sign.test(code))
+  const code = codeOf(cause);
+  const kind = KINDS.find(({ sign, when = what, scheme = endpoint.scheme }) =>
+    when === what && scheme === endpoint.scheme && (sign.test(text) || sign.test(code))
   );
   const { meaning = text, hint } = kind ?? {};
   // Where the meaning is ours, the runtime's text is what one can search for.
@@ -102,6 +211,10 @@ export function networkFailure(
     execution: "not_sent",
     cause,
   });
+}
+
+function codeOf(cause: unknown): string {
+  return String((cause as { code?: unknown } | null)?.code ?? "");
 }
 
 /** An error's text in one line. Node gives one for each IP address of a name, in a nameless one. */

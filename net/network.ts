@@ -51,12 +51,13 @@ export const systemNetwork: Network = {
   ): Promise<TransportListener> {
     refuseMemory(endpoint);
     if (endpoint.scheme === "tls") {
-      const { cert, key } = checkTlsOptions(options.tls ?? {});
-      if (!(cert && key)) {
+      const { tls = {} } = options;
+      if (!(tls.cert && tls.key)) {
         throw new TypeError(
           `listening on ${endpoint.address} needs the options tls.cert and tls.key, as PEM texts`,
         );
       }
+      checkTlsOptions(tls);
     }
     const { listen } = await sockets();
     try {

@@ -187,8 +187,12 @@ export interface ServerCodec {
   drain(): void;
   /** Adds that nothing more is run, behind the replies to all that has run. */
   end(): void;
-  /** Adds why the connection is closed. Absent where the protocol has no word for it. */
-  giveUp?(message: string, code: RpcCode): void;
+  /**
+   * Adds why the connection is closed. Absent where the protocol has no word for it.
+   *
+   * @param hasRun Whether a call of the connection may have run. Default `true`.
+   */
+  giveUp?(message: string, code: RpcCode, hasRun?: boolean): void;
   /** Adds something that every client drops: it finds out whether the client is gone. */
   probe(): void;
   /** How many bytes {@linkcode take} would return. */

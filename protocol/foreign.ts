@@ -5,6 +5,7 @@
  * @module
  */
 
+import { receivedCode, type RpcCode, RpcError } from "../errors.ts";
 import { excerpt } from "../internal/excerpt.ts";
 import { ASCII, startsWithAt } from "./ascii.ts";
 import type { Protocol } from "./codec.ts";
@@ -100,14 +101,34 @@ export function beginsWithOption(bytes: Uint8Array): boolean | undefined {
  * @returns The error of its first message, if that is one of GeeRPC; `undefined` while it has not all
  * arrived.
  */
-export function answerIn(text: string): { error?: string } | undefined {
+export function answerIn(text: string): { error?: RpcError } | undefined {
   const end = text.indexOf("\n") + 1;
   try {
-    const { Error } = JSON.parse(text.slice(0, end || text.length));
-    return typeof Error === "string" && Error !== "" ? { error: Error } : {};
+    const answer = JSON.parse(text.slice(0, end || text.length));
+    const { Error } = answer;
+    if (typeof Error !== "string" || Error === "") return {};
+    return { error: refusedConnection(Error, answer, "data_loss") };
   } catch {
     return end > 0 || text.startsWith("HTTP") ? {} : undefined;
   }
+}
+
+/**
+ * The error of a connection that the server has refused, in a message of JSON that belongs to no call.
+ *
+ * @param text Why.
+ * @param answer What else it says: `Rejected` if no call of the connection has run or will.
+ * @param absent The code if it says none, or could not know that this is an answer of JSON.
+ */
+export function refusedConnection(
+  text: string,
+  { Code, Rejected }: { readonly Code?: unknown; readonly Rejected?: unknown },
+  absent: RpcCode,
+): RpcError {
+  const isRejected = Rejected === true;
+  const code = isRejected ? receivedCode(Code, absent) : absent;
+  const execution = isRejected ? "rejected" : "unknown";
+  return new RpcError(code, `the server refused the connection: ${text}`, { execution });
 }
 
 /**

@@ -41,13 +41,16 @@ const PARTS: Readonly<Record<string, string>> = {
 };
 
 const DENO_ONLY = ["net/deno.ts", "discovery/dns/deno.ts"];
-const NODE_ONLY = ["net/node.ts", "discovery/dns/node.ts"];
+/** Deno has some of Node's modules, too, and loads these for TLS, if that is used. */
+const NODE_TLS = ["net/node_sockets.ts", "net/node_tls.ts"];
+const NODE_ONLY = ["net/node.ts", ...NODE_TLS, "discovery/dns/node.ts"];
 
 /** Loaded only when first used or asked for: a runtime's own modules, and protocols that not everyone speaks. */
 const DYNAMIC = [
   "connection/async_context.ts node:async_hooks",
   "discovery/dns/source.ts discovery/dns/deno.ts",
   "discovery/dns/source.ts discovery/dns/node.ts",
+  "net/deno.ts net/node_tls.ts",
   "net/network.ts net/deno.ts",
   "net/network.ts net/node.ts",
   "protocol/protocols.ts protocol/gob/client.ts",
@@ -210,7 +213,8 @@ Deno.test("neither runtime loads the other's sockets; gob and JSON-RPC load when
   assertEquals(lazy, []);
   // Deno has node:dns too, which tells the TTLs that its own resolver does not.
   assert(!loadedWith("discovery/dns/node.ts").has("discovery/dns/deno.ts"));
-  assert(!loadedWith("net/deno.ts").has("net/node.ts"));
+  for (const module of NODE_ONLY) assert(!loadedWith("net/deno.ts").has(module), module);
+  assert(!loadedWith("net/node_tls.ts").has("net/node.ts"));
   assert(!loadedWith("net/node.ts").has("net/deno.ts"));
 });
 

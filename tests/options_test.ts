@@ -155,12 +155,16 @@ const registryAccess: Kind = {
 
 const PEM = fixture("ca.pem");
 const KEY = fixture("localhost.key");
-const tls = group<TlsOptions>({
-  caCerts: { right: [[PEM], []], wrong: [...without(), PEM, [1], ["ca.pem"]].filter(isNoList) },
+const noCertificates = [...without(), PEM, [1], ["ca.pem"]];
+const tlsOptions = group<TlsOptions>({
+  caCerts: { right: [[PEM], []], wrong: noCertificates.filter(isNoList) },
   serverName: { right: ["a.example", "10.0.0.1", "::1"], wrong: [...without("string"), "", "a b"] },
   cert: { right: [PEM], wrong: [...OTHERS, KEY, "cert.pem"] },
   key: { right: [KEY], wrong: [...OTHERS, PEM, "key.pem"] },
+  clientCaCerts: { right: [], wrong: [...noCertificates, []] }, // TLS alone asks for them
+  requireClientCert: flag,
 });
+const tls = { ...tlsOptions, wrong: [...without("object", "function"), null, [], 1] };
 
 /** An empty list of certificates is one. */
 function isNoList(value: unknown): boolean {
@@ -495,7 +499,13 @@ function partsAt(
       "dial",
     ),
     ServeOptions: part<ServeOptions>(
-      { protocol: CLIENT.protocol, tls, network },
+      {
+        protocol: CLIENT.protocol,
+        tls,
+        mode: { right: [], wrong: [...OTHERS, -1, 1.5, 0o1000, Infinity] }, // unix sockets alone have one
+        takeOver: flag,
+        network,
+      },
       async (o) => {
         const server = new Server();
         await server.listen("memory@other", { ...reached, ...o });

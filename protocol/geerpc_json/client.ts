@@ -6,7 +6,7 @@
 
 import type { ClientCodec, Limits, PendingReply, ReplySink, RequestExtras } from "../codec.ts";
 import { errorText, receivedCode, RpcError } from "../../errors.ts";
-import { foreign } from "../foreign.ts";
+import { foreign, refusedConnection } from "../foreign.ts";
 import { retryAfterIn, verdictIn } from "../go_errors.ts";
 import { encodeOption } from "../handshake.ts";
 import { overLimit, parse, stringify } from "../json.ts";
@@ -105,10 +105,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
       if (header.Ended) this.#sink.ended?.();
       else if (header.Drain) this.#sink.drain();
       else if (header.Seq === 0 && header.Error !== "" && !answersUnreadArgument(header)) {
-        throw new RpcError(
-          receivedCode(header.Code, "unavailable"),
-          `the server refused the connection: ${header.Error}`,
-        );
+        throw refusedConnection(header.Error, header, receivedCode(header.Code, "unavailable"));
       }
       this.#seq = header.Seq;
     }

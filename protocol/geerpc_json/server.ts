@@ -83,9 +83,12 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     this.#writer.append('{"ServiceMethod":"","Seq":0,"Drain":true,"Ended":true}\nnull\n');
   }
 
-  giveUp(message: string, code: RpcCode): void {
+  giveUp(message: string, code: RpcCode, hasRun = true): void {
+    const rejected = hasRun ? "" : ',"Rejected":true';
     this.#writer.append(
-      `{"ServiceMethod":"","Seq":0,"Error":${JSON.stringify(message)},"Code":"${code}"}\n{}\n`,
+      `{"ServiceMethod":"","Seq":0,"Error":${
+        JSON.stringify(message)
+      },"Code":"${code}"${rejected}}\n{}\n`,
     );
   }
 

@@ -101,7 +101,7 @@ export abstract class PairReader {
       : {};
     if (answer === undefined) return false; // the rest of it, or the end, tells more
     if (answer.error === undefined) throw this.#notHeader("no gob");
-    throw new RpcError("data_loss", `the server refused the connection: ${answer.error}`);
+    throw answer.error;
   }
 
   #notHeader(error: unknown): RpcError {

@@ -7,7 +7,7 @@
 import type { ClientCodec, Limits, ReplySink } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { ASCII } from "../ascii.ts";
-import { foreign } from "../foreign.ts";
+import { foreign, refusedConnection } from "../foreign.ts";
 import { tellOfDrain, verdictOf } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { MethodCache } from "../method_cache.ts";
@@ -105,7 +105,8 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
   }
 
   object(text: string): void {
-    const { id, result, error, Error: refusal, void: isVoid } = parseObject(text, "reply");
+    const reply = parseObject(text, "reply");
+    const { id, result, error, Error: refusal, void: isVoid } = reply;
     const failed = error !== undefined && error !== null;
     const message = typeof error === "string"
       ? error || "unspecified error"
@@ -115,7 +116,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
         throw new RpcError("unavailable", `the server refused the connection: ${message}`);
       }
       if (typeof refusal === "string" && refusal !== "") { // a server of ours that speaks another
-        throw broken(`the server refused the connection: ${refusal}`);
+        throw refusedConnection(refusal, reply, "data_loss");
       }
       throw broken(`a reply of netrpc/json without an id of ours: ${foreign(text, "netrpc/json")}`);
     }

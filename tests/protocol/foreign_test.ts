@@ -96,8 +96,14 @@ Deno.test("GeeRPC's option is told by its beginning, as soon as that has arrived
 });
 
 Deno.test("an answer in JSON to a client of gob is read once it is whole", () => {
-  assertEquals(answerIn('{"Seq":0,"Error":"no"}\n{}\n'), { error: "no" });
-  assertEquals(answerIn('{"Seq":0,"Error":"no"}'), { error: "no" });
+  for (const text of ['{"Seq":0,"Error":"no"}\n{}\n', '{"Seq":0,"Error":"no"}']) {
+    const { error } = answerIn(text)!;
+    assertEquals(error?.message, "the server refused the connection: no");
+    assertEquals([error?.code, error?.execution], ["data_loss", "unknown"]);
+  }
+  const refused = answerIn('{"Seq":0,"Error":"no","Code":"unauthenticated","Rejected":true}')
+    ?.error;
+  assertEquals([refused?.code, refused?.execution], ["unauthenticated", "rejected"]);
   assertEquals(answerIn('{"id":null,"error":"no"}\n')?.error, undefined);
   assertEquals(answerIn('{"Seq":0,"Err'), undefined);
   assertEquals(answerIn("HTTP/1.1 400"), {});
