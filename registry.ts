@@ -16,7 +16,6 @@ export type {
   RegistryDiscoveryOptions,
 } from "./registry/options.ts";
 export {
-  type ClientCertificate,
   type NodeRequest,
   type NodeResponse,
   Registry,
@@ -27,3 +26,4 @@ export {
   type RegistryTokens,
 } from "./registry/server.ts";
 export type { TokenSource } from "./registry/token.ts";
+export type { PeerCertificate } from "./transport.ts";

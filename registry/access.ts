@@ -7,6 +7,7 @@
 
 import { callback, type Check, type Checks, group, wrongType } from "../internal/options.ts";
 import { isSameSecret, isToken } from "../internal/secrets.ts";
+import type { PeerCertificate } from "../transport.ts";
 
 /**
  * Secrets of visible ASCII characters, any of which will do. Several let an old and
@@ -14,16 +15,6 @@ import { isSameSecret, isToken } from "../internal/secrets.ts";
  * returns may change, and it must not return a promise.
  */
 export type RegistryTokens = string | readonly string[] | (() => string | readonly string[]);
-
-/** A client's certificate, which its connection's TLS has verified. */
-export interface ClientCertificate {
-  /** Whom it names, as `CN=server-1, O=example`. */
-  readonly subject: string;
-  /** Its subject's other names, as `DNS:server-1.example`. */
-  readonly sans: readonly string[];
-  /** The SHA-256 of it, as `AB:CD:…`. */
-  readonly fingerprint: string;
-}
 
 /** Who may do something with a registry: whoever fulfils one of these. */
 export interface RegistryAccess {
@@ -38,7 +29,7 @@ export interface RegistryAccess {
    * verified, which is known behind `nodeHandler` and `https.createServer` with
    * `requestCert` and `ca`. Default: none will do.
    */
-  certificate?: (certificate: ClientCertificate) => boolean;
+  certificate?: (certificate: PeerCertificate) => boolean;
 }
 
 /** What may be done: ask for the list and see the page, or register and deregister servers. */
@@ -59,7 +50,7 @@ export interface Credentials {
   /** Its headers. */
   readonly headers: Headers;
   /** The certificate of its connection, if that has been verified. */
-  readonly certificate?: ClientCertificate;
+  readonly certificate?: PeerCertificate;
 }
 
 const ACCESS_CHECKS: Checks<RegistryAccess> = {
@@ -131,7 +122,7 @@ export class RegistryGuard {
 function refusalOf(
   kind: AccessKind,
   token: string | undefined,
-  certificate: ClientCertificate | undefined,
+  certificate: PeerCertificate | undefined,
 ): Refusal {
   if (token !== undefined) {
     const headers = { "www-authenticate": `${BEARER}, error="invalid_token", ${BASIC}` };
@@ -153,7 +144,7 @@ function refusalOf(
 function isFulfilled(
   { tokens, certificate: isRight }: RegistryAccess,
   token: string | undefined,
-  certificate: ClientCertificate | undefined,
+  certificate: PeerCertificate | undefined,
 ): boolean {
   if (certificate !== undefined && isRight?.(certificate) === true) return true;
   if (token === undefined || tokens === undefined) return false;

@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { ClientCertificate, Credentials } from "./access.ts";
+import { readCertificate } from "../net/certificate.ts";
+import type { PeerCertificate } from "../transport.ts";
+import type { Credentials } from "./access.ts";
 
 /** The part of `node:http`'s `IncomingMessage` that is used. */
 export interface NodeRequest {
@@ -87,24 +89,24 @@ function answerTo(
 interface NodeTlsSocket {
   /** Whether the other side's certificate is signed by an authority that is trusted. */
   readonly authorized?: unknown;
-  getPeerCertificate?(): NodeCertificate;
-}
-
-/** A certificate as Node shows it; without properties if there is none. */
-interface NodeCertificate {
-  readonly subject?: Readonly<Record<string, string | string[]>>;
-  readonly subjectaltname?: string;
-  readonly fingerprint256?: string;
+  /** Has no properties if there is no certificate. */
+  getPeerCertificate?(): { readonly raw?: Uint8Array; readonly fingerprint256?: string };
 }
 
 /** The certificate of a connection's client, if TLS has verified it. */
-function certificateOf(socket: NodeTlsSocket | undefined): ClientCertificate | undefined {
+function certificateOf(socket: NodeTlsSocket | undefined): PeerCertificate | undefined {
   if (socket?.authorized !== true) return undefined;
-  const { subject, subjectaltname = "", fingerprint256 } = socket.getPeerCertificate?.() ?? {};
-  if (subject === undefined || fingerprint256 === undefined) return undefined;
-  const parts = Object.entries(subject).map(([key, value]) => `${key}=${value}`);
-  const sans = subjectaltname === "" ? [] : subjectaltname.split(", ");
-  return { subject: parts.join(", "), sans, fingerprint: fingerprint256 };
+  const { raw, fingerprint256 } = socket.getPeerCertificate?.() ?? {};
+  if (raw === undefined || fingerprint256 === undefined) return undefined;
+  try {
+    const certificate = readCertificate(raw, fingerprint256);
+    const nowMs = Date.now();
+    // A connection and a session may outlive it.
+    const isValid = Number(certificate.validFrom) <= nowMs && nowMs < Number(certificate.validTo);
+    return isValid ? certificate : undefined;
+  } catch {
+    return undefined; // nobody can be told by it
+  }
 }
 
 /** Resolves when more can be written, or the connection is closed. */

@@ -26,7 +26,7 @@ import {
 import { type RegistryOptions, type RegistrySettings, registrySettings } from "./server_options.ts";
 import { RegistryStreams } from "./streams.ts";
 
-export type { ClientCertificate, RegistryAccess, RegistryTokens } from "./access.ts";
+export type { RegistryAccess, RegistryTokens } from "./access.ts";
 export type { NodeRequest, NodeResponse, RegistryEventType };
 export type { RegistryEvent, RegistryOptions } from "./server_options.ts";
 

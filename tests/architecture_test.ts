@@ -21,7 +21,7 @@ const RULE: Readonly<Record<string, readonly string[]>> = {
   server: ["connection", "protocol", "net"],
   identity: ["connection"],
   discovery: ["balance"],
-  registry: ["balance", "discovery"],
+  registry: ["balance", "discovery", "net"],
   telemetry: ["connection"],
   fleet: ["balance", "discovery", "connection", "protocol"],
   testing: ["balance", "discovery", "client", "server", "connection", "fleet"],

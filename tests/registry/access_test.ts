@@ -1,15 +1,21 @@
 /** Who may read and who may change a registry's list: tokens and client certificates. */
 
+import { X509Certificate } from "node:crypto";
+import { createServer, request as httpsRequest } from "node:https";
+import type { AddressInfo } from "node:net";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
+  type Fetch,
   Heartbeat,
   type NodeResponse,
+  type PeerCertificate,
   register,
   Registry,
   type RegistryAccess,
   RegistryDiscovery,
   type RegistryOptions,
 } from "../../registry.ts";
+import { Authority, type Identity } from "../support/certificates.ts";
 import { assertFails } from "../support/helpers.ts";
 import { inWeb, ORIGIN, REGISTRY, settle } from "../support/memory_web.ts";
 
@@ -144,8 +150,15 @@ Deno.test("an access that nobody could have, and what is no token, is refused wi
   }
 });
 
-Deno.test("a certificate that TLS has verified lets in whom its check accepts", async () => {
-  const seen: unknown[] = [];
+const ours = new Authority("ours");
+const server1 = ours.issue({
+  name: "server-1",
+  subject: [["2.5.4.10", "Acme"]],
+  sans: ["DNS:server-1.example", "IP:10.0.0.1"],
+});
+
+Deno.test("a certificate is looked at only if TLS has verified it, and while it is valid", async () => {
+  const seen: PeerCertificate[] = [];
   await using registry = new Registry({
     write: {
       tokens: "w-token",
@@ -155,11 +168,6 @@ Deno.test("a certificate that TLS has verified lets in whom its check accepts", 
       },
     },
   });
-  const certificate = {
-    subject: { CN: "server-1", OU: ["a", "b"] },
-    subjectaltname: "DNS:server-1.example, IP Address:10.0.0.1",
-    fingerprint256: "AB:CD",
-  };
   const post = async (socket: object | undefined, headers: Record<string, string> = {}) => {
     let status = 0;
     const response: NodeResponse = {
@@ -170,41 +178,38 @@ Deno.test("a certificate that TLS has verified lets in whom its check accepts", 
       writeHead: (given) => status = given,
     };
     const all = { "x-geerpc-server": A, host: "registry", ...headers };
-    const request = {
-      method: "POST",
-      url: "/_geerpc_/registry",
-      headers: all,
-      resume() {},
-      socket,
-    };
-    registry.nodeHandler(request, response);
+    const url = "/_geerpc_/registry";
+    registry.nodeHandler({ method: "POST", url, headers: all, resume() {}, socket }, response);
     await settle();
     return status;
   };
-  const socket = (authorized: unknown, shown: object = certificate) => ({
+  const shown = ({ cert }: { cert: string }) => {
+    const { raw, fingerprint256 } = new X509Certificate(cert);
+    return { raw, fingerprint256 };
+  };
+  const socket = (authorized: unknown, certificate: object = shown(server1)) => ({
     authorized,
-    getPeerCertificate: () => shown,
+    getPeerCertificate: () => certificate,
   });
   assertEquals(await post(socket(true)), 200);
-  assertEquals(seen, [{
-    subject: "CN=server-1, OU=a,b",
-    sans: ["DNS:server-1.example", "IP Address:10.0.0.1"],
-    fingerprint: "AB:CD",
-  }]);
+  const [{ subject, sans }] = seen;
+  assertEquals(subject, "CN=server-1,O=Acme");
+  assertEquals(sans, ["DNS:server-1.example", "IP:10.0.0.1"]);
   assertEquals(await post(socket(false)), 401, "it is not verified");
   assertEquals(await post(socket("true")), 401);
   assertEquals(await post(socket(true, {})), 401, "there is none");
+  assertEquals(await post(socket(true, { raw: new Uint8Array(9), fingerprint256: "AB" })), 401);
   assertEquals(await post({}), 401);
   assertEquals(await post(undefined), 401);
-  const other = { ...certificate, subjectaltname: "DNS:server-10.example" };
+  const sansOf1 = { name: "server-1", sans: ["DNS:server-1.example"] };
+  const late = ours.issue({ ...sansOf1, validTo: new Date(Date.UTC(2021, 0, 1)) });
+  const early = ours.issue({ ...sansOf1, validFrom: new Date(Date.UTC(2100, 0, 1)) });
+  for (const one of [late, early]) assertEquals(await post(socket(true, shown(one))), 401);
+  assertEquals(seen.length, 1, "nobody asks of those");
+  const other = shown(ours.issue({ name: "server-1.example", sans: ["DNS:server-10.example"] }));
   assertEquals(await post(socket(true, other)), 403);
   assertEquals(await post(socket(true, other), bearer("w-token")), 200, "a token will do, too");
   assertEquals(await post(socket(true, other), bearer("guess")), 401);
-  const { subjectaltname: _, ...without } = certificate;
-  assertEquals(await post(socket(true, without)), 403);
-  const asked = seen.length;
-  await post(socket(false));
-  assertEquals(seen.length, asked, "nobody asks of one that is not verified");
 });
 
 Deno.test("what a request shows of itself is no certificate", async () => {
@@ -391,3 +396,73 @@ Deno.test("a token that is withdrawn ends the streams that it has opened", () =>
     await one.close();
     await two.close();
   }));
+
+/** A `fetch` that trusts our authority, and shows a certificate if it has one. */
+const fetchAs = (identity?: Identity): Fetch => (url, { method, headers, signal }) =>
+  new Promise((resolve, reject) => {
+    const options = {
+      ...identity,
+      ca: ours.cert,
+      method,
+      headers: headers as Record<string, string>,
+      agent: false,
+      signal: signal ?? undefined,
+    } as const;
+    const request = httpsRequest(url, options, (answer) => {
+      const chunks: Uint8Array[] = [];
+      answer.on("error", reject).on("data", (chunk) => chunks.push(chunk)).on("end", () => {
+        const status = answer.statusCode;
+        const found = Object.entries(answer.headers).map(([key, value]) => [key, String(value)]);
+        const body = new TextDecoder().decode(chunks.length > 0 ? chunks[0] : undefined);
+        resolve(new Response(body, { status, headers: found as [string, string][] }));
+      });
+    });
+    request.on("error", reject).end();
+  });
+
+Deno.test("over TLS a server registers by its certificate, and those without one only read", async () => {
+  const registry = new Registry({
+    write: { certificate: ({ sans }) => sans.includes("DNS:server-1.example") },
+  });
+  const own = ours.issue({ name: "registry" });
+  const https = createServer({
+    ...own,
+    ca: ours.cert,
+    requestCert: true,
+    rejectUnauthorized: false,
+  }, registry.nodeHandler);
+  await new Promise<void>((resolve) => https.listen(0, "127.0.0.1", resolve));
+  const url = `https://localhost:${(https.address() as AddressInfo).port}`;
+  try {
+    const heartbeat = await register(url, A, { fetch: fetchAs(server1) });
+    assertEquals(registry.servers, [A]);
+    for (
+      const [identity, code, message] of [
+        [undefined, "unauthenticated", "401: to register servers"],
+        [
+          new Authority("theirs").issue({ name: "x", sans: ["DNS:server-1.example"] }),
+          "unauthenticated",
+          "401",
+        ],
+        [
+          ours.issue({ name: "server-2", sans: ["DNS:server-2.example"] }),
+          "permission_denied",
+          "403: the certificate of CN=server-2 is not one to register servers",
+        ],
+      ] as const
+    ) {
+      const refused = register(url, "tcp@b:1", { fetch: fetchAs(identity) });
+      await assertFails(refused, { code, message });
+    }
+    const discovery = new RegistryDiscovery(url, { fetch: fetchAs(), stream: false });
+    assertEquals(await discovery.getAll(), [A]);
+    await discovery.close();
+    await heartbeat.close();
+    assertEquals(registry.servers, []);
+  } finally {
+    await registry.close();
+    const closed = new Promise((resolve) => https.close(resolve));
+    https.closeAllConnections();
+    await closed;
+  }
+});
