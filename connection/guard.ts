@@ -17,6 +17,9 @@ interface Rejecting {
 /** Runs a method. */
 type Handle<C> = (args: unknown, context: C) => unknown;
 
+/** Names that begin so are the library's own: nobody can register them. */
+const RESERVED = "_xclient.";
+
 /** Puts interceptors around a method. */
 export type Around<C> = (service: string, method: string, handle: Handle<C>) => Handle<C>;
 
@@ -62,14 +65,15 @@ export function guarded<C extends Rejecting>(
  * @param around The interceptors.
  * @param serviceMethod The name by which it was called.
  * @param why Why there is none.
- * @returns A method that rejects every call; `undefined` for the one that asks for a sign of life.
+ * @returns A method that rejects every call; `undefined` for the one that asks for a sign of life,
+ * and for those of the library's own service, which the server looks up elsewhere.
  */
 export function missingMethod<C extends Rejecting>(
   around: Around<C>,
   serviceMethod: string,
   why: string,
 ): { serviceMethod: string; handle: Handle<C> } | undefined {
-  if (serviceMethod === PING_METHOD) return undefined;
+  if (serviceMethod === PING_METHOD || serviceMethod.startsWith(RESERVED)) return undefined;
   const dot = serviceMethod.lastIndexOf(".");
   const service = serviceMethod.slice(0, Math.max(dot, 0));
   const handle = guarded(around, service, serviceMethod.slice(dot + 1), (_args, context: C) => {
