@@ -13,6 +13,7 @@ import {
   type Rules,
   Server,
   type ServerCall,
+  type ServerInterceptor,
   type ServerOptions,
   XClient,
 } from "../../mod.ts";
@@ -229,6 +230,20 @@ Deno.test("an argument that can't be decoded for its schema tells strangers noth
     }
     assertEquals(calls, 0);
     await server.close();
+  }
+});
+
+Deno.test("an interceptor beside it that has nothing to do opens no way past it", async () => {
+  const idle: ServerInterceptor = { isActive: () => false, handle: (call, next) => next(call) };
+  const authorizer = authorize(byToken, RULES);
+  for (const interceptors of [[idle, authorizer], [authorizer, idle]]) {
+    const network = new MemoryNetwork();
+    await using server = new Server({ interceptors });
+    server.register("Users", { Find: () => 1 });
+    await server.listen("memory@a", { network });
+    await using client = await dial("memory@a", { network });
+    await assertFails(client.call("Users.Find"), unauthenticated("Users.Find"));
+    await assertFails(client.call("Users.Lost"), unauthenticated("Users.Lost"));
   }
 });
 
