@@ -11,6 +11,7 @@ import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
 import type { ClientCodec, Protocol, ReplySink, RequestExtras } from "../protocol/codec.ts";
 import { mayBeAnother } from "../protocol/foreign.ts";
+import { certificateAlert } from "../net/failures.ts";
 import type { Transport } from "../transport.ts";
 import { type BatchSource, BatchWriter } from "./batch_writer.ts";
 import {
@@ -350,6 +351,10 @@ export class ClientConnection {
   }
 
   #lost(error: unknown): void {
+    const alert = this.#heard === 0 ? certificateAlert(error) : undefined;
+    if (alert !== undefined) {
+      return this.#over("unauthenticated", `the connection was lost: ${alert}`, error);
+    }
     this.#over("unavailable", `the connection was lost: ${errorText(error)}${this.#hint}`, error);
   }
 

@@ -16,7 +16,12 @@ export function excerpt(text: string): string {
   if (text.startsWith("HTTP/")) return `${start} (an HTTP server? its addresses are http@…)`;
   // A TLS record of an alert or a handshake, of any version.
   if ("\x15\x16".includes(text.charAt(0)) && text.charCodeAt(1) === 3) {
-    return `${start} (a TLS server? its addresses are tls@…)`;
+    // The sixth byte is the kind of a handshake's message: the first one is a client's.
+    const isClient = text.charAt(0) === "\x16" && text.charCodeAt(5) === 1;
+    const what = isClient
+      ? "client? it is served at tls@ addresses"
+      : "server? its addresses are tls@…";
+    return `${start} (a TLS ${what})`;
   }
   return start;
 }

@@ -25,6 +25,8 @@ const VERSION = 0xa0;
 const EXTENSIONS = 0xa3;
 
 const SUBJECT_ALT_NAME = "2.5.29.17";
+const EXTENDED_KEY_USAGE = "2.5.29.37";
+const FOR_CLIENTS = "1.3.6.1.5.5.7.3.2";
 
 /** The short names of the parts of a name: those of RFC 4514, and what is often met beside them. */
 const ATTRIBUTES: Readonly<Record<string, string>> = {
@@ -50,22 +52,68 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
  * @throws {Error} If it is none.
  */
 export function readCertificate(der: Uint8Array, fingerprint: string): PeerCertificate {
-  const [certificate] = valuesIn(der, SEQUENCE);
-  const [signed] = valuesIn(certificate.content, SEQUENCE);
-  const parts = valuesIn(signed.content);
-  const first = parts[0]?.tag === VERSION ? 1 : 0;
-  const [serial, , issuer, validity, subject] = parts.slice(first);
+  const { serial, issuer, validity, subject, extensions } = partsOf(der);
   const [from, to] = valuesIn(contentOf(validity, SEQUENCE));
-  const extensions = parts.slice(first).find(({ tag }) => tag === EXTENSIONS);
+  const names = extensions.get(SUBJECT_ALT_NAME);
   return {
     subject: nameIn(subject),
     issuer: nameIn(issuer),
-    sans: extensions === undefined ? [] : altNamesIn(extensions),
+    sans: names === undefined ? [] : valuesIn(names).flatMap(altName),
     fingerprint: fingerprint.replaceAll(":", "").toLowerCase(),
     serialNumber: hex(serial.content).replace(/^(?:00)+(?=..)/, ""),
     validFrom: dateIn(from),
     validTo: dateIn(to),
   };
+}
+
+/**
+ * Why a client's certificate was refused, where the runtime does not say: Deno
+ * has the same code for all.
+ *
+ * @param der The certificate in DER.
+ * @param code The runtime's code.
+ * @returns Node's code.
+ */
+export function refusalIn(der: Uint8Array, code: unknown): string {
+  const said = String((code as Error | undefined)?.message ?? code);
+  if (said !== "UNABLE_TO_VERIFY_LEAF_SIGNATURE") return said;
+  try {
+    const { validFrom, validTo, subject, issuer } = readCertificate(der, "");
+    const purposes = partsOf(der).extensions.get(EXTENDED_KEY_USAGE);
+    const now = Date.now();
+    if (validTo.getTime() < now) return "CERT_HAS_EXPIRED";
+    if (validFrom.getTime() > now) return "CERT_NOT_YET_VALID";
+    if (subject === issuer) return "DEPTH_ZERO_SELF_SIGNED_CERT";
+    const isForClients = purposes === undefined ||
+      valuesIn(purposes).some(({ content }) => objectId(content) === FOR_CLIENTS);
+    return isForClients ? said : "INVALID_PURPOSE";
+  } catch {
+    return said;
+  }
+}
+
+/** The parts of a certificate; its extensions by their ids. */
+function partsOf(der: Uint8Array) {
+  const [certificate] = valuesIn(der, SEQUENCE);
+  const [signed] = valuesIn(certificate.content, SEQUENCE);
+  const all = valuesIn(signed.content);
+  const parts = all[0]?.tag === VERSION ? all.slice(1) : all;
+  const [serial, , issuer, validity, subject] = parts;
+  const extensions = new Map<string, Uint8Array>();
+  const list = parts.find(({ tag }) => tag === EXTENSIONS);
+  for (const extension of list === undefined ? [] : valuesIn(sequenceIn(list.content))) {
+    const [id, ...rest] = valuesIn(contentOf(extension, SEQUENCE));
+    const [value] = rest[0]?.tag === BOOLEAN ? rest.slice(1) : rest;
+    const name = objectId(contentOf(id, OBJECT_ID));
+    if (name === SUBJECT_ALT_NAME || name === EXTENDED_KEY_USAGE) {
+      extensions.set(name, sequenceIn(value.content));
+    }
+  }
+  return { serial, issuer, validity, subject, extensions };
+}
+
+function sequenceIn(bytes: Uint8Array): Uint8Array {
+  return contentOf(valuesIn(bytes)[0], SEQUENCE);
 }
 
 /** The values in some bytes, one behind the other; the first of them of a given kind. */
@@ -117,18 +165,6 @@ function escaped(text: string): string {
 function textIn({ tag, content }: Value): string {
   if (tag === BMP_STRING) return new TextDecoder("utf-16be").decode(content);
   return new TextDecoder(tag === UTF8_STRING ? "utf-8" : "latin1").decode(content);
-}
-
-function altNamesIn(extensions: Value): string[] {
-  const [list] = valuesIn(extensions.content, SEQUENCE);
-  for (const extension of valuesIn(list.content)) {
-    const [id, ...rest] = valuesIn(contentOf(extension, SEQUENCE));
-    if (objectId(contentOf(id, OBJECT_ID)) !== SUBJECT_ALT_NAME) continue;
-    const [value] = rest[0]?.tag === BOOLEAN ? rest.slice(1) : rest;
-    const [names] = valuesIn(value.content, SEQUENCE);
-    return valuesIn(names.content).flatMap(altName);
-  }
-  return [];
 }
 
 /** One of the alternative names; an empty list for a kind that is not shown. */

@@ -112,7 +112,9 @@ export async function connect(
   if (endpoint.scheme === "tls" && tls.cert !== undefined) {
     // `Deno.startTls` takes no certificate, and `Deno.connectTls` neither signal nor server name.
     const { connectTls } = await nodeTls();
-    return await connectTls(endpoint, options);
+    return await connectTls(endpoint, options).catch((error) =>
+      whyUntrusted(endpoint, options, error)
+    );
   }
   const { hostname, port } = endpoint;
   const tcp = await Deno.connect({ hostname, port, signal });
@@ -140,6 +142,21 @@ export async function connect(
   } finally {
     if (signal !== undefined) releaseFrom(signal, handshake);
   }
+}
+
+/** Deno's `node:tls` says the same of all certificates that it does not trust; Deno's own says which. */
+async function whyUntrusted(
+  endpoint: ParsedAddress,
+  options: ConnectOptions,
+  error: unknown,
+): Promise<never> {
+  const { code } = error as { code?: string };
+  if (code === "UNABLE_TO_VERIFY_LEAF_SIGNATURE") {
+    const { caCerts, serverName } = options.tls ?? {};
+    const tls = { caCerts, serverName };
+    (await connect(endpoint, { ...options, tls })).close(); // never with what is not trusted
+  }
+  throw error;
 }
 
 /** Deno's own listener does not ask for certificates, and keeps the one that it has. */

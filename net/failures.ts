@@ -9,7 +9,7 @@ import type { ParsedAddress, Scheme } from "../address.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 
 /** What was tried. */
-type Attempted = "can't connect" | "can't listen";
+type Attempted = "can't connect" | "can't listen" | "can't renew the certificate";
 
 /** A kind of failure: how it is recognised, and what it means. */
 interface Kind {
@@ -37,6 +37,11 @@ const EXPIRED = /invalid peer certificate: (?:certificate )?[Ee]xpired|CERT_HAS_
 const NOT_YET_VALID = /certificate not valid yet|NotValidYet|CERT_NOT_YET_VALID/;
 const NO_TLS =
   /InvalidContentType|WRONG_VERSION_NUMBER|wrong version number|PACKET_LENGTH_TOO_LONG|packet length too long|HTTP_REQUEST/;
+
+/** Alerts of the other end. */
+const NO_CERTIFICATE = /CertificateRequired|CERTIFICATE_REQUIRED|certificate required/;
+const REFUSED_CERTIFICATE =
+  /ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_|UNSUPPORTED_CERT)|alert: (?:UnknownCA|BadCertificate|CertificateExpired|CertificateUnknown|UnsupportedCertificate)/;
 
 /** Deno's and Bun's errors are known by their texts, Node's by their codes. */
 const KINDS: readonly Kind[] = [
@@ -80,7 +85,7 @@ const KINDS: readonly Kind[] = [
     hint: "a server without it is reached by tcp@",
   },
   {
-    sign: /CertificateRequired|CERTIFICATE_REQUIRED|certificate required/,
+    sign: NO_CERTIFICATE,
     meaning: "the server asks for a client's certificate",
     hint: "give it as tls.cert and tls.key",
   },
@@ -127,6 +132,25 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
+/**
+ * What a server says of a client's certificate by an alert of TLS, which comes
+ * when the handshake is over for the client.
+ *
+ * @param cause Why the connection was lost.
+ * @returns What it means, in one line; `undefined` if it is no such alert.
+ */
+export function certificateAlert(cause: unknown): string | undefined {
+  const [text, code] = [textOf(cause), codeOf(cause)];
+  const own = code || text;
+  if (NO_CERTIFICATE.test(own)) {
+    return `the server asks for a client's certificate (${own}); give it as tls.cert and tls.key`;
+  }
+  if (REFUSED_CERTIFICATE.test(own)) {
+    return `the server does not take the certificate of tls.cert (${own})`;
+  }
+  return undefined;
+}
+
 /** A kind of failure of a client's handshake, as its server is told. */
 type ClientKind = Required<Pick<Kind, "sign" | "meaning">>;
 
@@ -150,8 +174,7 @@ const CLIENT_KINDS: readonly ClientKind[] = [
     meaning: "the client's certificate is not from an authority of clientCaCerts",
   },
   {
-    sign:
-      /ALERT_(?:UNKNOWN_CA|(?:BAD_)?CERTIFICATE)|alert: (?:UnknownCA|BadCertificate|Certificate)/,
+    sign: REFUSED_CERTIFICATE,
     meaning: "the client does not take this server's certificate",
   },
   {

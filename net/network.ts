@@ -30,6 +30,24 @@ function refuseMemory(endpoint: ParsedAddress): void {
   );
 }
 
+/** A listener whose certificate is checked before it is renewed, and whose failures are told alike. */
+function renewable(endpoint: ParsedAddress, listener: TransportListener): TransportListener {
+  const { address, renew } = listener;
+  if (renew === undefined) return listener;
+  return {
+    ...listener,
+    async renew(tls) {
+      checkTlsOptions(tls);
+      try {
+        await renew(tls);
+      } catch (error) {
+        if (error instanceof TypeError) throw error;
+        throw networkFailure({ ...endpoint, address }, "can't renew the certificate", error);
+      }
+    },
+  };
+}
+
 /** The machine's network: TCP, TLS and unix sockets, on Deno, Node and Bun. */
 export const systemNetwork: Network = {
   async connect(endpoint: ParsedAddress, options: ConnectOptions = {}): Promise<Transport> {
@@ -61,7 +79,7 @@ export const systemNetwork: Network = {
     }
     const { listen } = await sockets();
     try {
-      return await listen(endpoint, accept, options);
+      return renewable(endpoint, await listen(endpoint, accept, options));
     } catch (error) {
       throw networkFailure(endpoint, "can't listen", error);
     }

@@ -19,6 +19,7 @@ export class NodeTransport implements Transport {
   readonly peer?: PeerCertificate;
   readonly #socket: Socket;
   #error: unknown;
+  #isClosed = false;
 
   /**
    * @param socket The socket, connected.
@@ -29,7 +30,9 @@ export class NodeTransport implements Transport {
     this.#socket = socket;
     this.remote = remote;
     this.peer = peer;
-    socket.on("error", (error) => this.#error = error);
+    socket.on("error", (error) => {
+      if (!this.#isClosed) this.#error = error;
+    });
   }
 
   start(receiver: Receiver): void {
@@ -62,8 +65,12 @@ export class NodeTransport implements Transport {
   }
 
   close(): void {
+    const socket = this.#socket;
     this.#error = undefined;
-    this.#socket.destroy();
+    this.#isClosed = true;
+    // TLS says that it ends; without that the other side takes it for cut off.
+    if ("encrypted" in socket && socket.writableLength === 0) socket.destroySoon();
+    else socket.destroy();
   }
 }
 

@@ -29,13 +29,18 @@ import type {
   TransportListener,
 } from "../transport.ts";
 import { untilQuiet } from "./accept_loop.ts";
-import { readCertificate } from "./certificate.ts";
+import { readCertificate, refusalIn } from "./certificate.ts";
 import { clientFailure } from "./failures.ts";
 import { HANDSHAKE_TIMEOUT_MS, MAX_HANDSHAKES } from "./limits.ts";
 import { bind, connected, nextTurn, NodeTransport, TUNING } from "./node_sockets.ts";
 
 /** How long a client that is refused may take to read why, in milliseconds. */
 const FAREWELL_MS = 1000;
+/**
+ * How long a handshake may go on when its listener closes, in milliseconds: for
+ * its client it may be over, and a call be sent.
+ */
+const LINGER_MS = 250;
 
 /**
  * Opens a connection with TLS.
@@ -91,6 +96,7 @@ export async function listenTls(
   };
   const server = createServer({
     ...TUNING,
+    allowHalfOpen: false, // in the handshake: Node does not end one whose client has gone
     ...contextOf(tls),
     requestCert: asksClients,
     // We decide: Node takes a client for authorized that resumes a session without a certificate,
@@ -98,17 +104,18 @@ export async function listenTls(
     rejectUnauthorized: false,
     handshakeTimeout: Math.min(handshakeTimeoutMs, LONGEST_TIMER_MS),
   }, (socket) => {
-    socket.setNoDelay(true).setKeepAlive(true);
+    socket.setNoDelay(true).setKeepAlive(true).allowHalfOpen = true;
+    carrierOf(socket).allowHalfOpen = true;
     let peer: PeerCertificate | undefined;
     try {
       if (asksClients) peer = peerOf(socket, tls.requireClientCert ?? true);
     } catch (error) {
       return refuse(socket, onRefused?.(remoteOf(socket), errorText(error)));
     }
-    handshakes.delete(nameOf(socket));
+    handshakes.done(socket);
     accept(new NodeTransport(socket, remoteOf(socket), peer));
   });
-  const handshakes = handshakesOf(server);
+  const handshakes = new Handshakes(server);
   server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
     onRefused?.(remoteOf(socket), clientFailure(error));
     socket.destroy();
@@ -123,7 +130,7 @@ export async function listenTls(
     await untilQuiet(() => connections, nextTurn);
     // The port is free at once; connections that were accepted are their owners' to close.
     server.close(() => {});
-    for (const socket of handshakes.values()) socket.destroy();
+    await handshakes.end();
   };
   return {
     address: `${scheme}@${formatHost(hostname, bound.port)}`,
@@ -186,7 +193,9 @@ function peerOf(socket: TLSSocket, isRequired: boolean): PeerCertificate | undef
     if (isRequired) throw new Error(clientFailure("CERTIFICATE_REQUIRED"));
     return undefined;
   }
-  if (!socket.authorized) throw new Error(clientFailure(socket.authorizationError));
+  if (!socket.authorized) {
+    throw new Error(clientFailure(refusalIn(raw, socket.authorizationError)));
+  }
   if (socket.isSessionReused()) throw new Error("the client has resumed a session");
   return readCertificate(raw, fingerprint256);
 }
@@ -196,7 +205,7 @@ function refuse(socket: Socket, last: Uint8Array | void): void {
   if (last === undefined) return void socket.destroy();
   const timer = setTimeout(() => socket.destroy(), FAREWELL_MS);
   socket.on("error", () => {});
-  socket.on("close", () => clearTimeout(timer));
+  carrierOf(socket).on("close", () => clearTimeout(timer)); // before the listener is told
   socket.end(last);
   socket.resume();
 }
@@ -206,21 +215,52 @@ function carrierOf(socket: Socket): Socket {
   return (socket as { _parent?: Socket })._parent ?? socket;
 }
 
-function nameOf(socket: Socket): string {
-  const { remoteAddress, remotePort } = carrierOf(socket);
-  return `${remoteAddress} ${remotePort}`;
+/**
+ * The sockets that are still in their TLS handshake, or refused: they have no
+ * other owner. They are known by their peers, since the sockets of TLS, and
+ * those beneath them, are not the same.
+ */
+class Handshakes {
+  readonly #sockets = new Map<string, Socket>();
+  #emptied = () => {};
+
+  /** @param server Whose handshakes they are. */
+  constructor(server: Server) {
+    server.on("connection", (socket) => {
+      const peer = peerName(socket);
+      if (this.#sockets.size >= MAX_HANDSHAKES) return void socket.destroy();
+      this.#sockets.set(peer, socket);
+      socket.once("close", () => {
+        if (this.#sockets.get(peer) === socket) this.#remove(peer);
+      });
+    });
+  }
+
+  /** A handshake has ended well: the connection has another owner now. */
+  done(socket: Socket): void {
+    this.#remove(peerName(socket));
+  }
+
+  /** Gives those that are under way some time, and then ends them. */
+  async end(): Promise<void> {
+    if (this.#sockets.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LINGER_MS);
+      this.#emptied = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    for (const socket of this.#sockets.values()) socket.destroy();
+  }
+
+  #remove(peer: string): void {
+    this.#sockets.delete(peer);
+    if (this.#sockets.size === 0) this.#emptied();
+  }
 }
 
-/** The sockets that are still in their TLS handshake, or refused, by peer: they have no other owner. */
-function handshakesOf(server: Server): Map<string, Socket> {
-  const handshakes = new Map<string, Socket>();
-  server.on("connection", (socket) => {
-    const peer = nameOf(socket);
-    if (handshakes.size >= MAX_HANDSHAKES) return void socket.destroy();
-    handshakes.set(peer, socket);
-    socket.once("close", () => {
-      if (handshakes.get(peer) === socket) handshakes.delete(peer);
-    });
-  });
-  return handshakes;
+function peerName(socket: Socket): string {
+  const { remoteAddress, remotePort } = carrierOf(socket);
+  return `${remoteAddress} ${remotePort}`;
 }

@@ -1,13 +1,24 @@
 /** The files of unix sockets: left by a killed server, in use, and in a handover. */
 
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
-import { readdirSync } from "node:fs";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { parseAddress } from "../../address.ts";
-import type { Network, TransportListener } from "../../transport.ts";
-import { failure } from "../support/helpers.ts";
+import { dial } from "../../client.ts";
+import { Server } from "../../server.ts";
+import type { ListenOptions, Network, Transport, TransportListener } from "../../transport.ts";
+import { XClient } from "../../xclient.ts";
+import { assertFails, failure } from "../support/helpers.ts";
 import { KINDS, unixPath } from "../support/transports.ts";
 
 /** Leaves the file of a socket that nobody listens at, as a server does that is killed. */
@@ -105,3 +116,143 @@ for (const kind of ["unix", "unix of Node"]) {
     assert(!existsSync(meant));
   });
 }
+
+const modeOf = (path: string) => statSync(path).mode & 0o777;
+const filesBeside = (path: string) => readdirSync(dirname(path)).length;
+
+for (const kind of ["unix", "unix of Node"]) {
+  const { network } = KINDS[kind];
+  const open = (path: string, options: ListenOptions) => {
+    const accept = (transport: Transport) => transport.close();
+    return network.listen(parseAddress(`unix@${path}`), accept, options);
+  };
+
+  Deno.test(`${kind}: a mode says who may connect, and nothing else is left`, async () => {
+    for (const mode of [0o600, 0o660, 0o777]) {
+      const path = unixPath();
+      const before = filesBeside(path);
+      const listener = await open(path, { mode });
+      assertEquals(modeOf(path), mode);
+      await connects(network, path);
+      assertEquals(filesBeside(path), before + 1);
+      await listener.close();
+      assertEquals(filesBeside(path), before);
+    }
+  });
+
+  Deno.test(`${kind}: with a mode, too, a stale file is taken over, and no other`, async () => {
+    const path = unixPath();
+    const before = filesBeside(path);
+    await leaveSocket(path);
+    const listener = await open(path, { mode: 0o600 });
+    await connects(network, path);
+    const error = await failure(open(path, { mode: 0o600 }));
+    assert(/a server listens there.*takeOver/.test(String(error)), String(error));
+    await connects(network, path);
+    await listener.close();
+    for (const options of [{ mode: 0o600 }, { takeOver: true }]) {
+      writeFileSync(path, "precious");
+      const refused = await failure(open(path, options));
+      assert(/a file that is no socket/.test(String(refused)), String(refused));
+      assertEquals(readFileSync(path, "utf-8"), "precious");
+      rmSync(path);
+    }
+    assertEquals(filesBeside(path), before);
+  });
+
+  Deno.test(`${kind}: a server takes a path over from the one that listens there`, async () => {
+    const path = unixPath();
+    const before = filesBeside(path);
+    const counts = [0, 0, 0];
+    const listeners: TransportListener[] = [];
+    for (const place of counts.keys()) {
+      listeners.push(
+        await network.listen(parseAddress(`unix@${path}`), (transport) => {
+          counts[place]++;
+          transport.close();
+        }, { takeOver: true, mode: 0o600 }),
+      );
+      await connects(network, path);
+      await listeners[place - 1]?.close();
+      await connects(network, path);
+      assertEquals([counts[place], modeOf(path)], [2, 0o600]);
+    }
+    assertEquals(counts, [2, 2, 2]);
+    await listeners[2].close();
+    assertEquals(filesBeside(path), before);
+  });
+
+  Deno.test(`${kind}: in a handover under load no call fails`, async () => {
+    const path = unixPath();
+    const serve = async (name: string) => {
+      const server = new Server();
+      server.register("Who", { Are: () => name });
+      await server.listen(`unix@${path}`, { network, takeOver: true });
+      return server;
+    };
+    let server = await serve("0");
+    const client = new XClient([`unix@${path}`], { network });
+    let isOver = false;
+    const seen = new Set<string>();
+    const caller = async () => {
+      while (!isOver) seen.add(await client.call<string>("Who.Are"));
+    };
+    const callers = Array.from({ length: 8 }, caller);
+    const isSeen = async (name: string) => {
+      while (!seen.has(name)) seen.add(await client.call<string>("Who.Are"));
+    };
+    await isSeen("0");
+    for (const name of ["1", "2", "3"]) {
+      const old = server;
+      server = await serve(name);
+      await old.close();
+      await isSeen(name);
+    }
+    isOver = true;
+    await Promise.all(callers);
+    assertEquals([...seen], ["0", "1", "2", "3"]);
+    await client.close();
+    await server.close();
+  });
+}
+
+Deno.test("what is wrong with a path is said, with what to do", async () => {
+  const folder = dirname(unixPath());
+  const server = new Server();
+  const missing = `unix@${folder}/no/such/a.sock`;
+  for (const options of [{}, { mode: 0o600 }]) {
+    await assertFails(server.listen(missing, options), {
+      code: "unavailable",
+      message: "can't listen: the folder of the path does not exist",
+    });
+  }
+  const long = `${folder}/${"x".repeat(107 - folder.length - 1)}`;
+  await assertFails(server.listen(`unix@${long}x`), {
+    code: "invalid_argument",
+    message: "the path of a socket has at most 107 bytes",
+  });
+  await server.listen(`unix@${long}`, { mode: 0o600 }); // however long its own name is
+  const deep = `${folder}/${"d".repeat(98 - folder.length)}`;
+  mkdirSync(deep);
+  await server.listen(`unix@${deep}/abcde`);
+  await assertFails(server.listen(`unix@${deep}/a`, { mode: 0o600 }), {
+    code: "unavailable",
+    message: "the path of a folder has at most 98 bytes with the options mode or takeOver",
+  });
+  await assertFails(dial(missing), { message: "there is no socket at the path" });
+  const stale = unixPath();
+  await leaveSocket(stale);
+  await assertFails(dial(`unix@${stale}`), {
+    code: "unavailable",
+    execution: "not_sent",
+    message: "no server listens at the path",
+  });
+  for (const options of [{ mode: 0o600 }, { takeOver: true }]) {
+    await assertRejects(
+      () => server.listen("tcp@127.0.0.1:0", options),
+      TypeError,
+      "the options mode and takeOver are for unix@ addresses",
+    );
+  }
+  await server.close();
+});
