@@ -5,7 +5,7 @@
  * @module
  */
 
-import { parseAddress, type ParsedAddress } from "./address.ts";
+import { parseAddress } from "./address.ts";
 import { systemClock } from "./clock.ts";
 import { checkCloseOptions } from "./connection/client_options.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";

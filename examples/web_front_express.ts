@@ -4,6 +4,7 @@
  */
 
 // deno-lint-ignore-file no-import-prefix -- in deno.json all users would load them
+import type { IncomingMessage, ServerResponse } from "node:http";
 import process from "node:process";
 import { context, metrics, propagation, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "npm:@opentelemetry/context-async-hooks@2.12.0";
@@ -18,9 +19,20 @@ import {
   BatchSpanProcessor,
   ConsoleSpanExporter,
 } from "npm:@opentelemetry/sdk-trace-base@2.12.1";
-// @ts-types="npm:@types/express@5.0.6"
 import express from "npm:express@5.2.1";
 import { answer, connect } from "./web_front.ts";
+
+/** What is used of Express, which brings no types. */
+interface WebMessage extends IncomingMessage {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+}
+interface WebResponse extends ServerResponse {
+  status(status: number): this;
+  set(headers: Readonly<Record<string, string>>): this;
+  json(body: unknown): this;
+}
 
 // Here traces and metrics are printed; a program in earnest has an exporter by OTLP.
 const spans = new BatchSpanProcessor(new ConsoleSpanExporter());
@@ -35,7 +47,7 @@ const xclient = connect(process.argv.slice(2), token);
 
 const app = express();
 app.use(express.json({ strict: false }));
-app.use(async (request, response) => {
+app.use(async (request: WebMessage, response: WebResponse) => {
   const gone = new AbortController();
   response.on("close", () => response.writableFinished || gone.abort());
   const { method, path, headers, body } = request;
@@ -44,11 +56,10 @@ app.use(async (request, response) => {
     response.status(found.status).set(found.headers).json(found.body ?? null);
   }
 });
-app.use(
-  ((error, _request, response, _next) => {
-    response.status(error.status ?? 500).json({ error: "the body is no JSON" });
-  }) as express.ErrorRequestHandler,
-);
+// Express knows by the four parameters that this is for errors.
+app.use((error: { status?: number }, _: unknown, response: WebResponse, _next: unknown) => {
+  response.status(error.status ?? 500).json({ error: "the body is no JSON" });
+});
 const server = app.listen(Number(process.env.PORT ?? 8080), "127.0.0.1", () => {
   console.log("listening", JSON.stringify(server.address()));
 });
