@@ -50,8 +50,15 @@ const CREDENTIALS_CHECKS: Checks<CredentialsOptions> = { insecure: flag };
  * const fetchToken = () => Promise.resolve({ token: "secret", expiresAtMs: Date.now() + 3_600_000 });
  * let current: ReturnType<typeof fetchToken> | undefined;
  * async function token(): Promise<string> {
- *   const { token, expiresAtMs } = await (current ??= fetchToken());
- *   if (Date.now() > expiresAtMs - 60_000) current = undefined;
+ *   const asked = current ??= fetchToken(); // once for all calls that wait for it
+ *   const expired = () => {
+ *     if (current === asked) current = undefined;
+ *   };
+ *   const { token, expiresAtMs } = await asked.catch((error) => {
+ *     expired(); // the next call asks again
+ *     throw error;
+ *   });
+ *   if (Date.now() > expiresAtMs - 60_000) expired();
  *   return token;
  * }
  *
