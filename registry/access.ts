@@ -79,8 +79,11 @@ const MAY: Readonly<Record<AccessKind, string>> = {
   write: "register servers",
 };
 const BEARER = 'Bearer realm="registry"';
-/** Browsers ask a person for a password, and take a token for one. */
-const BASIC = 'Basic realm="registry, the password is a token"';
+/**
+ * The challenge to a browser at the page: it asks a person for a password, and a token
+ * is one. In one header with another challenge browsers would not find it.
+ */
+export const BASIC = 'Basic realm="registry: any user, the token as the password"';
 
 /** Lets in who may do something, and says why others may not. */
 export class RegistryGuard {
@@ -125,7 +128,7 @@ function refusalOf(
   certificate: PeerCertificate | undefined,
 ): Refusal {
   if (token !== undefined) {
-    const headers = { "www-authenticate": `${BEARER}, error="invalid_token", ${BASIC}` };
+    const headers = { "www-authenticate": `${BEARER}, error="invalid_token"` };
     return {
       status: 401,
       why: `this token is not known here, so you may not ${MAY[kind]}`,
@@ -136,7 +139,7 @@ function refusalOf(
     const why = `the certificate of ${certificate.subject} is not one to ${MAY[kind]}`;
     return { status: 403, why, headers: {} };
   }
-  const headers = { "www-authenticate": `${BEARER}, ${BASIC}` };
+  const headers = { "www-authenticate": BEARER };
   const why = `to ${MAY[kind]}, send a token of this registry: Authorization: Bearer …`;
   return { status: 401, why, headers };
 }

@@ -7,7 +7,7 @@
 import { errorText } from "../errors.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { LONGEST_TIMER_MS, unrefClock } from "../internal/time.ts";
-import { type AccessKind, type Credentials, RegistryGuard } from "./access.ts";
+import { type AccessKind, BASIC, type Credentials, RegistryGuard } from "./access.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { type Lease, Leases, type RegistryEventType } from "./leases.ts";
 import { answerNode, type NodeRequest, type NodeResponse } from "./node_http.ts";
@@ -168,7 +168,9 @@ export class Registry implements AsyncDisposable {
     }
     if (pathname !== "/") return refuse(404, `the registry is at ${this.#options.path}`);
     if (method !== "GET") return refuse(405, "this is a page to look at", { allow: "GET" });
-    return this.#refusal("read", by) ?? this.#page();
+    const refusal = this.#refusal("read", by);
+    if (refusal?.status === 401) refusal.headers.set("www-authenticate", BASIC);
+    return refusal ?? this.#page();
   }
 
   #refusal(kind: AccessKind, by: Credentials): Response | undefined {
