@@ -15,7 +15,8 @@ import { dialConnection } from "./connection/dial.ts";
 import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { TimeoutError } from "./errors.ts";
-import { InterceptedAttempt, type InterceptedCall } from "./connection/intercepted_call.ts";
+import { InterceptedAttempt } from "./connection/intercepted_attempt.ts";
+import type { InterceptedCall } from "./connection/intercepted_call.ts";
 import { type ClientPipeline, clientPipeline } from "./connection/client_pipeline.ts";
 import { checkCallOptions, NO_OPTIONS } from "./internal/call_options.ts";
 import type { CallsOf, ServiceSchema } from "./schema.ts";
@@ -93,7 +94,7 @@ export class Client implements AsyncDisposable {
     this.#liveness = liveness;
     this.#pipeline = pipeline;
     liveness.watch(connection);
-    if (pipeline !== undefined) connection.closed.then(() => pipeline.close());
+    if (pipeline !== undefined) connection.closed.then(() => pipeline.release());
   }
 
   /** The server's address. */
@@ -195,8 +196,8 @@ export class Client implements AsyncDisposable {
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    await this.#connection.close(options);
-    await this.#pipeline?.close();
+    const closed = this.#connection.close(options);
+    await (this.#pipeline?.close(options.graceMs ?? 0, closed) ?? closed);
   }
 
   #send(serviceMethod: string, args: unknown, options: CallOptions, settler: Settler): void {
@@ -215,13 +216,11 @@ export class Client implements AsyncDisposable {
   /** Sends a call as the one attempt that it has here, through the interceptors of that. */
   #sendAttempt(call: InterceptedCall, options: CallOptions, settler: Settler): void {
     const attempt = new InterceptedAttempt(call, this.address, "direct");
-    const send = () =>
-      new Promise((resolve, reject) => {
-        const meta = attempt.metaOver(options.meta);
-        const inFlight = call.inFlight({ resolve, reject });
-        this.#send(call.serviceMethod, call.args, { ...options, meta }, inFlight);
-      });
-    attempt.run(send).then(settler.resolve, settler.reject);
+    attempt.run((sentSettler) => {
+      const meta = attempt.metaOver(options.meta);
+      const sent = meta === options.meta ? options : { ...options, meta };
+      this.#send(call.serviceMethod, call.args, sent, call.inFlight(sentSettler));
+    }, settler);
   }
 
   /** Lets calls in flight end, for ten seconds at most, then closes. */

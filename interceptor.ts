@@ -30,7 +30,7 @@ export interface ClientCall {
   /** Aborts when the caller gives the call up, if it has said so. */
   readonly signal: AbortSignal | undefined;
   /** What the call is about, where the caller has said so. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** Whether the call may run twice. */
   readonly idempotent: boolean;
   /**

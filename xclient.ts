@@ -349,7 +349,9 @@ export class XClient implements AsyncDisposable {
   async close(options: CloseOptions = {}): Promise<void> {
     const graceMs = checkCloseOptions(options, 0);
     const closed = this.#fleet.close(graceMs); // each time: one with less time hurries the others
+    const ended = this.#pipeline?.close(graceMs, closed);
     await (this.#closed ??= this.#close(closed));
+    await ended;
   }
 
   /** Closes, once the calls in flight have ended, after ten seconds at the latest. */
@@ -360,7 +362,6 @@ export class XClient implements AsyncDisposable {
   async #close(closed: Promise<void>): Promise<void> {
     for (const call of this.#context.waiting) call.close();
     await closed;
-    await this.#pipeline?.close();
     this.#context.liveness.stop();
     this.#context.deadlines.clear();
   }
@@ -403,7 +404,10 @@ export class XClient implements AsyncDisposable {
       const settler = { resolve: resolve as Settler["resolve"], reject };
       pipeline.intercept(serviceMethod, args, filled, settler, (call, sent, sentSettler) => {
         const inFlight = call.inFlight(sentSettler);
-        run(call.args, sent, call).then(inFlight.resolve, inFlight.reject);
+        run(call.args, sent, call).then(
+          (reply) => inFlight.resolve(reply),
+          (error) => inFlight.reject(error),
+        );
       });
     });
   }

@@ -10,6 +10,8 @@ import type { ClientAttempt, ClientCall } from "../interceptor.ts";
 import { NO_OPTIONS } from "../internal/call_options.ts";
 import { Deadlines } from "../internal/deadlines.ts";
 import { activityOf, type Layer, layersOf } from "../internal/layers.ts";
+import { sleep } from "../internal/time.ts";
+import { TurnClock } from "../internal/turn_clock.ts";
 import { nextTurn } from "../internal/platform.ts";
 import type { CallOptions } from "../service.ts";
 import { currentCall } from "./async_context.ts";
@@ -45,6 +47,7 @@ export class ClientPipeline implements Interception {
   /** Whether interceptors have anything to do at present; asked for each call. */
   readonly intercepts: () => boolean;
   readonly deadlines: Deadlines;
+  readonly turnClock: TurnClock;
   readonly callLayers: readonly Layer<ClientCall>[];
   readonly attemptLayers: readonly Layer<ClientAttempt>[];
   readonly #isIdempotent: (serviceMethod: string) => boolean;
@@ -52,8 +55,10 @@ export class ClientPipeline implements Interception {
   readonly #defaults: MethodDefaults;
   readonly #methods: ReadonlyMap<string, MethodDefaults>;
   /** The calls whose interceptors have not ended. */
-  readonly #calls = new Set<InterceptedCall>();
-  #isClosed = false;
+  readonly #calls: InterceptedCall[] = [];
+  /** Ends the wait for them. */
+  #idle: AbortController | undefined;
+  #isReleased = false;
 
   /**
    * @param options The client's options.
@@ -73,6 +78,7 @@ export class ClientPipeline implements Interception {
       "attempt",
     );
     this.deadlines = new Deadlines(clock);
+    this.turnClock = new TurnClock(clock);
     this.#isIdempotent = isIdempotent;
     this.#inherits = inherit;
     const { methods = {}, ...all } = defaults;
@@ -117,20 +123,46 @@ export class ClientPipeline implements Interception {
   }
 
   began(call: InterceptedCall): void {
-    this.#calls.add(call);
+    call.place = this.#calls.push(call) - 1;
   }
 
   ended(call: InterceptedCall): void {
-    this.#calls.delete(call);
-    if (this.#isClosed && this.#calls.size === 0) this.deadlines.clear();
+    const last = this.#calls.pop()!;
+    if (last !== call) {
+      this.#calls[call.place] = last;
+      last.place = call.place;
+    }
+    if (this.#calls.length > 0) return;
+    this.#idle?.abort();
+    this.#idle = undefined;
+    if (this.#isReleased) this.deadlines.clear();
   }
 
-  /** The connections are over: calls that interceptors keep beyond this turn fail. */
-  async close(): Promise<void> {
-    if (this.#calls.size > 0) await new Promise<void>((resolve) => void nextTurn(resolve));
-    this.#isClosed = true;
-    for (const call of this.#calls) call.close();
-    this.deadlines.clear();
+  /** No connection is left: no timer is kept for calls to come. */
+  release(): void {
+    this.#isReleased = true;
+    if (this.#calls.length === 0) this.deadlines.clear();
+  }
+
+  /**
+   * Ends the calls that interceptors keep when the client is closed.
+   *
+   * @param graceMs How long they may take from now, in milliseconds.
+   * @param over Resolves when no call is in flight any more.
+   * @returns Resolves when all have ended.
+   */
+  async close(graceMs: number, over: Promise<void>): Promise<void> {
+    const dueAtMs = this.clock.now() + graceMs;
+    await over;
+    const leftMs = dueAtMs - this.clock.now();
+    if (leftMs > 0 && this.#calls.length > 0) {
+      this.#idle ??= new AbortController();
+      await sleep(this.clock, leftMs, this.#idle.signal);
+    }
+    // What was in flight has failed just now: interceptors have this turn to say what becomes of it.
+    if (this.#calls.length > 0) await new Promise<void>((resolve) => void nextTurn(resolve));
+    for (const call of [...this.#calls]) call.close();
+    this.release();
   }
 }
 

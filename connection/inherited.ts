@@ -50,9 +50,10 @@ export function inheritedOptions<Options extends object>(
   how: InheritOptions,
 ): Options & CallOptions {
   checkOptions("inherit", how, CHECKS);
+  const { signal: own } = options;
   const { marginMs = 0, meta: more = [] } = how;
   const inherited: CallOptions = {
-    signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
+    signal: own === undefined || own === signal ? signal : AbortSignal.any([signal, own]),
   };
   if (leftMs !== undefined) {
     inherited.timeoutMs = Math.min(leftMs - marginMs, options.timeoutMs ?? Infinity);

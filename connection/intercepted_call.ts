@@ -1,8 +1,7 @@
 /**
- * A call of a client as its interceptors see it, and each of its attempts: the
- * objects that they are given, the calling of one around the other, and the
- * deadline and signal, which hold over them too. This file is one thing: what
- * interceptors hold in their hands.
+ * A call of a client as its interceptors see it: the object that they are given,
+ * the calling of one around the other, and the deadline and signal, which hold
+ * over them too.
  *
  * @module
  */
@@ -22,6 +21,8 @@ import type { Settler } from "./pending_calls.ts";
 export interface Interception {
   /** Where the time comes from. */
   readonly clock: Clock;
+  /** The same time, read once a turn: cheap. */
+  readonly turnClock: Pick<Clock, "now">;
   /** Their deadlines. */
   readonly deadlines: Deadlines;
   /** What stands around a call, the outermost first. */
@@ -37,7 +38,7 @@ export interface Interception {
 /** Options of a call of whichever kind. */
 export interface AnyCallOptions extends CallOptions {
   /** What the call is about. */
-  readonly key?: string;
+  readonly key?: string | undefined;
 }
 
 /** Makes a call behind all of its interceptors: once each time that they go on. */
@@ -46,8 +47,8 @@ export type Sender = (call: InterceptedCall, options: AnyCallOptions, settler: S
 /** One call, as interceptors see it. */
 export class InterceptedCall implements ClientCall, Expiring, Abortable {
   args: unknown;
-  readonly service: string;
-  readonly method: string;
+  /** Its place among the calls of its client: kept by these. */
+  place = -1;
   /** When it expires, on the clock's scale. */
   dueAt = Infinity;
   /** Whether its deadline is running: kept by the queue of deadlines. */
@@ -57,7 +58,7 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
   readonly #sender: Sender;
   readonly #startedAtMs: number;
   readonly #repeats: Repeats;
-  readonly #attempts: InterceptedAttempt[] = [];
+  readonly #attempts: { readonly listed: Attempt }[] = [];
   #timeoutMs: number | undefined;
   #meta: Record<string, string> | undefined;
   /** How many times it is in flight, with a deadline of its own. */
@@ -86,16 +87,21 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
     settler: Settler,
     sender: Sender,
   ) {
-    const dot = serviceMethod.lastIndexOf(".");
-    this.service = serviceMethod.slice(0, Math.max(dot, 0));
-    this.method = serviceMethod.slice(dot + 1);
     this.args = args;
     this.#options = options;
     this.#settler = settler;
     this.#sender = sender;
-    this.#startedAtMs = shared.clock.now();
     this.#timeoutMs = options.timeoutMs;
+    this.#startedAtMs = (this.#timeoutMs === undefined ? shared.turnClock : shared.clock).now();
     this.#repeats = new Repeats(this);
+  }
+
+  get service(): string {
+    return this.serviceMethod.slice(0, Math.max(this.#dot, 0));
+  }
+
+  get method(): string {
+    return this.serviceMethod.slice(this.#dot + 1);
   }
 
   get signal(): AbortSignal | undefined {
@@ -137,8 +143,8 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
     }
     shared.began(this);
     if (signal !== undefined) abortWith(signal, this);
-    this.#limit();
-    runLayers(shared.callLayers, this, () => this.#repeats.run(() => this.#send())).then(
+    if (timeoutMs < Infinity) this.#limit();
+    runLayers(shared.callLayers, this, () => this.#send()).then(
       (reply) => this.#end() && this.#settler.resolve(reply),
       (error) => this.#fail(error),
     );
@@ -166,18 +172,16 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
    * @param settler Learns how that ended.
    * @returns A settler in its place.
    */
-  inFlight({ resolve, reject }: Settler): Settler {
+  inFlight(settler: Settler): Settler {
     this.#inFlight++;
-    return {
-      resolve: (value) => {
-        this.#landed();
-        resolve(value);
-      },
-      reject: (error) => {
-        this.#landed();
-        reject(error);
-      },
-    };
+    return new Landing(this, settler);
+  }
+
+  /** What was in flight has ended. Behind the deadline, interceptors have this turn to end the call. */
+  landed(): void {
+    this.#inFlight--;
+    if (this.#isOver || !this.#isLate || this.#inFlight > 0) return;
+    this.#grace ??= this.shared.clock.setTimer(0, () => this.#timeOut());
   }
 
   /**
@@ -186,21 +190,43 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
    * @param attempt The attempt.
    * @returns Its number.
    */
-  attemptBegan(attempt: InterceptedAttempt): number {
+  attemptBegan(attempt: { readonly listed: Attempt }): number {
     return this.#attempts.push(attempt);
   }
 
   #send(): Promise<unknown> {
+    const refusal = this.#repeats.begin();
+    if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const { signal } = this;
-      if (signal?.aborted) return reject(signal.reason);
-      const { idempotent } = this;
-      const meta = this.#meta ?? this.#options.meta;
-      const options = { ...this.#options, meta, idempotent, timeoutMs: this.#leftMs };
-      checkCallValues(options); // interceptors of a program in JavaScript may set anything
-      this.#sentDueAt = this.dueAt;
-      this.#sender(this, options, { resolve, reject });
+      const failed = (error: unknown) => {
+        this.#repeats.failed(error);
+        reject(error);
+      };
+      try {
+        const options = this.#optionsNow();
+        this.#sentDueAt = this.dueAt;
+        this.#sender(this, options, {
+          resolve: (value) => {
+            this.#repeats.answered();
+            resolve(value);
+          },
+          reject: failed,
+        });
+      } catch (error) {
+        failed(error);
+      }
     });
+  }
+
+  /** Its options as the interceptors have left them. */
+  #optionsNow(): AnyCallOptions {
+    const { idempotent, dueAt } = this;
+    const meta = this.#meta;
+    const isTimed = dueAt < Infinity || this.#options.timeoutMs !== undefined;
+    if (meta === undefined && !isTimed && !idempotent) return this.#options;
+    checkCallValues({ meta }); // interceptors of a program in JavaScript may set anything
+    const options = { ...this.#options, idempotent, timeoutMs: this.#leftMs };
+    return meta === undefined ? options : { ...options, meta };
   }
 
   /** What is left of the time: no fractions, which would be noise in messages. */
@@ -216,18 +242,15 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
     if (this.dueAt < Infinity && !this.#isOver) deadlines.add(this);
   }
 
-  /** What was in flight has ended. Behind the deadline, interceptors have this turn to end the call. */
-  #landed(): void {
-    this.#inFlight--;
-    if (this.#isOver || !this.#isLate || this.#inFlight > 0) return;
-    this.#grace ??= this.shared.clock.setTimer(0, () => this.#timeOut());
-  }
-
   #timeOut(): void {
     const { error } = this.#repeats;
     if (error instanceof TimeoutError) return this.#fail(error);
     const what = `an interceptor kept the call for longer than ${this.#timeoutMs} ms`;
     this.#fail(new TimeoutError(`${this.serviceMethod}: ${what}`, this.#details));
+  }
+
+  get #dot(): number {
+    return this.serviceMethod.lastIndexOf(".");
   }
 
   get #details() {
@@ -251,96 +274,17 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
   }
 }
 
-/** One attempt, as interceptors see it. */
-export class InterceptedAttempt implements ClientAttempt {
-  readonly number: number;
-  /** When it began, on the clock's scale. */
-  readonly startedAtMs: number;
-  readonly #repeats: Repeats;
-  readonly #phase: () => Attempt["phase"];
-  #meta: Record<string, string> | undefined;
-  #tookMs: number | undefined;
-  #error: unknown;
+/** Learns how something ended that is in flight, and tells the call first. */
+class Landing implements Settler {
+  constructor(readonly call: InterceptedCall, readonly settler: Settler) {}
 
-  /**
-   * @param call The call that it is made for.
-   * @param address Where.
-   * @param why Why there.
-   * @param phase How far it has come.
-   */
-  constructor(
-    readonly call: InterceptedCall,
-    readonly address: string,
-    readonly why: string,
-    phase: () => Attempt["phase"] = () => "call",
-  ) {
-    this.#phase = phase;
-    this.#repeats = new Repeats(call);
-    this.startedAtMs = call.shared.clock.now();
-    this.number = call.attemptBegan(this);
+  resolve(value: unknown): void {
+    this.call.landed();
+    this.settler.resolve(value);
   }
 
-  /** Made when it is first asked for. */
-  get meta(): Record<string, string> {
-    return this.#meta ??= {};
-  }
-
-  /** How long it took, or has taken so far, in milliseconds. */
-  get elapsedMs(): number {
-    return this.#tookMs ?? this.call.shared.clock.now() - this.startedAtMs;
-  }
-
-  /** As errors and `ClientCall.attempts` list it. */
-  get listed(): Attempt {
-    const { address, why, elapsedMs } = this;
-    const listed = { address, phase: this.#phase(), elapsedMs, why };
-    return this.#error === undefined ? listed : { ...listed, error: this.#error };
-  }
-
-  /**
-   * The metadata to send.
-   *
-   * @param meta The call's.
-   */
-  metaOver(meta: CallOptions["meta"]): CallOptions["meta"] {
-    return this.#meta === undefined ? meta : { ...meta, ...this.#meta };
-  }
-
-  /**
-   * Calls the interceptors of the attempt, and the network in their midst.
-   *
-   * @param send Sends it; each time that they go on. It throws nothing.
-   * @returns The reply. Rejects with the error.
-   */
-  run(send: () => Promise<unknown>): Promise<unknown> {
-    const { attemptLayers } = this.call.shared;
-    const reply = attemptLayers.length === 0 ? send() : runLayers<ClientAttempt>(
-      attemptLayers,
-      this,
-      () => this.#repeats.run(() => this.#go(send)),
-    );
-    reply.then(() => this.end(), (error) => this.end(error));
-    return reply;
-  }
-
-  /** Sends it, unless interceptors of a program in JavaScript have set what can't be sent. */
-  #go(send: () => Promise<unknown>): Promise<unknown> {
-    try {
-      checkCallValues({ meta: this.#meta });
-      return send();
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /**
-   * It has ended.
-   *
-   * @param error What it failed with.
-   */
-  end(error?: unknown): void {
-    if (this.#tookMs !== undefined) return;
-    this.#tookMs = this.elapsedMs;
-    this.#error = error;
+  reject(error: unknown): void {
+    this.call.landed();
+    this.settler.reject(error);
   }
 }

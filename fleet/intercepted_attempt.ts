@@ -6,7 +6,8 @@
  */
 
 import type { ClientConnection } from "../connection/client_connection.ts";
-import { InterceptedAttempt, type InterceptedCall } from "../connection/intercepted_call.ts";
+import { InterceptedAttempt } from "../connection/intercepted_attempt.ts";
+import type { InterceptedCall } from "../connection/intercepted_call.ts";
 import type { Settler } from "../connection/pending_calls.ts";
 import { RpcError } from "../errors.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
@@ -21,7 +22,7 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
   error: unknown;
   readonly #shown: InterceptedAttempt;
   /** What was sent: once, unless an interceptor goes on again. */
-  readonly #sends = new Map<CallAttempt, Settler>();
+  readonly #sends: { readonly attempt: CallAttempt; readonly settler: Settler }[] = [];
   #last: CallAttempt | undefined;
 
   /**
@@ -79,11 +80,15 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
   }
 
   start(): void {
-    this.#shown.run(() => this.#send()).then(
-      (reply) => this.#end() && this.owner.attemptChanged(this, "intercepted", reply),
-      (error = new RpcError("unknown", `${this.#place}: an interceptor threw undefined`)) =>
-        this.#end(error) && this.owner.attemptChanged(this, "failed", error),
-    );
+    this.#shown.run((settler) => this.#send(settler), {
+      resolve: (reply) => {
+        if (this.#end()) this.owner.attemptChanged(this, "intercepted", reply);
+      },
+      reject: (error) => {
+        error ??= new RpcError("unknown", `${this.#place}: an interceptor threw undefined`);
+        if (this.#end(error)) this.owner.attemptChanged(this, "failed", error);
+      },
+    });
   }
 
   watchDial(): void {
@@ -92,16 +97,17 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
 
   giveUp(outcome: Outcome, error?: unknown): void {
     if (!this.#end(error, outcome)) return;
-    for (const { reject } of this.#sends.values()) reject(this.#reason);
+    for (const { settler } of this.#sends) settler.reject(this.#reason);
   }
 
   requestExtras(): RequestExtras {
     const extras = this.owner.requestExtras();
-    return { ...extras, meta: this.#shown.metaOver(extras.meta) };
+    const meta = this.#shown.metaOver(extras.meta);
+    return meta === extras.meta ? extras : { ...extras, meta };
   }
 
   attemptChanged(attempt: CallAttempt, event: AttemptEvent, detail?: unknown): void {
-    const settler = this.#sends.get(attempt);
+    const settler = this.#sends.find((sent) => sent.attempt === attempt)?.settler;
     if (event === "succeeded") {
       this.owner.attemptChanged(attempt, "answered");
       settler?.resolve(detail);
@@ -109,14 +115,12 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
     else if (attempt === this.#last && !this.isOver) this.owner.attemptChanged(this, event);
   }
 
-  #send(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.isOver) return reject(this.#reason);
-      const attempt = new CallAttempt(this, this.endpoint, this.why);
-      this.#last = attempt;
-      this.#sends.set(attempt, { resolve, reject });
-      attempt.start();
-    });
+  #send(settler: Settler): void {
+    if (this.isOver) return settler.reject(this.#reason);
+    const attempt = new CallAttempt(this, this.endpoint, this.why);
+    this.#last = attempt;
+    this.#sends.push({ attempt, settler });
+    attempt.start();
   }
 
   /** What its interceptors see it end with when it is given up: no error of another endpoint. */
@@ -140,7 +144,7 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
     this.isOver = true;
     this.error = error;
     this.#shown.end(error);
-    for (const attempt of this.#sends.keys()) attempt.giveUp(outcome, error);
+    for (const { attempt } of this.#sends) attempt.giveUp(outcome, error);
     return true;
   }
 }

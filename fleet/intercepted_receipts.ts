@@ -52,7 +52,10 @@ export async function* interceptedReceipts<T>(
       { resolve, reject },
       (call, sent, settler) => {
         const inFlight = call.inFlight(settler);
-        collected = collect(call, sent).then(inFlight.resolve, inFlight.reject);
+        collected = collect(call, sent).then(
+          (reply) => inFlight.resolve(reply),
+          (error) => inFlight.reject(error),
+        );
       },
     );
   });

@@ -53,24 +53,41 @@ export class Repeats {
   }
 
   /**
-   * Makes the call.
+   * It is to be made.
+   *
+   * @returns Why it may not be; `undefined` if it may, and then it has begun.
+   */
+  begin(): RpcError | undefined {
+    if (this.#uncertain > 0 && !this.#rules.idempotent) return this.#refusal();
+    this.#uncertain++;
+    this.#execution = "unknown";
+    return undefined;
+  }
+
+  /** It was answered. */
+  answered(): void {
+    this.#execution = "answered";
+    this.#error = undefined;
+  }
+
+  /** It has failed. */
+  failed(error: unknown): void {
+    this.#execution = error instanceof RpcError ? error.execution : "unknown";
+    this.#error = error;
+    if (this.#didNotRun(error)) this.#uncertain--;
+  }
+
+  /**
+   * Makes it.
    *
    * @param make Makes it. It throws nothing.
    * @returns Its reply. Rejects with its error, or says that it may not be made again.
    */
   run(make: () => Promise<unknown>): Promise<unknown> {
-    if (this.#uncertain > 0 && !this.#rules.idempotent) return Promise.reject(this.#refusal());
-    this.#uncertain++;
-    this.#execution = "unknown";
+    const refusal = this.begin();
+    if (refusal !== undefined) return Promise.reject(refusal);
     const reply = make();
-    reply.then(() => {
-      this.#execution = "answered";
-      this.#error = undefined;
-    }, (error) => {
-      this.#execution = error instanceof RpcError ? error.execution : "unknown";
-      this.#error = error;
-      if (this.#didNotRun(error)) this.#uncertain--;
-    });
+    reply.then(() => this.answered(), (error) => this.failed(error));
     return reply;
   }
 

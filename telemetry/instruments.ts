@@ -16,6 +16,7 @@ import {
   type Tracer,
   type TracerProvider,
 } from "@opentelemetry/api";
+import { queueMicrotask } from "../internal/platform.ts";
 import { methodAttributes } from "./attributes.ts";
 import { BUCKETS_S, METRIC, SCOPE } from "./names.ts";
 
@@ -81,6 +82,11 @@ export class InstrumentSource {
   #tracers: TracerProvider | undefined;
   #meters: MeterProvider | undefined;
   #present: Instruments | undefined;
+  /** Whether it was looked at since the last microtask. */
+  #isFresh = false;
+  readonly #expire = () => {
+    this.#isFresh = false;
+  };
 
   /**
    * @param tracerProvider Where tracers come from, if not from what is registered globally.
@@ -91,8 +97,14 @@ export class InstrumentSource {
     this.#meterProvider = meterProvider;
   }
 
-  /** What to record with; `undefined` if nobody would read it. Cheap: asked for each call. */
+  /**
+   * What to record with; `undefined` if nobody would read it. The API is looked at once for all calls
+   * that begin together: it keeps what is registered on the global object, which is slow to read.
+   */
   present(): Instruments | undefined {
+    if (this.#isFresh) return this.#present;
+    this.#isFresh = true;
+    queueMicrotask(this.#expire);
     const tracers = delegateOf(this.#tracerProvider ?? trace.getTracerProvider());
     const meters = this.#meterProvider ?? metrics.getMeterProvider();
     if (tracers !== this.#tracers || meters !== this.#meters) this.#renew(tracers, meters);

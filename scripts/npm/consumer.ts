@@ -20,7 +20,7 @@ async function useCore() {
   });
   const { address } = await server.listen("tcp@127.0.0.1:0");
 
-  const client = await dial(address);
+  const client = await dial(address, { interceptors: [(call, next) => next(call)] });
   expect(3, await client.call<number>("Arith.Sum", { A: 1, B: 2 }));
   await client.close();
 

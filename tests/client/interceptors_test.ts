@@ -21,6 +21,7 @@ import {
   settled,
   withStillDate,
 } from "../support/helpers.ts";
+import { countingSignal } from "../support/signals.ts";
 import type { Site, World } from "../support/helpers.ts";
 
 type Around = (call: ClientCall, next: Next<ClientCall>) => unknown;
@@ -190,6 +191,12 @@ for (
     },
     "rejects": () => Promise.reject(OUCH),
     "gives a thenable that throws": () => BAD_THENABLE,
+    "gives a promise whose then throws": () =>
+      Object.assign(Promise.resolve(), {
+        then: () => {
+          throw OUCH;
+        },
+      }),
     "throws behind next": async (call, next) => {
       await next(call);
       throw OUCH;
@@ -449,6 +456,41 @@ test("they may set the time, which counts from the call's beginning", [
   assertEquals(outcomes, ["none → 100", "500 → 700"]);
 });
 
+test("they may set less time while the call is in flight", [
+  (call, next) => {
+    const reply = next(call);
+    call.timeoutMs = 100;
+    return reply;
+  },
+], async ({ client, world }) => {
+  const call = failure(client.call("Gate.Wait", 1, { timeoutMs: 500 }));
+  await world.clock.advance(100);
+  const message = "Gate.Wait: an interceptor kept the call for longer than 100 ms";
+  assertFailure(await call, { code: "TimeoutError", execution: "unknown", message });
+});
+
+test("no signal is followed any more when a call has ended", [
+  (call, next) => next(call),
+], async ({ client }) => {
+  const { signal, counts } = countingSignal();
+  await client.call("My.Echo", 1, { signal });
+  await failure(client.call("Gate.Fail", 1, { signal }));
+  assertEquals(counts, { now: 0, most: 1 });
+});
+
+test("they may take the limit of time away", [
+  (call, next) => {
+    call.timeoutMs = undefined;
+    return next(call);
+  },
+], async ({ client, world, site }) => {
+  const call = client.call("Gate.Wait", 1, { timeoutMs: 500 });
+  await world.clock.advance(60_000);
+  assertEquals(site.gate.begun[0].ctx.deadline, undefined);
+  site.gate.begun[0].end.resolve("late");
+  assertEquals(await call, "late");
+});
+
 for (const where of ["before next", "behind next", "in an attempt"]) {
   const never = () => new Promise<never>(() => {});
   const hung: ClientInterceptor = {
@@ -523,6 +565,67 @@ test("closing the client ends calls that interceptors keep", [
   assertFailure(await endless, { code: "canceled" });
 });
 
+for (const hurry of [false, true]) {
+  test(
+    `a close with grace lets interceptors end their work${hurry ? ", until it is hurried" : ""}`,
+    [
+      async (call, next) => {
+        const reply = await next(call);
+        await work.promise;
+        return reply;
+      },
+    ],
+    async ({ client, world, site }) => {
+      work = deferred();
+      const call = client.call("Gate.Wait", 1).catch((error: unknown) => error);
+      await site.gate.untilBegun(1);
+      let isClosed = false;
+      const closed = client.close({ graceMs: 1000 }).then(() => isClosed = true);
+      site.gate.begun[0].end.resolve("done");
+      await world.clock.advance(900);
+      assertEquals(isClosed, false);
+      if (hurry) {
+        await client.close();
+        assertFailure(await call, { code: "canceled", execution: "answered" });
+      } else {
+        work.resolve();
+        assertEquals(await call, "done");
+      }
+      await closed;
+      assertEquals(world.clock.timers, 0);
+    },
+  );
+}
+let work = deferred();
+
+test("the grace of a close is the longest that interceptors get", [
+  async (call, next) => {
+    await next(call);
+    await new Promise(() => {});
+  },
+], async ({ client, world }) => {
+  const call = failure(client.call("My.Echo", 1, { timeoutMs: 60_000 }));
+  await settled();
+  const closed = client.close({ graceMs: 1000 });
+  await world.clock.advance(1000);
+  await closed;
+  assertFailure(await call, { code: "canceled", execution: "answered" });
+});
+
+test("a connection that is lost leaves interceptors their time", [
+  async (call, next) => [await failure(next(call)), await work.promise].length,
+], async ({ client, world, site }) => {
+  work = deferred();
+  const call = client.call("Gate.Wait", 1, { timeoutMs: 60_000 });
+  await site.gate.untilBegun(1);
+  world.network.cut(site.address);
+  await client.closed;
+  await settled();
+  work.resolve();
+  assertEquals(await call, 2);
+  assertEquals(world.clock.timers, 0); // though it was not closed
+});
+
 test("a client that is closed: interceptors see its error", [
   async (call, next) => [await failure(next(call))],
 ], async ({ client }) => {
@@ -532,7 +635,11 @@ test("a client that is closed: interceptors see its error", [
 });
 
 test("a call in flight at the close ends as the interceptors say", [
-  async (call, next) => [await failure(next(call))],
+  async (call, next) => {
+    const error = await failure(next(call));
+    for (let n = 0; n < 20; n++) await undefined;
+    return [error];
+  },
 ], async ({ client, site }) => {
   const call = client.call<unknown[]>("Gate.Wait", 1, { timeoutMs: 60_000 });
   await site.gate.untilBegun(1);

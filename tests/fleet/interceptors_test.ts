@@ -11,14 +11,14 @@ import type {
   Receipt,
 } from "../../mod.ts";
 import { FailMode, RpcError, Server, XClient } from "../../mod.ts";
-import { type Case, withNodes } from "../support/fleet.ts";
-import { assertFailure, failure, settled } from "../support/helpers.ts";
+import { type Case, watch, withNodes } from "../support/fleet.ts";
+import { assertFailure, deferred, failure, settled } from "../support/helpers.ts";
 
 /** Notes what happens, as `call(`, `1 a policy[`, `]a`. */
 function notes() {
   const seen: string[] = [];
   const name = (address: string) => address.split("@")[1];
-  const watch: ClientInterceptor = {
+  const note: ClientInterceptor = {
     async call(call, next) {
       seen.push("(");
       try {
@@ -40,7 +40,7 @@ function notes() {
       }
     },
   };
-  return { seen, watch };
+  return { seen, note };
 }
 
 function test(
@@ -53,8 +53,8 @@ function test(
 }
 
 {
-  const { seen, watch } = notes();
-  test("failover: one call, an attempt at each endpoint, and why there", [watch], async (made) => {
+  const { seen, note } = notes();
+  test("failover: one call, an attempt at each endpoint, and why there", [note], async (made) => {
     const { xclient, nodes: [a, b] } = made;
     a.behaviour = "reject";
     assertEquals(await xclient.call("Work.Do", 1), "b");
@@ -85,21 +85,30 @@ function test(
 }
 
 {
-  const { seen, watch } = notes();
-  test("hedging: both attempts are seen, the one that is given up too", [watch], async (made) => {
-    const { xclient, nodes: [a, b], pass } = made;
-    a.behaviour = "hold";
-    const options = { idempotent: true, failMode: FailMode.Failbackup, hedgeAfterMs: 50 };
-    const call = xclient.call("Work.Do", 1, options);
-    await pass(50);
-    assertEquals(await call, "b");
-    await settled();
-    assertEquals(seen, [
-      ...["(", "1 a round_robin [", "2 b hedge [", "] b", "] a unknown"],
-      ") a round_robin,b hedge",
-    ]);
-    assertEquals([a.aborted, b.came], [1, 1]);
-  });
+  const { seen, note } = notes();
+  let listed: ClientCall["attempts"] = [];
+  const keep: ClientInterceptor = {
+    call: (call, next) => next(call).finally(() => settled().then(() => listed = call.attempts)),
+  };
+  test(
+    "hedging: both attempts are seen, the one that is given up too",
+    [note, keep],
+    async (made) => {
+      const { xclient, nodes: [a, b], pass } = made;
+      a.behaviour = "hold";
+      const options = { idempotent: true, failMode: FailMode.Failbackup, hedgeAfterMs: 50 };
+      const call = xclient.call("Work.Do", 1, options);
+      await pass(50);
+      assertEquals(await call, "b");
+      await settled();
+      assertEquals(seen, [
+        ...["(", "1 a round_robin [", "2 b hedge [", "] b", "] a unknown"],
+        ") a round_robin,b hedge",
+      ]);
+      assertEquals([a.aborted, b.came], [1, 1]);
+      assertEquals(listed.map((attempt) => "error" in attempt), [false, false]);
+    },
+  );
 }
 
 test("what an attempt is given is sent with it alone, over the call's", [(call, next) => {
@@ -293,10 +302,10 @@ for (const place of ["call", "attempt"] as const) {
 }
 
 {
-  const { seen, watch } = notes();
+  const { seen, note } = notes();
   test(
     "a deadline that passes in flight is the endpoint's, and interceptors see it",
-    [watch],
+    [note],
     async (made) => {
       const { xclient, nodes: [a], pass } = made;
       a.behaviour = "hold";
@@ -312,6 +321,30 @@ for (const place of ["call", "attempt"] as const) {
     },
   );
 }
+
+test("a close with grace lets interceptors end their work, and no more than the grace", [
+  async (call, next) => {
+    const reply = await next(call);
+    await (call.args === 1 ? work.promise : new Promise(() => {}));
+    return reply;
+  },
+], async ({ xclient, pass, nodes: [a] }) => {
+  a.behaviour = "hold";
+  const calls = [1, 2].map((args) =>
+    xclient.call("Work.Do", args).catch((error: unknown) => error)
+  );
+  await settled();
+  const closed = xclient.close({ graceMs: 1000 });
+  const again = xclient.close({ graceMs: 5000 });
+  a.held[0].resolve("done");
+  await pass(900);
+  work.resolve();
+  assertEquals(await calls[0], "done");
+  await pass(100);
+  assertFailure(await calls[1], { code: "canceled", execution: "answered" });
+  await Promise.all([closed, again]);
+});
+const work = deferred();
 
 test("an attempt that ends before what it has sent takes that along", [{
   attempt(attempt: ClientAttempt, next: Next<ClientAttempt>) {
@@ -341,8 +374,8 @@ let later: Case;
 // Calls to all endpoints
 
 {
-  const { seen, watch } = notes();
-  test("broadcast is one call, with an attempt at each endpoint", [watch], async ({ xclient }) => {
+  const { seen, note } = notes();
+  test("broadcast is one call, with an attempt at each endpoint", [note], async ({ xclient }) => {
     assertEquals(await xclient.broadcast("Work.Do", 1), "a");
     assertEquals(seen, [
       ...["(", "1 a fan-out [", "2 b fan-out [", "3 c fan-out [", "] a", "] b", "] c"],
@@ -352,8 +385,8 @@ let later: Case;
 }
 
 {
-  const { seen, watch } = notes();
-  test("a broadcast that fails: the attempts that are cancelled end too", [watch], async (made) => {
+  const { seen, note } = notes();
+  test("a broadcast that fails: the attempts that are cancelled end too", [note], async (made) => {
     const { xclient, nodes: [a, b, c] } = made;
     a.behaviour = c.behaviour = "hold";
     b.behaviour = "fail";
@@ -415,10 +448,10 @@ async function receiptsOf(receipts: AsyncIterable<Receipt<unknown>>): Promise<st
 }
 
 {
-  const { seen, watch } = notes();
+  const { seen, note } = notes();
   let given: unknown;
   test("inform is one call: its receipts come as ever, next gives the list of them", [
-    watch,
+    note,
     async (call, next) => given = await next(call),
   ], async ({ xclient, nodes: [, b] }) => {
     b.behaviour = "fail";
@@ -537,3 +570,109 @@ Deno.test("over real sockets: a token is renewed once, whichever endpoint has th
   await xclient.close();
   await server.close();
 });
+
+// What a call does by itself, with interceptors around it that only go on
+
+const PASS: ClientInterceptor = {
+  call: (call, next) => next(call),
+  attempt: (attempt, next) => next(attempt),
+};
+
+test("a slow dial: the call goes to a server that is connected", [PASS], async (made) => {
+  const { xclient, world, nodes: [a, b], pass } = made;
+  world.network.setFaults(a.address, { unroutable: true });
+  const outcome = watch(xclient.call("Work.Do", 1));
+  assertEquals(await xclient.call("Work.Do", 2), "b");
+  await pass(500);
+  assertEquals([outcome.value, b.ran], ["b", [2, 1]]);
+}, 2);
+
+test("a slow dial is watched on while no other server is connected", [PASS], async (made) => {
+  const { xclient, world, nodes: [a, b, c], pass } = made;
+  for (const { address } of [a, b]) world.network.setFaults(address, { unroutable: true });
+  world.network.setFaults(c.address, { delayMs: 50 });
+  const outcome = watch(xclient.call("Work.Do", 1, { timeoutMs: 3000 }));
+  await pass(1500);
+  assertEquals([outcome.value, c.ran], ["c", [1]]);
+  world.network.setFaults(c.address);
+});
+
+test("a stalled endpoint: a copy of an idempotent call goes elsewhere", [PASS], async (made) => {
+  const { xclient, world, nodes: [a], pass } = made;
+  for (let n = 0; n < 2; n++) await xclient.call("Work.Do", 0);
+  world.network.setFaults(a.address, { silent: true });
+  const may = watch(xclient.call("Work.Do", 1, { idempotent: true }));
+  await pass(2100);
+  assertEquals([may.value, xclient.endpoints()[0].stalled], ["b", true]);
+  world.network.setFaults(a.address);
+  world.network.cut(a.address);
+  await pass(1000);
+}, 2);
+
+test("the time of replies is measured: a hedge goes out at their p95", [PASS], async (made) => {
+  const { xclient, nodes: [a, b], pass } = made;
+  a.behaviour = b.behaviour = "hold";
+  for (let n = 0; n < 100; n++) {
+    const call = xclient.call("Work.Do", n);
+    await pass(20);
+    for (const { held } of [a, b]) for (const end of held.splice(0)) end.resolve(0);
+    await call;
+  }
+  const outcome = watch(
+    xclient.call("Work.Do", 1, { failMode: FailMode.Failbackup, idempotent: true }),
+  );
+  await pass(18);
+  assertEquals(a.held.length + b.held.length, 1);
+  await pass(5);
+  assertEquals(a.held.length + b.held.length, 2);
+  for (const { held } of [a, b]) for (const end of held) end.resolve("done");
+  await settled();
+  assertEquals(outcome.value, "done");
+}, 2);
+
+Deno.test("what is in flight at a server that drains goes elsewhere, whatever the budget", () =>
+  withNodes(2, async ({ xclient, nodes: [a, b] }) => {
+    for (let n = 0; n < 2; n++) await xclient.call("Work.Do", n);
+    a.behaviour = "hold";
+    const held = xclient.call("Work.Do", 2);
+    await settled();
+    const closing = a.site.server.close();
+    const calls = Array.from({ length: 100 }, (_, n) => xclient.call("Work.Do", n));
+    assertEquals(new Set(await Promise.all(calls)), new Set(["b"]));
+    a.held[0].resolve("a");
+    assertEquals(await held, "a");
+    await closing;
+    assertEquals(b.came, 101);
+  }, { interceptors: [PASS], retryBudget: { ratio: 0, perSecond: 0 } }));
+
+test("a dial's failure that an interceptor calls the answer is one", [{
+  async attempt(attempt: ClientAttempt, next: Next<ClientAttempt>) {
+    await failure(next(attempt));
+    throw new RpcError("not_found", "nobody there", { execution: "answered" });
+  },
+}], async ({ xclient, world, nodes: [a, b] }) => {
+  world.network.setFaults(a.address, { refuse: true });
+  assertFailure(await failure(xclient.call("Work.Do", 1)), {
+    code: "not_found",
+    message: "nobody there",
+  });
+  assertEquals(b.came, 0);
+});
+
+test("an attempt that goes on when its call is over sends nothing", [{
+  async attempt(attempt: ClientAttempt, next: Next<ClientAttempt>) {
+    await over.promise;
+    return await next(attempt).catch((error) => ends.push(error));
+  },
+}], async ({ xclient, pass, nodes }) => {
+  const call = failure(xclient.call("Work.Do", 1, { timeoutMs: 500 }));
+  await pass(500);
+  const error = await call;
+  assertFailure(error, { code: "TimeoutError" });
+  over.resolve();
+  await settled();
+  assertEquals(nodes.map(({ came }) => came), [0, 0, 0]);
+  assertEquals([ends.length, (ends[0] as RpcError).name], [1, "TimeoutError"]);
+});
+const over = deferred();
+const ends: unknown[] = [];

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import type { CallContext, CallOptions, ClientOptions, FleetCallOptions } from "../../mod.ts";
-import { dial, RpcError, Server, XClient } from "../../mod.ts";
+import { dial, type RpcError, Server, XClient } from "../../mod.ts";
 import { assertFailure, failure, inWorld, settled, withStillDate } from "../support/helpers.ts";
 import type { World } from "../support/helpers.ts";
 
@@ -103,6 +103,20 @@ for (const explicit of [true, false]) {
       controller.abort(reason);
       assertEquals(await call, "done");
       assertStrictEquals(error, reason);
+      await close();
+    }));
+
+  Deno.test(`${how}: the call that is served ends those that have a signal of their own too`, () =>
+    inStillWorld(async (world) => {
+      const own = { signal: new AbortController().signal };
+      const pass = (ctx: CallContext, behind: XClient) => wait(ctx, behind, own);
+      const { back, client, close } = await scene(world, pass, options);
+      const controller = new AbortController();
+      const call = failure(client.call("Front.Do", 1, { signal: controller.signal }));
+      await back.gate.untilBegun(1);
+      controller.abort();
+      await back.gate.untilAborted(1);
+      await call;
       await close();
     }));
 

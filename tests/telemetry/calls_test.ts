@@ -173,11 +173,43 @@ Deno.test("a broadcast: every endpoint's call and handler, below the caller's sp
     const served = sdk.named("Work.Do", SpanKind.SERVER);
     const tried = sdk.named("Work.Do attempt");
     assertEquals([served.length, tried.length], [3, 3]);
+    assertEquals(sdk.named("Work.Do", SpanKind.CLIENT).length, 1);
     const addresses = tried.map(({ attributes }) => attributes["server.address"]).sort();
     assertEquals(addresses, ["a", "b", "c"]);
     assert(served.every((span) => tried.some((attempt) => isChild(span, attempt))));
     const traces = new Set(sdk.spans.map((span) => span.spanContext().traceId));
     assertEquals([...traces], [root.spanContext().traceId]);
+  }));
+
+Deno.test("fork: the endpoints that lose are canceled, which is no error", () =>
+  withFleet(3, async ({ xclient, nodes: [a, b], sdk, one }) => {
+    a.run = b.run = never;
+    assertEquals(await xclient.fork("Work.Do", 1), "c");
+    await settled();
+    const told = sdk.named("Work.Do attempt").map(({ attributes, status }) => [
+      attributes["server.address"],
+      attributes["rpc.status_code"],
+      status.code,
+    ]).sort();
+    assertEquals(told, [["a", "canceled", 0], ["b", "canceled", 0], ["c", undefined, 0]]);
+    assertEquals(one("Work.Do", SpanKind.CLIENT).status.code, 0);
+  }));
+
+Deno.test("inform: an attempt for each endpoint, also where one fails", () =>
+  withFleet(3, async ({ xclient, nodes: [a], sdk, one }) => {
+    a.run = () => {
+      throw new Error("disk full");
+    };
+    let receipts = 0;
+    for await (const _ of xclient.inform("Work.Do", 1)) receipts++;
+    assertEquals(receipts, 3);
+    const told = sdk.named("Work.Do attempt").map(({ attributes, status }) => [
+      attributes["server.address"],
+      attributes["rpc.status_code"],
+      status.code,
+    ]).sort();
+    assertEquals(told, [["a", "unknown", 2], ["b", undefined, 0], ["c", undefined, 0]]);
+    assertEquals(one("Work.Do", SpanKind.CLIENT).attributes["xclient.attempts"], 3);
   }));
 
 Deno.test("an abort ends the call's and the attempt's span with the reason", () =>

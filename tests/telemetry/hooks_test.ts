@@ -404,6 +404,7 @@ Deno.test("without an SDK calls go on as they are; one that comes later records 
 
   await using sdk = new Sdk();
   sdk.register();
+  await Promise.resolve();
   assert(recorded.isActive());
   await callWith(recorded, [["random", 3]]);
   assertEquals(sdk.spans.map(({ name }) => name), ["Arith.Sum attempt", "Arith.Sum"]);

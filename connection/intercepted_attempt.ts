@@ -1,0 +1,118 @@
+/**
+ * One attempt of a call as the interceptors of a client see it.
+ *
+ * @module
+ */
+
+import type { Attempt } from "../errors.ts";
+import type { ClientAttempt } from "../interceptor.ts";
+import { checkCallValues } from "../internal/call_options.ts";
+import { runLayers } from "../internal/layers.ts";
+import { Repeats } from "../internal/repeats.ts";
+import type { CallOptions } from "../service.ts";
+import type { InterceptedCall } from "./intercepted_call.ts";
+import type { Settler } from "./pending_calls.ts";
+
+/** Sends an attempt; it may throw. */
+export type Send = (settler: Settler) => void;
+
+/** One attempt, as interceptors see it. */
+export class InterceptedAttempt implements ClientAttempt {
+  readonly number: number;
+  /** When it began, on the clock's scale. */
+  readonly startedAtMs: number;
+  readonly #phase: (() => Attempt["phase"]) | undefined;
+  #meta: Record<string, string> | undefined;
+  #tookMs: number | undefined;
+  #error: unknown;
+
+  /**
+   * @param call The call that it is made for.
+   * @param address Where.
+   * @param why Why there.
+   * @param phase How far it has come. Default: it has a connection.
+   */
+  constructor(
+    readonly call: InterceptedCall,
+    readonly address: string,
+    readonly why: string,
+    phase?: () => Attempt["phase"],
+  ) {
+    this.#phase = phase;
+    this.startedAtMs = call.shared.turnClock.now();
+    this.number = call.attemptBegan(this);
+  }
+
+  /** Made when it is first asked for. */
+  get meta(): Record<string, string> {
+    return this.#meta ??= {};
+  }
+
+  /** How long it took, or has taken so far, in milliseconds. */
+  get elapsedMs(): number {
+    return this.#tookMs ?? this.call.shared.turnClock.now() - this.startedAtMs;
+  }
+
+  /** As errors and `ClientCall.attempts` list it. */
+  get listed(): Attempt {
+    const { address, why, elapsedMs } = this;
+    const listed = { address, phase: this.#phase?.() ?? "call", elapsedMs, why };
+    return this.#error === undefined ? listed : { ...listed, error: this.#error };
+  }
+
+  /**
+   * The metadata to send.
+   *
+   * @param meta The call's.
+   */
+  metaOver(meta: CallOptions["meta"]): CallOptions["meta"] {
+    return this.#meta === undefined ? meta : { ...meta, ...this.#meta };
+  }
+
+  /**
+   * Calls the interceptors of the attempt, and the network in their midst.
+   *
+   * @param send Sends it; each time that they go on.
+   * @param settler Learns how it ended.
+   */
+  run(send: Send, settler: Settler): void {
+    const resolve = (value: unknown) => {
+      this.end();
+      settler.resolve(value);
+    };
+    const reject = (error: unknown) => {
+      this.end(error);
+      settler.reject(error);
+    };
+    const { attemptLayers } = this.call.shared;
+    if (attemptLayers.length > 0) {
+      const repeats = new Repeats(this.call);
+      const core = () => repeats.run(() => this.#sent(send));
+      runLayers<ClientAttempt>(attemptLayers, this, core).then(resolve, reject);
+    } else {
+      try {
+        send({ resolve, reject });
+      } catch (error) {
+        reject(error);
+      }
+    }
+  }
+
+  #sent(send: Send): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      checkCallValues({ meta: this.#meta }); // interceptors of a program in JavaScript may set anything
+      send({ resolve, reject });
+    });
+  }
+
+  /**
+   * It has ended.
+   *
+   * @param error What it failed with.
+   */
+  end(error?: unknown): void {
+    if (this.#tookMs !== undefined) return;
+    this.#tookMs = this.elapsedMs;
+    this.#error = error;
+  }
+}
