@@ -4,8 +4,18 @@
  * @module
  */
 
-import { chmodSync, linkSync, lstatSync, mkdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+} from "node:fs";
 import { connect as connectTcp, createServer, type Socket } from "node:net";
+import { dirname } from "node:path";
 import { formatHost, type ParsedAddress } from "../address.ts";
 import type { ConnectOptions, ListenOptions, Transport, TransportListener } from "../transport.ts";
 import { untilQuiet } from "./accept_loop.ts";
@@ -63,7 +73,7 @@ export async function listen(
   });
   if (scheme === "unix") {
     await listenAt(path, socketFiles, {
-      bind: (path) => bind(server, { path }),
+      bind: (path) => bind(server, { path }).catch((error) => inMissing(path, error)),
       undo: () => server.close(),
     }, options);
   } else await bind(server, { host: hostname, port });
@@ -84,6 +94,12 @@ export async function listen(
       : `${scheme}@${formatHost(hostname, where.port)}`,
     close: () => closing ??= close(),
   };
+}
+
+/** libuv calls it EACCES if the folder of a path is missing. */
+function inMissing(path: string, cause: Error & { code?: string }): never {
+  if (cause.code !== "EACCES" || existsSync(dirname(path))) throw cause;
+  throw new Error("ENOENT: no such file or directory", { cause });
 }
 
 const socketFiles: SocketFiles = {
