@@ -34,7 +34,7 @@ export {
   type GobOpaqueOptions,
   type GobStructOptions,
 } from "./gob/builders.ts";
-export { type AnyGobSchema, type GobRegistry, GobSchema } from "./gob/schema.ts";
+export { type AnyGobSchema, type GobRegistry, GobSchema, type GobStandard } from "./gob/schema.ts";
 export type {
   GobFields,
   GobService,

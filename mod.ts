@@ -53,6 +53,7 @@ export {
   type CallContext,
   type FailedCall,
   type InheritOptions,
+  type IntrospectionMode,
   type Listener,
   type RegisterOptions,
   type RejectOptions,
@@ -60,8 +61,26 @@ export {
   Server,
   type ServerCloseOptions,
   type ServerEvent,
+  type ServerFigures,
   type ServerOptions,
+  type ServiceStatus,
 } from "./server.ts";
+export {
+  type AcceptedBy,
+  type CheckedMethod,
+  type MadeBy,
+  method,
+  type MethodOptions,
+  type StandardSchemaV1,
+} from "./method.ts";
+export { type Caller, introspect, type Introspector } from "./connection/introspection/view.ts";
+export type {
+  MethodDescription,
+  ServerDescription,
+  ServiceDescription,
+} from "./connection/introspection/reports.ts";
+export type { MethodLatency } from "./connection/latencies.ts";
+export type { RefusedFigures } from "./connection/server_load.ts";
 export type {
   AnySchema,
   CallsOf,
@@ -72,6 +91,7 @@ export type {
   Schema,
   ServiceSchema,
 } from "./schema.ts";
+export type { CheckOptions, Contract, EndpointCheck, SchemaDifference } from "./fleet/check.ts";
 export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
 export type { FleetCallOptions } from "./fleet/call_options.ts";
 export type { HealthOptions, HealthState } from "./fleet/health.ts";

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** What gob's schemas have as `vendor` in their `~standard`: they say the types on the wire, too. */
+export const GOB_VENDOR = "@geerpc/xclient/gob";
+
 /**
  * A type on the wire, as `gob.int` or `gob.struct({ … })`.
  *
@@ -14,6 +17,8 @@
 export interface Schema<Output = unknown, Input = Output> {
   /** Never set: it only carries the types. */
   readonly "~types"?: { output: Output; input: (value: Input) => void };
+  /** The type in words that are the same for the same type, if the schema has any. */
+  readonly "~text"?: string;
 }
 
 /** Any schema, whatever its types. */
@@ -54,3 +59,14 @@ export type HandlersOf<S extends ServiceSchema, Context> = {
     context: Context,
   ) => InputOf<S[Method]["reply"]> | Promise<InputOf<S[Method]["reply"]>>;
 };
+
+/**
+ * A schema in words, to read and to compare.
+ *
+ * @param schema The schema, if there is one.
+ * @returns Empty if it has no words.
+ */
+export function textOf(schema: AnySchema | undefined): string {
+  const text: unknown = schema?.["~text"];
+  return typeof text === "string" ? text : "";
+}

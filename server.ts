@@ -8,11 +8,20 @@
 import { parseAddress } from "./address.ts";
 import { systemClock } from "./clock.ts";
 import { checkCloseOptions } from "./connection/client_options.ts";
+import { Introspection, type IntrospectionMode } from "./connection/introspection/service.ts";
+import {
+  frozen,
+  INTROSPECTION_SERVICE,
+  type ServerFigures,
+  type ServiceStatus,
+} from "./connection/introspection/reports.ts";
+import { Statuses } from "./connection/introspection/statuses.ts";
+import { Latencies } from "./connection/latencies.ts";
+import { PeerConnections } from "./connection/peers.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
 import type { InheritOptions } from "./connection/inherited.ts";
 import { loadAsyncContext } from "./connection/async_context.ts";
 import type { RejectOptions } from "./connection/rejection.ts";
-import { aroundMethods } from "./connection/server_interceptors.ts";
 import {
   checkServeOptions,
   type Listener,
@@ -21,7 +30,8 @@ import {
   tlsToListen,
 } from "./connection/listening.ts";
 import { refusalOf } from "./connection/refusal.ts";
-import { ServerLoad } from "./connection/server_load.ts";
+import { aroundMethods } from "./connection/server_interceptors.ts";
+import { type Refusal, ServerLoad } from "./connection/server_load.ts";
 import {
   type FailedCall,
   type ServerEvent,
@@ -31,7 +41,14 @@ import {
 } from "./connection/server_options.ts";
 import { type CallContext, Services } from "./connection/services.ts";
 import type { ServerInterceptor, ServerInterceptors } from "./interceptor.ts";
-import { anObject, checkOptions, type Checks, interceptorList, texts } from "./internal/options.ts";
+import {
+  anObject,
+  checkOptions,
+  type Checks,
+  interceptorList,
+  oneOf,
+  texts,
+} from "./internal/options.ts";
 import { systemNetwork } from "./net/network.ts";
 import type { Protocol } from "./protocol/codec.ts";
 import { checkConnectPath } from "./protocol/connect_paths.ts";
@@ -43,11 +60,14 @@ export type {
   CallContext,
   FailedCall,
   InheritOptions,
+  IntrospectionMode,
   Listener,
   RejectOptions,
   ServeOptions,
   ServerEvent,
+  ServerFigures,
   ServerOptions,
+  ServiceStatus,
 };
 
 /** How a service is offered. */
@@ -61,8 +81,8 @@ export interface RegisterOptions<S extends ServiceSchema = ServiceSchema> {
    * The names of the methods that are offered; no others are. Needed for what
    * is not offered by default: methods that are inherited, functions in fields
    * and behind accessors, and names that begin with `_`. Default: the
-   * functions of a plain object, the methods of an instance's own class, and
-   * what the schema names.
+   * functions of a plain object, the methods of an instance's own class, what
+   * `method` has made, and what the schema names.
    */
   methods?: readonly string[];
   /**
@@ -83,6 +103,7 @@ const REGISTER_CHECKS: Checks<RegisterOptions> = {
   methods: texts,
   interceptors: interceptorList("handle"),
 };
+const STATUS_CHECK = oneOf("serving", "not_serving");
 const GRACE_MS = 5000;
 /** How many connections beyond the limit are told so at a time; others are just closed. */
 const MAX_TURNED_AWAY = 100;
@@ -115,13 +136,19 @@ const MAX_TURNED_AWAY = 100;
  * ```
  */
 export class Server implements AsyncDisposable {
-  readonly #services = new Services();
   readonly #interceptors: ServerInterceptors;
   readonly #hasAsyncContext: boolean;
+  readonly #services: Services;
+  readonly #statuses = new Statuses(() => this.#closing !== undefined);
+  readonly #peers: PeerConnections;
   /** What every connection is given. */
   readonly #context: ServerContext;
   readonly #listeners = new Set<TransportListener>();
   readonly #connections = new Set<ServerConnection>();
+  /** How many connections were accepted so far. */
+  #accepted = 0;
+  /** How many connections are open only to be told that there are too many. */
+  #turnedAway = 0;
   #closing: Promise<void> | undefined;
   #endGrace: (() => void) | undefined;
   /** Whether the grace is over: what still comes is closed at once. */
@@ -138,12 +165,34 @@ export class Server implements AsyncDisposable {
   constructor(options: ServerOptions = {}) {
     this.#interceptors = options.interceptors ?? [];
     this.#hasAsyncContext = options.asyncContext ?? false;
+    const limits = serverLimitsOf(options);
+    const { clock = systemClock, introspection: mode = "loopback" } = options;
+    const load = new ServerLoad();
+    const latencies = options.latencies ? new Latencies(clock) : undefined;
+    const services = this.#services = new Services(latencies?.measure);
+    this.#peers = new PeerConnections(limits.maxConnectionsPerPeer);
+    const introspection = new Introspection({
+      mode,
+      services,
+      statuses: this.#statuses,
+      clock,
+      around: aroundMethods(this.#interceptors, false),
+      figures: () => ({
+        connections: this.connections,
+        accepted: this.#accepted,
+        running: load.running,
+        waiting: load.waiting,
+        refused: load.refused,
+        latencies: latencies?.figures ?? [],
+      }),
+    });
     this.#context = {
-      services: this.#services,
-      limits: serverLimitsOf(options),
-      load: new ServerLoad(),
+      services,
+      introspection,
+      limits,
+      load,
       listeners: new ServerListeners(options),
-      clock: options.clock ?? systemClock,
+      clock,
       connectPaths: checkConnectPaths(options.connectPaths),
     };
     if (this.#interceptors.some((one) => (one as ServerInterceptor).guards === true)) {
@@ -155,20 +204,22 @@ export class Server implements AsyncDisposable {
    * Offers a service.
    *
    * A method gets the argument and a {@linkcode CallContext}, and returns the
-   * reply or a promise of it. What it throws is the call's error.
+   * reply or a promise of it. What it throws is the call's error. To have it
+   * checked by schemas make it with `method`.
    *
    * Offered are the functions of a plain object, and of an instance the methods
-   * of its own class. What is inherited, as from `EventEmitter` or a base class
-   * of one's own, functions in fields or behind accessors, and names that begin
-   * with `_` are offered only if the option `methods` names them. TypeScript's
+   * of its own class and those that `method` has made. What is inherited, as
+   * from `EventEmitter` or a base class of one's own, other functions in fields
+   * or behind accessors, and names that begin with `_` are offered only if the
+   * option `methods` names them. TypeScript's
    * `private` leaves no trace in the program: begin such a name with `_` or `#`,
    * or name the methods that are to be offered.
    *
    * @param name The service's name, for clients. It may have dots in it, but no spaces.
    * @param methods An object of functions, or an instance of a class.
    * @param options The names of the methods that are offered.
-   * @throws {TypeError} If the name is wrong or taken, there is no method, the
-   * options name one that the service does not have, or the server is closed.
+   * @throws {TypeError} If the name is wrong, taken, or `_xclient`, which is the server's own;
+   * there is no method, the options name one that the service does not have, or the server is closed.
    *
    * @example Offer an inherited method, and nothing else
    * ```ts
@@ -188,8 +239,8 @@ export class Server implements AsyncDisposable {
    * @param name The service's name, for clients.
    * @param methods An object of functions, or an instance of a class.
    * @param options The schema.
-   * @throws {TypeError} If the name is wrong or taken, there is no method, the
-   * options name one that the service does not have, or the server is closed.
+   * @throws {TypeError} If the name is wrong, taken, or `_xclient`, which is the server's own;
+   * there is no method, the options name one that the service does not have, or the server is closed.
    */
   register<S extends ServiceSchema>(
     name: string,
@@ -198,6 +249,12 @@ export class Server implements AsyncDisposable {
   ): void;
   register(name: string, methods: object, options: RegisterOptions = {}): void {
     checkOptions("register", options, REGISTER_CHECKS);
+    if (name === INTROSPECTION_SERVICE) {
+      throw new TypeError(
+        `the service ${name} is the server's own: give yours another name; the option ` +
+          "introspection says who may call it",
+      );
+    }
     if (this.#closing) throw new TypeError(`can't register ${name}: the server is closed`);
     const interceptors = [...this.#interceptors, ...options.interceptors ?? []];
     const around = aroundMethods(interceptors, this.#hasAsyncContext);
@@ -263,6 +320,50 @@ export class Server implements AsyncDisposable {
   }
 
   /**
+   * The figures of now: load, connections, what was refused and why, and how long handlers
+   * took if the option `latencies` asks for it.
+   *
+   * @returns A frozen snapshot.
+   *
+   * @example
+   * ```ts
+   * import { assert } from "@std/assert";
+   * import { Server } from "@geerpc/xclient";
+   *
+   * const server = new Server();
+   * assert(server.figures().refused.maxConnections === 0);
+   * ```
+   */
+  figures(): ServerFigures {
+    return frozen(this.#context.introspection.figures());
+  }
+
+  /**
+   * Says whether a service takes calls, for those who ask by `introspect`, as a load
+   * balancer or an orchestrator. Calls that come all the same are taken. A server that is
+   * closed says by itself that it does not serve.
+   *
+   * @param service Its name, or `""` for the server as a whole: if that does not serve,
+   * none of its services does.
+   * @param status Its status. Before it is set: `"serving"`.
+   * @throws {TypeError} If there is no such service, or no such status.
+   *
+   * @example Let the load balancer look elsewhere before the server drains
+   * ```ts ignore
+   * server.setStatus("", "not_serving");
+   * await new Promise((resolve) => setTimeout(resolve, 10_000)); // it asks every 5 s
+   * await server.close();
+   * ```
+   */
+  setStatus(service: string, status: ServiceStatus): void {
+    if (service !== "" && !this.#services.has(service)) {
+      throw new TypeError(`setStatus: there is no service ${JSON.stringify(service)}`);
+    }
+    STATUS_CHECK("status", status);
+    this.#statuses.set(service, status);
+  }
+
+  /**
    * Drains, then closes: accepts no more connections, rejects new calls so that
    * clients make them elsewhere, and waits for running calls to end. Idempotent;
    * a second call with a shorter grace shortens the first one's.
@@ -303,19 +404,35 @@ export class Server implements AsyncDisposable {
   }
 
   #accept(transport: Transport, protocol: Protocol): void {
-    const { limits, listeners } = this.#context;
-    const { size } = this.#connections;
+    const { limits } = this.#context;
+    const { remote } = transport;
+    const size = this.#connections.size - this.#turnedAway;
+    this.#accepted++;
     const isTooMany = size >= limits.maxConnections;
+    const isCounted = !isTooMany && this.#peers.add(remote);
     if (isTooMany) {
-      const reason = `${limits.maxConnections} connections are open already (maxConnections)`;
-      listeners.event({ type: "turned_away", remote: transport.remote, reason });
-      if (size >= limits.maxConnections + MAX_TURNED_AWAY) return transport.close();
+      this.#turnAway(remote, "maxConnections", `${limits.maxConnections} connections are open`);
+    } else if (!isCounted) {
+      const open = `${limits.maxConnectionsPerPeer} connections of this peer are open`;
+      this.#turnAway(remote, "maxConnectionsPerPeer", open);
     }
+    if (!isCounted && this.#turnedAway >= MAX_TURNED_AWAY) return transport.close();
     const connection = new ServerConnection(transport, protocol, this.#context);
     this.#connections.add(connection);
-    connection.closed.then(() => this.#connections.delete(connection));
+    if (!isCounted) this.#turnedAway++;
+    connection.closed.then(() => {
+      this.#connections.delete(connection);
+      if (isCounted) this.#peers.remove(remote);
+      else this.#turnedAway--;
+    });
     if (this.#isOver) connection.close();
-    else if (isTooMany || this.#closing) connection.drain();
+    else if (!isCounted || this.#closing) connection.drain();
+  }
+
+  #turnAway(remote: string, limit: Refusal, open: string): void {
+    const { load, listeners } = this.#context;
+    load.refuse(limit);
+    listeners.event({ type: "turned_away", remote, reason: `${open} already (${limit})` });
   }
 }
 

@@ -7,11 +7,13 @@
  * @module
  */
 
+import { Client } from "./client.ts";
 import { checkCloseOptions, type CloseOptions } from "./connection/client_options.ts";
 import { systemClock } from "./clock.ts";
 import { NO_OPTIONS } from "./internal/call_options.ts";
 import { Deadlines } from "./internal/deadlines.ts";
 import { checkOptions } from "./internal/options.ts";
+import { tell } from "./internal/events.ts";
 import { queueMicrotask } from "./internal/platform.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
 import { type ClientPipeline, clientPipeline } from "./connection/client_pipeline.ts";
@@ -19,6 +21,7 @@ import type { InterceptedCall } from "./connection/intercepted_call.ts";
 import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
 import { RpcError } from "./errors.ts";
+import { CHECK_CHECKS, checkFleet, type CheckOptions, type EndpointCheck } from "./fleet/check.ts";
 import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
 import { checkFleetCallOptions, type FleetCallOptions } from "./fleet/call_options.ts";
 import { FailMode } from "./fleet/fail_mode.ts";
@@ -109,10 +112,8 @@ export class XClient implements AsyncDisposable {
       random,
       clock: turnClock,
       liveness,
-      onEvent: ({ address }, type, cause) => {
-        if (onEvent === undefined) return;
-        const event = Object.freeze({ type, address, cause });
-        queueMicrotask(() => onEvent(event));
+      onEvent: ({ address }, type, error) => {
+        if (onEvent !== undefined) tell(onEvent, { type, address, error, cause: error });
       },
     });
     this.#context = {
@@ -310,6 +311,45 @@ export class XClient implements AsyncDisposable {
   async ready(options: ReadyOptions = {}): Promise<void> {
     checkOptions("ready", options, READY_CHECKS);
     await untilReady(this.#context, options);
+  }
+
+  /**
+   * Compares what every server offers with what its callers need, before a call fails:
+   * after a deployment, in a test, or when a program starts. Each is asked on a connection
+   * of its own, and what comes of it does not count for its health. A server says what it
+   * offers to whom its option `introspection` allows, by default to its own machine; one
+   * that does not is `undescribed`, as are servers of Go.
+   *
+   * @param options What is needed: methods, or schemas. Time and signal.
+   * @returns What came of each, in the order of the list; no server makes it throw.
+   * @throws {TypeError} If the contract is none, or an option does not exist.
+   * @throws {RangeError} If `timeoutMs` is not above 0.
+   * @throws {RpcError} `unavailable` if there are no servers, `canceled` if the client is closed.
+   * @throws {TimeoutError} If the list of servers does not come within `timeoutMs`.
+   * @throws The signal's reason, if it aborts.
+   *
+   * @example
+   * ```ts
+   * import { assert } from "@std/assert";
+   * import { Server, XClient } from "@geerpc/xclient";
+   *
+   * const server = new Server();
+   * server.register("Arith", { Sum: (args: { A: number; B: number }) => args.A + args.B });
+   * const listener = await server.listen("tcp@127.0.0.1:0");
+   *
+   * const xclient = new XClient([listener.address]);
+   * const [found] = await xclient.check({ contract: ["Arith.Sum", "Arith.Divide"] });
+   * assert(found.result === "differs" && found.missing[0] === "Arith.Divide");
+   * await xclient.close();
+   * await server.close();
+   * ```
+   */
+  async check(options: CheckOptions): Promise<readonly EndpointCheck[]> {
+    checkOptions("check", options, CHECK_CHECKS);
+    const { clock, fleet: { options: own } } = this.#context;
+    return await checkFleet(this.#context, options, (connection) => {
+      return new Client(connection, new Liveness(clock, own.liveness), clientPipeline(own, clock));
+    });
   }
 
   /**

@@ -101,8 +101,10 @@ export class Stage implements AsyncDisposable {
   async #install(): Promise<void> {
     const list = Deno.readTextFileSync(`${HERE}/peers/npm/package.json`);
     const named = JSON.parse(list).dependencies;
-    const packages = await installed({ ...named, ...npmPackages("bench/peers/") });
-    Deno.symlinkSync(packages, `${this.#out}/node_modules`);
+    const modules = await installed({ ...named, ...npmPackages("bench/peers/") }).catch((error) => {
+      throw new Missing(error.message);
+    });
+    Deno.symlinkSync(modules, `${this.#out}/node_modules`);
   }
 }
 

@@ -8,13 +8,14 @@
 import type { Clock } from "../clock.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { DRAINING, NOT_RUN } from "../protocol/go_errors.ts";
+import { PING_METHOD } from "../protocol/unknown_method.ts";
 import { ReadGate } from "./read_gate.ts";
 import type { Replies } from "./replies.ts";
 import { type QueuedRequest, RequestQueue } from "./request_queue.ts";
 import type { RunningCalls } from "./running_calls.ts";
-import type { ServerLoad } from "./server_load.ts";
+import type { Refusal, ServerLoad } from "./server_load.ts";
 import type { ServerLimits } from "./server_options.ts";
-import type { Services } from "./services.ts";
+import type { Method, Services } from "./services.ts";
 
 /** What admission needs to know and to use. */
 export interface AdmissionOptions {
@@ -30,6 +31,8 @@ export interface AdmissionOptions {
   readonly running: RunningCalls;
   /** Rejects calls. */
   readonly replies: Replies;
+  /** Looks up a method of the server's own service, if this client may call it. */
+  findOwn(serviceMethod: string): Method | undefined;
   /** Whether the client does not read its replies. */
   isBehind(): boolean;
   /** Called when calls begin to be turned away, and when none waits any more. */
@@ -85,11 +88,11 @@ export class Admission {
     if (this.#queue.isEmpty && this.#mayRun()) this.#run(seq, serviceMethod, args, extras);
     else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
     // At once: it needs no handler, and a ping of `net/rpc`'s protocols is such a call.
-    else if (this.#isUnknown(serviceMethod)) this.#rejectUnknown(seq, serviceMethod);
+    else if (this.#isUnlisted(serviceMethod)) this.#runUnlisted(seq, serviceMethod, args, extras);
     else if (this.#gate.isRefusing) {
       const { maxMessageBytes } = this.#options.limits;
       const why = `calls that wait take ${maxMessageBytes} bytes already (maxMessageBytes)`;
-      this.#turnAway(seq, serviceMethod, why);
+      this.#turnAway(seq, serviceMethod, "maxMessageBytes", why);
     } else this.#queue.add(seq, serviceMethod, args, extras);
   }
 
@@ -149,29 +152,49 @@ export class Admission {
 
   #run(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
     const method = this.#services.find(serviceMethod);
-    if (method === undefined) return this.#rejectUnknown(seq, serviceMethod);
-    if (this.#isDraining) return this.#replies.reject(seq, serviceMethod, "unavailable", DRAINING);
+    if (method === undefined) return this.#runUnlisted(seq, serviceMethod, args, extras);
+    if (this.#isDraining) {
+      this.#load.refuse("draining");
+      return this.#replies.reject(seq, serviceMethod, "unavailable", DRAINING);
+    }
     if (this.#load.running >= this.#maxRunning) {
       const why = `${this.#maxRunning} calls run on this server already (maxRunning)`;
-      return this.#turnAway(seq, serviceMethod, why);
+      return this.#turnAway(seq, serviceMethod, "maxRunning", why);
     }
     this.#running.run(seq, method, args, extras);
   }
 
-  #isUnknown(serviceMethod: string): boolean {
+  #isUnlisted(serviceMethod: string): boolean {
     return !this.#replies.isFull && this.#services.find(serviceMethod) === undefined;
   }
 
-  #rejectUnknown(seq: number, serviceMethod: string): void {
+  /**
+   * A call of the server's own service, or of none. The first is answered also when the
+   * server drains or has too much to do: it is asked whether that is so.
+   */
+  #runUnlisted(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
+    const own = this.#options.findOwn(serviceMethod);
+    if (own !== undefined) {
+      // Interceptors may keep those waiting too, so that there is a limit to them.
+      if (this.#running.handlers < 2 * this.#maxInFlight) {
+        return this.#running.run(seq, own, args, extras);
+      }
+      const why = `${2 * this.#maxInFlight} calls run on its connection (twice maxInFlight)`;
+      return this.#turnAway(seq, serviceMethod, "maxInFlight", why);
+    }
+    if (serviceMethod !== PING_METHOD) this.#load.refuse("unimplemented");
     const message = this.#services.explainMissing(serviceMethod);
     this.#replies.reject(seq, serviceMethod, "unimplemented", message);
   }
 
   #waitedTooLong({ seq, serviceMethod, dueAt, cameAtMs }: QueuedRequest): void {
-    const why = this.#replies.isFull
-      ? "while its client read too few replies"
-      : `for one of ${this.#maxInFlight} others on its connection to end (maxInFlight)`;
-    this.#turnAway(seq, serviceMethod, `it waited ${Math.round(dueAt - cameAtMs)} ms ${why}`);
+    // Where there is room for more handlers, it is the client's reading that was waited for.
+    const isForOthers = this.#running.handlers >= this.#maxInFlight;
+    const why = isForOthers
+      ? `for one of ${this.#maxInFlight} others on its connection to end (maxInFlight)`
+      : "while its client read too few replies";
+    const text = `it waited ${Math.round(dueAt - cameAtMs)} ms ${why}`;
+    this.#turnAway(seq, serviceMethod, isForOthers ? "maxInFlight" : "unreadReplies", text);
     this.#gate.update();
   }
 
@@ -184,7 +207,8 @@ export class Admission {
   }
 
   /** Rejects a call because there are too many, so that its caller goes elsewhere. */
-  #turnAway(seq: number, serviceMethod: string, why: string): void {
+  #turnAway(seq: number, serviceMethod: string, limit: Refusal, why: string): void {
+    this.#load.refuse(limit);
     this.#replies.reject(seq, serviceMethod, "resource_exhausted", NOT_RUN + why);
     if (this.#isOverloaded) return;
     this.#isOverloaded = true;

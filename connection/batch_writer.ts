@@ -6,6 +6,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import type { Transport } from "../transport.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { ProgressWatch } from "./progress_watch.ts";
@@ -206,7 +207,10 @@ export class BatchWriter {
 
   #start(bytes: Uint8Array): void {
     if (bytes.length > WATCHED_BYTES) this.#watch?.start();
-    this.#write = bytes.length > PIECE_BYTES
+    const wait = atFaultPoint("batch_written");
+    this.#write = wait !== undefined
+      ? wait.then(() => this.#transport.write(bytes))
+      : bytes.length > PIECE_BYTES
       ? this.#writePieces(bytes)
       : this.#transport.write(bytes);
     this.#write.then(this.#written, this.#failed);

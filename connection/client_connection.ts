@@ -7,6 +7,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
 import type { ClientCodec, Protocol, ReplySink, RequestExtras } from "../protocol/codec.ts";
@@ -125,11 +126,14 @@ export class ClientConnection {
     });
     this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
     this.#handshake = new PhaseTimer(this.#clock);
-    if (codec.hasHandshake) this.#handshake.set(HANDSHAKE_AFTER_MS, () => this.#writer.add());
     transport.start({
       data: (chunk) => this.#receive(chunk),
       end: (error) => this.#ended(error),
     });
+    // Only now: the transport may have ended already, or throw.
+    if (codec.hasHandshake && !this.#isOver()) {
+      this.#handshake.set(HANDSHAKE_AFTER_MS, () => this.#writer.add());
+    }
   }
 
   /** Whether new calls can be made: `true` until either side ends it. */
@@ -323,11 +327,13 @@ export class ClientConnection {
     };
   }
 
-  #receive(chunk: Uint8Array): void {
+  #receive(chunk: Uint8Array): Promise<void> | void {
     if (this.#isOver()) return;
     this.#heard++;
     try {
+      const wait = atFaultPoint("reply_read");
       this.#codec.receive(chunk, this.#replies);
+      return wait;
     } catch (error) {
       this.#broken(error);
     }

@@ -6,7 +6,8 @@
 
 import { parseAddress, type ParsedAddress } from "../address.ts";
 import { systemClock } from "../clock.ts";
-import { RpcError, TimeoutError } from "../errors.ts";
+import { errorText, RpcError, TimeoutError } from "../errors.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import { TimeLimit } from "../internal/time.ts";
 import { tlsFrom } from "../internal/tls_options.ts";
 import { connectThrough } from "../net/http_connect.ts";
@@ -36,15 +37,30 @@ export async function dialConnection(
 ): Promise<ClientConnection> {
   const parsed = parseAddress(address);
   const protocol = checkProtocol(parsed.metadata.protocol ?? options.protocol ?? "geerpc/json");
-  const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
-  const transport = await connect(parsed, protocol, options);
-  return new ClientConnection(
-    parsed.address,
-    transport,
-    codec,
-    { ...options, protocol },
-    onDrain,
-  );
+  let transport: Transport | undefined;
+  try {
+    const loading = atFaultPoint("dial_begun", options.signal);
+    if (loading !== undefined) await loading;
+    const codec = await openClientCodec(protocol, limitsOf(options), options.handleTimeoutMs ?? 0);
+    transport = await connect(parsed, protocol, options);
+    const wait = atFaultPoint("dial_connected", options.signal);
+    if (wait !== undefined) await wait;
+    return new ClientConnection(
+      parsed.address,
+      transport,
+      codec,
+      { ...options, protocol },
+      onDrain,
+    );
+  } catch (error) {
+    transport?.close(); // nobody else knows it
+    if (error instanceof RpcError) throw error;
+    if (options.signal?.aborted) throw options.signal.reason;
+    // A codec that can't be loaded, a network or a transport of someone else's that throws.
+    const details = { address: parsed.address, execution: "not_sent", cause: error } as const;
+    const message = `${parsed.address}: can't connect: ${errorText(error)}`;
+    throw new RpcError("unavailable", message, details);
+  }
 }
 
 async function connect(

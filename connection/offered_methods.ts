@@ -5,6 +5,8 @@
  * @module
  */
 
+import { markOf } from "./method_mark.ts";
+
 /** A method as it is found on a service. */
 export type AnyMethod = (this: object, args: unknown, context: unknown) => unknown;
 
@@ -20,9 +22,9 @@ const WANTED = "want an object of functions or an instance of a class";
 
 /**
  * The methods that an object offers as a service. By default these are the
- * functions of a plain object, and of an instance those of its own class. What
- * is inherited, held in fields or behind accessors, or has a name that begins
- * with `_`, is offered only if it is named.
+ * functions of a plain object, and of an instance those of its own class and
+ * those that `method` has made. What is inherited, held in fields or behind
+ * accessors, or has a name that begins with `_`, is offered only if it is named.
  *
  * @param service The service's name, for errors.
  * @param object An object of functions, or an instance of a class.
@@ -76,6 +78,13 @@ function methodsByDefault(object: object): Map<string, AnyMethod> {
     // One that the instance has too, as a bound copy of it, takes its place.
     const own: unknown = Object.getOwnPropertyDescriptor(object, name)?.value;
     found.set(name, typeof own === "function" ? own as AnyMethod : property.value);
+  }
+  // What `method` has made is meant to be offered, and can stand in a field only.
+  for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(object))) {
+    if (name.startsWith("_") || typeof value !== "function" || markOf(value) === undefined) {
+      continue;
+    }
+    found.set(name, value as AnyMethod);
   }
   return found;
 }

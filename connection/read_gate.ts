@@ -19,6 +19,7 @@ export interface ReadGateSource {
  * - `paused`: too much is held; the client is read from when it is less.
  * - `refusing`: too much was held for too long. The client is read from all
  *   the same, since it may cancel calls or end; its requests are turned away.
+ *   It lasts as long as a pause at least, so that what was written meanwhile is read.
  */
 type State = "reading" | "paused" | "refusing";
 
@@ -36,6 +37,8 @@ export class ReadGate {
   #state: State = "reading";
   #resume: (() => void) | undefined;
   #timer: Timer | undefined;
+  /** Until when it is not paused again, once a pause was too long. */
+  #refusesUntilMs = 0;
 
   /**
    * @param clock Where the time comes from.
@@ -61,6 +64,7 @@ export class ReadGate {
       this.#state = "paused";
       this.#timer = this.#clock.setTimer(LONGEST_PAUSE_MS, () => {
         this.#state = "refusing";
+        this.#refusesUntilMs = this.#clock.now() + LONGEST_PAUSE_MS;
         this.update();
       });
     }
@@ -82,7 +86,9 @@ export class ReadGate {
     this.#resume = undefined;
   }
 
+  /** No more is held than may be. */
   #calm(): void {
-    if (this.#state === "refusing") this.#state = "reading";
+    if (this.#state !== "refusing") return;
+    if (this.#clock.now() >= this.#refusesUntilMs) this.#state = "reading";
   }
 }

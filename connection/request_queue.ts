@@ -6,6 +6,7 @@
 
 import type { Clock } from "../clock.ts";
 import { Deadlines, type Expiring } from "../internal/deadlines.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { SeqTable } from "./seq_table.ts";
 import type { ServerLoad } from "./server_load.ts";
@@ -187,6 +188,7 @@ export class RequestQueue {
     this.#bytes += request.bytes;
     this.#fresh.push(request);
     load.queued(1);
+    atFaultPoint("call_queued");
     if (dueAt < Infinity) this.#deadlines.add(request);
   }
 

@@ -10,7 +10,9 @@ import { Deadlines } from "../internal/deadlines.ts";
 import { settlingOnce } from "../internal/layers.ts";
 import { codeOf, errorText, RpcError, TimeoutError } from "../errors.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
+import { isPromise } from "../internal/promise.ts";
 import { goDuration } from "../protocol/go_duration.ts";
+import { isBadReply } from "./bad_reply.ts";
 import type { Replies } from "./replies.ts";
 import { isRpcError, RunningCall, type RunningCallOwner } from "./running_call.ts";
 import { SeqTable } from "./seq_table.ts";
@@ -268,10 +270,6 @@ export class RunningCalls implements RunningCallOwner {
 
   #report(call: RunningCall, error: unknown): void {
     if (!isRpcError(error)) this.#owner.handlerFailed(call.serviceMethod, error);
+    else if (isBadReply(error)) this.#owner.handlerFailed(call.serviceMethod, error.cause);
   }
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
 }

@@ -7,6 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import {
   NO_EXTRAS,
   type Protocol,
@@ -27,7 +28,8 @@ import { ProgressWatch } from "./progress_watch.ts";
 import { Replies, type RepliesOwner } from "./replies.ts";
 import { RunningCalls, type RunningCallsOwner } from "./running_calls.ts";
 import { Handshake, type Opened } from "./server_handshake.ts";
-import type { ServerLoad } from "./server_load.ts";
+import type { Introspection } from "./introspection/service.ts";
+import type { Refusal, ServerLoad } from "./server_load.ts";
 import type { ServerEvent, ServerLimits, ServerListeners } from "./server_options.ts";
 import type { Services } from "./services.ts";
 
@@ -37,7 +39,9 @@ export interface ServerContext {
   readonly services: Services;
   /** What a client may make us hold, and for how long. */
   readonly limits: ServerLimits;
-  /** What runs and waits on all connections. */
+  /** The service by which the server tells of itself. */
+  readonly introspection: Introspection;
+  /** What runs, waits and is refused on all connections. */
   readonly load: ServerLoad;
   /** Whom to tell of errors and events. */
   readonly listeners: ServerListeners;
@@ -174,6 +178,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       return this.call(seq, serviceMethod, new RefusedArgument(code, message), NO_EXTRAS);
     }
     this.#hasMessage = true;
+    this.#context.load.refuse("arguments");
     this.#replies.reject(seq, serviceMethod, code, message);
   }
 
@@ -209,7 +214,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed() || this.#phase === "ending") return;
     this.#isReading = true;
     this.#hasMessage = false;
+    let wait: Promise<void> | undefined;
     try {
+      wait = atFaultPoint("request_read");
       if (this.#phase !== "opening") this.#codec.receive(chunk, this);
       else {
         const loading = this.#open(chunk);
@@ -224,6 +231,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#phase === "opening") return;
     this.#admission.readEnded(chunk.length, this.#hasMessage);
     this.#writer.flush();
+    if (wait !== undefined) return wait.then(() => this.#admission.untilReadable());
     return this.#admission.untilReadable();
   }
 
@@ -258,6 +266,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       ...this.#context,
       running: this.#running,
       replies: this.#replies,
+      findOwn: (serviceMethod) => this.#context.introspection.find(serviceMethod, this.remote),
       isBehind: () => this.#writer.isBehind,
       onOverload: (type, reason) => this.#tell(type, reason),
     });
@@ -271,7 +280,8 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#timer.isSet || handshakeTimeoutMs === Infinity) return;
     this.#timer.set(handshakeTimeoutMs, () => {
       const reason = `no handshake within ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`;
-      this.#giveUp(new RpcError("deadline_exceeded", reason), "cut");
+      this.#cut("handshakeTimeoutMs", reason);
+      this.#sayWhy(new RpcError("deadline_exceeded", reason));
     });
   }
 
@@ -288,7 +298,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       isExpected: () => this.#phase === "serving",
       onStall: () => {
         if (this.#running.size > 0 || !this.#admission.isEmpty) return this.#idle?.start();
-        this.#tell("cut", `no call has come for ${timeoutMs} ms (idleTimeoutMs)`);
+        this.#cut("idleTimeoutMs", `no call has come for ${timeoutMs} ms (idleTimeoutMs)`);
         this.drain();
       },
     });
@@ -311,10 +321,17 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#probe.start();
   }
 
+  /** What has come can't be read. */
+  #giveUp(error: unknown): void {
+    // HTTP may be answered in full: a debug page is nothing broken.
+    if (!this.#handshake.isRefused) this.#context.load.refuse("broken");
+    if (this.#phase === "opening") this.#tell("refused", errorText(error));
+    this.#sayWhy(error);
+  }
+
   /** Says why, as far as the protocol can, and ends. */
-  #giveUp(error: unknown, type: ServerEvent["type"] = "refused"): void {
+  #sayWhy(error: unknown): void {
     const isOpening = this.#phase === "opening";
-    if (isOpening) this.#tell(type, errorText(error));
     // The client does not read; or HTTP CONNECT is being answered, which says enough.
     if (this.#writer.isWriting) return this.#end();
     // Even if the handshake has failed, the client may be able to read a line of JSON.
@@ -345,6 +362,12 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     });
   }
 
+  /** The connection is closed because of a limit of time. */
+  #cut(limit: Refusal, reason: string): void {
+    this.#context.load.refuse(limit);
+    this.#tell("cut", reason);
+  }
+
   #tell(type: ServerEvent["type"], reason: string): void {
     this.#context.listeners.event({ type, remote: this.remote, reason });
   }
@@ -363,7 +386,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
         this.#endIfDone();
       },
       writeFailed: (error) => {
-        if (error instanceof WriteStalled) this.#tell("cut", `${error.message} (writeTimeoutMs)`);
+        if (error instanceof WriteStalled) {
+          this.#cut("writeTimeoutMs", `${error.message} (writeTimeoutMs)`);
+        }
         this.close();
       },
     };

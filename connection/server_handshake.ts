@@ -8,6 +8,9 @@
 
 import type { Limits, Protocol, ServerCodec } from "../protocol/codec.ts";
 import { RpcError } from "../errors.ts";
+import { ChunkBuffer } from "../internal/buffer.ts";
+import { skipSpaces } from "../protocol/ascii.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import { beginningOf, beginsWithOption, foreign } from "../protocol/foreign.ts";
 import { OptionReader } from "../protocol/handshake.ts";
 import { HeadReader } from "../net/http_connect.ts";
@@ -45,7 +48,9 @@ export class Handshake {
   readonly #protocol: Protocol;
   readonly #write: (bytes: Uint8Array) => void;
   /** The first bytes, while too few have come to tell what they are. */
-  #begun = new Uint8Array(0);
+  readonly #begun = new ChunkBuffer();
+  /** How many spaces they begin with. */
+  #spaces = 0;
   #head: HeadReader | undefined;
   #option: OptionReader | undefined;
   #isRefused = false;
@@ -84,13 +89,12 @@ export class Handshake {
     let bytes = chunk;
     if (this.#head === undefined) {
       if (this.#begun.length > 0) {
-        bytes = new Uint8Array(this.#begun.length + chunk.length);
-        bytes.set(this.#begun);
-        bytes.set(chunk, this.#begun.length);
+        this.#begun.add(chunk);
+        bytes = this.#begun.view();
       }
       const isHttp = this.#isHttp(bytes);
       if (isHttp === undefined) {
-        this.#begun = bytes.slice();
+        if (this.#begun.length === 0) this.#begun.add(chunk);
         return undefined;
       }
       if (!isHttp) return this.#begin(this.#protocol, bytes);
@@ -113,7 +117,8 @@ export class Handshake {
     if (protocol === "netrpc/gob" && beginning !== "gob") throw this.#foreign(bytes);
     if (protocol === "netrpc/json") {
       if (beginning !== "json") throw this.#foreign(bytes);
-      const isGeeRpc = beginsWithOption(bytes);
+      this.#spaces = skipSpaces(bytes, this.#spaces);
+      const isGeeRpc = beginsWithOption(bytes, this.#spaces);
       if (isGeeRpc === undefined) return undefined;
       if (isGeeRpc) throw this.#foreign(bytes);
     }
@@ -141,7 +146,9 @@ export class Handshake {
   }
 
   #open(protocol: Protocol, handleTimeoutMs: number, rest: Uint8Array): Opening {
-    const codec = openServerCodec(protocol, this.#context.limits);
+    const opened = openServerCodec(protocol, this.#context.limits);
+    const wait = atFaultPoint("handshake_read");
+    const codec = wait === undefined ? opened : wait.then(() => opened);
     if (!(codec instanceof Promise)) return { codec, handleTimeoutMs, rest };
     const kept = rest.slice(); // the transport uses its buffer again
     return codec.then((codec) => ({ codec, handleTimeoutMs, rest: kept }));

@@ -1,13 +1,67 @@
 /**
- * How much a server has to do, over all of its connections.
+ * How much a server has to do, over all of its connections, and what was too much for it.
  *
  * @module
  */
 
-/** Counts the calls that run and those that wait. */
+/**
+ * What a server has refused, counted since it was made. A number is named by the
+ * option whose limit was reached, if it was one.
+ */
+export interface RefusedFigures {
+  /** Connections that were too many. */
+  readonly maxConnections: number;
+  /** Connections that were too many of one peer. */
+  readonly maxConnectionsPerPeer: number;
+  /**
+   * Connections that did not say in time what they want. What becomes of a TLS handshake
+   * before that is not counted.
+   */
+  readonly handshakeTimeoutMs: number;
+  /** Connections that began with what is no handshake, or went on with broken frames. */
+  readonly broken: number;
+  /** Connections that were idle for too long. */
+  readonly idleTimeoutMs: number;
+  /** Connections whose client read nothing for too long. */
+  readonly writeTimeoutMs: number;
+  /** Calls that waited too long for others of their connection to end. */
+  readonly maxInFlight: number;
+  /** Calls that were too many on all connections. */
+  readonly maxRunning: number;
+  /** Calls that came while those that waited took too many bytes already. */
+  readonly maxMessageBytes: number;
+  /** Calls that waited too long because their client read too few replies. */
+  readonly unreadReplies: number;
+  /** Calls on connections that drain: the server closes, or there are too many connections. */
+  readonly draining: number;
+  /** Calls of methods that are not offered. */
+  readonly unimplemented: number;
+  /** Calls whose argument is over a limit, or can't be read. */
+  readonly arguments: number;
+}
+
+/** Why something was refused. */
+export type Refusal = keyof RefusedFigures;
+
+/** Counts the calls that run, those that wait, and what is refused. */
 export class ServerLoad {
   #running = 0;
   #waiting = 0;
+  readonly #refused: Record<Refusal, number> = {
+    maxConnections: 0,
+    maxConnectionsPerPeer: 0,
+    handshakeTimeoutMs: 0,
+    broken: 0,
+    idleTimeoutMs: 0,
+    writeTimeoutMs: 0,
+    maxInFlight: 0,
+    maxRunning: 0,
+    maxMessageBytes: 0,
+    unreadReplies: 0,
+    draining: 0,
+    unimplemented: 0,
+    arguments: 0,
+  };
 
   /** How many handlers have not ended, those of calls that were given up included. */
   get running(): number {
@@ -19,6 +73,11 @@ export class ServerLoad {
     return this.#waiting;
   }
 
+  /** What was refused so far, as a snapshot. */
+  get refused(): RefusedFigures {
+    return { ...this.#refused };
+  }
+
   /** So many handlers more have begun; fewer if it is below 0. */
   began(handlers: number): void {
     this.#running += handlers;
@@ -27,5 +86,10 @@ export class ServerLoad {
   /** So many calls more wait; fewer if it is below 0. */
   queued(calls: number): void {
     this.#waiting += calls;
+  }
+
+  /** A connection or a call has been refused. */
+  refuse(why: Refusal): void {
+    this.#refused[why]++;
   }
 }

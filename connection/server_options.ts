@@ -6,6 +6,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { ServerInterceptors } from "../interceptor.ts";
+import { tell } from "../internal/events.ts";
 import {
   aClock,
   callback,
@@ -13,11 +14,13 @@ import {
   type Checks,
   flag,
   interceptorList,
+  oneOf,
   positive,
   textByName,
   whole,
 } from "../internal/options.ts";
 import { queueMicrotask } from "../internal/platform.ts";
+import { INTROSPECTION_MODES, type IntrospectionMode } from "./introspection/service.ts";
 import { LIMIT_CHECKS, type Limits, limitsOf, type Protocol } from "../protocol/codec.ts";
 
 /** What a server allows its clients, and whom it tells of trouble. */
@@ -55,6 +58,12 @@ export interface ServerOptions {
    */
   maxConnections?: number;
   /**
+   * The most connections of one IP address; one more is told that the server takes no
+   * calls, and closed. Unix domain sockets have none and are not counted. All clients
+   * behind one NAT or proxy are one peer. Default `Infinity`: no limit.
+   */
+  maxConnectionsPerPeer?: number;
+  /**
    * How long a connection may take until it has said what it wants, in
    * milliseconds: TLS, HTTP CONNECT and GeeRPC's handshake. Then it is closed.
    * A connection of `netrpc/gob` or `netrpc/json` has no handshake, and may say
@@ -76,13 +85,15 @@ export interface ServerOptions {
   writeTimeoutMs?: number;
   /**
    * Called with whatever a handler throws that is no `RpcError`, and with why a
-   * reply can't be encoded. What it throws itself is dropped. Default: nobody
-   * is told; the caller gets the error's text in any case.
+   * reply can't be encoded or is refused by its schema. What it throws itself is
+   * dropped. Default: nobody is told; the caller gets the error's text in any
+   * case, but for what is wrong with a reply that its schema refuses.
    */
   onError?: (error: unknown, call: FailedCall) => void;
   /**
-   * Called when a limit has been reached, or a client is refused: a `ServerEvent`. What it throws is
-   * dropped. Default: nobody is told.
+   * Called when a limit has been reached, or a client is refused: a `ServerEvent`, frozen, a
+   * microtask after the fact. What it throws is an uncaught error of the program. Default:
+   * nobody is told.
    */
   onEvent?: (event: ServerEvent) => void;
   /** What stands around every call of every service; the outermost first. Default: nothing. */
@@ -93,6 +104,19 @@ export interface ServerOptions {
    * the platform keep track with `AsyncLocalStorage`. Default `false`.
    */
   asyncContext?: boolean;
+  /**
+   * Whom the server tells of itself, by its service `_xclient`: its health, what it offers,
+   * and its figures; see `introspect`. `"loopback"`: peers on this machine, by the loopback
+   * interface, a Unix domain socket or memory. Behind a proxy on this machine that is
+   * everyone whom the proxy lets in. For all others the service is not there, nor for
+   * anybody with `"off"`. Default `"loopback"`.
+   */
+  introspection?: IntrospectionMode;
+  /**
+   * Whether to measure how long handlers take, for `server.figures()` and `introspect`.
+   * That reads the clock twice a call. Default `false`.
+   */
+  latencies?: boolean;
   /** Where deadlines and limits take the time from. Default: the system's clock. */
   clock?: Clock;
 }
@@ -106,7 +130,8 @@ export interface FailedCall {
 }
 
 /**
- * A limit that has been reached, or a client that is refused, as {@linkcode ServerOptions.onEvent} gets it:
+ * A limit that has been reached, or a client that is refused, as
+ * {@linkcode ServerOptions.onEvent} gets it, frozen:
  *
  * - `overloaded`: calls of a connection are rejected, because too many run or
  *   wait; told once until it is over.
@@ -137,6 +162,8 @@ export interface ServerLimits extends Limits {
   readonly maxWaitMs: number;
   /** The most connections. */
   readonly maxConnections: number;
+  /** The most connections of one IP address. */
+  readonly maxConnectionsPerPeer: number;
   /** How long a handshake may take, in milliseconds. */
   readonly handshakeTimeoutMs: number;
   /** How long a connection may be idle, in milliseconds. */
@@ -152,6 +179,7 @@ const SERVER_CHECKS: Checks<ServerOptions> = {
   maxRunning: whole(1),
   maxWaitMs: positive,
   maxConnections: whole(1),
+  maxConnectionsPerPeer: whole(1),
   handshakeTimeoutMs: positive,
   idleTimeoutMs: positive,
   writeTimeoutMs: positive,
@@ -159,6 +187,8 @@ const SERVER_CHECKS: Checks<ServerOptions> = {
   onEvent: callback,
   interceptors: interceptorList("handle"),
   asyncContext: flag,
+  introspection: oneOf(...INTROSPECTION_MODES),
+  latencies: flag,
   clock: aClock,
 };
 
@@ -177,6 +207,7 @@ export function serverLimitsOf(options: ServerOptions): ServerLimits {
     maxRunning: options.maxRunning ?? 100_000,
     maxWaitMs: options.maxWaitMs ?? 10_000,
     maxConnections: options.maxConnections ?? 10_000,
+    maxConnectionsPerPeer: options.maxConnectionsPerPeer ?? Infinity,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
     idleTimeoutMs: options.idleTimeoutMs ?? Infinity,
     writeTimeoutMs: options.writeTimeoutMs ?? 60_000,
@@ -194,26 +225,21 @@ export class ServerListeners {
     this.#onEvent = onEvent;
   }
 
-  /** Tells of an error, a microtask later. */
+  /** Tells of an error, a microtask later: a callback may close the server. */
   error(error: unknown, call: FailedCall): void {
     const onError = this.#onError;
-    if (onError !== undefined) tellLater(() => onError(error, call));
+    if (onError === undefined) return;
+    queueMicrotask(() => {
+      try {
+        onError(error, call);
+      } catch {
+        // It is the user's, and nothing here depends on it.
+      }
+    });
   }
 
-  /** Tells of an event, a microtask later. */
+  /** Tells of an event. */
   event(event: ServerEvent): void {
-    const onEvent = this.#onEvent;
-    if (onEvent !== undefined) tellLater(() => onEvent(event));
+    tell(this.#onEvent, event);
   }
-}
-
-/** Behind what is under way: a callback may close the server. */
-function tellLater(tell: () => void): void {
-  queueMicrotask(() => {
-    try {
-      tell();
-    } catch {
-      // It is the user's, and nothing here depends on it.
-    }
-  });
 }

@@ -6,10 +6,12 @@
 
 import type { RpcCode, RpcError } from "../errors.ts";
 import type { CallOptions } from "../service.ts";
-import type { MethodSchema, ServiceSchema } from "../schema.ts";
+import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
+import { GOB_VENDOR, type MethodSchema, type ServiceSchema } from "../schema.ts";
+import type { PeerCertificate } from "../transport.ts";
 import type { InheritOptions } from "./inherited.ts";
 import { type Around, guarded, missingMethod } from "./guard.ts";
-import type { PeerCertificate } from "../transport.ts";
+import { markOf } from "./method_mark.ts";
 import { checkServiceName, offeredMethods } from "./offered_methods.ts";
 import type { RejectOptions } from "./rejection.ts";
 
@@ -93,8 +95,12 @@ export interface ServiceOptions {
   readonly around?: (service: string, method: string, handle: Handle) => Handle;
 }
 
+/** Measures a handler, and returns the one that is measured. */
+export type Measure = (serviceMethod: string, handle: Method["handle"]) => Method["handle"];
+
 /** The services of one server, by name. */
 export class Services {
+  readonly #measure: Measure | undefined;
   readonly #methods = new Map<string, Method>();
   readonly #names = new Set<string>();
   /** The interceptors that calls of methods that do not exist pass. */
@@ -114,6 +120,11 @@ export class Services {
     this.#guard = around;
   }
 
+  /** @param measure Measures the handlers that are added. Default: nothing does. */
+  constructor(measure?: Measure) {
+    this.#measure = measure;
+  }
+
   /**
    * Adds a service. What throws adds nothing.
    *
@@ -121,20 +132,22 @@ export class Services {
    * @param service An object of functions, or an instance of a class.
    * @param options The methods that are offered, and their types.
    * @throws {TypeError} If the name is wrong or taken, the service has no
-   * methods, or the options name one that it does not have.
+   * methods, the options name one that it does not have, or a schema is not gob's.
    */
   add(name: string, service: object, options: ServiceOptions = {}): void {
     const { methods: only, schema = {}, around = (_service, _method, handle) => handle } = options;
     checkServiceName(name);
     if (this.#names.has(name)) throw new TypeError(`service ${name} is registered already`);
     const found = offeredMethods(name, service, { only, also: Object.keys(schema) });
+    for (const method of Object.keys(schema)) checkWireSchema(`${name}.${method}`, schema[method]);
     this.#names.add(name);
     for (const [method, handle] of found) {
       const serviceMethod = `${name}.${method}`;
-      const own: Handle = (args, context) => handle.call(service, args, context);
+      const run: Method["handle"] = (args, context) => handle.call(service, args, context);
+      const own = this.#measure?.(serviceMethod, run) ?? run;
       this.#methods.set(serviceMethod, {
         serviceMethod,
-        schema: Object.hasOwn(schema, method) ? schema[method] : undefined,
+        schema: Object.hasOwn(schema, method) ? schema[method] : markOf(handle),
         handle: this.isGuarded ? guarded(around, name, method, own) : around(name, method, own),
       });
     }
@@ -153,6 +166,11 @@ export class Services {
   #missing(serviceMethod: string): Method | undefined {
     if (this.#guard === undefined) return undefined;
     return missingMethod(this.#guard, serviceMethod, this.explainMissing(serviceMethod));
+  }
+
+  /** Whether there is a service of that name. */
+  has(name: string): boolean {
+    return this.#names.has(name);
   }
 
   /** The names of all methods, by the service that has them. */
@@ -177,5 +195,17 @@ export class Services {
     const service = serviceMethod.slice(0, dot);
     if (!this.#names.has(service)) return `rpc server: can't find service ${service}`;
     return `rpc server: can't find method ${serviceMethod.slice(dot + 1)}`;
+  }
+}
+
+/** Refuses a schema that checks values, and does not say their types on the wire. */
+function checkWireSchema(serviceMethod: string, schema: MethodSchema | undefined): void {
+  for (const part of ["args", "reply"] as const) {
+    const { vendor } = (schema?.[part] as Partial<StandardSchemaV1>)?.["~standard"] ?? {};
+    if (vendor === undefined || vendor === GOB_VENDOR) continue;
+    throw new TypeError(
+      `${serviceMethod}: the option schema says types on the wire, and its ${part} is a schema of ` +
+        `${vendor}, which does not: give it to method({ ${part} }, handler)`,
+    );
   }
 }

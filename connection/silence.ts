@@ -68,18 +68,23 @@ export class Silence {
   look(nowMs: number, limits: LivenessLimits): Verdict {
     const connection = this.#connection;
     const owes = connection.isOwed;
-    if (connection.heard !== this.#heard || owes !== this.#owes) {
+    const silentMs = this.silentMs(nowMs);
+    const isIdle = !owes && !this.#owes;
+    // What an idle one was heard to say since the last look, as a reply to a call that was given
+    // up, may have come just behind that look: it is asked all the same when `idleMs` are over.
+    const isNews = connection.heard !== this.#heard && !(isIdle && silentMs >= limits.idleMs);
+    if (isNews || owes !== this.#owes) {
       this.#heard = connection.heard;
       this.#owes = owes;
       this.#sinceMs = nowMs;
       this.#askedAtMs = Infinity;
       return "alive";
     }
-    const silentMs = this.silentMs(nowMs);
     if (!owes) {
-      if (silentMs >= limits.idleMs && this.#ask(nowMs)) {
-        this.#owes = true;
+      if (silentMs >= limits.idleMs) {
+        this.#heard = connection.heard;
         this.#sinceMs = nowMs;
+        this.#owes = this.#ask(nowMs);
       }
       return "alive";
     }

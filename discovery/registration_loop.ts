@@ -9,7 +9,7 @@ import type { Clock } from "../clock.ts";
 import { deferred } from "../internal/deferred.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Backoff, backoffMs, type Jitter } from "../internal/backoff.ts";
-import { queueMicrotask } from "../internal/platform.ts";
+import { tell } from "../internal/events.ts";
 import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
 import { isLasting } from "./lasting.ts";
@@ -172,9 +172,7 @@ export class RegistrationLoop {
     return backoffMs(this.#registrar.backoff, failures, this.#options.random());
   }
 
-  /** Calls back in a microtask: what the callback throws does not end the loop. */
   #emit(event: RegistrationEvent): void {
-    const { onEvent } = this.#options;
-    if (onEvent !== undefined) queueMicrotask(() => onEvent(event));
+    tell(this.#options.onEvent, event);
   }
 }

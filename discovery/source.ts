@@ -117,7 +117,10 @@ export type SourceEvent =
 export interface SourceOptions {
   /** Closes the discovery when it aborts. */
   signal?: AbortSignal;
-  /** Called with each event, in a microtask of its own. */
+  /**
+   * Called with each event, frozen, a microtask after the fact. What it throws is an
+   * uncaught error of the program.
+   */
   onEvent?: (event: SourceEvent) => void;
   /** The clock of all pauses and time limits. Default: the system's. */
   clock?: Clock;

@@ -13,7 +13,7 @@ import { RpcError } from "../errors.ts";
 import { type Deferred, deferred } from "../internal/deferred.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Backoff, backoffMs } from "../internal/backoff.ts";
-import { queueMicrotask } from "../internal/platform.ts";
+import { tell } from "../internal/events.ts";
 import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
 import { LastGoodList } from "./last_good_list.ts";
@@ -204,10 +204,8 @@ export class SourceLoop {
     return this.#refreshing;
   }
 
-  /** Calls back in a microtask: what the callback throws does not end the loop. */
   #emit(event: SourceEvent): void {
-    const { onEvent } = this.#options;
-    if (onEvent !== undefined) queueMicrotask(() => onEvent(event));
+    tell(this.#options.onEvent, event);
   }
 
   #closed(): RpcError {

@@ -12,6 +12,7 @@ import { dialConnection } from "../connection/dial.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { RpcError } from "../errors.ts";
 import { type Backoff, backoffMs } from "../internal/backoff.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import { sleep } from "../internal/time.ts";
 import type { Random } from "../selector.ts";
 import type { ConnectorEvent } from "./events.ts";
@@ -90,7 +91,7 @@ export class Connector {
   #dial: Promise<ClientConnection> | undefined;
   /** When the first dial of all began; `-Infinity` for every other. */
   #firstDialAtMs = -Infinity;
-  /** Ends the dial that is under way. */
+  /** Ends the dial that is under way, and what still waits behind one before it. */
   #dialAbort: AbortController | undefined;
   /** How many dials in a row have failed, or led to a connection that was lost in silence. */
   #dialFailures = 0;
@@ -261,7 +262,7 @@ export class Connector {
 
   async #connect(): Promise<ClientConnection> {
     const host = this.#host;
-    const { signal } = this.#dialAbort = new AbortController();
+    const { signal } = this.#dialAbort ??= new AbortController();
     const drainsForMs = this.#drainsUntilMs - host.clock.now();
     if (drainsForMs > 0) await sleep(host.options.clock ?? systemClock, drainsForMs, signal);
     // A call that finds no other server dials before it is due: that is no further failure.
@@ -284,6 +285,8 @@ export class Connector {
     this.#state = "ready";
     this.#isStalled = false;
     host.connectionChanged("connected");
+    const wait = atFaultPoint("dial_shared", signal);
+    if (wait !== undefined) await wait;
     return client;
   }
 
@@ -343,7 +346,10 @@ export class Connector {
     const { dialAddress, options } = this.#host;
     let client: ClientConnection | undefined;
     const onDrain = () => this.#drained(client);
-    return client = await dialConnection(dialAddress, { ...options, signal }, onDrain);
+    const opened = await dialConnection(dialAddress, { ...options, signal }, onDrain);
+    const wait = atFaultPoint("dial_opened", signal);
+    if (wait !== undefined) await wait;
+    return client = opened;
   }
 
   /** The server says that it takes no new calls: on the newest connection, or while that is made. */

@@ -11,6 +11,7 @@ import type { ClientOptions } from "../connection/client_options.ts";
 import type { Clock } from "../clock.ts";
 import type { Liveness } from "../connection/liveness.ts";
 import { isSame, noServersText } from "../discovery/endpoint_list.ts";
+import { atFaultPoint } from "../internal/fault_points.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
 import { Endpoint, type EndpointHost } from "./endpoint.ts";
 import type { EndpointEvent } from "./events.ts";
@@ -253,6 +254,8 @@ export class Fleet implements EndpointHost {
     let servers: readonly string[];
     try {
       servers = await this.#source.getAll();
+      const wait = atFaultPoint("list_answered");
+      if (wait !== undefined) await wait;
     } catch (error) {
       if (this.#servers === undefined) throw error;
       return; // the last good list stays
@@ -334,6 +337,8 @@ export class Fleet implements EndpointHost {
     this.#isWatched = true;
     try {
       for await (const servers of this.#source.watch(this.#watchAbort.signal)) {
+        const wait = atFaultPoint("list_watched", this.#watchAbort.signal);
+        if (wait !== undefined) await wait;
         try {
           this.#reconcile(servers);
         } catch {

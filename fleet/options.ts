@@ -64,7 +64,7 @@ export interface XClientOptions extends ClientOptions {
   isFailure?: (error: unknown) => boolean;
 
   /**
-   * Called with what happens to each server, a microtask after it has happened.
+   * Called with what happens to each server: a frozen event, a microtask after the fact.
    * What it throws is an uncaught error of the program.
    */
   onEvent?: (event: XClientEvent) => void;
@@ -96,7 +96,9 @@ export interface XClientEvent {
   readonly type: EndpointEvent;
   /** The server. */
   readonly address: string;
-  /** The error that caused it, for `unreachable`. */
+  /** Why, for `unreachable`. */
+  readonly error?: unknown;
+  /** The same as `error`, by the name that it had before. */
   readonly cause?: unknown;
 }
 

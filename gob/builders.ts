@@ -24,6 +24,7 @@ import {
   type OpaqueShape,
   shapeOf,
 } from "./schema.ts";
+import { validatorOf } from "./validate.ts";
 import type { GobFields, GobService, GobStructInput, GobStructOutput } from "./schema_types.ts";
 
 /** Options of `gob.struct`. */
@@ -276,10 +277,14 @@ export interface GobBuilders {
   textMarshaler<T>(options: GobOpaqueOptions<T, string>): GobSchema<T>;
 }
 
+function made<O, I = O>(shape: unknown): GobSchema<O, I> {
+  return new GobSchema<O, I>(shape, validatorOf);
+}
+
 function basic<O, I = O>(
   kind: "bool" | "float" | "float32" | "complex" | "complex64" | "string" | "bytes",
 ) {
-  return new GobSchema<O, I>({ kind });
+  return made<O, I>({ kind });
 }
 
 function integer<O>(
@@ -287,7 +292,7 @@ function integer<O>(
   bits: number,
   always: "number" | "either",
 ) {
-  return new GobSchema<O, number | bigint>({ kind, bits, always });
+  return made<O, number | bigint>({ kind, bits, always });
 }
 
 function opaque<T, I = T>(
@@ -297,14 +302,22 @@ function opaque<T, I = T>(
     encode: (value: I) => Uint8Array;
     decode: (bytes: Uint8Array) => T;
     zero: () => T;
+    fromJson?: (value: string | number) => unknown;
   },
 ): GobSchema<T, I> {
-  return new GobSchema<T, I>({
+  return made<T, I>({
     kind: "opaque",
     wire,
     ...options,
     name: options.name ?? "",
   });
+}
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+/** A time in JSON, as Go and `Date.toJSON` write it. */
+function dateOf(value: string | number): unknown {
+  return typeof value === "string" && TIME.test(value) ? new Date(value) : value;
 }
 
 const uint8 = integer<number>("uint", 8, "number");
@@ -357,12 +370,14 @@ export const gob: GobBuilders = Object.freeze({
     encode: timeToBytes,
     decode: bytesToDate,
     zero: zeroDate,
+    fromJson: dateOf,
   }),
   instant: opaque<GobInstant, Date | GobInstant>("gobEncoder", {
     name: "Time",
     encode: timeToBytes,
     decode: bytesToInstant,
     zero: zeroInstant,
+    fromJson: dateOf,
   }),
   bigInt: opaque<bigint>("gobEncoder", {
     name: "Int",
@@ -374,8 +389,9 @@ export const gob: GobBuilders = Object.freeze({
     },
     decode: bytesToBigInt,
     zero: () => 0n,
+    fromJson: (value) => BigInt(value),
   }),
-  any: new GobSchema<unknown>({
+  any: made<unknown>({
     kind: "interface",
     registry: undefined,
     as: "value",
@@ -387,7 +403,7 @@ export const gob: GobBuilders = Object.freeze({
         "Go sends a slice of bytes as a string of bytes: use gob.bytes",
       );
     }
-    return new GobSchema({ kind: "slice", element });
+    return made({ kind: "slice", element });
   },
 
   array<O, I>(
@@ -399,7 +415,7 @@ export const gob: GobBuilders = Object.freeze({
         `The length of an array is ${length}: it must be an integer from 0 on`,
       );
     }
-    return new GobSchema({ kind: "array", length, element });
+    return made({ kind: "array", length, element });
   },
 
   map(
@@ -413,7 +429,7 @@ export const gob: GobBuilders = Object.freeze({
         "A map decodes to an object only if its keys are gob.string",
       );
     }
-    return new GobSchema<never, unknown>({ kind: "map", key, value, as });
+    return made<never, unknown>({ kind: "map", key, value, as });
   },
 
   struct<F extends GobFields>(
@@ -426,7 +442,7 @@ export const gob: GobBuilders = Object.freeze({
         throw new TypeError(`A struct can't have a field called "${name}"`);
       }
     }
-    return new GobSchema({
+    return made({
       kind: "struct",
       name: options.name ?? "",
       fields: list,
@@ -436,11 +452,11 @@ export const gob: GobBuilders = Object.freeze({
   optional<O, I>(
     target: GobSchema<O, I>,
   ): GobSchema<O | null, I | null | undefined> {
-    return new GobSchema({ kind: "optional", target });
+    return made({ kind: "optional", target });
   },
 
   lazy<O, I>(target: () => GobSchema<O, I>): GobSchema<O, I> {
-    return new GobSchema({ kind: "lazy", target });
+    return made({ kind: "lazy", target });
   },
 
   service<S extends GobService>(methods: S): S {
@@ -451,7 +467,7 @@ export const gob: GobBuilders = Object.freeze({
     registry?: GobRegistry,
     options: GobInterfaceOptions = {},
   ): GobSchema<never, unknown> {
-    return new GobSchema<never, unknown>({
+    return made<never, unknown>({
       kind: "interface",
       registry,
       as: options.as ?? "value",

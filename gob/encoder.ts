@@ -7,6 +7,7 @@
 import { EncodeContext } from "./encode_context.ts";
 import { EncodePlans } from "./encode_plans.ts";
 import { GobInference } from "./inference.ts";
+import type { FloatPlace } from "./inferred_types.ts";
 import type { AnyGobSchema, GobSchema } from "./schema.ts";
 import { TypeTable } from "./type_table.ts";
 import {
@@ -154,6 +155,28 @@ export class GobEncoder {
     } catch (error) {
       throw this.#undo(writer, start, error);
     }
+  }
+
+  /**
+   * The type that a value without a schema is sent as.
+   *
+   * @internal
+   * @param value The value.
+   * @throws {RpcError} `invalid_argument` if it can't be sent.
+   */
+  inferred(value: unknown): AnyGobSchema {
+    return this.#inference.schemaOf(value);
+  }
+
+  /**
+   * An inferred type with floats in place of integers where a peer is known to have floats.
+   *
+   * @internal
+   * @param schema The type.
+   * @param place Where it has floats.
+   */
+  withFloats(schema: AnyGobSchema, place: FloatPlace): AnyGobSchema {
+    return this.#inference.withFloats(schema, place);
   }
 
   /** Takes back what a failed call has written and defined. */

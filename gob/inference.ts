@@ -6,68 +6,26 @@
 
 import { GobNamed } from "./values.ts";
 import { gob } from "./builders.ts";
-import { type AnyGobSchema, GobSchema, shapeOf } from "./schema.ts";
-import { INT64_MAX, MAX_FIELDS, tooWide } from "./wire.ts";
+import {
+  type Field,
+  type FloatPlace,
+  InferredTypes,
+  kindOf,
+  partsOf,
+  UNKNOWN,
+} from "./inferred_types.ts";
+import type { AnyGobSchema } from "./schema.ts";
+import { INT64_MAX } from "./wire.ts";
 import { ValuePath } from "./value_path.ts";
 
-type Field = readonly [string, AnyGobSchema];
 /** The types of the elements, each with the index of the first element that has it. */
 type Found = Map<AnyGobSchema, number>;
 
-/** A node in the tree of all structs: a field, and the struct that ends with it, if any. */
-interface StructNode {
-  readonly before: StructNode | undefined;
-  /** Undefined at the root. */
-  readonly field: Field | undefined;
-  /** How many fields there are up to here. */
-  readonly count: number;
-  readonly next: Map<string, Map<AnyGobSchema, StructNode>>;
-  schema: AnyGobSchema | undefined;
-}
-
-function nodeOf(before?: StructNode, field?: Field): StructNode {
-  const count = before === undefined ? 0 : before.count + 1;
-  return { before, field, count, next: new Map(), schema: undefined };
-}
-
-/** All fields up to a node. If each node kept its own list, n fields would take n² memory. */
-function fieldsOf(last: StructNode): readonly Field[] {
-  const fields: Field[] = [];
-  for (let node: StructNode | undefined = last; node?.field !== undefined; node = node.before) {
-    fields.push(node.field);
-  }
-  return fields.reverse();
-}
-
-// Each object that is used as a dictionary has a new shape. After so many fields, slices and maps
-// all schemas are forgotten: a shape that comes again gets a new one, which the encoder recognises.
-const MAX_KEPT = 50_000;
 const NO_ELEMENT = "nothing tells the element type of an empty array or Map: give a schema, as " +
   "gob.slice(gob.string)";
-// The element of an empty array: it can be unified with any type, and can't be sent.
-const UNKNOWN: AnyGobSchema = new GobSchema<unknown, never>({ kind: "bool" });
-
-function kindOf(schema: AnyGobSchema): string {
-  return shapeOf(schema).kind;
-}
-
-/** The parts of a slice, a map or a struct. */
-function partsOf(schema: AnyGobSchema): readonly Field[] {
-  const shape = shapeOf(schema);
-  if (shape.kind === "slice") return [["element", shape.element]];
-  if (shape.kind === "map") return [["key", shape.key], ["value", shape.value]];
-  return shape.kind === "struct" ? shape.fields : [];
-}
-
 /** Infers schemas, the same object for the same shape, so that a type is compiled only once. */
 export class GobInference {
-  #root = nodeOf();
-  readonly #slices = new Map<AnyGobSchema, AnyGobSchema>();
-  readonly #maps = new Map<AnyGobSchema, Map<AnyGobSchema, AnyGobSchema>>();
-  /** Schemas with an unknown element somewhere in them. */
-  readonly #incomplete = new Set<AnyGobSchema>([UNKNOWN]);
-  /** How many fields, slices and maps are kept. */
-  #kept = 0;
+  readonly #types = new InferredTypes();
   readonly #path: ValuePath;
 
   /** @param maxDepth The deepest nesting that is allowed. */
@@ -77,10 +35,10 @@ export class GobInference {
 
   /** Infers the schema of a value. */
   schemaOf(value: unknown): AnyGobSchema {
-    if (this.#kept > MAX_KEPT) this.#forget();
+    this.#types.limit();
     this.#path.begin(value);
     const schema = this.#infer(value);
-    if (this.#incomplete.has(schema)) {
+    if (this.#types.isIncomplete(schema)) {
       throw this.#path.failure(
         NO_ELEMENT,
       );
@@ -89,13 +47,14 @@ export class GobInference {
     return schema;
   }
 
-  #forget(): void {
-    this.#root = nodeOf();
-    this.#slices.clear();
-    this.#maps.clear();
-    this.#incomplete.clear();
-    this.#incomplete.add(UNKNOWN);
-    this.#kept = 0;
+  /**
+   * An inferred type with floats in place of integers.
+   *
+   * @param schema The type.
+   * @param place Where it is known to have floats.
+   */
+  withFloats(schema: AnyGobSchema, place: FloatPlace): AnyGobSchema {
+    return this.#types.withFloats(schema, place);
   }
 
   #infer(value: unknown): AnyGobSchema {
@@ -124,9 +83,9 @@ export class GobInference {
     }
     this.#path.enter();
     let schema: AnyGobSchema;
-    if (Array.isArray(value)) schema = this.#sliceOf(this.#inferAll(value));
+    if (Array.isArray(value)) schema = this.#types.sliceOf(this.#inferAll(value));
     else if (value instanceof Map) {
-      schema = this.#mapOf(
+      schema = this.#types.mapOf(
         this.#inferAll(value.keys()),
         this.#inferAll(value.values()),
       );
@@ -146,7 +105,7 @@ export class GobInference {
         );
       }
     }
-    let node = this.#root;
+    let node = this.#types.root;
     for (const name of Object.keys(value)) {
       const item = value[name];
       if (item === undefined || item === null) continue;
@@ -155,45 +114,20 @@ export class GobInference {
         throw this.#path.failure("no field can have this name");
       }
       const schema = this.#infer(item);
-      if (this.#incomplete.has(schema)) {
+      if (this.#types.isIncomplete(schema)) {
         // Nothing is lost: Go does not send an empty slice in a field either.
         if (this.#isEmpty(item)) continue;
         throw this.#path.failure(
           NO_ELEMENT,
         );
       }
-      node = this.#follow(node, name, schema);
+      node = this.#types.follow(node, name, schema);
     }
-    return this.#structAt(node);
+    return this.#types.structAt(node);
   }
 
   #isEmpty(value: unknown): boolean {
     return Array.isArray(value) ? value.length === 0 : value instanceof Map && value.size === 0;
-  }
-
-  #follow(node: StructNode, name: string, schema: AnyGobSchema): StructNode {
-    let byType = node.next.get(name);
-    if (byType === undefined) {
-      byType = new Map();
-      node.next.set(name, byType);
-    }
-    let following = byType.get(schema);
-    if (following === undefined) {
-      if (node.count === MAX_FIELDS) throw tooWide();
-      following = nodeOf(node, [name, schema]);
-      byType.set(schema, following);
-      this.#kept++;
-    }
-    return following;
-  }
-
-  #structAt(node: StructNode): AnyGobSchema {
-    if (node.schema === undefined) {
-      const fields = fieldsOf(node);
-      this.#kept += node.count;
-      node.schema = new GobSchema<unknown, never>({ kind: "struct", name: "", fields });
-    }
-    return node.schema;
   }
 
   #inferAll(values: Iterable<unknown>): AnyGobSchema {
@@ -229,14 +163,13 @@ export class GobInference {
     }
     switch (kindOf(result)) {
       case "slice":
-        return this.#sliceOf(this.#unify(parts.get("element")!));
+        return this.#types.sliceOf(this.#unify(parts.get("element")!));
       case "map":
-        return this.#mapOf(this.#unify(parts.get("key")!), this.#unify(parts.get("value")!));
-      case "struct": {
-        let node = this.#root;
-        for (const [name, types] of parts) node = this.#follow(node, name, this.#unify(types));
-        return this.#structAt(node);
-      }
+        return this.#types.mapOf(this.#unify(parts.get("key")!), this.#unify(parts.get("value")!));
+      case "struct":
+        return this.#types.structOf(
+          [...parts].map(([name, types]): Field => [name, this.#unify(types)]),
+        );
       default:
         return result;
     }
@@ -255,32 +188,5 @@ export class GobInference {
       `a ${kinds[1]} beside a ${kinds[0]}: elements of different types need a schema ` +
         "with gob.interface",
     );
-  }
-
-  #sliceOf(element: AnyGobSchema): AnyGobSchema {
-    let schema = this.#slices.get(element);
-    if (schema === undefined) {
-      schema = new GobSchema<unknown, never>({ kind: "slice", element });
-      this.#slices.set(element, schema);
-      this.#kept++;
-      if (this.#incomplete.has(element)) this.#incomplete.add(schema);
-    }
-    return schema;
-  }
-
-  #mapOf(key: AnyGobSchema, value: AnyGobSchema): AnyGobSchema {
-    let byValue = this.#maps.get(key);
-    if (byValue === undefined) {
-      byValue = new Map();
-      this.#maps.set(key, byValue);
-    }
-    let schema = byValue.get(value);
-    if (schema === undefined) {
-      schema = new GobSchema<unknown, never>({ kind: "map", key, value, as: "map" });
-      byValue.set(value, schema);
-      this.#kept++;
-      if (this.#incomplete.has(key) || this.#incomplete.has(value)) this.#incomplete.add(schema);
-    }
-    return schema;
   }
 }

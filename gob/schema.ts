@@ -5,6 +5,9 @@
  * @module
  */
 
+import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
+import { GOB_VENDOR } from "../schema.ts";
+
 /** The content of a schema, for the encoder and the decoder. */
 export type Shape =
   | { kind: "bool" | "float" | "float32" | "complex" | "complex64" | "string" | "bytes" }
@@ -43,7 +46,17 @@ export interface OpaqueShape {
   encode: (value: unknown) => Uint8Array;
   decode: (bytes: Uint8Array) => unknown;
   zero: () => unknown;
+  /** What a text or a number in JSON stands for, where the type is one of these there. */
+  fromJson?: (value: string | number) => unknown;
 }
+
+/** What Standard Schema asks for. `InferInput` knows what is accepted; this says only what is made. */
+export interface GobStandard<Output> extends StandardSchemaV1.Props<unknown, Output> {
+  /** By this a server knows that the schema says the types on the wire, too. */
+  readonly vendor: "@geerpc/xclient/gob";
+}
+
+type Validate = (value: unknown) => StandardSchemaV1.Result<unknown>;
 
 let readShape: (schema: AnyGobSchema) => Shape;
 
@@ -57,14 +70,42 @@ export class GobSchema<Output = unknown, Input = Output> {
   /** Never set: it carries the types for `Infer` and `InferInput`. */
   declare readonly "~types"?: { output: Output; input: (value: Input) => void };
   readonly #shape: Shape;
+  readonly #validatorOf: ((schema: AnyGobSchema) => Validate) | undefined;
+  #standard: GobStandard<Output> | undefined;
+  #text: string | undefined;
 
   /**
    * For the builders in `gob`; not meant to be called from elsewhere.
    *
    * @param shape The content of the schema.
+   * @param validatorOf Makes its check. Without one, values are not checked.
    */
-  constructor(shape: unknown) {
+  constructor(shape: unknown, validatorOf?: (schema: AnyGobSchema) => Validate) {
     this.#shape = shape as Shape;
+    this.#validatorOf = validatorOf;
+  }
+
+  /**
+   * The schema as one of Standard Schema, which checks a value that has not come by gob and makes
+   * of it what decoding would. See `method` of `@geerpc/xclient`.
+   */
+  get "~standard"(): GobStandard<Output> {
+    return this.#standard ??= Object.freeze({
+      version: 1,
+      vendor: GOB_VENDOR,
+      validate: (this.#validatorOf?.(this) ?? ((value) => ({ value }))) as (
+        value: unknown,
+      ) => StandardSchemaV1.Result<Output>,
+    });
+  }
+
+  /**
+   * The type as Go writes it, as `struct { A int; Tags []string }`: the same for types that are
+   * the same on the wire. Fields are sorted, names of types are left out, and a type within
+   * itself is `^1`, or `^2` for the one around that.
+   */
+  get "~text"(): string {
+    return this.#text ??= textOf(this, []);
   }
 
   static {
@@ -91,6 +132,41 @@ export function targetOf(schema: AnyGobSchema): AnyGobSchema {
   }
   throw new TypeError("gob: a lazy schema that leads only to itself");
 }
+
+/** A type as Go writes it; `around` are the types that it is in, the outermost first. */
+function textOf(schema: AnyGobSchema, around: readonly AnyGobSchema[]): string {
+  const target = targetOf(schema);
+  if (around.includes(target)) return `^${around.length - around.indexOf(target)}`;
+  const shape = shapeOf(target);
+  const inner = (part: AnyGobSchema) => textOf(part, [...around, target]);
+  switch (shape.kind) {
+    case "int":
+    case "uint":
+      return shape.bits > 32 ? shape.kind : `${shape.kind}${shape.bits}`;
+    case "slice":
+      return `[]${inner(shape.element)}`;
+    case "array":
+      return `[${shape.length}]${inner(shape.element)}`;
+    case "map":
+      return `map[${inner(shape.key)}]${inner(shape.value)}`;
+    case "struct": {
+      const fields = shape.fields.map(([name, field]) => `${name} ${inner(field)}`).sort();
+      return fields.length === 0 ? "struct {}" : `struct { ${fields.join("; ")} }`;
+    }
+    case "interface":
+      return "any";
+    case "opaque":
+      return shape.name || shape.wire;
+    default:
+      return GO_NAMES[shape.kind as keyof typeof GO_NAMES] ?? shape.kind;
+  }
+}
+
+const GO_NAMES = {
+  float: "float64",
+  complex: "complex128",
+  bytes: "[]byte",
+} as const;
 
 /** Whether a schema lets a value be null. */
 export function isOptional(schema: AnyGobSchema): boolean {

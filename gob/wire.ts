@@ -5,6 +5,7 @@
  */
 
 import { RpcError } from "../errors.ts";
+import { pathStep } from "../internal/path.ts";
 
 /**
  * One step from the top of a value to a part of it: a field's name, an index or a map's key. An
@@ -50,17 +51,12 @@ export function mostDefinitionBytes(maxMessageBytes: number): number {
   return Math.min(maxMessageBytes, Math.max(DEFINITIONS_BYTES, Math.floor(maxMessageBytes / 4)));
 }
 
-const IDENTIFIER = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
-
 /** Writes the path to a part of a value, as in `$.a.b[3]`. */
 export function formatPath(path: readonly PathStep[], depth: number): string {
   let text = "$";
   for (let index = 0; index < depth; index++) {
     const step = path[index];
-    if (typeof step === "number") text += `[${step}]`;
-    else if (step === "") continue;
-    else if (IDENTIFIER.test(step)) text += `.${step}`;
-    else text += `[${JSON.stringify(step)}]`;
+    if (step !== "") text += pathStep(step);
   }
   return text;
 }

@@ -1,5 +1,5 @@
 /**
- * Buffers that are reused: how they grow, and which are worth keeping.
+ * Buffers that are reused: how they grow, which are worth keeping, and how chunks are put together.
  *
  * @module
  */
@@ -10,6 +10,9 @@ const ALWAYS_KEPT_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 1024 * 1024;
 /** Between the two it is kept while at least one in so many of its bytes was used. */
 const MIN_USE = 8;
+/** The first buffer for what arrives in several chunks. */
+const FIRST_BUFFER_BYTES = 256;
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * Replaces a full buffer by a larger one.
@@ -41,4 +44,51 @@ export function isWorthKeeping(buffer: Uint8Array, used: number): boolean {
   const { length } = buffer;
   return length <= ALWAYS_KEPT_BYTES ||
     (length <= MAX_KEPT_BYTES && length <= used * MIN_USE);
+}
+
+/**
+ * Puts together what arrives in several chunks. However small they are, each byte is copied a few
+ * times at most. Whoever looks for an end in it goes on where the last search has stopped, or small
+ * chunks would each search everything.
+ */
+export class ChunkBuffer {
+  #bytes = NO_BYTES;
+  #length = 0;
+
+  /** How many bytes it holds. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /**
+   * Adds bytes behind those that it holds.
+   *
+   * @param chunk The bytes; they are copied.
+   */
+  add(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#bytes.length) {
+      this.#bytes = grow(this.#bytes, this.#length, Math.max(length, FIRST_BUFFER_BYTES));
+    }
+    this.#bytes.set(chunk, this.#length);
+    this.#length = length;
+  }
+
+  /**
+   * Shows the bytes that it holds.
+   *
+   * @param to How many of them at most. Default: all.
+   * @returns The bytes, which are not copied.
+   */
+  view(to: number = this.#length): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, Math.min(to, this.#length));
+  }
+
+  /** Takes all that it holds. The bytes are valid until more are added. */
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = this.view();
+    if (!isWorthKeeping(this.#bytes, this.#length)) this.#bytes = NO_BYTES;
+    this.#length = 0;
+    return bytes;
+  }
 }

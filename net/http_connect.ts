@@ -7,15 +7,22 @@
 
 import { RpcError } from "../errors.ts";
 import { abortWith, releaseFrom } from "../internal/abort.ts";
+import { ChunkBuffer } from "../internal/buffer.ts";
 import { excerpt } from "../internal/excerpt.ts";
 import type { Receiver, Transport } from "../transport.ts";
 
 /** The most bytes of a request or an answer, its empty line included. */
 const MAX_HEAD_BYTES = 8192;
 
+const NEWLINE = 10;
+const CARRIAGE_RETURN = 13;
+
 /** Buffers the head of an HTTP message until the empty line that ends it has come. */
 export class HeadReader {
-  #bytes = new Uint8Array(0);
+  readonly #buffer = new ChunkBuffer();
+  /** Where the line begins whose end has not come, and how far that was looked for. */
+  #lineStart = 0;
+  #searched = 0;
 
   /**
    * Adds bytes.
@@ -25,21 +32,34 @@ export class HeadReader {
    * @throws {RpcError} `data_loss` if the head is longer than 8,192 bytes.
    */
   push(chunk: Uint8Array): { head: string; rest: Uint8Array } | undefined {
-    const bytes = new Uint8Array(this.#bytes.length + chunk.length);
-    bytes.set(this.#bytes);
-    bytes.set(chunk, this.#bytes.length);
-    this.#bytes = bytes;
-    const text = new TextDecoder("latin1").decode(bytes.subarray(0, MAX_HEAD_BYTES));
-    const end = /\r?\n\r?\n/.exec(text);
-    if (end !== null) {
-      const length = end.index + end[0].length;
-      return { head: text.slice(0, end.index), rest: bytes.subarray(length) };
+    this.#buffer.add(chunk);
+    const bytes = this.#buffer.view(MAX_HEAD_BYTES);
+    for (;;) {
+      const newline = bytes.indexOf(NEWLINE, this.#searched);
+      if (newline < 0) break;
+      const start = this.#lineStart;
+      this.#lineStart = this.#searched = newline + 1;
+      if (start > 0 && endOfLine(bytes, newline) === start) {
+        const head = latin1(bytes.subarray(0, endOfLine(bytes, start - 1)));
+        return { head, rest: this.#buffer.view().subarray(newline + 1) };
+      }
     }
-    if (bytes.length >= MAX_HEAD_BYTES) {
-      throw new RpcError("data_loss", `expected the head of HTTP CONNECT, got ${excerpt(text)}`);
+    this.#searched = bytes.length;
+    if (bytes.length === MAX_HEAD_BYTES) {
+      const what = excerpt(latin1(bytes));
+      throw new RpcError("data_loss", `expected the head of HTTP CONNECT, got ${what}`);
     }
     return undefined;
   }
+}
+
+/** Where the line ends that has this newline, which may have a carriage return before it. */
+function endOfLine(bytes: Uint8Array, newline: number): number {
+  return bytes[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
+}
+
+function latin1(bytes: Uint8Array<ArrayBuffer>): string {
+  return new TextDecoder("latin1").decode(bytes);
 }
 
 /**
@@ -102,7 +122,9 @@ export function connectThrough(
   return new Promise((resolve, reject) => {
     const connected = new ConnectedTransport(transport);
     const head = new HeadReader();
+    let hasFailed = false;
     const fail = (error: unknown) => {
+      hasFailed = true;
       releaseFrom(signal, connecting);
       transport.close();
       reject(error);
@@ -117,12 +139,13 @@ export function connectThrough(
     let answered = false;
     transport.start({
       data(chunk) {
+        if (hasFailed) return; // it is closed, and what comes all the same is not kept
         if (answered) return connected.data(chunk);
         try {
           const answer = head.push(chunk);
           if (answer === undefined) return;
           answered = true;
-          const status = answer.head.split(/\r?\n/, 1)[0];
+          const status = answer.head.split("\n", 1)[0].replace(/\r$/, "");
           if (!/^HTTP\/1\.\d 200 /.test(status)) {
             const hint = / 404 /.test(status)
               ? "; its path is the option connectPath, or ?path="

@@ -30,7 +30,7 @@ export const ASCII = {
   MAX_DIGITS: 15,
 } as const;
 
-const { ZERO, NINE, MAX_DIGITS } = ASCII;
+const { CARRIAGE_RETURN, MAX_DIGITS, NEWLINE, NINE, SPACE, TAB, ZERO } = ASCII;
 
 /**
  * Whether the bytes at a position are those expected.
@@ -45,6 +45,24 @@ export function startsWithAt(bytes: Uint8Array, at: number, expected: Uint8Array
     if (bytes[at + index] !== expected[index]) return false;
   }
   return true;
+}
+
+/** Whether a byte is what JSON allows between its tokens. */
+export function isSpace(byte: number): boolean {
+  return byte === SPACE || byte === NEWLINE || byte === CARRIAGE_RETURN || byte === TAB;
+}
+
+/**
+ * Goes over spaces.
+ *
+ * @param bytes What to look at.
+ * @param from Where to begin.
+ * @returns The position of the first byte that is no space; the length if there is none.
+ */
+export function skipSpaces(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length && isSpace(bytes[at])) at++;
+  return at;
 }
 
 /** Reads whole numbers from 0 on, as JSON writes them. */

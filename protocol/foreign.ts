@@ -7,10 +7,10 @@
 
 import { receivedCode, type RpcCode, RpcError } from "../errors.ts";
 import { excerpt } from "../internal/excerpt.ts";
-import { ASCII, startsWithAt } from "./ascii.ts";
+import { ASCII, isSpace, startsWithAt } from "./ascii.ts";
 import type { Protocol } from "./codec.ts";
 
-const { CARRIAGE_RETURN, NEWLINE, OPEN_BRACE, OPEN_BRACKET, SPACE, TAB } = ASCII;
+const { OPEN_BRACE, OPEN_BRACKET } = ASCII;
 
 /** The beginnings by which a protocol is known, as text. */
 const LOOKS: readonly (readonly [RegExp, string])[] = [
@@ -83,11 +83,10 @@ const MOST_SPACES = 4096;
  * Whether JSON begins with GeeRPC's option.
  *
  * @param bytes What has arrived.
+ * @param at How many spaces it begins with.
  * @returns `undefined` while too few bytes have arrived.
  */
-export function beginsWithOption(bytes: Uint8Array): boolean | undefined {
-  let at = 0;
-  while (at < bytes.length && isSpace(bytes[at])) at++;
+export function beginsWithOption(bytes: Uint8Array, at: number): boolean | undefined {
   const arrived = bytes.length - at;
   if (arrived >= OPTION_START.length) return startsWithAt(bytes, at, OPTION_START);
   if (at > MOST_SPACES || !startsWithAt(bytes, at, OPTION_START.subarray(0, arrived))) return false;
@@ -141,8 +140,4 @@ function looksLikeGob(text: string): boolean {
 
 function isCapital(byte: number): boolean {
   return byte >= 65 && byte <= 90;
-}
-
-function isSpace(byte: number): boolean {
-  return byte === SPACE || byte === NEWLINE || byte === CARRIAGE_RETURN || byte === TAB;
 }

@@ -5,12 +5,13 @@
  * @module
  */
 
+import { ChunkBuffer } from "../internal/buffer.ts";
 import { excerpt } from "../internal/excerpt.ts";
 import { RpcError } from "../errors.ts";
-import { ASCII } from "./ascii.ts";
+import { ASCII, skipSpaces } from "./ascii.ts";
 import { foreign } from "./foreign.ts";
 
-const { CLOSE_BRACE } = ASCII;
+const { CLOSE_BRACE, OPEN_BRACE } = ASCII;
 
 /** What a GeeRPC client asks for in its handshake. */
 export interface GeeRpcOption {
@@ -56,7 +57,11 @@ export function encodeOption(
 
 /** Reads the handshake from a stream, and loses nothing of what follows it. */
 export class OptionReader {
-  #bytes = new Uint8Array(0);
+  readonly #buffer = new ChunkBuffer();
+  /** Where the option begins, or the spaces before it end. */
+  #start = 0;
+  /** How far its end was looked for. */
+  #searched = 0;
 
   /**
    * Adds bytes of the stream.
@@ -67,22 +72,23 @@ export class OptionReader {
    * encoding other than JSON and gob.
    */
   push(chunk: Uint8Array): { option: GeeRpcOption; rest: Uint8Array } | undefined {
-    const bytes = new Uint8Array(this.#bytes.length + chunk.length);
-    bytes.set(this.#bytes);
-    bytes.set(chunk, this.#bytes.length);
-    this.#bytes = bytes;
+    this.#buffer.add(chunk);
+    const bytes = this.#buffer.view(MAX_OPTION_BYTES);
+    this.#start = skipSpaces(bytes, this.#start);
+    const begins = this.#start === bytes.length || bytes[this.#start] === OPEN_BRACE;
     // The option has no objects and no braces in strings: its first closing brace ends it.
-    const end = bytes.subarray(0, MAX_OPTION_BYTES).indexOf(CLOSE_BRACE) + 1;
-    const text = new TextDecoder().decode(bytes.subarray(0, end || MAX_OPTION_BYTES));
-    const start = text.trimStart();
-    if (start !== "" && !start.startsWith("{") || end === 0 && bytes.length >= MAX_OPTION_BYTES) {
-      throw new RpcError(
-        "data_loss",
-        `expected a GeeRPC handshake, got ${foreign(start, "geerpc/json")}`,
-      );
+    const end = begins ? bytes.indexOf(CLOSE_BRACE, this.#searched) + 1 : 0;
+    this.#searched = bytes.length;
+    if (end > 0) {
+      const text = new TextDecoder().decode(bytes.subarray(0, end));
+      return { option: parseOption(text), rest: this.#buffer.view().subarray(end) };
     }
-    if (end === 0) return undefined;
-    return { option: parseOption(text), rest: bytes.subarray(end) };
+    if (begins && bytes.length < MAX_OPTION_BYTES) return undefined;
+    const text = new TextDecoder().decode(bytes).trimStart();
+    throw new RpcError(
+      "data_loss",
+      `expected a GeeRPC handshake, got ${foreign(text, "geerpc/json")}`,
+    );
   }
 }
 

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { pathStep } from "../internal/path.ts";
+
 /** What is written for such values. A text without any of it has lost nothing. */
 const TRACES = /\{\}|null|\{"0":/;
 
@@ -34,7 +36,9 @@ export function mayHaveLost(text: string): boolean {
 
 /**
  * Looks for a value that JSON does not have. What has a `toJSON` is what that makes of it, and what an
- * object's `undefined`, functions and symbols are is left out, as JSON has it.
+ * object's `undefined`, functions and symbols are is left out, as JSON has it. Bun's `Headers`,
+ * `URLSearchParams` and forms without files have a `toJSON` that loses nothing; elsewhere they are
+ * refused.
  *
  * @param value The value, which does not contain itself.
  * @returns The first one; `undefined` if there is none.
@@ -54,11 +58,13 @@ export function findLost(value: unknown): Lost | undefined {
 }
 
 function findInObject(value: object): Lost | undefined {
-  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return undefined;
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") {
+    return holdsFiles(value) ? lost(named(value), CONVERT) : undefined;
+  }
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const found = findLost(value[index]);
-      if (found !== undefined) return { ...found, path: `[${index}]${found.path}` };
+      if (found !== undefined) return { ...found, path: pathStep(index) + found.path };
     }
     return undefined;
   }
@@ -68,9 +74,15 @@ function findInObject(value: object): Lost | undefined {
     const member = (value as Record<string, unknown>)[key];
     if (typeof member === "function" || typeof member === "symbol") continue;
     const found = findLost(member);
-    if (found !== undefined) return { ...found, path: step(key) + found.path };
+    if (found !== undefined) return { ...found, path: pathStep(key) + found.path };
   }
   return undefined;
+}
+
+/** Whether an object is a form with files: Bun's forms have a `toJSON`, which leaves out their content. */
+function holdsFiles(value: object): boolean {
+  if (tagOf(value) !== "FormData") return false;
+  return [...(value as FormData).values()].some((entry) => typeof entry !== "string");
 }
 
 /** What an object is, if it is of a kind whose content JSON does not write. */
@@ -101,10 +113,4 @@ function named(value: object): string {
   const tag = tagOf(value);
   const name = tag === "Object" ? value.constructor?.name || "object" : tag;
   return `${/^[AEIO]/i.test(name) ? "an" : "a"} ${name}`;
-}
-
-const IDENTIFIER = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
-
-function step(key: string): string {
-  return IDENTIFIER.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }

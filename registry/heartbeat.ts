@@ -93,7 +93,8 @@ export class Heartbeat implements AsyncDisposable {
         signal,
         closedError: () => signal?.aborted ? signal.reason : newClosedError(),
         onEvent: onEvent &&
-          ((event) => event.type !== "lost" && onEvent({ ...event, url: registry.url })),
+          ((event) =>
+            event.type !== "lost" && onEvent(Object.freeze({ ...event, url: registry.url }))),
       })
     );
     this.registered = Promise.any(this.#registrations.map(({ ready }) => ready))

@@ -108,7 +108,10 @@ export interface HeartbeatOptions {
   clock?: Clock;
   /** The randomness of pauses. Default `Math.random`. */
   random?: Random;
-  /** Called with each event, in a microtask of its own. */
+  /**
+   * Called with each event, frozen, a microtask after the fact. What it throws is an
+   * uncaught error of the program.
+   */
   onEvent?: (event: HeartbeatEvent) => void;
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { errorText } from "../errors.ts";
-import { queueMicrotask } from "../internal/platform.ts";
+import { tell } from "../internal/events.ts";
 import { LONGEST_TIMER_MS, unrefClock } from "../internal/time.ts";
 import { type AccessKind, BASIC, type Credentials, RegistryGuard } from "./access.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
@@ -109,7 +109,7 @@ export class Registry implements AsyncDisposable {
       const { server, endpoint: { address } } = lease;
       const isListed = type === "joined" || type === "changed";
       this.#streams.changed(address, isListed ? { ...asListed(lease), address } : undefined);
-      if (onEvent !== undefined) queueMicrotask(() => onEvent({ type, server }));
+      tell(onEvent, { type, server });
     });
     this.#streams = new RegistryStreams(clock, beatMs, {
       size: () => this.#leases.size,

@@ -69,7 +69,10 @@ export interface RegistryOptions {
   beatMs?: number;
   /** The clock of leases and streams. Default: the system's. */
   clock?: Clock;
-  /** Called with each event, in a microtask of its own. */
+  /**
+   * Called with each event, frozen, a microtask after the fact. What it throws is an
+   * uncaught error of the program.
+   */
   onEvent?: (event: RegistryEvent) => void;
 }
 

@@ -4,7 +4,7 @@
 import ts from "npm:typescript@^5.9";
 import config from "../deno.json" with { type: "json" };
 import offline from "./offline/import_map.json" with { type: "json" };
-import type { Packages } from "./packages.ts";
+import { type Packages, packagesIn, withoutVersions } from "./packages.ts";
 
 /** The folder of the repository. */
 export const ROOT = `${import.meta.dirname}/..`;
@@ -17,9 +17,6 @@ const MODULES = new Map([
     .filter(([, path]) => path.startsWith("./"))
     .map(([name, path]) => [name, `scripts/offline/${path.slice(2)}`]),
 ] as [string, string][]);
-
-/** An import of an npm package: its name, its version, and what is imported of it. */
-const NPM_IMPORT = /"npm:((?:@[\w.-]+\/)?[\w.-]+)@([^"/]+)((?:\/[^"]*)?)"/g;
 
 /** The library's own modules: the public ones at the top, and what is behind them in folders. */
 export function sources(): string[] {
@@ -55,8 +52,7 @@ export function npmPackages(folder: string): Packages {
     ...list(folder).filter((file) => file.endsWith(".ts"))
       .map((file) => Deno.readTextFileSync(`${ROOT}/${file}`)),
   ];
-  const found = sources.flatMap((source) => [...source.matchAll(NPM_IMPORT)]);
-  return Object.fromEntries(found.map(([, name, version]) => [name, version]));
+  return Object.assign({}, ...sources.map(packagesIn));
 }
 
 /** Writes a module as JavaScript below `out`, and copies a file that is no module. */
@@ -70,7 +66,8 @@ export function emit(file: string, out: string) {
   let source = Deno.readTextFileSync(`${ROOT}/${file}`).replace(
     /(\bfrom\s*|\bimport\s*\(?\s*)"(@[^"]+)"/g,
     (all, before, name) => MODULES.has(name) ? `${before}"${up}${MODULES.get(name)}"` : all,
-  ).replace(NPM_IMPORT, '"$1$3"');
+  );
+  source = withoutVersions(source);
   if (file.startsWith("tests/") && /\bDeno\.test\b/.test(source)) {
     source += `\nimport { Deno } from "${up}scripts/node/test_api.ts";\n`;
   }

@@ -27,6 +27,12 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
 export const ENGINES = { node: "^20 || ^22 || >=24", bun: ">=1.4" };
 
 /**
+ * The compilers that the types of the package are tried with: the first release of the oldest line
+ * that the README names, the last of 5.x, and those after it.
+ */
+export const TYPESCRIPTS = ["5.7.2", "5.9.3", "6.0.3", "7.0.2"] as const;
+
+/**
  * Where the program of a runtime is.
  *
  * @throws {Error} It can't be installed.

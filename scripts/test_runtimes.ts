@@ -4,7 +4,7 @@
  * the stand-ins for `@std` and a `Deno.test` made of `node:test`. Files named
  * `*_deno_test.ts` stay out.
  *
- * On Bun only the suites run that use the library from outside.
+ * On Bun the suites run that use the library from outside, and those of what depends on the engine.
  *
  * Arguments: names of runtimes (default: the Node on the path), then parts of
  * the paths of the test files to run (default: all). `--black-box` runs the
@@ -19,11 +19,12 @@ import { programOf, type Runtime, RUNTIMES } from "./runtimes.ts";
 import { bunTotals, nodeTotals, report, type Run, sumOf, type Totals } from "./totals.ts";
 
 /**
- * What runs on Bun: the suites that use the library from outside. Each has a process of its own, as
- * on Node: some replace the timers or block the event loop.
+ * What runs on Bun: the suites that use the library from outside, and of the others those of what the
+ * engine itself does, as which values its JSON loses. Each has a process of its own, as on Node: some
+ * replace the timers or block the event loop.
  */
 const BUN_SUITES =
-  /\/tests\/(?!architecture)(?:(?:client|server|wire|bad_input)\/)?[^/]*_test\.js$/;
+  /\/tests\/(?:(?!architecture)(?:(?:client|server|wire|bad_input)\/)?[^/]*|protocol\/json_values)_test\.js$/;
 
 const FILE_MS = 5 * 60_000;
 const ALL_MS = 15 * 60_000;

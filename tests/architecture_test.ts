@@ -23,7 +23,7 @@ const RULE: Readonly<Record<string, readonly string[]>> = {
   discovery: ["balance"],
   registry: ["balance", "discovery", "net"],
   telemetry: ["connection"],
-  fleet: ["balance", "discovery", "connection", "protocol"],
+  fleet: ["balance", "discovery", "client", "connection", "protocol"],
   testing: ["balance", "discovery", "client", "server", "connection", "fleet"],
 };
 
@@ -32,6 +32,7 @@ const PARTS: Readonly<Record<string, string>> = {
   selector: "balance",
   dns: "discovery",
   etcd: "discovery",
+  method: "server",
   xclient: "fleet",
   interceptor: "connection",
   ...Object.fromEntries(
@@ -160,6 +161,15 @@ Deno.test("modules form no circle, types included", () => {
   };
   for (const module of modules) visit(module, []);
   assertEquals(circles, []);
+});
+
+Deno.test("fault points: only the explorer sets what happens there", () => {
+  const setters = modules.filter((module) => /\bsetFaultHook\b/.test(sourceOf(module)));
+  assertEquals(setters, ["internal/fault_points.ts", "testing/explorer/run.ts"]);
+  const users = imports.filter(({ to }) => to === "internal/fault_points.ts").map(({ from }) =>
+    partOf(from)
+  );
+  assertEquals([...new Set(users)].sort(), ["connection", "fleet", "testing"]);
 });
 
 Deno.test("imports from elsewhere: one function of std, node: for Node, OpenTelemetry for telemetry", () => {

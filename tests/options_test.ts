@@ -12,6 +12,7 @@ import {
   type AuthorizeOptions,
   type CallDefaults,
   type CallOptions,
+  type CheckOptions,
   type ClientOptions,
   type CloseOptions,
   createSelector,
@@ -24,6 +25,8 @@ import {
   type HealthOptions,
   type InheritOptions,
   type LivenessOptions,
+  method,
+  type MethodOptions,
   MultiServerDiscovery,
   type MultiServerDiscoveryOptions,
   type ReadyOptions,
@@ -121,6 +124,11 @@ const network: Kind = { right: [], wrong: [...OTHERS, 1, { connect: () => {} }] 
 const texts: Kind = {
   right: [{ "x-a": "b" }, {}],
   wrong: [...without("object"), null, [], 1, { a: 1 }],
+};
+const standard = { "~standard": { version: 1, vendor: "tests", validate: () => ({ value: 1 }) } };
+const schema: Kind = {
+  right: [standard, Object.assign(() => 1, standard)],
+  wrong: [...OTHERS, 1, { "~standard": {} }],
 };
 const oneOf = (...names: unknown[]): Kind => ({
   right: names,
@@ -305,6 +313,9 @@ const PARTS: Readonly<Record<string, Part>> = {
       maxRunning: whole(1),
       maxWaitMs: duration,
       maxConnections: whole(1),
+      maxConnectionsPerPeer: whole(1),
+      introspection: oneOf("loopback", "everyone", "off"),
+      latencies: flag,
       handshakeTimeoutMs: duration,
       idleTimeoutMs: duration,
       writeTimeoutMs: duration,
@@ -325,6 +336,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     },
     (o) => new Server().register("Echo", services.Echo as never, o),
     "register",
+  ),
+  MethodOptions: part<MethodOptions>(
+    { args: schema, reply: schema },
+    (o) => method(o, () => 1),
+    "method",
   ),
   SourceOptions: part<SourceOptions>(
     SOURCE,
@@ -541,6 +557,18 @@ function partsAt(
       },
       (o) => xclient.broadcast("Gate.Echo", 1, o),
       "a call",
+    ),
+    CheckOptions: part<CheckOptions>(
+      {
+        contract: {
+          right: [["A.B"], { A: ["B"] }, { A: gob.service({ B: {} }) }],
+          wrong: [...without("symbol"), ["B"], { A: 1 }, Symbol("x")],
+        },
+        timeoutMs: duration,
+        signal,
+      },
+      (o) => xclient.check({ contract: ["A.B"], ...o }),
+      "check",
     ),
     ReadyOptions: part<ReadyOptions>(
       { signal, timeoutMs: callTime },

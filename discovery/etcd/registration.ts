@@ -39,7 +39,10 @@ export interface EtcdRegistrationOptions extends EtcdOptions {
   ttlMs?: number;
   /** Closes the registration when it aborts. */
   signal?: AbortSignal;
-  /** Called with each event, in a microtask of its own. */
+  /**
+   * Called with each event, frozen, a microtask after the fact. What it throws is an
+   * uncaught error of the program.
+   */
   onEvent?: (event: EtcdRegistrationEvent) => void;
 }
 

@@ -4,14 +4,11 @@
  * @module
  */
 
-import { grow, isWorthKeeping } from "../../internal/buffer.ts";
+import { ChunkBuffer } from "../../internal/buffer.ts";
 import { ASCII } from "../ascii.ts";
 
 const { NEWLINE } = ASCII;
 
-/** The first buffer for a line whose end has not arrived. */
-const FIRST_BUFFER_BYTES = 256;
-const NO_BYTES = new Uint8Array(0);
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Whole lines, read one after the other as bytes or as text. */
@@ -89,8 +86,7 @@ export interface LineSink {
 export class LineReader {
   readonly #maxBytes: number;
   /** The beginning of a line whose end has not arrived. */
-  #start = NO_BYTES;
-  #startLength = 0;
+  readonly #start = new ChunkBuffer();
   #skipping = false;
 
   /** @param maxBytes The longest line, without its newline. */
@@ -100,12 +96,12 @@ export class LineReader {
 
   /** Whether the stream is between two lines. */
   get atBoundary(): boolean {
-    return this.#startLength === 0 && !this.#skipping;
+    return this.#start.length === 0 && !this.#skipping;
   }
 
   /** The beginning of the unfinished line, for an error message. */
   get unfinished(): string {
-    return decoder.decode(this.#start.subarray(0, Math.min(this.#startLength, 80)));
+    return decoder.decode(this.#start.view(80));
   }
 
   /**
@@ -137,40 +133,23 @@ export class LineReader {
 
   /** Reads the end of the line that has begun, and lines behind it. */
   #deliverStarted(whole: Uint8Array, sink: LineSink): void {
-    if (this.#startLength + whole.length <= this.#maxBytes + 1 && !this.#skipping) {
-      this.#append(whole); // a copy is faster than a search for where the first line ends
-      return this.#deliver(this.#takeStart(), sink);
+    if (this.#start.length + whole.length <= this.#maxBytes + 1 && !this.#skipping) {
+      this.#start.add(whole); // a copy is faster than a search for where the first line ends
+      return this.#deliver(this.#start.take(), sink);
     }
     const end = whole.indexOf(NEWLINE) + 1;
     if (!this.#skipping) this.#keep(whole.subarray(0, end), sink);
     const skipped = this.#skipping;
     this.#skipping = false;
-    if (!skipped) this.#deliver(this.#takeStart(), sink);
+    if (!skipped) this.#deliver(this.#start.take(), sink);
     if (end < whole.length) this.#deliver(whole.subarray(end), sink);
   }
 
   #keep(bytes: Uint8Array, sink: LineSink): void {
     if (this.#skipping) return;
-    if (this.#startLength + bytes.length <= this.#maxBytes + 1) return this.#append(bytes);
+    if (this.#start.length + bytes.length <= this.#maxBytes + 1) return this.#start.add(bytes);
     this.#skipping = true;
-    this.#takeStart();
+    this.#start.take();
     sink.tooLong();
-  }
-
-  #append(bytes: Uint8Array): void {
-    const length = this.#startLength + bytes.length;
-    if (length > this.#start.length) {
-      this.#start = grow(this.#start, this.#startLength, Math.max(length, FIRST_BUFFER_BYTES));
-    }
-    this.#start.set(bytes, this.#startLength);
-    this.#startLength = length;
-  }
-
-  /** Takes the line that was put together. It is valid until more is kept. */
-  #takeStart(): Uint8Array {
-    const bytes = this.#start.subarray(0, this.#startLength);
-    if (!isWorthKeeping(this.#start, this.#startLength)) this.#start = NO_BYTES;
-    this.#startLength = 0;
-    return bytes;
   }
 }

@@ -89,6 +89,7 @@ export class GobClientCodec extends PairReader implements ClientCodec {
       const verdict = verdictIn(header, call?.serviceMethod ?? "");
       tellOfDrain(header.Error, verdict, this.#sink);
       if (call === undefined) return;
+      this.#writer.refused(call.serviceMethod, header.Error);
       if (leavesArgumentUnread(header, verdict)) this.#sink.drain(STREAM_LOST);
       return call.fail(verdict.code, header.Error, verdict.execution, retryAfterIn(header));
     }

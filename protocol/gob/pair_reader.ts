@@ -8,11 +8,15 @@
 import type { Limits, Protocol } from "../codec.ts";
 import { errorText, type RpcCode, RpcError } from "../../errors.ts";
 import { type AnyGobSchema, GobDecoder } from "../../gob.ts";
+import { ChunkBuffer } from "../../internal/buffer.ts";
+import { ASCII } from "../ascii.ts";
 import { answerIn, beginningOf, foreign } from "../foreign.ts";
 import { ABSENT_NAME } from "./headers.ts";
 
 /** How much of the beginning of the stream is kept for error messages. */
 const KEPT_BYTES = 2048;
+
+const { CLOSE_BRACE, NEWLINE } = ASCII;
 
 /** The reading part of a codec. The codec reads its header and its body when each has arrived. */
 export abstract class PairReader {
@@ -21,7 +25,9 @@ export abstract class PairReader {
   readonly #protocol: Protocol;
   readonly #message: string;
   #inBody = false;
-  #beginning = new Uint8Array(0);
+  readonly #beginning = new ChunkBuffer();
+  /** How much of an answer that is not gob had arrived when it was last looked at. */
+  #lookedAt = 0;
   #hasHeader = false;
 
   /**
@@ -91,17 +97,31 @@ export abstract class PairReader {
 
   /** Looks at how the stream begins. Returns whether it may be gob. */
   #begin(chunk: Uint8Array): boolean {
-    const beginning = this.#beginning = joined(this.#beginning, chunk);
+    const kept = chunk.subarray(0, KEPT_BYTES - this.#beginning.length);
+    this.#beginning.add(kept);
+    const beginning = this.#beginning.view();
     // In gob, "HTTP/" would be the beginning of a message of 72 bytes, and '{"' of one of 123: don't
     // wait for the rest.
     const kind = beginningOf(beginning);
     if (kind !== "json" && kind !== "http") return true;
-    const answer = this.#message === "reply" && beginning.length < KEPT_BYTES
-      ? answerIn(new TextDecoder().decode(beginning))
-      : {};
+    const isWanted = this.#message === "reply" && beginning.length < KEPT_BYTES;
+    if (isWanted && !this.#mayEndAnswer(kept)) return false;
+    const answer = isWanted ? answerIn(new TextDecoder().decode(beginning)) : {};
     if (answer === undefined) return false; // the rest of it, or the end, tells more
     if (answer.error === undefined) throw this.#notHeader("no gob");
     throw answer.error;
+  }
+
+  /**
+   * Whether an answer that is not gob may end with these bytes. A brace may be none of its own: it is
+   * looked at again only once it is twice as long, or small chunks would each have all of it parsed.
+   */
+  #mayEndAnswer(chunk: Uint8Array): boolean {
+    const { length } = this.#beginning;
+    const mayEnd = this.#lookedAt === 0 || chunk.includes(NEWLINE) ||
+      chunk[chunk.length - 1] === CLOSE_BRACE && length >= 2 * this.#lookedAt;
+    if (mayEnd) this.#lookedAt = length;
+    return mayEnd;
   }
 
   #notHeader(error: unknown): RpcError {
@@ -126,17 +146,8 @@ export abstract class PairReader {
   }
 
   #quote(): string {
-    return foreign(new TextDecoder("latin1").decode(this.#beginning), this.#protocol);
+    return foreign(new TextDecoder("latin1").decode(this.#beginning.view()), this.#protocol);
   }
-}
-
-/** The first bytes of a stream, up to those that are kept. */
-function joined(beginning: Uint8Array, chunk: Uint8Array): Uint8Array<ArrayBuffer> {
-  const more = chunk.subarray(0, KEPT_BYTES - beginning.length);
-  const bytes = new Uint8Array(beginning.length + more.length);
-  bytes.set(beginning);
-  bytes.set(more, beginning.length);
-  return bytes;
 }
 
 /** The code for a value that can't be decoded: `resource_exhausted` over a limit, else another. */

@@ -12,11 +12,9 @@ import { type AnyGobSchema, gob, GobEncoder, GobSchema, GobWriter } from "../../
 import { isOptional } from "../../gob/schema.ts";
 import type { AnySchema } from "../../schema.ts";
 import { ABSENT } from "./headers.ts";
+import { LearntFloats } from "./learnt_floats.ts";
 
 const FIRST_BUFFER_BYTES = 1024;
-
-/** A peer may make up names without end: of no more methods it is kept that they have fractions. */
-const MAX_METHODS = 1000;
 
 /** The body of an error and of a ping: Go's `struct{}`. */
 const EMPTY = gob.struct({});
@@ -26,8 +24,7 @@ const EMPTY_VALUE = {};
 export class PairWriter<Header extends { readonly ServiceMethod: string }> {
   readonly #encoder: GobEncoder;
   readonly #headerSchema: GobSchema<unknown, Header>;
-  /** The methods of whose bodies one was a number with a fraction: in Go they are a `float64`. */
-  readonly #floats = new Set<string>();
+  readonly #floats: LearntFloats;
   #writer = new GobWriter(FIRST_BUFFER_BYTES);
   #taken = new GobWriter(FIRST_BUFFER_BYTES);
 
@@ -37,6 +34,7 @@ export class PairWriter<Header extends { readonly ServiceMethod: string }> {
    */
   constructor(limits: Limits, headerSchema: GobSchema<unknown, Header>) {
     this.#encoder = new GobEncoder(limits);
+    this.#floats = new LearntFloats(this.#encoder);
     this.#headerSchema = headerSchema;
   }
 
@@ -60,26 +58,39 @@ export class PairWriter<Header extends { readonly ServiceMethod: string }> {
    * not gob's, `resource_exhausted` for a body over a limit.
    */
   add(header: NoInfer<Header>, body: unknown, schema: AnySchema | undefined): void {
-    const bodySchema = (gobSchema(schema) ?? this.#learnt(header.ServiceMethod, body)) as
-      | GobSchema
-      | undefined;
+    const bodySchema = gobSchema(schema);
     if ((body === undefined || body === null) && mayBeAbsent(bodySchema)) {
-      this.#encoder.encodePairTo(this.#writer, header, this.#headerSchema, EMPTY_VALUE, ABSENT);
-    } else {
-      this.#encoder.encodePairTo(this.#writer, header, this.#headerSchema, body, bodySchema);
+      return this.#add(header, EMPTY_VALUE, ABSENT);
+    }
+    if (bodySchema !== undefined) return this.#add(header, body, bodySchema);
+    const inferred = this.#encoder.inferred(body);
+    const learnt = this.#floats.typeOf(header.ServiceMethod, inferred);
+    try {
+      this.#add(header, body, learnt);
+    } catch (error) {
+      if (learnt === inferred) throw error;
+      this.#add(header, body, inferred); // a bigint, which is no float
     }
   }
 
+  #add(header: Header, body: unknown, schema: AnyGobSchema): void {
+    this.#encoder.encodePairTo(
+      this.#writer,
+      header,
+      this.#headerSchema,
+      body,
+      schema as GobSchema,
+    );
+  }
+
   /**
-   * The type of a number that shows by itself only that it is whole. Once a body of the method had a
-   * fraction, a whole number goes as a `float64` too: as an `int` it would end a connection of Go's.
+   * A call was answered with an error, which may be that the server has no float where one was sent.
+   *
+   * @param serviceMethod The method.
+   * @param text The error.
    */
-  #learnt(serviceMethod: string, body: unknown): AnyGobSchema | undefined {
-    if (typeof body !== "number") return undefined;
-    const floats = this.#floats;
-    if (floats.has(serviceMethod)) return gob.float;
-    if (!Number.isSafeInteger(body) && floats.size < MAX_METHODS) floats.add(serviceMethod);
-    return undefined;
+  refused(serviceMethod: string, text: string): void {
+    this.#floats.refused(serviceMethod, text);
   }
 
   /**

@@ -26,6 +26,8 @@ const {
 /** How many characters of the two ends of an object over the limit are kept, for its id. */
 const HEAD_LENGTH = 256;
 const TAIL_LENGTH = 64;
+/** So many parts become one: a list of single characters would take eight times their memory. */
+const MOST_PARTS = 1024;
 
 /** For chunks that do not end within a character, which is faster. */
 const wholeDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -55,6 +57,8 @@ export class ObjectReader {
   #isSplit = false;
   /** The beginning of an object whose end has not arrived. */
   readonly #parts: string[] = [];
+  /** How many of these are many that have become one. */
+  #joined = 0;
   #length = 0;
   #depth = 0;
   #inString = false;
@@ -158,12 +162,22 @@ export class ObjectReader {
     }
     this.#parts.push(part);
     this.#length += part.length;
-    if (this.#length <= this.#maxBytes) return;
+    if (this.#length <= this.#maxBytes) {
+      if (this.#parts.length - this.#joined < MOST_PARTS) return;
+      const joined = this.#parts.splice(this.#joined).join("");
+      this.#joined = this.#parts.push(joined);
+      return;
+    }
     this.#skipping = true;
-    const text = this.#parts.join("");
+    const text = this.#takeParts();
     this.#head = text.slice(0, HEAD_LENGTH);
     this.#tail = text.slice(-TAIL_LENGTH);
-    this.#parts.length = 0;
+  }
+
+  #takeParts(): string {
+    const text = this.#parts.join("");
+    this.#parts.length = this.#joined = 0;
+    return text;
   }
 
   #finish(part: string, sink: ObjectSink): void {
@@ -178,8 +192,7 @@ export class ObjectReader {
     let text = part;
     if (this.#parts.length > 0) {
       this.#parts.push(part);
-      text = this.#parts.join("");
-      this.#parts.length = 0;
+      text = this.#takeParts();
       this.#length = 0;
     }
     if (isLongerThan(text, this.#maxBytes)) {

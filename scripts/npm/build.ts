@@ -16,6 +16,11 @@ const opentelemetry = config.imports[OPENTELEMETRY];
 const version = opentelemetry.replace(`npm:${OPENTELEMETRY}@`, "");
 
 const OUT = `${ROOT}/npm`;
+/**
+ * Our types name `AsyncDisposable`, which the library of most targets lacks. Up to TypeScript 5.9 it
+ * came with `@types/node`, unasked; from 6.0 on those types come only where they are asked for.
+ */
+const NEEDED_LIB = '/// <reference lib="esnext.disposable" />\n';
 
 Deno.chdir(ROOT);
 await emptyDir(OUT);
@@ -52,6 +57,12 @@ await build({
   postBuild() {
     for (const file of ["LICENSE", "README.md", "CHANGELOG.md"]) {
       Deno.copyFileSync(file, `${OUT}/${file}`);
+    }
+    for (const kind of ["esm", "script"]) {
+      for (const path of Object.values(config.exports)) {
+        const types = `${OUT}/${kind}/${path.replace(/ts$/, "d.ts")}`;
+        Deno.writeTextFileSync(types, NEEDED_LIB + Deno.readTextFileSync(types));
+      }
     }
   },
 });

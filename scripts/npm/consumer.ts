@@ -3,7 +3,15 @@
  * and run as an ES module and as CommonJS.
  */
 
-import { dial, MultiServerDiscovery, RpcError, SelectMode, Server, XClient } from "@geerpc/xclient";
+import {
+  dial,
+  introspect,
+  MultiServerDiscovery,
+  RpcError,
+  SelectMode,
+  Server,
+  XClient,
+} from "@geerpc/xclient";
 import { DnsDiscovery } from "@geerpc/xclient/dns";
 import { EtcdDiscovery } from "@geerpc/xclient/etcd";
 import { decode, encode, gob } from "@geerpc/xclient/gob";
@@ -22,12 +30,16 @@ async function useCore() {
 
   const client = await dial(address, { interceptors: [(call, next) => next(call)] });
   expect(3, await client.call<number>("Arith.Sum", { A: 1, B: 2 }));
+  expect("serving", await introspect(client).check("Arith"));
+  expect(36, (await introspect(client).describe()).instance.length);
   await client.close();
 
   const discovery = new MultiServerDiscovery([address]);
   const xclient = new XClient(discovery, { mode: SelectMode.RoundRobin });
   expect(7, await xclient.call<number>("Arith.Sum", { A: 3, B: 4 }));
   expect(9, await xclient.broadcast<number>("Arith.Sum", { A: 4, B: 5 }));
+  const [checked] = await xclient.check({ contract: ["Arith.Sum"] });
+  expect("ok", checked.result);
   const error: unknown = await xclient.call("Arith.None", {}).catch((e) => e);
   expect(true, error instanceof RpcError);
   await xclient.close();

@@ -1,21 +1,23 @@
 /** Installs the packed npm package as a user does, and compiles and runs a user of it. */
 
 import config from "../../deno.json" with { type: "json" };
-import { exec, npmPath, npxPath } from "../exec.ts";
-import { programOf, RUNTIMES } from "../runtimes.ts";
+import { exec, npmPath } from "../exec.ts";
+import { ROOT } from "../javascript.ts";
+import { programOf, RUNTIMES, TYPESCRIPTS } from "../runtimes.ts";
 
 const CONSUMER = `${import.meta.dirname}/consumer.ts`;
 const INSTALL = ["install", "--no-audit", "--no-fund"];
 
 /**
- * Tries the package: its types as an ES module and as CommonJS sees them, then
- * its code, both ways, on every runtime.
+ * Tries the package: its types as an ES module and as CommonJS sees them, with
+ * every compiler, then its code, both ways, on every runtime.
  *
  * @param folder Where it was built.
  * @throws {Error} It brings other packages along, or doesn't compile or run.
  */
 export async function tryPackage(folder: string): Promise<void> {
   checkConsumer();
+  checkReadme();
   const user = await Deno.makeTempDir({ prefix: "xclient_npm_" });
   try {
     await run(npmPath(), ["pack", "--silent", "--pack-destination", user], folder);
@@ -29,13 +31,8 @@ export async function tryPackage(folder: string): Promise<void> {
     }
     checkNoPolyfills(`${user}/node_modules/${config.name}`);
     await checkLoads(user);
-    const forTypes = ["typescript@5", "@types/node@20"];
-    await run(npmPath(), [...INSTALL, "-D", ...forTypes, ...optionalPeers(user)], user);
-
     for (const kind of ["mts", "cts"]) Deno.copyFileSync(CONSUMER, `${user}/consumer.${kind}`);
-    const strictly = ["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "false"];
-    const target = ["--module", "nodenext", "--target", "es2022"];
-    await run(npxPath(), ["tsc", ...strictly, ...target, "consumer.mts", "consumer.cts"], user);
+    await tryTypes(user);
     for (const runtime of Object.values(RUNTIMES)) {
       const program = await programOf(runtime);
       for (const kind of ["mjs", "cjs"]) await run(program, [`consumer.${kind}`], user);
@@ -43,6 +40,40 @@ export async function tryPackage(folder: string): Promise<void> {
   } finally {
     await Deno.remove(user, { recursive: true });
   }
+}
+
+/** Compiles the consumer with every compiler, with the types of Node and without. */
+async function tryTypes(user: string) {
+  const aliases = TYPESCRIPTS.map((version) => `typescript-${version}@npm:typescript@${version}`);
+  await run(
+    npmPath(),
+    [...INSTALL, "-D", ...aliases, "@types/node@20", ...optionalPeers(user)],
+    user,
+  );
+  const files = ["consumer.mts", "consumer.cts"];
+  for (const types of [[], ["node"]]) {
+    const compilerOptions = {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      module: "nodenext",
+      target: "es2022",
+      types,
+    };
+    Deno.writeTextFileSync(`${user}/tsconfig.json`, JSON.stringify({ compilerOptions, files }));
+    for (const version of TYPESCRIPTS) {
+      console.log(`TypeScript ${version}, types: ${JSON.stringify(types)}`);
+      await run("node", [`node_modules/typescript-${version}/bin/tsc`], user);
+    }
+  }
+}
+
+/** The README names the oldest compiler that is tried. */
+function checkReadme() {
+  const [oldest] = TYPESCRIPTS;
+  const claim = `TypeScript ${oldest.slice(0, oldest.lastIndexOf("."))} or later`;
+  const readme = Deno.readTextFileSync(`${ROOT}/README.md`).replaceAll(/\s+/g, " ");
+  if (!readme.includes(claim)) throw new Error(`README.md does not say: ${claim}`);
 }
 
 /** A polyfill would change the globals of the whole program. */

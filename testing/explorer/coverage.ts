@@ -4,6 +4,7 @@
  * @module
  */
 
+import { AT_POINTS } from "./fault_points.ts";
 import { RpcError, TimeoutError } from "../../errors.ts";
 import { executionOf, kindOf } from "./outcome.ts";
 import type { CallRecord, ClientRecord } from "./records.ts";
@@ -59,6 +60,7 @@ export const RARE_PATHS = [
   "calls waited at the server",
   "too many calls in flight",
   "all servers failed",
+  ...Object.keys(AT_POINTS).map((point) => `point ${point}`),
 ] as const;
 
 /** Counts the rare paths of runs. */
@@ -71,6 +73,7 @@ export class Coverage {
     const seen = new Set<string>();
     for (const client of run.clients) lookAtClient(run, client, seen);
     for (const call of run.calls.values()) lookAtCall(run, call, seen);
+    for (const point of run.points.passed) seen.add(`point ${point}`);
     for (const path of seen) this.counts.set(path, (this.counts.get(path) ?? 0) + 1);
   }
 

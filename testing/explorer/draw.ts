@@ -7,13 +7,16 @@
 
 import { SelectMode } from "../../selector.ts";
 import { seededRandom } from "../seeded_random.ts";
+import { AT_POINTS } from "./fault_points.ts";
 import type {
   ArgumentKind,
   CallStep,
   ClientPlan,
+  FaultPoint,
   Feature,
   Plan,
   PlanProtocol,
+  PointStep,
   ServerPlan,
   Step,
 } from "./plan.ts";
@@ -133,6 +136,10 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
   if (has("bad_entries") && dice.chance(0.1)) {
     plan.badEntry = dice.one(["memory@bad?protocol=grpc", "tcp@127.0.0.1:1"]);
   }
+  if (has("fault_points") && dice.chance(0.4)) {
+    for (let count = dice.whole(1, 4); count > 0; count--) steps.push(drawPoint(dice, lengthMs));
+    steps.sort((one, other) => one.atMs - other.atMs);
+  }
   return plan;
 }
 
@@ -233,6 +240,20 @@ function drawCall(
   }
   if (kind === "inform" && dice.chance(0.3)) call.breakAfter = dice.whole(1, servers.length);
   return call;
+}
+
+/** Something in the library's own code. */
+function drawPoint(dice: Dice, lengthMs: number): Step {
+  const point = dice.one(Object.keys(AT_POINTS) as FaultPoint[]);
+  const step: Writable<PointStep> = {
+    atMs: dice.chance(0.3) ? 0 : dice.whole(0, lengthMs),
+    do: "point",
+    point,
+    times: dice.one([1, 1, 2, 10]),
+  };
+  const fails = AT_POINTS[point] === "throws" || AT_POINTS[point] === "both" && dice.chance(0.3);
+  if (!fails) step.waitMs = dice.one([0, 0, 1, 20, 300]);
+  return step;
 }
 
 /** Something that goes wrong, and often its end. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { FaultPoint } from "../../internal/fault_points.ts";
+
 /** What is spoken between clients and a server. */
 export type PlanProtocol = "geerpc/json" | "geerpc/gob" | "netrpc/json" | "netrpc/gob";
 
@@ -62,6 +64,9 @@ export interface ClientPlan {
   /** It closes itself from within its own `onEvent` when an event of this type comes. */
   readonly closeOnEvent?: string;
 }
+
+/** Where in the library's own code plans have something happen. */
+export type { FaultPoint };
 
 /** How a call's argument behaves while it is encoded. */
 export type ArgumentKind =
@@ -173,6 +178,20 @@ export type ServerStep =
     readonly forMs: number;
   };
 
+/** What passes a point in the library's own code waits there or fails, whoever's it is. */
+export interface PointStep {
+  /** When: from now on, in place of what was said of that point. */
+  readonly atMs: number;
+  /** What. */
+  readonly do: "point";
+  /** Where. */
+  readonly point: FaultPoint;
+  /** How many times. */
+  readonly times: number;
+  /** How long each time, 0 for a turn of the event loop. Default: it fails. */
+  readonly waitMs?: number;
+}
+
 /** Something else happens. */
 export type OtherStep =
   /** The list is these servers from now on. */
@@ -194,7 +213,7 @@ export type OtherStep =
   | { readonly atMs: number; readonly do: "jump"; readonly forMs: number };
 
 /** Something that happens at a time. */
-export type Step = CallStep | FaultStep | ServerStep | OtherStep;
+export type Step = CallStep | FaultStep | ServerStep | PointStep | OtherStep;
 
 /** What one run does. It can be written as JSON and run again: the same plan, the same history. */
 export interface Plan {
@@ -251,6 +270,8 @@ export const FEATURES = [
   "drains",
   /** Servers that join and leave. */
   "lists",
+  /** Waits and failures in the library's own code. */
+  "fault_points",
 ] as const;
 
 /** One of {@linkcode FEATURES}. */

@@ -1,5 +1,6 @@
 /**
- * What must hold in every run, as far as it can be told when it is over.
+ * This file is one list: what must hold in every run, as far as it can be told
+ * when it is over.
  *
  * @module
  */
@@ -129,13 +130,12 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
   if (error.code === "invalid_argument" && step.kind === "call" && !isOddArgument && !isOddEntry) {
     wrong(`nothing is wrong with its argument: ${errorLine(error)}`);
   }
-  const isLost = error.code === "unavailable" && error.execution === "unknown";
   // The servers that may have run it, which need not be the last that was tried.
   const lost = error.attempts.filter((attempt) => executionOf(attempt.error) === "unknown");
-  const places = lost.length > 0 ? lost : [error];
+  const places = lost.length > 0 ? lost : [{ address: error.address, error }];
   if (
-    isLost && !run.without.has("lossless_drains") &&
-    places.every(({ address }) => isOnlyDrained(run, address))
+    error.execution === "unknown" && !run.without.has("lossless_drains") &&
+    places.every(({ address, error }) => isUnavailable(error) && isOnlyDrained(run, address))
   ) {
     run.violate("a drain loses no call", `call ${step.id}: ${errorLine(error)}`);
   }
@@ -143,6 +143,11 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
   if (error.code === "canceled" && closes.length === 0) {
     wrong(`nobody has cancelled it: ${errorLine(error)}`);
   }
+}
+
+/** Whether a connection was lost: a close of the client, or a server's deadline, is no loss. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof RpcError && error.code === "unavailable";
 }
 
 /** A drain's grace that is enough for every handler, in milliseconds. */
@@ -161,6 +166,9 @@ function isOnlyDrained({ plan }: Run, address: string | undefined): boolean {
         return step.server !== server.name || step.graceMs >= AMPLE_GRACE_MS;
       case "jump":
         return false;
+      case "point":
+        // A longer wait is a silence, for which a connection may be given up.
+        return step.waitMs !== undefined && step.waitMs <= 1;
       case "list":
       case "discovery":
       case "close":
@@ -181,7 +189,7 @@ function checkHandlers(run: Run, call: CallRecord): void {
   for (const { server, outcome, endedAtMs = 0 } of runs) {
     if (step.stubborn || outcome !== "replied" || endedAtMs < abortedAtMs + HEARD_MS) continue;
     const isTroubled = plan.steps.some((other) =>
-      other.do === "jump" || "server" in other && other.server === server
+      other.do === "jump" || other.do === "point" || "server" in other && other.server === server
     );
     const { protocol, maxInFlight } = plan.servers.find(({ name }) => name === server)!;
     if (isTroubled || protocol !== "geerpc/json") continue;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { setFaultHook } from "../../internal/fault_points.ts";
 import type { CallContext } from "../../server.ts";
 import { MemoryNetwork } from "../memory_network.ts";
 import { seededRandom } from "../seeded_random.ts";
@@ -12,6 +13,8 @@ import { Caller, definedOf } from "./caller.ts";
 import { CountedClock, ExplorerClock } from "./clock.ts";
 import { DirectClient } from "./direct.ts";
 import { ExplorerDiscovery, ExplorerList } from "./discovery.ts";
+import { FaultPoints } from "./fault_points.ts";
+import { isUnnoticed } from "./forgotten.ts";
 import { History } from "./history.ts";
 import { ExplorerNetwork } from "./network.ts";
 import { errorLine, kindOf } from "./outcome.ts";
@@ -43,6 +46,7 @@ export class Run {
   readonly servers: ExplorerServer[];
   readonly clients: ClientRecord[];
   readonly list: ExplorerList;
+  readonly points = new FaultPoints(this.clock, this.history);
   readonly #network: MemoryNetwork;
 
   /** Sets the world up; nothing listens yet. */
@@ -88,6 +92,7 @@ export class Run {
     const unhandled = (what: string) => (error: unknown) =>
       this.violate("nothing is left behind", `${what}: ${errorLine(error)}`);
     const stop = watchErrors(unhandled("an unhandled rejection"), unhandled("an uncaught error"));
+    setFaultHook(this.points.hook);
     try {
       for (const server of this.servers) await server.start();
       await this.#dial();
@@ -103,6 +108,7 @@ export class Run {
     } catch (error) {
       this.violate("the run ends", errorLine(error));
     } finally {
+      setFaultHook(undefined);
       stop();
     }
   }
@@ -164,6 +170,8 @@ export class Run {
       case "jump":
         this.history.note("", `the clock jumps by ${step.forMs} ms`);
         return this.clock.jump(step.forMs);
+      case "point":
+        return this.points.set(step);
       default:
         return this.#trouble(step);
     }
@@ -320,6 +328,7 @@ export class Run {
 
   async #heal(): Promise<void> {
     this.history.note("", "everything heals");
+    this.points.clear();
     for (const server of this.servers) await server.heal();
     for (const { network } of this.clients) network.heal();
     this.list.set("fine");
@@ -378,6 +387,7 @@ export class Run {
     await this.clock.advanceTo(atMs + PROBE_MS);
     const { outcome } = this.caller.calls.get(id)!;
     if (outcome?.ok !== false || closes.length > 0) return;
+    if (isUnnoticed(this.plan, this.calls.values(), record, outcome.error)) return;
     const message = `${kindOf(outcome.error)}: ${errorLine(outcome.error)}`;
     this.violate("a call succeeds once all is well", message);
   }

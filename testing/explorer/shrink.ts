@@ -25,6 +25,8 @@ const NEEDED: ReadonlySet<string> = new Set([
   "mode",
   "failMode",
   "discovery",
+  "point",
+  "times",
 ]);
 
 /** No handler takes so long that is to end by itself. */
@@ -129,10 +131,10 @@ const simplifications: readonly ((plan: Plan) => Change[])[] = [
       }),
     ]),
   ],
-  // Smaller times.
+  // Smaller times, and less often.
   (plan) =>
     plan.steps.flatMap((step, place) =>
-      Object.keys(step).filter((name) => name.endsWith("Ms")).flatMap((name) =>
+      Object.keys(step).filter((name) => /Ms$|^times$/.test(name)).flatMap((name) =>
         [0, 0.25, 0.5].map((share): Change => (now) => {
           const value = (now.steps[place] as unknown as Record<string, unknown>)[name];
           if (typeof value !== "number") return now;

@@ -123,6 +123,36 @@ Deno.test("an idle connection is asked every 30 s, and dead if it does not answe
   assertEquals(clock.timers, 0);
 });
 
+Deno.test("what an idle connection was heard to say does not put off the next question", async () => {
+  const { clock, told, connection, liveness } = played();
+  connection.inFlight = 0;
+  connection.givenUp = 1;
+  liveness.wake();
+  await clock.advance(500);
+  connection.givenUp = 0; // another reply came: nothing is owed
+  connection.heard++;
+  await clock.advance(500); // the last look for 30 s
+  connection.heard++; // the reply to a call that was given up, just behind it; then the end is gone
+  await clock.advance(30_000);
+  assertEquals(connection.pings, 1);
+  await clock.advance(10_000);
+  assertEquals(told, ["stalled", "no sign of life for 10000 ms"]);
+});
+
+Deno.test("an idle connection that can't be asked is looked at every 30 s, no more often", async () => {
+  const { clock, told, connection } = played({ canPing: false });
+  connection.inFlight = 0;
+  const set = clock.setTimer.bind(clock);
+  let looks = 0;
+  clock.setTimer = (ms, look) =>
+    set(ms, () => {
+      looks++;
+      look();
+    });
+  await clock.advance(300_000);
+  assertEquals([looks, told], [9, []]); // the first was set before they were counted
+});
+
 Deno.test("each idle connection has its own 30 s, whenever another is looked at", async () => {
   const { clock, connection, liveness } = played();
   connection.inFlight = 0;

@@ -2,7 +2,7 @@
 
 import type { Input } from "./outcome.ts";
 import type { Violation } from "./properties.ts";
-import { nameOf, type Target } from "./targets.ts";
+import { nameOf, serverCodec, type Target } from "./targets.ts";
 
 /** A fault, with an input that shows it. */
 export interface Known {
@@ -13,14 +13,39 @@ export interface Known {
 
 const LIMITS = { maxMessageBytes: 4096, maxDepth: 20 };
 
+const encoder = new TextEncoder();
+
 function input(
   protocol: Target["protocol"],
   side: Target["side"],
   text: string,
   cuts: readonly number[] = [],
 ): Input {
-  const bytes = new TextEncoder().encode(text);
+  return {
+    target: { protocol, side },
+    limits: LIMITS,
+    bytes: encoder.encode(text),
+    intact: 0,
+    cuts,
+  };
+}
+
+/** An input that arrives byte by byte. */
+function inBytes(
+  protocol: Target["protocol"],
+  side: Target["side"],
+  content: string | Uint8Array,
+): Input {
+  const bytes = typeof content === "string" ? encoder.encode(content) : content;
+  const cuts = Array.from(bytes.slice(1), (_, index) => index + 1);
   return { target: { protocol, side }, limits: LIMITS, bytes, intact: 0, cuts };
+}
+
+/** A reply whose header is long. */
+function longError(protocol: Target["protocol"]): Uint8Array {
+  const codec = serverCodec(protocol, LIMITS);
+  codec.fail(1, "S.Plain", { code: "unknown", message: "x".repeat(3000), rejected: false });
+  return codec.take();
 }
 
 /**
@@ -50,6 +75,41 @@ export const MENDED: readonly Known[] = [
     what: "an empty chunk in front of HTTP was taken for its first byte",
     property: "chunks make no difference",
     input: input("netrpc/json", "opening", "CONNECT /_goRPC_ HTTP/1.0\n\n", [0]),
+  },
+  {
+    what: "the beginning of a stream of gob was copied anew with each chunk",
+    property: "work is linear",
+    input: inBytes("geerpc/gob", "client", longError("geerpc/gob")),
+  },
+  {
+    what: "an answer in JSON to a client of gob was parsed anew with each chunk",
+    property: "work is linear",
+    input: inBytes("netrpc/gob", "client", `{"a":"${"{}".repeat(1000)}`),
+  },
+  {
+    what: "the head of HTTP CONNECT was decoded and searched anew with each chunk",
+    property: "work is linear",
+    input: inBytes("netrpc/gob", "opening", `CONNECT / HTTP/1.0\r\n${"A: b\r\n".repeat(1000)}`),
+  },
+  {
+    what: "the answer to HTTP CONNECT was decoded and searched anew with each chunk",
+    property: "work is linear",
+    input: inBytes("netrpc/gob", "connect", `HTTP/1.0 200\n${"A: b\n".repeat(1000)}`),
+  },
+  {
+    what: "an answer that was no HTTP was decoded on when it had been refused",
+    property: "work is linear",
+    input: inBytes("netrpc/gob", "connect", "x".repeat(9000)),
+  },
+  {
+    what: "GeeRPC's option was copied, decoded and searched anew with each chunk",
+    property: "work is linear",
+    input: inBytes("geerpc/json", "opening", " ".repeat(4000)),
+  },
+  {
+    what: "spaces that may stand before GeeRPC's option were copied anew with each chunk",
+    property: "work is linear",
+    input: inBytes("netrpc/json", "opening", " ".repeat(4000)),
   },
 ];
 

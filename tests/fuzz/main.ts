@@ -27,7 +27,7 @@ const SLICE = 50_000;
 /** A worker that says nothing for so long hangs: it says something each 200 cases. */
 const HANG_MS = 120_000;
 /** The most that one connection may hold, whose messages are up to 4 KiB. */
-const MOST_HELD_BYTES = 256 * 1024;
+const MOST_HELD_BYTES = 64 * 1024;
 /** What the frames go through. */
 const READERS = /^(protocol|gob|net\/http_connect|connection\/server_handshake)/;
 

@@ -28,14 +28,9 @@ const CODES: Readonly<Record<Side, readonly string[]>> = {
   connect: ["unavailable"],
 };
 
-/** Work in bytes for each byte that is read, and beside that in all. */
-const WORK_PER_BYTE = 48;
-const WORK_IN_ALL = 128 * 1024;
-/**
- * What comes before a connection is open is searched anew with each chunk, up to its limit of
- * 8,192 and 4,096 bytes: for each chunk, this is the most.
- */
-const WORK_PER_OPENING_CHUNK = 3 * (8192 + 4096);
+/** Work in bytes for each byte that is read, however small its chunks, and beside that in all. */
+const WORK_PER_BYTE = 24;
+const WORK_IN_ALL = 4096;
 
 /** Values for each byte that is read, and beside that in all. */
 const NODES_PER_BYTE = 32;
@@ -158,10 +153,7 @@ function workOf(input: Input, cut: Outcome, whole: Outcome): Violation | undefin
   const { length } = input.bytes;
   const chunks = input.cuts.length + 1;
   for (const [{ work }, count] of [[cut, chunks], [whole, whole === cut ? chunks : 1]] as const) {
-    const most = isCalls(input.target.side)
-      ? WORK_IN_ALL + WORK_PER_BYTE * length
-      : WORK_IN_ALL + WORK_PER_OPENING_CHUNK * count;
-    if (work > most) {
+    if (work > WORK_IN_ALL + WORK_PER_BYTE * length) {
       const detail = `${work} bytes were gone through for ${length} bytes in ${count} chunks`;
       return { property: "work is linear", detail };
     }

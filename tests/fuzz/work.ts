@@ -11,6 +11,7 @@ type Cost = (
   one: unknown,
   two: unknown,
   result: unknown,
+  three: unknown,
 ) => number;
 
 const lengthOf = (value: unknown): number =>
@@ -23,6 +24,8 @@ const searchedBackwards: Cost = (self, _one, _two, result) =>
   self.length - Math.max(0, result as number);
 const whole: Cost = ({ length }) => length;
 const given: Cost = (_self, value) => lengthOf(value);
+const moved: Cost = (self, _to, from, _result, end = self.length) =>
+  Math.max(0, (end as number) - (from as number));
 const made: Cost = (_self, _one, _two, result) => lengthOf(result);
 
 /** Those for which an argument that is undefined is not one that is left out. */
@@ -44,6 +47,8 @@ export function countWork(): () => void {
     replace(typed, "lastIndexOf", searchedBackwards),
     replace(typed, "set", given),
     replace(typed, "slice", made),
+    replace(typed, "copyWithin", moved),
+    replace(typed, "includes", whole),
     replace(typed, "fill", whole),
     replace(Array.prototype, "join", made),
     replace(Array.prototype, "splice", whole),
@@ -64,12 +69,12 @@ function replace(owner: object, name: string, cost: Cost): () => void {
   methods[name] = COUNTS_ARGUMENTS.includes(name)
     ? function (...args) {
       const result = original.apply(this, args);
-      count += 1 + cost(this, args[0], args[1], result);
+      count += 1 + cost(this, args[0], args[1], result, args[2]);
       return result;
     }
     : function (one, two, three) {
       const result = original.call(this, one, two, three);
-      count += 1 + cost(this, one, two, result);
+      count += 1 + cost(this, one, two, result, three);
       return result;
     };
   return () => {

@@ -6,6 +6,7 @@ import { setImmediate } from "node:timers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gob } from "../../gob.ts";
+import { VERSION } from "../../internal/version.ts";
 import { DRAINING } from "../../protocol/go_errors.ts";
 import { type ServeOptions, Server } from "../../server.ts";
 import { withGoClients } from "./peer.ts";
@@ -78,5 +79,36 @@ withGoClients("Go's clients are not harmed by the word that a server drains", as
     assertEquals(rest, { before: 3, during: 7, error: "", after: 0 }, kind);
     assert([DRAINING, "connection is shut down"].includes(String(refused)), `${kind}: ${refused}`);
     await closing;
+  }
+});
+
+withGoClients("Go's clients ask our server about itself, over every protocol", async (peer) => {
+  for (const [kind, protocol] of KINDS.filter(([kind]) => kind.startsWith("tcp/"))) {
+    const server = new Server({ latencies: true });
+    server.register("Arith", arith, { schema: arithSchema });
+    server.register("Types", { Echo: (value) => value }, { schema: typesSchema });
+    server.setStatus("Types", "not_serving");
+    const { address } = await server.listen("tcp@127.0.0.1:0", { protocol });
+    const asked = await peer.introspect(kind, address.slice("tcp@".length));
+    const { health, ofService, ofNone, description, figures } = asked as Record<string, never>;
+    assertEquals([health, ofService], ["serving", "not_serving"], kind);
+    assert(String(ofNone).includes("there is no service None here"), String(ofNone));
+    const { Version, Instance, Status, Services } = description;
+    assertEquals([Version, Status], [VERSION, "serving"]);
+    assert(String(Instance).length === 36, Instance);
+    const [{ Name, Methods }, other] = Services as { Name: string; Methods: unknown[] }[];
+    assertEquals([Name, other.Name], ["Arith", "Types"]);
+    assertEquals(Methods[0], { Name: "Divide", Args: "struct { A int; B int }", Reply: "float64" });
+    const { Connections, Accepted, Refused, Latencies } = figures;
+    assertEquals([Connections, Accepted], [1, 1]);
+    assertEquals((Refused as Record<string, number>).Unimplemented, 1);
+    const [{ Method, Count, Counts }] = Latencies as {
+      Method: string;
+      Count: number;
+      Counts: number[];
+    }[];
+    assertEquals([Method, Count], ["Arith.Divide", 1]);
+    assertEquals(Counts.reduce((sum, count) => sum + count), 1);
+    await server.close();
   }
 });

@@ -172,6 +172,18 @@ withGoServers("what does not fit costs only its own call", async (go) => {
         message: /gob/,
       });
       assertEquals(await arith.Sum(sum), 3);
+      // A fraction where Go has an int is believed to be a mistake as soon as Go says so.
+      const refused = { code: "unknown", message: /^gob: wrong type \(int\)/ } as const;
+      await assertFails(client.call("Arith.Sum", { A: 1.5, B: 2 }), refused);
+      assertEquals(await client.call("Arith.Sum", sum), 3);
+      // And where it has a float64, a whole number is sent as one once there was a fraction.
+      await assertFails(client.call("Types.Echo", { F64: 2 }), {
+        code: "unknown",
+        message: /^gob: wrong type \(float64\)/,
+      });
+      for (const F64 of [0.5, 2]) {
+        assertEquals((await client.call<{ F64: number }>("Types.Echo", { F64 })).F64, F64);
+      }
     });
   }
 });
@@ -238,3 +250,18 @@ withGoServers("3,000 fresh connections to GeeRPC lose no first call", async (go,
   const { made, answered } = await peer.connect(go.gee.replace("tcp@", ""), 1000);
   console.log(`geerpc/gob, Go's own handshake: ${made - answered} of ${made} first calls lost`);
 });
+
+withGoServers(
+  "check: Go's servers do not describe themselves, and are none the worse for it",
+  async (addresses) => {
+    for (const [place, protocol] of KINDS) {
+      const xclient = new XClient([addresses[place]], { protocol });
+      const calls = Array.from({ length: 20 }, () => xclient.call("Arith.Slow", 50));
+      const checks = await xclient.check({ contract: { Arith: arithSchema }, timeoutMs: 10_000 });
+      assertEquals(checks.map(({ result }) => result), ["undescribed"], `${place} ${protocol}`);
+      assertEquals(await Promise.all(calls), Array(20).fill(50));
+      assertEquals(xclient.endpoints()[0].failures, 0);
+      await xclient.close();
+    }
+  },
+);

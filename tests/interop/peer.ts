@@ -95,6 +95,11 @@ export class GoPeer {
     return JSON.parse(await run(this.#program, ["call", kind, address]));
   }
 
+  /** Lets Go's client ask a server of ours about itself. */
+  async introspect(kind: string, address: string): Promise<Record<string, unknown>> {
+    return JSON.parse(await run(this.#program, ["introspect", kind, address]));
+  }
+
   /** Lets Go's client make calls while a server of ours begins to drain. */
   async drain(kind: string, address: string): Promise<Record<string, unknown>> {
     return JSON.parse(await run(this.#program, ["drain", kind, address]));

@@ -1,6 +1,7 @@
 /** How a stream of another protocol is recognised, and named. */
 
 import { assert, assertEquals } from "@std/assert";
+import { skipSpaces } from "../../protocol/ascii.ts";
 import type { Protocol } from "../../protocol/codec.ts";
 import {
   answerIn,
@@ -92,7 +93,10 @@ Deno.test("GeeRPC's option is told by its beginning, as soon as that has arrived
       ["", undefined],
       [" ".repeat(5000), false],
     ] as const
-  ) assertEquals(beginsWithOption(encoder.encode(text)), is, text.trim());
+  ) {
+    const bytes = encoder.encode(text);
+    assertEquals(beginsWithOption(bytes, skipSpaces(bytes, 0)), is, text.trim());
+  }
 });
 
 Deno.test("an answer in JSON to a client of gob is read once it is whole", () => {

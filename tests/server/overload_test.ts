@@ -85,6 +85,7 @@ Deno.test("what waits has a limit; what comes behind it is turned away, and the 
       assert(text.includes("did not run: calls that wait take 2000 bytes already"), text);
     }
     assertEquals(events.map(({ type }) => type), ["overloaded"]);
+    assertEquals(server.figures().refused.maxMessageBytes, 15);
     for (let n = 0; n < 5; n++) {
       await gate.untilBegun(n + 1);
       gate.begun[n].end.resolve(n);

@@ -190,6 +190,7 @@ Deno.test("a client that reads nothing: what is encoded for it is bounded, and i
     remote: "memory@slow",
     reason: "the peer has read nothing for 60000 ms (writeTimeoutMs)",
   }]);
+  assertEquals(server.figures().refused.writeTimeoutMs, 1);
   assert(encoded <= 10, `${encoded} replies were encoded`);
   assertEquals([server.connections, clock.timers, aborted > 1000], [0, 0, true]);
   await server.close();
@@ -219,5 +220,22 @@ Deno.test("a slow client gets every large reply, in order of their ends, as fast
   assert(most <= 6, `${most} at once`);
   const bytes = network.writes.reduce((sum, write) => sum + write.bytes, 0);
   assert(bytes > count * text.length && bytes < count * (text.length + 100));
+  await server.close({ graceMs: 0 });
+});
+
+Deno.test("calls that wait too long for their client to read are turned away, and counted as such", async () => {
+  const clock = new FakeClock();
+  const network = new SlowReader();
+  const server = new Server({ clock, maxMessageBytes: 50_000, maxWaitMs: 500 });
+  server.register("Big", { Get: () => "x".repeat(40_000) });
+  await server.listen("memory@slow", { network });
+  network.begin();
+  const seqs = Array.from({ length: 10 }, (_, n) => n + 1);
+  network.send(option() + seqs.map((n) => request(n, "Big.Get", null)).join(""));
+  await settled();
+  assertEquals([server.waiting > 0, server.figures().refused.unreadReplies], [true, 0]);
+  const { waiting } = server;
+  await clock.advance(500);
+  assertEquals([server.waiting, server.figures().refused.unreadReplies], [0, waiting]);
   await server.close({ graceMs: 0 });
 });

@@ -20,6 +20,8 @@ export class FakeZone implements DnsResolver {
   readonly broken = new Set<string>();
   /** The answer to each SRV question. */
   services: SrvAnswer[] = [];
+  /** Whether it may not say that it can't answer, as Deno's resolver does not. */
+  hidesFailures = false;
   /** Answers wait for it. */
   wait: Promise<void> | undefined;
 

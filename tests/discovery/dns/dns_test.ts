@@ -59,6 +59,16 @@ Deno.test("dns: an empty answer, an error and silence leave the last list, and s
   });
 });
 
+Deno.test("dns: where failures look like names that are not there, the error says so", async () => {
+  await inZone("dns@pods.example:1", {}, async ({ zone, discovery }) => {
+    const none = "there are no A or AAAA records, or no such name (asked";
+    await assertFails(discovery.refresh(), { message: /^dns@pods\.example:1: there are no A/ });
+    zone.hidesFailures = true;
+    const hint = "the name server can't answer (Deno does not tell), ";
+    await assertFails(discovery.refresh(), { code: "unavailable", message: hint + none });
+  });
+});
+
 Deno.test("dns: down at first, refresh and calls fail at once, and the discovery recovers by itself", async () => {
   await inZone("dns@pods.example:1", {}, async ({ zone, clock, discovery }) => {
     zone.broken.add("*");

@@ -3,6 +3,7 @@
 //	peer serve                   starts every server, prints their addresses as one line of JSON,
 //	                             and runs until its standard input ends.
 //	peer call KIND ADDRESS       calls a server of ours and prints what came of it, as JSON.
+//	peer introspect KIND ADDRESS asks a server of ours about itself.
 //	peer connect ADDRESS COUNT   makes COUNT connections to a GeeRPC server as Go's client does,
 //	                             and prints how many first calls were answered.
 package main
@@ -23,7 +24,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		log.Fatal("usage: peer serve | call KIND ADDRESS | drain KIND ADDRESS | connect ADDRESS COUNT")
+		log.Fatal("usage: peer serve | call KIND ADDRESS | drain KIND ADDRESS | introspect KIND ADDRESS | connect ADDRESS COUNT")
 	}
 	switch os.Args[1] {
 	case "serve":
@@ -32,6 +33,8 @@ func main() {
 		show(call(os.Args[2], os.Args[3]))
 	case "drain":
 		show(drain(os.Args[2], os.Args[3]))
+	case "introspect":
+		show(introspect(os.Args[2], os.Args[3]))
 	case "connect":
 		count, err := strconv.Atoi(os.Args[3])
 		check(err)

@@ -72,3 +72,25 @@ Deno.test("ObjectReader skips what is over the limit and keeps its ends", () => 
   assertEquals(objectsOf([encoder.encode(`{"☃":"${"☃".repeat(400)}"}`)], 1000).length, 1);
   assert(objectsOf([encoder.encode(`{"☃":"${"☃".repeat(400)}"}`)], 1000)[0].startsWith("too"));
 });
+
+Deno.test("ObjectReader holds no list of single characters, however they come", () => {
+  const text = `{"a":"${"x".repeat(20_000)}☃"}`;
+  const { join } = Array.prototype;
+  let longest = 0;
+  let joined = 0;
+  let objects: string[];
+  try {
+    Array.prototype.join = function (separator) {
+      longest = Math.max(longest, this.length);
+      const result = join.call(this, separator);
+      joined += result.length;
+      return result;
+    };
+    objects = objectsOf([...encoder.encode(text)].map((byte) => Uint8Array.of(byte)), 100_000);
+  } finally {
+    Array.prototype.join = join;
+  }
+  assertEquals(objects, [text]);
+  assert(longest < 1100, `a list of ${longest}`);
+  assert(joined < 3 * text.length, `${joined} characters were joined`);
+});

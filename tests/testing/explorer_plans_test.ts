@@ -1,0 +1,112 @@
+/** Plans that failed once, as the explorer made them small: they stay as tests. */
+
+import { assert, assertEquals } from "@std/assert";
+import { type Plan, runPlan } from "../../testing.ts";
+
+/** What every plan has unless it says otherwise. */
+const PLAN = {
+  seed: 1,
+  delayMs: 0,
+  maxMessageBytes: 4096,
+  clients: [{ name: "c1", mode: "round_robin", failMode: "failover", discovery: "current" }],
+} as const;
+
+/** Runs a plan in which everything has to hold; returns its history. */
+async function held(plan: Plan): Promise<string> {
+  const { violations, text } = await runPlan(plan, { without: [] });
+  assertEquals(violations, []);
+  return text;
+}
+
+Deno.test("an idle connection that was forgotten is found dead within 30 s, whatever it said before", async () => {
+  const call = { client: "c1", kind: "call", method: 0, workMs: 2500, timeoutMs: 1 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "netrpc/json" }],
+    clients: [{ ...PLAN.clients[0], direct: "s1" }],
+    steps: [
+      { atMs: 0, do: "call", id: 6, ...call },
+      { atMs: 3686, do: "forget", server: "s1", forGood: true },
+    ],
+  });
+  assert(text.includes("2500 s1 -> c1: call 6 replied")); // just behind the last look at it
+});
+
+Deno.test("a cancel that was written during a pause is read when it is over, behind a large call too", async () => {
+  const call = { do: "call", client: "c1", kind: "call", method: 0, workMs: 0 } as const;
+  const large = { ...call, argument: "at_limit" } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s2", protocol: "geerpc/json", maxInFlight: 1 }],
+    steps: [
+      { ...call, atMs: 0, id: 32, workMs: 1250 },
+      { ...large, atMs: 0, id: 34, length: 3496, abortAfterMs: 1 },
+      { ...call, atMs: 0, id: 4 },
+      { ...large, atMs: 1, id: 18, length: 4047 },
+      { ...call, atMs: 1, id: 10, abortAfterMs: 1 },
+    ],
+  });
+  assert(text.includes("2 c1: call 10 is aborted"));
+  assert(!text.includes("call 10 runs"), text);
+});
+
+Deno.test("a fork whose calls a close has cut short is lost by no drain", async () => {
+  const text = await held({
+    ...PLAN,
+    delayMs: 40,
+    servers: [
+      { name: "s1", protocol: "geerpc/json" },
+      { name: "s2", protocol: "geerpc/json" },
+    ],
+    clients: [{ ...PLAN.clients[0], closeOnEvent: "left" }],
+    steps: [
+      { atMs: 0, do: "crash", server: "s2", forMs: 701 },
+      { atMs: 413, do: "call", id: 22, client: "c1", kind: "fork", method: 0, workMs: 0 },
+      { atMs: 475, do: "discovery", state: "empty" },
+    ],
+  });
+  assert(text.includes("475 c1: call 22 fails: unavailable, unknown"), text);
+});
+
+/** A connection at a server that speaks gob is forgotten for good, behind these calls. */
+const forgottenGob = (calls: Plan["steps"]): Plan => ({
+  ...PLAN,
+  servers: [{ name: "s5", protocol: "geerpc/gob" }],
+  clients: [{ ...PLAN.clients[0], direct: "s5" }],
+  steps: [...calls, { atMs: 7353, do: "forget", server: "s5", forGood: true }],
+});
+
+Deno.test("on geerpc/gob the first call finds out that its connection was forgotten, later ones need not", async () => {
+  const call = { do: "call", client: "c1", kind: "call", method: 0, workMs: 0 } as const;
+  assert(/fails: deadline_exceeded, unknown/.test(await held(forgottenGob([]))));
+  assert(!/fails/.test(await held(forgottenGob([{ ...call, atMs: 10, id: 1 }]))));
+});
+
+Deno.test("a call whose connection is given up for a wait of our own is lost by no drain", async () => {
+  const liveness = { silenceMs: 50, pongMs: 20, deadMs: 170 };
+  const call = { client: "c1", kind: "call", method: 0, workMs: 93 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "geerpc/json" }],
+    clients: [{ ...PLAN.clients[0], liveness }],
+    steps: [
+      { atMs: 0, do: "point", point: "reply_read", times: 1, waitMs: 300 },
+      { atMs: 0, do: "call", id: 1, ...call },
+      { atMs: 126, do: "discovery", state: "fine" }, // what is set for a point ends behind the last
+    ],
+  });
+  assert(/280 c1: call 1 fails: unavailable, unknown: .* no sign of life/.test(text), text);
+});
+
+Deno.test("a fork of which a server's own time is over is lost by no drain", async () => {
+  const call = { client: "c1", kind: "fork", method: 0, workMs: 1, serverTimeoutMs: 1 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "geerpc/json" }, { name: "s2", protocol: "geerpc/json" }],
+    steps: [
+      { atMs: 0, do: "fault", server: "s2", refuse: true },
+      { atMs: 0, do: "call", id: 13, ...call },
+    ],
+  });
+  assert(text.includes("1 c1: call 13 fails: unavailable, unknown"), text);
+});
