@@ -150,11 +150,6 @@ export class GobDecoder {
    *
    * Go's definitions name a type without its package, so a type of the program's own that is called
    * `Time` or `Int` and encodes itself can only be told by its bytes. From the first value on that is
-   * not as Go writes those two, all values of that type are a `Uint8Array`; one before it may have
-   * looked like them. A schema, as `gob.gobEncoder` makes it, leaves nothing to guess.
-   *
-   * Go's definitions name a type without its package, so a type of the program's own that is called
-   * `Time` or `Int` and encodes itself can only be told by its bytes. From the first value on that is
    * not written as Go writes those two, all values of that type are a `Uint8Array`; one before it may
    * have looked like them. A schema, as `gob.gobEncoder` makes it, leaves nothing to guess.
    *

@@ -271,6 +271,7 @@ function checkHedges(run: Run, { plan, events, nested }: ClientRecord): void {
   for (const { step, runs, atMs, settledAtMs = Infinity } of run.calls.values()) {
     if (step.client !== plan.name || step.kind !== "call") continue;
     calls++;
+    if (step.stubborn) continue; // its handler works on when its connection is over, beside the next
     // A stalled server's calls are copied, a lost connection's repeated while they may still run.
     const isExplained = events.some((event) =>
       ["stalled", "disconnected", "left"].includes(event.type) && event.atMs >= atMs &&

@@ -68,6 +68,21 @@ Deno.test("a fork whose calls a close has cut short is lost by no drain", async 
   assert(text.includes("475 c1: call 22 fails: unavailable, unknown"), text);
 });
 
+Deno.test("a stubborn handler that outlives its connection makes no hedge of the next attempt", async () => {
+  const call = { atMs: 0, do: "call", client: "c1", method: 0 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "geerpc/json" }],
+    clients: [{ ...PLAN.clients[0], hedgeBudget: { ratio: 0.1, perSecond: 0 } }],
+    steps: [
+      { ...call, id: 9, kind: "call", workMs: 375, idempotent: true, stubborn: true },
+      { atMs: 0, do: "drain", server: "s1", graceMs: 300, forMs: 1 },
+      { ...call, id: 18, kind: "broadcast", workMs: 0 },
+    ],
+  });
+  assert(/call 9 runs[^]* call 9 runs[^]* call 9 replied[^]* call 9 replied/.test(text), text);
+});
+
 /** A connection at a server that speaks gob is forgotten for good, behind these calls. */
 const forgottenGob = (calls: Plan["steps"]): Plan => ({
   ...PLAN,
