@@ -233,6 +233,25 @@ Deno.test("an argument that can't be decoded for its schema tells strangers noth
   }
 });
 
+for (const protocol of PROTOCOLS) {
+  Deno.test(`${protocol}: what a server tells of itself is for those whom a rule lets ask`, async () => {
+    const network = new MemoryNetwork();
+    const rules: Rules<User> = { "_xclient.Check": "anyone", "_xclient.Figures": "authenticated" };
+    await using server = new Server({ interceptors: [authorize(byToken, rules)] });
+    server.register("Users", { Find: () => 1 });
+    await server.listen("memory@a", { network, protocol });
+    await using client = await dial("memory@a", { network, protocol });
+    assertEquals(await client.call("_xclient.Check", {}), { Status: "serving" });
+    for (const name of ["_xclient.Figures", "_xclient.Describe"]) {
+      await assertFails(client.call(name, {}), unauthenticated(name));
+    }
+    const meta = { token: "ann's" };
+    if (protocol !== "geerpc/json") return; // no other has metadata
+    assert(await client.call("_xclient.Figures", {}, { meta }) !== undefined);
+    await assertFails(client.call("_xclient.Describe", {}, { meta }), denied("_xclient.Describe"));
+  });
+}
+
 Deno.test("an interceptor beside it that has nothing to do opens no way past it", async () => {
   const idle: ServerInterceptor = { isActive: () => false, handle: (call, next) => next(call) };
   const authorizer = authorize(byToken, RULES);
