@@ -2,7 +2,7 @@
 
 import { ownStdFlags } from "../scripts/std.ts";
 import { emit, list, npmPackages, sources } from "../scripts/javascript.ts";
-import { installed } from "../scripts/packages.ts";
+import { installed, type Packages } from "../scripts/packages.ts";
 import { Program } from "./program.ts";
 
 const HERE = `${import.meta.dirname}`;
@@ -100,7 +100,7 @@ export class Stage implements AsyncDisposable {
 
   async #install(): Promise<void> {
     const list = Deno.readTextFileSync(`${HERE}/peers/npm/package.json`);
-    const named = JSON.parse(list).dependencies;
+    const named: Packages = JSON.parse(list).dependencies;
     const modules = await installed({ ...named, ...npmPackages("bench/peers/") }).catch((error) => {
       throw new Missing(error.message);
     });

@@ -63,11 +63,10 @@ export function emit(file: string, out: string) {
     return Deno.copyFileSync(`${ROOT}/${file}`, target);
   }
   const up = "../".repeat(file.split("/").length - 1) || "./";
-  let source = Deno.readTextFileSync(`${ROOT}/${file}`).replace(
+  let source = withoutVersions(Deno.readTextFileSync(`${ROOT}/${file}`)).replace(
     /(\bfrom\s*|\bimport\s*\(?\s*)"(@[^"]+)"/g,
     (all, before, name) => MODULES.has(name) ? `${before}"${up}${MODULES.get(name)}"` : all,
   );
-  source = withoutVersions(source);
   if (file.startsWith("tests/") && /\bDeno\.test\b/.test(source)) {
     source += `\nimport { Deno } from "${up}scripts/node/test_api.ts";\n`;
   }

@@ -1,23 +1,14 @@
-/** Packages from npm that Node needs: for tests, and for what benchmarks measure. */
+/** Packages from npm that tests and benchmarks need on Node, kept outside of the repository. */
 
 import { exec, npmPath } from "./exec.ts";
-
-const INSTALL = [
-  "install",
-  "--silent",
-  "--no-audit",
-  "--no-fund",
-  "--no-package-lock",
-  "--ignore-scripts",
-];
 
 /** The versions of packages by their names. */
 export type Packages = Readonly<Record<string, string>>;
 
-/** An import of a package in some version, as Deno has it: `npm:name@1.2.3/path`. */
+/** An import of a package, as Deno has it: `npm:name@1.2.3/path`. */
 const IMPORT = /"npm:((?:@[\w.-]+\/)?[\w.-]+)@([^"/]+)((?:\/[^"]*)?)"/g;
 
-/** The packages that a source imports, each with its version. */
+/** The packages that a source imports. */
 export function packagesIn(source: string): Packages {
   return Object.fromEntries(
     [...source.matchAll(IMPORT)].map(([, name, version]) => [name, version]),
@@ -30,40 +21,26 @@ export function withoutVersions(source: string): string {
 }
 
 /**
- * Installs packages outside of the repository, once for each list.
- *
- * @param manifest The text of a package.json.
- * @returns The path of `node_modules`.
- * @throws {Error} npm can't install them.
- */
-export async function installPackages(manifest: string): Promise<string> {
-  const folder = `${cacheFolder()}/xclient-packages/${await digest(manifest)}`;
-  const modules = `${folder}/node_modules`;
-  const done = `${folder}/installed`;
-  if (exists(done)) return modules;
-  Deno.mkdirSync(folder, { recursive: true });
-  Deno.writeTextFileSync(`${folder}/package.json`, manifest);
-  const { code } = await exec(npmPath(), INSTALL, { cwd: folder });
-  if (code !== 0) throw new Error(`npm can't install what ${folder}/package.json lists`);
-  Deno.writeTextFileSync(done, "");
-  return modules;
-}
-
-/**
- * Installs packages, as {@linkcode installPackages} does.
+ * Installs packages in the user's cache folder, once for each list of them.
  *
  * @param packages What to install.
- * @returns The path of `node_modules`.
+ * @returns The path of their `node_modules`.
  * @throws {Error} npm can't install them.
  */
-export function installed(packages: Packages): Promise<string> {
-  const dependencies = Object.fromEntries(Object.entries(packages).sort());
-  return installPackages(JSON.stringify({ private: true, dependencies }));
-}
-
-function cacheFolder(): string {
-  const home = Deno.env.get("HOME");
-  return Deno.env.get("XDG_CACHE_HOME") ?? (home ? `${home}/.cache` : Deno.makeTempDirSync());
+export async function installed(packages: Packages): Promise<string> {
+  const sorted = Object.fromEntries(Object.entries(packages).sort());
+  const manifest = JSON.stringify({ private: true, dependencies: sorted });
+  const folder = `${cacheFolder()}/xclient-packages/${await digest(manifest)}`;
+  const done = `${folder}/installed`;
+  if (!exists(done)) {
+    Deno.mkdirSync(folder, { recursive: true });
+    Deno.writeTextFileSync(`${folder}/package.json`, manifest);
+    const args = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"];
+    const { code } = await exec(npmPath(), [...args, "--silent"], { cwd: folder });
+    if (code !== 0) throw new Error(`npm can't install ${Object.keys(sorted).join(", ")}`);
+    Deno.writeTextFileSync(done, "");
+  }
+  return `${folder}/node_modules`;
 }
 
 /** Whether there is a file or a folder. */
@@ -74,6 +51,11 @@ export function exists(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+function cacheFolder(): string {
+  const home = Deno.env.get("HOME");
+  return Deno.env.get("XDG_CACHE_HOME") ?? (home ? `${home}/.cache` : Deno.makeTempDirSync());
 }
 
 async function digest(text: string): Promise<string> {

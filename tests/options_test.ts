@@ -184,6 +184,7 @@ const interceptors = (...methods: readonly string[]): Kind => ({
   wrong: [
     ...[null, true, "5", {}, 1, () => 1],
     ...[null, 1, {}, { other: () => 1 }, { [methods[0]]: 1 }].map((one) => [one]),
+    [{ [methods[0]]: () => 1, isActive: true }],
   ],
 });
 const defaults = { timeoutMs: duration, meta: texts };

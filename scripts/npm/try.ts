@@ -45,11 +45,8 @@ export async function tryPackage(folder: string): Promise<void> {
 /** Compiles the consumer with every compiler, with the types of Node and without. */
 async function tryTypes(user: string) {
   const aliases = TYPESCRIPTS.map((version) => `typescript-${version}@npm:typescript@${version}`);
-  await run(
-    npmPath(),
-    [...INSTALL, "-D", ...aliases, "@types/node@20", ...optionalPeers(user)],
-    user,
-  );
+  const packages = [...aliases, "@types/node@20", ...optionalPeers(user)];
+  await run(npmPath(), [...INSTALL, "-D", ...packages], user);
   const files = ["consumer.mts", "consumer.cts"];
   for (const types of [[], ["node"]]) {
     const compilerOptions = {

@@ -111,6 +111,11 @@ export const MENDED: readonly Known[] = [
     property: "work is linear",
     input: inBytes("netrpc/json", "opening", " ".repeat(4000)),
   },
+  {
+    what: "a fault of the fuzzer: the refusals of many small requests were too much work",
+    property: "work is linear",
+    input: input("geerpc/json", "server", "{}\n\n".repeat(100)),
+  },
 ];
 
 /** The known fault that a violation is, if it is one. */

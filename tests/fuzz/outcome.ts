@@ -39,6 +39,8 @@ export interface Outcome {
   wrong?: string;
   /** The work of the engine's own loops, in bytes. */
   work: number;
+  /** How many bytes were answered, which is work as well. */
+  answered?: number;
   /** What would be held while the connection stays open. */
   held?: unknown;
 }
@@ -80,7 +82,9 @@ function served({ target: { protocol }, ...input }: Input): Outcome {
   const sink = new AnsweringSink(codec, outcome.events);
   const target = { protocol, side: "server" } as const;
   fed(outcome, { ...input, target }, (chunk) => codec.receive(chunk, sink));
-  outcome.wrong = wrongAnswers(protocol, codec.take());
+  const answers = codec.take();
+  outcome.answered = answers.length;
+  outcome.wrong = wrongAnswers(protocol, answers);
   if (outcome.error instanceof RpcError) codec.giveUp?.("given up", outcome.error.code);
   return outcome;
 }

@@ -28,7 +28,10 @@ const CODES: Readonly<Record<Side, readonly string[]>> = {
   connect: ["unavailable"],
 };
 
-/** Work in bytes for each byte that is read, however small its chunks, and beside that in all. */
+/**
+ * Work in bytes for each byte that is read or answered, however small its chunks, and beside that in
+ * all.
+ */
 const WORK_PER_BYTE = 24;
 const WORK_IN_ALL = 4096;
 
@@ -39,7 +42,7 @@ const NODES_IN_ALL = 2000;
 /** The figures of one input. */
 export interface Figures {
   readonly violation?: Violation;
-  /** The most work, in bytes for each byte read. */
+  /** The most work, in bytes for each byte read or answered. */
   readonly workPerByte: number;
   /** Whether it was read to its end. */
   readonly isRead: boolean;
@@ -76,7 +79,7 @@ export function examine(input: Input, how: Examination = {}): Figures | Promise<
 function judged(input: Input, [cut, whole, front]: Outcome[]): Figures {
   return {
     violation: violationOf(input, cut, whole, front),
-    workPerByte: cut.work / Math.max(256, input.bytes.length),
+    workPerByte: cut.work / Math.max(256, input.bytes.length + (cut.answered ?? 0)),
     isRead: cut.error === undefined,
     held: cut.held,
   };
@@ -152,9 +155,12 @@ function isCalls(side: Side): boolean {
 function workOf(input: Input, cut: Outcome, whole: Outcome): Violation | undefined {
   const { length } = input.bytes;
   const chunks = input.cuts.length + 1;
-  for (const [{ work }, count] of [[cut, chunks], [whole, whole === cut ? chunks : 1]] as const) {
-    if (work > WORK_IN_ALL + WORK_PER_BYTE * length) {
-      const detail = `${work} bytes were gone through for ${length} bytes in ${count} chunks`;
+  for (const [outcome, count] of [[cut, chunks], [whole, whole === cut ? chunks : 1]] as const) {
+    const { work, answered = 0 } = outcome;
+    if (work > WORK_IN_ALL + WORK_PER_BYTE * (length + answered)) {
+      const detail =
+        `${work} bytes were gone through for ${length} bytes in ${count} chunks, and ` +
+        `${answered} bytes of answers`;
       return { property: "work is linear", detail };
     }
   }

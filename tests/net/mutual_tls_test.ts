@@ -118,6 +118,24 @@ Deno.test("an XClient shows its certificate to every server", async () => {
   for (const { server } of fleet) await server.close();
 });
 
+Deno.test("where one server of a fleet refuses the client's certificate, calls go to the others", async () => {
+  const fleet = [
+    await serve({ ...serverIdentity, clientCaCerts: [theirs.cert] }),
+    await serve(),
+  ];
+  const xclient = new XClient(fleet.map(({ address }) => address), {
+    tls: { ...trust, ...clientIdentity },
+    mode: "round_robin",
+  });
+  for (let call = 0; call < 20; call++) {
+    assertEquals(await xclient.call("Who.Am"), "CN=orders\\, 1,O=Acme,C=NL");
+  }
+  assertEquals(fleet.map(({ peers }) => peers.length), [0, 20]);
+  assert(fleet[0].events.length > 0);
+  await xclient.close();
+  for (const { server } of fleet) await server.close();
+});
+
 /** Clients that are refused: what they give, and what both ends are told. */
 const REFUSED: readonly [what: string, identity: Partial<Identity>, reason: RegExp][] = [
   ["no certificate", {}, /the client has given no certificate/],
