@@ -166,6 +166,12 @@ export interface ServerInterceptor {
    */
   isActive?(): boolean;
   /**
+   * Whether it decides who may call what. A server with such an interceptor does not tell which
+   * methods it has before that: calls of methods that do not exist pass all interceptors too, and
+   * the debug pages list nothing. Default `false`.
+   */
+  readonly guards?: boolean;
+  /**
    * Stands around a call. What it returns is the reply; what it throws is treated as what a handler
    * throws.
    *

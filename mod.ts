@@ -96,6 +96,15 @@ export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
 export type { FleetCallOptions } from "./fleet/call_options.ts";
 export type { HealthOptions, HealthState } from "./fleet/health.ts";
 export type { EndpointEvent } from "./fleet/events.ts";
+export {
+  authorize,
+  type AuthorizeOptions,
+  type Authorizer,
+  type Identify,
+  type MaybePromise,
+} from "./identity/authorizer.ts";
+export { type Credentials, credentials, type CredentialsOptions } from "./identity/credentials.ts";
+export type { Rule, Rules } from "./identity/rules.ts";
 export { FailMode } from "./fleet/fail_mode.ts";
 export type { RetryBudgetOptions } from "./fleet/retry_budget.ts";
 export type { ServerSource } from "./fleet/server_source.ts";

@@ -19,7 +19,11 @@ export {
   type NodeRequest,
   type NodeResponse,
   Registry,
+  type RegistryAccess,
   type RegistryEvent,
   type RegistryEventType,
   type RegistryOptions,
+  type RegistryTokens,
 } from "./registry/server.ts";
+export type { TokenSource } from "./registry/token.ts";
+export type { PeerCertificate } from "./transport.ts";

@@ -40,7 +40,7 @@ import {
   type ServerOptions,
 } from "./connection/server_options.ts";
 import { type CallContext, Services } from "./connection/services.ts";
-import type { ServerInterceptors } from "./interceptor.ts";
+import type { ServerInterceptor, ServerInterceptors } from "./interceptor.ts";
 import {
   anObject,
   checkOptions,
@@ -195,6 +195,9 @@ export class Server implements AsyncDisposable {
       clock,
       connectPaths: checkConnectPaths(options.connectPaths),
     };
+    if (this.#interceptors.some((one) => (one as ServerInterceptor).guards === true)) {
+      this.#services.guard(aroundMethods(this.#interceptors, this.#hasAsyncContext)!);
+    }
   }
 
   /**

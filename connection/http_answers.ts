@@ -65,6 +65,9 @@ function answerPage(method: string, path: string, head: string, services: Servic
   if (method !== "GET" || title === undefined) {
     return { text: response("405 Method Not Allowed", "text/plain", "405 must CONNECT\n"), error };
   }
+  if (services.isGuarded) {
+    return { text: response("403 Forbidden", "text/plain", "403 the list is not shown\n"), error };
+  }
   const page = debugPage(title, services.names());
   return { text: response("200 OK", "text/html; charset=utf-8", page), error };
 }

@@ -79,15 +79,14 @@ export class QueuedRequest implements Expiring {
   }
 
   /**
-   * Its extras, with how long it has waited, and the time that its caller still waits.
+   * Its extras, with the time that its caller still waits.
    *
    * @param nowMs The present time.
    */
   extrasAt(nowMs: number): RequestExtras {
     const { timeoutMs } = this.extras;
-    const queuedMs = nowMs - this.cameAtMs;
-    if (timeoutMs === undefined) return { ...this.extras, queuedMs };
-    return { ...this.extras, queuedMs, timeoutMs: timeoutMs - queuedMs };
+    if (timeoutMs === undefined) return this.extras;
+    return { ...this.extras, timeoutMs: timeoutMs - (nowMs - this.cameAtMs) };
   }
 
   expire(): void {

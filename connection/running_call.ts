@@ -69,7 +69,6 @@ export class RunningCall implements CallContext, Expiring {
    * @param method What it calls.
    * @param meta The caller's metadata.
    * @param deadline When the caller gives up.
-   * @param queuedMs How long it has waited, if it did not run at once.
    */
   constructor(
     readonly table: RunningCallOwner,
@@ -77,7 +76,6 @@ export class RunningCall implements CallContext, Expiring {
     readonly method: Method,
     readonly meta: Readonly<Record<string, string>>,
     readonly deadline: Date | undefined,
-    readonly queuedMs: number | undefined,
   ) {}
 
   get serviceMethod(): string {

@@ -136,7 +136,7 @@ export class RunningCalls implements RunningCallOwner {
     const deadline = timeoutMs === undefined
       ? undefined
       : new Date(Math.min(Date.now() + timeoutMs, LAST_DATE_MS));
-    const call = new RunningCall(this, seq, method, meta, deadline, extras.queuedMs);
+    const call = new RunningCall(this, seq, method, meta, deadline);
     let result: unknown;
     try {
       // An absent argument is null where the protocol has nothing else for it.

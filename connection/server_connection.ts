@@ -8,13 +8,20 @@
 import type { Clock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { atFaultPoint } from "../internal/fault_points.ts";
-import type { Protocol, RequestExtras, RequestSink, ServerCodec } from "../protocol/codec.ts";
+import {
+  NO_EXTRAS,
+  type Protocol,
+  type RequestExtras,
+  type RequestSink,
+  type ServerCodec,
+} from "../protocol/codec.ts";
 import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
 import type { MethodSchema } from "../schema.ts";
 import type { PeerCertificate, Transport } from "../transport.ts";
 import { Admission } from "./admission.ts";
 import { type BatchSource, BatchWriter, WriteStalled } from "./batch_writer.ts";
+import { RefusedArgument } from "./guard.ts";
 import { GoneClientProbe } from "./half_closed.ts";
 import { PhaseTimer } from "./phase_timer.ts";
 import { ProgressWatch } from "./progress_watch.ts";
@@ -160,7 +167,16 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#admission.call(seq, serviceMethod, args, extras);
   }
 
-  refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
+  refuse(
+    seq: number,
+    serviceMethod: string,
+    code: RpcCode,
+    message: string,
+    isOfMethod = false,
+  ): void {
+    if (isOfMethod && this.#context.services.isGuarded) {
+      return this.call(seq, serviceMethod, new RefusedArgument(code, message), NO_EXTRAS);
+    }
     this.#hasMessage = true;
     this.#context.load.refuse("arguments");
     this.#replies.reject(seq, serviceMethod, code, message);

@@ -10,6 +10,7 @@ import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
 import { GOB_VENDOR, type MethodSchema, type ServiceSchema } from "../schema.ts";
 import type { PeerCertificate } from "../transport.ts";
 import type { InheritOptions } from "./inherited.ts";
+import { type Around, guarded, missingMethod } from "./guard.ts";
 import { markOf } from "./method_mark.ts";
 import { checkServiceName, offeredMethods } from "./offered_methods.ts";
 import type { RejectOptions } from "./rejection.ts";
@@ -25,11 +26,6 @@ export interface CallContext {
   readonly deadline?: Date;
   /** The caller's metadata; empty if it sent none. */
   readonly meta: Readonly<Record<string, string>>;
-  /**
-   * How long the call waited at the server for others to end, in milliseconds; absent if it ran at
-   * once.
-   */
-  readonly queuedMs?: number;
   /** The caller's address. */
   readonly remote: string;
   /**
@@ -107,6 +103,22 @@ export class Services {
   readonly #measure: Measure | undefined;
   readonly #methods = new Map<string, Method>();
   readonly #names = new Set<string>();
+  /** The interceptors that calls of methods that do not exist pass. */
+  #guard: Around<CallContext> | undefined;
+
+  /** Whether nobody is to be told which methods there are before interceptors have let a call through. */
+  get isGuarded(): boolean {
+    return this.#guard !== undefined;
+  }
+
+  /**
+   * Has calls of methods that do not exist pass interceptors, too. Called before services are added.
+   *
+   * @param around The interceptors.
+   */
+  guard(around: Around<CallContext>): void {
+    this.#guard = around;
+  }
 
   /** @param measure Measures the handlers that are added. Default: nothing does. */
   constructor(measure?: Measure) {
@@ -132,10 +144,11 @@ export class Services {
     for (const [method, handle] of found) {
       const serviceMethod = `${name}.${method}`;
       const run: Method["handle"] = (args, context) => handle.call(service, args, context);
+      const own = this.#measure?.(serviceMethod, run) ?? run;
       this.#methods.set(serviceMethod, {
         serviceMethod,
         schema: Object.hasOwn(schema, method) ? schema[method] : markOf(handle),
-        handle: around(name, method, this.#measure?.(serviceMethod, run) ?? run),
+        handle: this.isGuarded ? guarded(around, name, method, own) : around(name, method, own),
       });
     }
   }
@@ -144,10 +157,15 @@ export class Services {
    * Looks a method up.
    *
    * @param serviceMethod `Service.Method`.
-   * @returns `undefined` if there is none.
+   * @returns `undefined` if there is none; what stands for it if interceptors are to decide first.
    */
   find(serviceMethod: string): Method | undefined {
-    return this.#methods.get(serviceMethod);
+    return this.#methods.get(serviceMethod) ?? this.#missing(serviceMethod);
+  }
+
+  #missing(serviceMethod: string): Method | undefined {
+    if (this.#guard === undefined) return undefined;
+    return missingMethod(this.#guard, serviceMethod, this.explainMissing(serviceMethod));
   }
 
   /** Whether there is a service of that name. */

@@ -20,6 +20,8 @@ export interface Failure {
 const FINAL: ReadonlySet<RpcCode> = new Set<RpcCode>([
   "invalid_argument",
   "unimplemented",
+  "unauthenticated",
+  "permission_denied",
   "canceled",
 ]);
 

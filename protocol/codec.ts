@@ -48,8 +48,6 @@ export interface RequestExtras {
   readonly meta?: Readonly<Record<string, string>>;
   /** The types of argument and reply, for gob: its values do not always show them. */
   readonly schema?: MethodSchema;
-  /** How long the call waited at the server, in milliseconds, if it did not run at once. */
-  readonly queuedMs?: number;
 }
 
 /** The extras of a call that has none. */
@@ -150,8 +148,17 @@ export interface RequestSink {
   schemaOf?(serviceMethod: string): MethodSchema | undefined;
   /** A call has arrived. */
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void;
-  /** A call has arrived whose argument can't be accepted: it is answered with an error, not run. */
-  refuse(seq: number, serviceMethod: string, code: RpcCode, message: string): void;
+  /**
+   * A call has arrived whose argument can't be accepted: it is answered with an error, not run.
+   * `isOfMethod`: that may depend on which methods there are, so the error may tell of it.
+   */
+  refuse(
+    seq: number,
+    serviceMethod: string,
+    code: RpcCode,
+    message: string,
+    isOfMethod?: boolean,
+  ): void;
   /** The caller has cancelled a call. */
   cancel(seq: number): void;
   /** The codec has added an answer of its own, which is to be written. */

@@ -35,6 +35,21 @@ export const NO_CALL = Number.MAX_SAFE_INTEGER;
  */
 export const NOT_RUN = "rpc server: the call did not run: ";
 
+/**
+ * How our own server begins to say that it has not run a call because of who has made it, on
+ * protocols that carry no more than a text.
+ */
+const OF_THE_CALLER: readonly { readonly text: string; readonly verdict: Verdict }[] = [
+  {
+    text: "rpc server: unauthenticated: ",
+    verdict: { code: "unauthenticated", execution: "rejected" },
+  },
+  {
+    text: "rpc server: permission denied: ",
+    verdict: { code: "permission_denied", execution: "rejected" },
+  },
+];
+
 const TURNED_AWAY: Verdict = { code: "resource_exhausted", execution: "rejected" };
 const REFUSED: Verdict = { code: "unimplemented", execution: "rejected" };
 const DRAINS: Verdict = { code: "unavailable", execution: "rejected" };
@@ -97,15 +112,17 @@ export function refusesSomeMethod(text: string): boolean {
  *
  * @param text The error of a reply.
  * @param serviceMethod The method that was called: only a text that names it is a refusal.
- * @returns `unimplemented`, `rejected` for an unknown service or method; `unknown`, `answered` for
- * an error of the handler's own.
+ * @returns `unimplemented`, `rejected` for an unknown service or method; `unauthenticated` or
+ * `permission_denied`, `rejected` for a caller who may not; `unknown`, `answered` for an error of the
+ * handler's own.
  */
 export function verdictOf(text: string, serviceMethod: string): Verdict {
   if (!text.startsWith("rpc")) return HANDLERS_ERROR;
   if (text === DRAINING || text === ENDED) return DRAINS;
   if (text.startsWith(TIMEOUT)) return TIMED_OUT;
   if (text.startsWith(NOT_RUN)) return TURNED_AWAY;
-  return refuses(text, serviceMethod) ? REFUSED : HANDLERS_ERROR;
+  if (refuses(text, serviceMethod)) return REFUSED;
+  return OF_THE_CALLER.find((one) => text.startsWith(one.text))?.verdict ?? HANDLERS_ERROR;
 }
 
 /**
@@ -163,14 +180,18 @@ export function needsCode({ code, message }: Failure, serviceMethod: string): bo
  * @param failure The error.
  * @param serviceMethod The method that was called.
  * @returns Go's text for a method that was refused; the handler's own error, with `the handler
- * failed: ` before it where it would be taken for a refusal; else the message itself.
+ * failed: ` before it where it would be taken for a refusal; with the code before it that of a
+ * call that was rejected because of its caller; else the message itself.
  */
-export function netRpcText({ message, rejected }: Failure, serviceMethod: string): string {
+export function netRpcText(failure: Failure, serviceMethod: string): string {
+  const { code, message, rejected } = failure;
   if (!rejected) {
     return soundsRejected(message, serviceMethod) ? `the handler failed: ${message}` : message;
   }
   const refusal = refusalOfGeeRpc(message);
-  return refusal === undefined ? message : NET_RPC + refusal.text + serviceMethod;
+  if (refusal !== undefined) return NET_RPC + refusal.text + serviceMethod;
+  const begin = OF_THE_CALLER.find(({ verdict }) => verdict.code === code)?.text ?? "";
+  return message.startsWith(begin) ? message : begin + message;
 }
 
 /** The longest time that a server may ask for, in milliseconds: a day. */

@@ -10,6 +10,7 @@ import { errorText, RpcError } from "../errors.ts";
 import type { HeartbeatOptions } from "./options.ts";
 import { registryEndpoints } from "./protocol.ts";
 import { registrationSettings, RegistryRegistrar } from "./registrar.ts";
+import { checkTokenUse } from "./token.ts";
 
 /** A heartbeat comes up to a tenth early, so that a fleet's are not all at once. */
 const JITTER = { least: 0.9, range: 0.1 };
@@ -66,7 +67,8 @@ export class Heartbeat implements AsyncDisposable {
    * @param address Where clients reach the server, with or without metadata.
    * @param options How often, and for how long.
    * @throws {RpcError} `invalid_argument` if the address can't be registered.
-   * @throws {TypeError} If a registry is no http or https URL, or the owner's secret is none.
+   * @throws {TypeError} If a registry is no http or https URL, the owner's secret is none,
+   * or a token would be sent in the clear.
    * @throws {RangeError} If a duration is not above 0.
    * @throws The signal's reason, if it has aborted.
    */
@@ -79,6 +81,7 @@ export class Heartbeat implements AsyncDisposable {
     signal?.throwIfAborted();
     const registries = registryEndpoints(registry);
     const settings = registrationSettings(address, clock, options);
+    checkTokenUse(registries, options);
     const newClosedError = () =>
       new RpcError("canceled", `the heartbeat of ${address} is closed`, { execution: "not_sent" });
     this.address = address;

@@ -7,6 +7,7 @@
 import type { ParsedAddress } from "../address.ts";
 import type { Clock } from "../clock.ts";
 import { Deadlines, type Expiring } from "../internal/deadlines.ts";
+import { isSameSecret } from "../internal/secrets.ts";
 
 /** What happens to a server in a registry. */
 export type RegistryEventType = "joined" | "changed" | "left" | "expired";
@@ -52,7 +53,7 @@ export class Lease implements Expiring {
    * @returns `true` for its owner, and for everyone if it has none.
    */
   belongsTo(owner: string | undefined): boolean {
-    return this.#owner === undefined || owner !== undefined && isEqual(this.#owner, owner);
+    return this.#owner === undefined || owner !== undefined && isSameSecret(owner, this.#owner);
   }
 
   /**
@@ -166,11 +167,4 @@ export class Leases {
     this.#bytes -= lease.server.length + 1;
     this.#emit(type, lease);
   }
-}
-
-/** Compares secrets in a time that does not tell how much of them is equal. */
-function isEqual(one: string, other: string): boolean {
-  let difference = one.length ^ other.length;
-  for (let at = 0; at < one.length; at++) difference |= one.charCodeAt(at) ^ other.charCodeAt(at);
-  return difference === 0;
 }

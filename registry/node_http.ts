@@ -4,6 +4,10 @@
  * @module
  */
 
+import { readCertificate } from "../net/certificate.ts";
+import type { PeerCertificate } from "../transport.ts";
+import type { Credentials } from "./access.ts";
+
 /** The part of `node:http`'s `IncomingMessage` that is used. */
 export interface NodeRequest {
   /** GET, POST, … */
@@ -12,6 +16,8 @@ export interface NodeRequest {
   readonly url?: string;
   /** The headers; their names are in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The connection; one of `node:https` knows its client's certificate. */
+  readonly socket?: object;
   /** Reads the body and drops it. */
   resume(): unknown;
 }
@@ -39,7 +45,7 @@ export interface NodeResponse {
  * @returns Resolves when the answer has been sent, or the client has gone.
  */
 export async function answerNode(
-  fetch: (request: Request) => Response,
+  fetch: (request: Request, by: Credentials) => Response,
   request: NodeRequest,
   response: NodeResponse,
 ): Promise<void> {
@@ -59,7 +65,10 @@ export async function answerNode(
   response.end();
 }
 
-function answerTo(fetch: (request: Request) => Response, from: NodeRequest): Response {
+function answerTo(
+  fetch: (request: Request, by: Credentials) => Response,
+  from: NodeRequest,
+): Response {
   let request: Request;
   try {
     const headers = new Headers();
@@ -73,7 +82,31 @@ function answerTo(fetch: (request: Request) => Response, from: NodeRequest): Res
   } catch {
     return new Response("this is no request that fetch knows\n", { status: 400 }); // such as TRACE
   }
-  return fetch(request);
+  return fetch(request, { headers: request.headers, certificate: certificateOf(from.socket) });
+}
+
+/** What Node's TLS knows of the other side. */
+interface NodeTlsSocket {
+  /** Whether the other side's certificate is signed by an authority that is trusted. */
+  readonly authorized?: unknown;
+  /** Has no properties if there is no certificate. */
+  getPeerCertificate?(): { readonly raw?: Uint8Array; readonly fingerprint256?: string };
+}
+
+/** The certificate of a connection's client, if TLS has verified it. */
+function certificateOf(socket: NodeTlsSocket | undefined): PeerCertificate | undefined {
+  if (socket?.authorized !== true) return undefined;
+  const { raw, fingerprint256 } = socket.getPeerCertificate?.() ?? {};
+  if (raw === undefined || fingerprint256 === undefined) return undefined;
+  try {
+    const certificate = readCertificate(raw, fingerprint256);
+    const nowMs = Date.now();
+    // A connection and a session may outlive it.
+    const isValid = Number(certificate.validFrom) <= nowMs && nowMs < Number(certificate.validTo);
+    return isValid ? certificate : undefined;
+  } catch {
+    return undefined; // nobody can be told by it
+  }
 }
 
 /** Resolves when more can be written, or the connection is closed. */

@@ -18,6 +18,7 @@ import {
   textByName,
 } from "../internal/options.ts";
 import type { Random } from "../selector.ts";
+import { aTokenSource, type TokenSource } from "./token.ts";
 
 /** How a `RegistryDiscovery` asks. */
 export interface RegistryDiscoveryOptions extends SourceOptions {
@@ -31,6 +32,18 @@ export interface RegistryDiscoveryOptions extends SourceOptions {
   requestTimeoutMs?: number;
   /** Whether to take changes from a stream where the registry offers one. Default `true`. */
   stream?: boolean;
+  /**
+   * The token that the registry asks for, sent as `Authorization: Bearer …`: visible
+   * ASCII characters, or a function that returns it or a promise of it. The function
+   * is called for each request, so it decides itself how long to keep a token; if it
+   * fails, so does the request. Default: none.
+   */
+  token?: TokenSource;
+  /**
+   * Whether the token may be sent to a registry on another machine by `http:`, where
+   * everyone on the way can read it. Default `false`: that is a `TypeError`.
+   */
+  insecure?: boolean;
   /** Headers of each request. */
   headers?: Readonly<Record<string, string>>;
   /** Makes the requests. Default: the platform's `fetch`. */
@@ -75,6 +88,18 @@ export interface HeartbeatOptions {
   requestTimeoutMs?: number;
   /** Closes the heartbeat when it aborts. */
   signal?: AbortSignal;
+  /**
+   * The token that the registry asks for, sent as `Authorization: Bearer …`: visible
+   * ASCII characters, or a function that returns it or a promise of it. The function
+   * is called for each request, so it decides itself how long to keep a token; if it
+   * fails, so does the request. Default: none.
+   */
+  token?: TokenSource;
+  /**
+   * Whether the token may be sent to a registry on another machine by `http:`, where
+   * everyone on the way can read it. Default `false`: that is a `TypeError`.
+   */
+  insecure?: boolean;
   /** Headers of each request. */
   headers?: Readonly<Record<string, string>>;
   /** Makes the requests. Default: the platform's `fetch`. */
@@ -96,6 +121,8 @@ export const DISCOVERY_CHECKS: Checks<RegistryDiscoveryOptions> = {
   refreshMs: positive,
   requestTimeoutMs: positive,
   stream: flag,
+  token: aTokenSource,
+  insecure: flag,
   headers: textByName,
   fetch: callback,
 };
@@ -107,6 +134,8 @@ export const HEARTBEAT_CHECKS: Checks<HeartbeatOptions> = {
   owner: text,
   requestTimeoutMs: positive,
   signal: aSignal,
+  token: aTokenSource,
+  insecure: flag,
   headers: textByName,
   fetch: callback,
   clock: aClock,

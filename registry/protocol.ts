@@ -8,6 +8,7 @@
 import { parseAddress, type ParsedAddress } from "../address.ts";
 import { type HttpEndpoint, httpUrl, quotedUrl } from "../discovery/http.ts";
 import { RpcError } from "../errors.ts";
+import { isToken } from "../internal/secrets.ts";
 import { LONGEST_TIMER_MS } from "../internal/time.ts";
 
 /** The path of GeeRPC's registry. */
@@ -100,7 +101,7 @@ export function checkServer(server: string): ParsedAddress {
  * @returns `true` for 1 to 256 characters of visible ASCII.
  */
 export function isOwner(owner: unknown): owner is string {
-  return typeof owner === "string" && /^[!-~]+$/.test(owner) && owner.length <= LONGEST_OWNER;
+  return isToken(owner) && owner.length <= LONGEST_OWNER;
 }
 
 /**

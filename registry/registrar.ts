@@ -85,7 +85,12 @@ export function registrationSettings(
     requestTimeoutMs: options.requestTimeoutMs ?? 5000,
     // Without a signal: a request that was cut off could still reach the
     // registry, after the one that deregisters the server.
-    requests: { fetch: options.fetch ?? platformFetch, headers: options.headers ?? {}, clock },
+    requests: {
+      fetch: options.fetch ?? platformFetch,
+      headers: options.headers ?? {},
+      token: options.token,
+      clock,
+    },
   };
 }
 

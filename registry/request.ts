@@ -10,6 +10,7 @@ import { type Fetch, fetchErrorText, headersFor, type HttpEndpoint } from "../di
 import { type RpcCode, RpcError, TimeoutError } from "../errors.ts";
 import { TimeLimit } from "../internal/time.ts";
 import { LONGEST_ANSWER } from "./protocol.ts";
+import { bearerOf, type TokenSource } from "./token.ts";
 
 /** How requests to a registry are made. */
 export interface RequestSettings {
@@ -17,6 +18,8 @@ export interface RequestSettings {
   readonly fetch: Fetch;
   /** The headers of each request, such as those for authorization. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The token of each request, or what returns it. */
+  readonly token?: TokenSource;
   /** The clock of time limits. */
   readonly clock: Clock;
   /** Ends the requests. */
@@ -144,7 +147,9 @@ export class RegistryRequest {
 
   async #fetch(method: string, headers: Record<string, string>): Promise<Response> {
     const { signal } = this.#limit;
-    const all = headersFor(this.#endpoint, { ...this.#settings.headers, ...headers });
+    const { headers: own, token } = this.#settings;
+    const bearer = token === undefined ? undefined : await bearerOf(token);
+    const all = headersFor(this.#endpoint, { ...own, ...bearer, ...headers });
     const init = { method, headers: all, signal };
     const response = await this.#settings.fetch(this.#url, init);
     this.#reader = response.body?.getReader();

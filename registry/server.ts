@@ -7,6 +7,7 @@
 import { errorText } from "../errors.ts";
 import { tell } from "../internal/events.ts";
 import { LONGEST_TIMER_MS, unrefClock } from "../internal/time.ts";
+import { type AccessKind, BASIC, type Credentials, RegistryGuard } from "./access.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { type Lease, Leases, type RegistryEventType } from "./leases.ts";
 import { answerNode, type NodeRequest, type NodeResponse } from "./node_http.ts";
@@ -25,6 +26,7 @@ import {
 import { type RegistryOptions, type RegistrySettings, registrySettings } from "./server_options.ts";
 import { RegistryStreams } from "./streams.ts";
 
+export type { RegistryAccess, RegistryTokens } from "./access.ts";
 export type { NodeRequest, NodeResponse, RegistryEventType };
 export type { RegistryEvent, RegistryOptions } from "./server_options.ts";
 
@@ -36,8 +38,8 @@ const TEXT = { "content-type": "text/plain; charset=utf-8", "cache-control": "no
  * shows the fleet to a person at `/`.
  *
  * It keeps everything in memory: after a restart it learns of the servers from
- * their next heartbeats. It does not authenticate anyone: let it listen where
- * only the fleet can reach it, or put a check of your own before `fetch`.
+ * their next heartbeats. Without the options `read` and `write` anyone who can
+ * reach it may see and change the list.
  *
  * @example With `Deno.serve`
  * ```ts ignore
@@ -78,6 +80,7 @@ export class Registry implements AsyncDisposable {
   readonly nodeHandler: (request: NodeRequest, response: NodeResponse) => void;
   readonly #options: RegistrySettings;
   readonly #hosts: AllowedHosts;
+  readonly #guard: RegistryGuard;
   readonly #leases: Leases;
   readonly #streams: RegistryStreams;
   readonly #instance = crypto.randomUUID();
@@ -88,7 +91,7 @@ export class Registry implements AsyncDisposable {
   /**
    * Makes a registry that lists no server yet.
    *
-   * @param options Leases and limits.
+   * @param options Leases and limits, and who may use it.
    * @throws {RangeError} If a number is out of range.
    * @throws {TypeError} If an option does not exist, or is of the wrong type.
    */
@@ -96,6 +99,7 @@ export class Registry implements AsyncDisposable {
     const { onEvent } = options;
     this.#options = registrySettings(options);
     this.#hosts = new AllowedHosts(options.allowedHosts);
+    this.#guard = new RegistryGuard(options);
     const { beatMs } = this.#options;
     // An HTTP server in front of it keeps the program running, not a lease that will expire.
     const clock = unrefClock(this.#options.clock);
@@ -112,8 +116,9 @@ export class Registry implements AsyncDisposable {
       version: () => this.#version,
       listing: () => this.#listing(),
     });
-    this.fetch = (request) => this.#answer(request);
-    this.nodeHandler = (request, response) => void answerNode(this.fetch, request, response);
+    this.fetch = (request) => this.#answer(request, request);
+    this.nodeHandler = (request, response) =>
+      void answerNode((request, by) => this.#answer(request, by), request, response);
   }
 
   /** The servers that are listed now, sorted, in an array of the caller's own. */
@@ -142,7 +147,8 @@ export class Registry implements AsyncDisposable {
     return this.close();
   }
 
-  #answer(request: Request): Response {
+  /** Answers a request; `by` is what it shows of who asks. */
+  #answer(request: Request, by: Credentials): Response {
     if (this.#closed) return refuse(503, "the registry is closed");
     // Deno makes the URL of the header Host without looking at it.
     if (!URL.canParse(request.url)) return refuse(400, "this Host is no host");
@@ -153,22 +159,34 @@ export class Registry implements AsyncDisposable {
       return refuse(403, `${foreign} is no host of this registry; see its option allowedHosts`);
     }
     if (pathname === this.#options.path) {
-      if (method === "GET") return this.#list(request.headers);
-      if (method === "POST") return this.#register(request.headers);
-      if (method === "DELETE") return this.#deregister(request.headers);
+      if (method === "GET") return this.#refusal("read", by) ?? this.#list(by);
+      if (method === "POST") return this.#refusal("write", by) ?? this.#register(request.headers);
+      if (method === "DELETE") {
+        return this.#refusal("write", by) ?? this.#deregister(request.headers);
+      }
       return refuse(405, `${method} is not for a registry`, { allow: "GET, POST, DELETE" });
     }
     if (pathname !== "/") return refuse(404, `the registry is at ${this.#options.path}`);
     if (method !== "GET") return refuse(405, "this is a page to look at", { allow: "GET" });
-    return this.#page();
+    const refusal = this.#refusal("read", by);
+    if (refusal?.status === 401) refusal.headers.set("www-authenticate", BASIC);
+    return refusal ?? this.#page();
   }
 
-  #list(requested: Headers): Response {
+  #refusal(kind: AccessKind, by: Credentials): Response | undefined {
+    const refusal = this.#guard.refuses(kind, by);
+    return refusal && refuse(refusal.status, refusal.why, refusal.headers);
+  }
+
+  #list(by: Credentials): Response {
+    const { headers: requested } = by;
     const accept = requested.get("accept") ?? "";
     if (accept.includes("text/event-stream") && this.#streams.size < this.#options.maxStreams) {
       const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
       const kind = requested.get(STREAM_HEADER) === "changes" ? "changes" : "whole";
-      return new Response(this.#streams.open(kind), { headers });
+      // A token that is withdrawn ends the streams that it has opened.
+      const mayStay = () => this.#guard.refuses("read", by) === undefined;
+      return new Response(this.#streams.open(kind, mayStay), { headers });
     }
     if (accept.includes("application/json")) {
       const headers = { "content-type": "application/json", "cache-control": "no-store" };

@@ -15,6 +15,7 @@ import {
   texts,
   whole,
 } from "../internal/options.ts";
+import { anAccess, type RegistryAccess } from "./access.ts";
 import type { RegistryEventType } from "./leases.ts";
 import { LEASE_MS, REGISTRY_PATH } from "./protocol.ts";
 
@@ -41,6 +42,16 @@ export interface RegistryOptions {
    * a browser may not change the list by a name.
    */
   allowedHosts?: readonly string[];
+  /**
+   * Who may ask for the list, follow its changes and see the page: with a token, or a
+   * client certificate. Others are refused with 401 or 403. Default: anyone.
+   */
+  read?: RegistryAccess;
+  /**
+   * Who may register servers, renew and end their leases, likewise. It does not
+   * include `read`. Default: anyone.
+   */
+  write?: RegistryAccess;
   /** The path of the protocol. Default `/_geerpc_/registry`, as in GeeRPC. */
   path?: string;
   /** The most servers. One more is refused with 507. Default 4,096. */
@@ -68,6 +79,8 @@ export interface RegistryOptions {
 const REGISTRY_CHECKS: Checks<RegistryOptions> = {
   timeoutMs: positive,
   allowedHosts: texts, // `AllowedHosts` knows what a host looks like
+  read: anAccess,
+  write: anAccess,
   path(name, value) {
     text(name, value);
     if (/^\/[^?#]*$/.test(value as string)) return;
@@ -83,7 +96,9 @@ const REGISTRY_CHECKS: Checks<RegistryOptions> = {
 };
 
 /** The options of a registry, each with its default. */
-export type RegistrySettings = Required<Omit<RegistryOptions, "onEvent" | "allowedHosts">>;
+export type RegistrySettings = Required<
+  Omit<RegistryOptions, "onEvent" | "allowedHosts" | "read" | "write">
+>;
 
 /**
  * Reads the options of a registry.
@@ -91,7 +106,8 @@ export type RegistrySettings = Required<Omit<RegistryOptions, "onEvent" | "allow
  * @param options The options.
  * @returns What they come to.
  * @throws {RangeError} If a duration is not above 0, or a limit not a whole number.
- * @throws {TypeError} If an option does not exist or is of the wrong type, or the path is none.
+ * @throws {TypeError} If an option does not exist or is of the wrong type, the path is none,
+ * or a token can't be one.
  */
 export function registrySettings(options: RegistryOptions): RegistrySettings {
   checkOptions("Registry", options, REGISTRY_CHECKS);

@@ -15,6 +15,7 @@ import type { Random } from "../selector.ts";
 import { type Feed, openFeed } from "./feed.ts";
 import { DISCOVERY_CHECKS, type RegistryDiscoveryOptions } from "./options.ts";
 import { FIRST_RETRY_MS, type Listing, registryEndpoints } from "./protocol.ts";
+import { checkTokenUse } from "./token.ts";
 import { RegistryView } from "./view.ts";
 
 /** The servers that a registry lists, or one of several registries. */
@@ -41,12 +42,13 @@ export class RegistrySource implements Source {
   /**
    * @param registry One URL, or several.
    * @param options How to ask.
-   * @throws {TypeError} If one is no http or https URL.
+   * @throws {TypeError} If one is no http or https URL, or a token would be sent in the clear.
    * @throws {RangeError} If a duration is not above 0.
    */
   constructor(registry: string | readonly string[], options: RegistryDiscoveryOptions) {
     checkOptions("RegistryDiscovery", options, DISCOVERY_CHECKS);
     this.#registries = registryEndpoints(registry);
+    checkTokenUse(this.#registries, options);
     this.name = `registry ${this.#registries.map(({ url }) => url).join(", ")}`;
     this.#refreshMs = options.refreshMs ?? 10_000;
     this.longestRetryMs = this.#refreshMs;
@@ -156,8 +158,8 @@ export class RegistrySource implements Source {
 
   #open(place: number, stream: boolean, signal: AbortSignal): Promise<Feed> {
     const registry = this.#registries[place];
-    const { fetch = platformFetch, headers = {} } = this.#options;
-    return openFeed(registry, { fetch, headers, clock: this.#clock, signal }, {
+    const { fetch = platformFetch, headers = {}, token } = this.#options;
+    return openFeed(registry, { fetch, headers, token, clock: this.#clock, signal }, {
       timeoutMs: this.#requestTimeoutMs,
       stream,
       instance: `${registry.url} ${this.#outages}`,

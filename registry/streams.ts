@@ -30,6 +30,8 @@ export type StreamKind = "changes" | "whole";
 interface Stream {
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
   readonly kind: StreamKind;
+  /** Whether its reader may still read. */
+  readonly mayStay: () => boolean;
   /** Whether its buffer was full at the last change: it gets the list when it has room. */
   isBehind: boolean;
 }
@@ -86,13 +88,14 @@ export class RegistryStreams {
    * Opens a stream.
    *
    * @param kind What comes behind the present listing.
+   * @param mayStay Asked at each keep-alive; the stream ends if it may not.
    * @returns The body of a response: the present listing, then one event for each change.
    */
-  open(kind: StreamKind): ReadableStream<Uint8Array> {
+  open(kind: StreamKind, mayStay: () => boolean): ReadableStream<Uint8Array> {
     let stream: Stream;
     return new ReadableStream<Uint8Array>({
       start: (controller) => {
-        stream = { controller, kind, isBehind: false };
+        stream = { controller, kind, mayStay, isBehind: false };
         if (this.#streams[kind].size === 0 && kind === "changes") this.#changesAreSent();
         this.#streams[kind].add(stream);
         controller.enqueue(this.#event());
@@ -171,8 +174,14 @@ export class RegistryStreams {
 
   readonly #onKeepAliveDue = (): void => {
     for (const streams of Object.values(this.#streams)) {
-      for (const stream of streams) if (hasRoom(stream)) stream.controller.enqueue(KEEP_ALIVE);
+      for (const stream of streams) {
+        if (!stream.mayStay()) {
+          stream.controller.close();
+          this.#drop(stream);
+        } else if (hasRoom(stream)) stream.controller.enqueue(KEEP_ALIVE);
+      }
     }
+    if (this.size === 0) return;
     this.#keepAlive = this.#clock.setTimer(this.#beatMs, this.#onKeepAliveDue);
   };
 

@@ -33,7 +33,6 @@ export interface Meters {
   readonly clientDuration: Histogram;
   readonly serverDuration: Histogram;
   readonly attemptDuration: Histogram;
-  readonly queueDuration: Histogram;
   readonly clientInFlight: InFlight;
   readonly serverInFlight: InFlight;
   readonly retries: Counter;
@@ -157,10 +156,6 @@ function makeMeters(meter: Meter): Meters {
     attemptDuration: duration(
       METRIC.attemptDuration,
       "How long single attempts at one endpoint take, the dial included.",
-    ),
-    queueDuration: duration(
-      METRIC.queueDuration,
-      "How long calls waited at the server that did not run at once.",
     ),
     clientInFlight: new InFlight(
       meter,

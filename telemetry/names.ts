@@ -26,7 +26,6 @@ export const ATTRIBUTE = {
   attemptReason: "xclient.attempt.reason",
   attempts: "xclient.attempts",
   execution: "xclient.execution",
-  queued: "xclient.queue.duration",
   event: "xclient.event",
 } as const;
 
@@ -37,7 +36,6 @@ export const METRIC = {
   attemptDuration: "xclient.client.attempt.duration",
   clientInFlight: "xclient.client.in_flight",
   serverInFlight: "xclient.server.in_flight",
-  queueDuration: "xclient.server.queue.duration",
   retries: "xclient.client.retries",
   hedges: "xclient.client.hedges",
   ejections: "xclient.client.ejections",

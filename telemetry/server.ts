@@ -76,11 +76,6 @@ class RecordedHandler {
       this.#span = tracer.startSpan(recorder.nameOf(call), options, parent);
       this.context = trace.setSpan(parent, this.#span);
     }
-    const { queuedMs } = call.context;
-    if (queuedMs !== undefined) {
-      this.#span?.setAttribute(ATTRIBUTE.queued, queuedMs / 1000);
-      meters?.queueDuration.record(queuedMs / 1000, this.#attributes, this.context);
-    }
     meters?.serverInFlight.add(serviceMethod, 1);
     this.#beganAtMs = recorder.clock.now();
   }

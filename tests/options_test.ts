@@ -8,12 +8,16 @@ import { readFileSync } from "node:fs";
 import { metrics, trace } from "@opentelemetry/api";
 import { assert, assertEquals } from "@std/assert";
 import {
+  authorize,
+  type AuthorizeOptions,
   type CallDefaults,
   type CallOptions,
   type CheckOptions,
   type ClientOptions,
   type CloseOptions,
   createSelector,
+  credentials,
+  type CredentialsOptions,
   dial,
   type DialOptions,
   type FanOutOptions,
@@ -135,6 +139,27 @@ const group = <Options>(table: Table<Options>): Kind => ({
   wrong: [...without("object"), null, [], 1],
   group: table as Readonly<Record<string, Kind>>,
 });
+
+const registryToken: Kind = {
+  right: ["s3cret", () => "s3cret"],
+  wrong: [...without("string", "function"), "", "a b", "é"],
+};
+/** Nobody could have one with nothing in it. */
+const registryAccess: Kind = {
+  right: [{ tokens: "a" }, { tokens: ["a", "b"] }, { tokens: () => "a" }, {
+    certificate: () => true,
+  }],
+  wrong: [
+    ...OTHERS,
+    { tokens: "" },
+    { tokens: [] },
+    { tokens: ["a b"] },
+    { tokens: 1 },
+    { certificate: true },
+    { token: "a" },
+    { tokens: undefined },
+  ],
+};
 
 const PEM = fixture("ca.pem");
 const KEY = fixture("localhost.key");
@@ -368,10 +393,12 @@ const PARTS: Readonly<Record<string, Part>> = {
       refreshMs: duration,
       requestTimeoutMs: duration,
       stream: flag,
+      token: registryToken,
+      insecure: flag,
       headers: texts,
       fetch: callback,
     },
-    (o) => closed(new RegistryDiscovery("http://registry", o)),
+    (o) => closed(new RegistryDiscovery("http://localhost", o)),
     "RegistryDiscovery",
   ),
   HeartbeatOptions: part<HeartbeatOptions>(
@@ -381,19 +408,23 @@ const PARTS: Readonly<Record<string, Part>> = {
       owner: { right: ["secret"], wrong: [...without("string"), "", "a b"] },
       requestTimeoutMs: duration,
       signal,
+      token: registryToken,
+      insecure: flag,
       headers: texts,
       fetch: { ...callback, right: [refused] },
       clock: { ...clock, right: [] }, // closing waits for its time
       random: callback,
       onEvent: callback,
     },
-    (o) => closed(new Heartbeat("http://registry", "tcp@a:1", { fetch: refused, ...o })),
+    (o) => closed(new Heartbeat("http://localhost", "tcp@a:1", { fetch: refused, ...o })),
     "Heartbeat",
   ),
   RegistryOptions: part<RegistryOptions>(
     {
       timeoutMs: duration,
       allowedHosts: { right: [[], ["a.example"]], wrong: [null, true, "a", {}, 1, [1], ["a:1"]] },
+      read: registryAccess,
+      write: registryAccess,
       path: { right: ["/", "/a"], wrong: [...OTHERS, 1, "a"] },
       maxServers: whole(0),
       maxAddressBytes: whole(1),
@@ -410,6 +441,16 @@ const PARTS: Readonly<Record<string, Part>> = {
     { marginMs: number(0), meta: { right: [[], ["a"]], wrong: [null, true, "a", {}, 1, [1]] } },
     (o) => inheritedOptions({ signal: signal.right[0] as AbortSignal, leftMs: 1, meta: {} }, {}, o),
     "inherit",
+  ),
+  AuthorizeOptions: part<AuthorizeOptions>(
+    { timeoutMs: duration, onError: callback, clock },
+    (o) => authorize(() => "ann", {}, o),
+    "authorize",
+  ),
+  CredentialsOptions: part<CredentialsOptions>(
+    { insecure: flag },
+    (o) => credentials(() => ({}), o),
+    "credentials",
   ),
   RejectOptions: part<RejectOptions>(
     {

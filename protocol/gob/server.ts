@@ -128,7 +128,7 @@ export class GobServerCodec extends PairReader implements ServerCodec {
 
   #refuse(code: RpcCode, what: string): void {
     const { Seq, ServiceMethod } = this.#request;
-    this.#sink.refuse(Seq, ServiceMethod, code, `rpc server: ${what}`);
+    this.#sink.refuse(Seq, ServiceMethod, code, `rpc server: ${what}`, true);
   }
 
   /** The header of a reply: one object for all of them. */

@@ -20,6 +20,7 @@ const codes: RpcCode[] = [
   "deadline_exceeded",
   "not_found",
   "permission_denied",
+  "unauthenticated",
   "resource_exhausted",
   "unimplemented",
   "internal",
@@ -30,7 +31,13 @@ const codes: RpcCode[] = [
 
 Deno.test("what is certain decides: each code and execution", () => {
   for (const code of codes) {
-    const isFinal = ["canceled", "invalid_argument", "unimplemented"].includes(code);
+    const isFinal = [
+      "canceled",
+      "invalid_argument",
+      "unimplemented",
+      "unauthenticated",
+      "permission_denied",
+    ].includes(code);
     for (const idempotent of [false, true]) {
       const may = executions.map((execution) => mayRepeat({ code, execution }, idempotent));
       assertEquals(may, [

@@ -102,6 +102,25 @@ withGo("a Go server registers with our registry, and our client calls it", async
   }
 });
 
+withGo("a Go server and a Go client bring the registry's tokens in its URL", async (start) => {
+  const registry = new Registry({ write: { tokens: "w-token" }, read: { tokens: "r-token" } });
+  const http = createServer(registry.nodeHandler);
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const { port } = http.address() as AddressInfo;
+  try {
+    const address = await start("server", `http://any:w-token@127.0.0.1:${port}`, "60000")
+      .line("registered");
+    assertEquals(registry.servers, [address]);
+    assertEquals(await start("list", `http://any:r-token@127.0.0.1:${port}`).line("200"), address);
+    assertEquals(await start("list", `http://any:guess@127.0.0.1:${port}`).line("401"), "");
+  } finally {
+    await registry.close();
+    const closed = new Promise((resolve) => http.close(resolve));
+    http.closeAllConnections();
+    await closed;
+  }
+});
+
 withGo("our server registers with Go's registry, and our client finds it there", async (start) => {
   const go = start("registry");
   const url = await go.line("listening");

@@ -24,6 +24,11 @@ Deno.test("verdictOf: what each text means for a call of Arith.Sum", () => {
     [DRAINING, ["unavailable", "rejected"]],
     [`${NOT_RUN}it waited 10000 ms`, ["resource_exhausted", "rejected"]],
     ["rpc server: request handle timeout: expect within 1s", ["deadline_exceeded", "answered"]],
+    ["rpc server: unauthenticated: who?", ["unauthenticated", "rejected"]],
+    ["rpc server: permission denied: no", ["permission_denied", "rejected"]],
+    ["rpc server: unauthenticated", OWN],
+    ["rpc: permission denied: no", OWN],
+    ["permission denied: no", OWN],
     // Of another method, by the wrong part of the name, or in other words: a handler's own error.
     ["rpc: can't find service Arith", OWN],
     ["rpc: can't find method Sum", OWN],
@@ -111,6 +116,14 @@ Deno.test("an error is written so that a client takes it for what it is", () => 
     assertEquals(needsCode(failure(message, rejected), "Arith.Sum"), isCodeNeeded, message);
   }
   assertEquals(needsCode({ ...failure("no", false), code: "not_found" }, "Arith.Sum"), true);
+  const denied = (message: string, rejected: boolean) =>
+    netRpcText({ ...failure(message, rejected), code: "permission_denied" }, "Arith.Sum");
+  const text = "rpc server: permission denied: no";
+  assertEquals([denied("no", true), denied(text, true)], [text, text]);
+  assertEquals(denied("no", false), "no", "by the handler itself, which has run");
+  assertEquals(denied(text, false), `the handler failed: ${text}`);
+  const unknown = { ...failure("who?", true), code: "unauthenticated" } as const;
+  assertEquals(netRpcText(unknown, "Arith.Sum"), "rpc server: unauthenticated: who?");
 });
 
 Deno.test("an unknown method: who has left the argument unread", () => {

@@ -82,6 +82,28 @@ browserTest("a browser shows the fleet, and the page updates itself", async (bro
   }
 });
 
+browserTest("a person who brings a token sees the page, and it updates itself", async (browser) => {
+  let token = "r-token";
+  const registry = new Registry({ read: { tokens: () => token } });
+  post(registry, "tcp@10.0.0.1:9001");
+  let asked = 0;
+  const http = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    if (new URL(request.url).pathname === "/" && ++asked === 3) post(registry, "tcp@10.0.0.9:9001");
+    return registry.fetch(request);
+  });
+  const page = (user: string) => dump(browser, `http://${user}127.0.0.1:${http.addr.port}/`, 5000);
+  try {
+    assertEquals(servers(await page("any:r-token@")), ["tcp@10.0.0.1:9001", "tcp@10.0.0.9:9001"]);
+    assert(asked > 2, "its script has run");
+    assertEquals(servers(await page("any:guess@")), []);
+    token = "another";
+    assertEquals(servers(await page("any:r-token@")), []);
+  } finally {
+    await registry.close();
+    await http.shutdown();
+  }
+});
+
 browserTest("the page says so when the registry is gone", async (browser) => {
   const registry = new Registry();
   post(registry, "tcp@10.0.0.1:9001");

@@ -11,8 +11,8 @@ export class LineProgram {
   #onLine: ((line: string) => void) | undefined;
   #errors = "";
 
-  constructor(path: string, args: readonly string[]) {
-    const child = this.#child = spawn(path, args);
+  constructor(path: string, args: readonly string[], env?: Readonly<Record<string, string>>) {
+    const child = this.#child = spawn(path, args, { env });
     let rest = "";
     child.stdout.setEncoding("utf-8").on("data", (text) => {
       const lines = (rest + text).split("\n");
@@ -52,6 +52,12 @@ export class LineProgram {
   async end(): Promise<{ code: number | null; errors: string }> {
     this.#child.stdin.end();
     return { code: await this.#ended, errors: this.#errors };
+  }
+
+  /** Asks it to end; resolves to what it has complained of. Deno gives it no exit code then. */
+  async terminate(): Promise<string> {
+    this.#child.kill("SIGTERM");
+    return (await this.end()).errors;
   }
 
   /** Kills it, if it still runs. */

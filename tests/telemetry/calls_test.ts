@@ -307,31 +307,6 @@ Deno.test("interceptors that have nothing to do are passed by, until they have",
     await Promise.all([client.close(), other.close(), xclient.close()]);
   }));
 
-Deno.test("a call that waits at the server: how long, of those that wait", () =>
-  inWorld(async (world) => {
-    await using sdk = new Sdk();
-    const { server, gate } = await world.serve("a", {
-      interceptors: [telemetry(sdk.options)],
-      maxInFlight: 1,
-    });
-    const client = await world.dial("memory@a");
-    const calls = [client.call("Gate.Wait", 1), client.call("Gate.Wait", 2, { timeoutMs: 1000 })];
-    await gate.untilBegun(1);
-    await settled();
-    assertEquals(server.waiting, 1);
-    await world.clock.advance(40);
-    gate.begun[0].end.resolve("first");
-    await gate.untilBegun(2);
-    assertEquals(gate.begun.map(({ ctx }) => ctx.queuedMs), [undefined, 40]);
-    gate.begun[1].end.resolve("second");
-    assertEquals(await Promise.all(calls), ["first", "second"]);
-    const [{ count, value }] = await sdk.metric("xclient.server.queue.duration");
-    assertEquals([count, value], [1, 0.04]);
-    const queued = sdk.spans.map(({ attributes }) => attributes["xclient.queue.duration"]);
-    assertEquals(queued, [undefined, 0.04]);
-    await client.close();
-  }));
-
 Deno.test("an endpoint that is ejected counts", () =>
   withFleet(2, async ({ xclient, nodes: [a, b], sdk }) => {
     a.run = b.run = (_args, ctx) => {
