@@ -82,6 +82,7 @@ export class ClientConnection {
   /** Why no new calls are taken, if it drains. */
   #drainReason = "";
   #isDrained = false;
+  #isRefused = false;
   readonly #onDrain: (() => void) | undefined;
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
@@ -144,6 +145,11 @@ export class ClientConnection {
   /** Whether the server has said that it takes no new calls here, as one does that is being restarted. */
   get isDrained(): boolean {
     return this.#isDrained;
+  }
+
+  /** Whether the server has refused the connection, as one without a certificate, and so all of its calls. */
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   /** Whether a call has run at the server, and was answered. */
@@ -373,6 +379,7 @@ export class ClientConnection {
     const code = error instanceof RpcError ? error.code : "internal";
     const message = `the connection was given up: ${errorText(error)}`;
     if (error instanceof RpcError && error.execution === "rejected") {
+      this.#isRefused = true;
       this.#calls.rejectAll(message, code);
     }
     this.#over(code, message, error);

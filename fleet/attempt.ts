@@ -62,6 +62,8 @@ export interface FleetAttempt {
   readonly error: unknown;
   /** Whether it has failed because its server drains. */
   readonly wasDrained: boolean;
+  /** Whether its server has not even taken a connection. */
+  readonly hadNoConnection: boolean;
   /** When it began, on the clock's scale. */
   readonly startedAtMs: number;
   /** When it failed, on the same scale. */
@@ -129,6 +131,11 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
   get wasDrained(): boolean {
     const { client, error } = this;
     return client !== undefined && client.isDrained && didNotRun(error);
+  }
+
+  /** Whether its server has not even taken a connection: that says nothing of the call, nor of other servers. */
+  get hadNoConnection(): boolean {
+    return this.phase === "dial" || this.client?.isRefused === true && didNotRun(this.error);
   }
 
   /** When it failed, on the clock's scale. */

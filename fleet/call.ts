@@ -181,7 +181,7 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { failMode = this.context.failMode } = this.options;
     const others = this.#attempts.filter(({ isOver }) => !isOver);
     const known = {
-      mayRepeat: attempt.phase === "dial"
+      mayRepeat: attempt.hadNoConnection
         ? mayDialElsewhere(error)
         : mayRepeatAfter(error, this.#idempotent),
       isLasting: this.#attempts.every(({ phase, error }) => phase === "dial" && isLasting(error)),

@@ -67,6 +67,11 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
     return this.#last !== undefined && this.#last.error === this.error && this.#last.wasDrained;
   }
 
+  get hadNoConnection(): boolean {
+    const last = this.#last;
+    return last !== undefined && last.error === this.error && last.hadNoConnection;
+  }
+
   get startedAtMs(): number {
     return this.#last?.startedAtMs ?? this.#shown.startedAtMs;
   }

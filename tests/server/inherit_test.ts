@@ -255,6 +255,30 @@ Deno.test("asyncContext: work that outlives its call has its calls aborted with 
     await close();
   }));
 
+Deno.test("asyncContext: behind the answer, work has the caller's deadline still", () =>
+  inStillWorld(async (world) => {
+    const errors: RpcError[] = [];
+    const later = (ms: number) => new Promise<void>((resolve) => world.clock.setTimer(ms, resolve));
+    const { back, client, close } = await scene(world, async (_ctx, behind) => {
+      const note = async (promise: Promise<unknown>) =>
+        errors.push(await failure(promise) as RpcError);
+      void note(behind.call("Gate.Wait", "at once"));
+      void later(600).then(() => note(behind.call("Gate.Wait", "too late")));
+      return await Promise.resolve("done");
+    }, { asyncContext: true, inherit: true });
+    assertEquals(await client.call("Front.Do", 1, { timeoutMs: 500 }), "done");
+    await back.gate.untilBegun(1);
+    await world.clock.advance(499);
+    assertEquals(errors, []);
+    await world.clock.advance(101);
+    assertEquals(errors.map(({ name, execution }) => [name, execution]), [
+      ["TimeoutError", "unknown"],
+      ["TimeoutError", "not_sent"],
+    ]);
+    assertEquals(back.gate.begun.length, 1);
+    await close();
+  }));
+
 Deno.test("over real sockets: three servers in a row, one deadline and one trace", async () => {
   const seen: string[] = [];
   const last = new Server();
