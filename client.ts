@@ -19,7 +19,7 @@ import { InterceptedAttempt } from "./connection/intercepted_attempt.ts";
 import type { InterceptedCall } from "./connection/intercepted_call.ts";
 import { type ClientPipeline, clientPipeline } from "./connection/client_pipeline.ts";
 import { checkCallOptions, NO_OPTIONS } from "./internal/call_options.ts";
-import type { CallsOf, ServiceSchema } from "./schema.ts";
+import type { CallsOf, ServiceSchema } from "./internal/schema.ts";
 import { type CallOptions, type Service, serviceView, type WithReply } from "./service.ts";
 
 export type {

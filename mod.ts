@@ -39,7 +39,7 @@ export type {
   ServerCall,
   ServerInterceptor,
   ServerInterceptors,
-} from "./interceptor.ts";
+} from "./connection/interceptor.ts";
 export {
   createSelector,
   type EndpointView,
@@ -72,7 +72,7 @@ export {
   method,
   type MethodOptions,
   type StandardSchemaV1,
-} from "./method.ts";
+} from "./connection/method.ts";
 export { type Caller, introspect, type Introspector } from "./connection/introspection/view.ts";
 export type {
   MethodDescription,
@@ -90,7 +90,7 @@ export type {
   OutputOf,
   Schema,
   ServiceSchema,
-} from "./schema.ts";
+} from "./internal/schema.ts";
 export type { CheckOptions, Contract, EndpointCheck, SchemaDifference } from "./fleet/check.ts";
 export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
 export type { FleetCallOptions } from "./fleet/call_options.ts";

@@ -40,7 +40,7 @@ import {
   type ServerOptions,
 } from "./connection/server_options.ts";
 import { type CallContext, Services } from "./connection/services.ts";
-import type { ServerInterceptor, ServerInterceptors } from "./interceptor.ts";
+import type { ServerInterceptor, ServerInterceptors } from "./connection/interceptor.ts";
 import {
   anObject,
   checkOptions,
@@ -53,7 +53,7 @@ import { systemNetwork } from "./net/network.ts";
 import type { Protocol } from "./protocol/codec.ts";
 import { checkConnectPath } from "./protocol/connect_paths.ts";
 import { checkProtocol } from "./protocol/protocols.ts";
-import type { HandlersOf, ServiceSchema } from "./schema.ts";
+import type { HandlersOf, ServiceSchema } from "./internal/schema.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 
 export type {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { MethodSchema, Schema, ServiceSchema } from "./schema.ts";
+import type { MethodSchema, Schema, ServiceSchema } from "./internal/schema.ts";
 
 /** What may go along with one call. */
 export interface CallOptions {

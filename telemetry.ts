@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { ClientAttempt, ClientCall, Next, ServerCall } from "./interceptor.ts";
+import type { ClientAttempt, ClientCall, Next, ServerCall } from "./connection/interceptor.ts";
 import { ClientTelemetry } from "./telemetry/client.ts";
 import { ATTRIBUTE } from "./telemetry/names.ts";
 import type { TelemetryOptions } from "./telemetry/options.ts";

@@ -42,7 +42,7 @@ import { OwnSelector } from "./fleet/own_selector.ts";
 import { Quantile } from "./fleet/quantile.ts";
 import { RetryBudget, type RetryBudgetOptions } from "./fleet/retry_budget.ts";
 import { type ServerSource, toServerSource } from "./fleet/server_source.ts";
-import type { CallsOf, ServiceSchema } from "./schema.ts";
+import type { CallsOf, ServiceSchema } from "./internal/schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
 import { type Service, serviceView, type WithReply } from "./service.ts";
 

@@ -8,7 +8,7 @@
 
 import { isPromise, whenThere } from "../internal/promise.ts";
 import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
-import { type AnySchema, GOB_VENDOR } from "../schema.ts";
+import { type AnySchema, GOB_VENDOR } from "../internal/schema.ts";
 import { badReply } from "./bad_reply.ts";
 import { issuesText } from "./issues.ts";
 import { markMethod } from "./method_mark.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { ClientInterceptors } from "../interceptor.ts";
+import type { ClientInterceptors } from "./interceptor.ts";
 import {
   aClock,
   aNetwork,

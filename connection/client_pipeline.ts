@@ -6,7 +6,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { ClientAttempt, ClientCall } from "../interceptor.ts";
+import type { ClientAttempt, ClientCall } from "./interceptor.ts";
 import { NO_OPTIONS } from "../internal/call_options.ts";
 import { Deadlines } from "../internal/deadlines.ts";
 import { activityOf, type Layer, layersOf } from "../internal/layers.ts";

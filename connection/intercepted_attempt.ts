@@ -5,7 +5,7 @@
  */
 
 import type { Attempt } from "../errors.ts";
-import type { ClientAttempt } from "../interceptor.ts";
+import type { ClientAttempt } from "./interceptor.ts";
 import { checkCallValues } from "../internal/call_options.ts";
 import { runLayers } from "../internal/layers.ts";
 import { Repeats } from "../internal/repeats.ts";

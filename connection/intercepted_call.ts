@@ -8,7 +8,7 @@
 
 import type { Clock, Timer } from "../clock.ts";
 import { type Attempt, RpcError, TimeoutError } from "../errors.ts";
-import type { ClientAttempt, ClientCall } from "../interceptor.ts";
+import type { ClientAttempt, ClientCall } from "./interceptor.ts";
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import { checkCallValues, checkTime } from "../internal/call_options.ts";
 import type { Deadlines, Expiring } from "../internal/deadlines.ts";

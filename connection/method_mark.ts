@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { MethodSchema } from "../schema.ts";
+import type { MethodSchema } from "../internal/schema.ts";
 
 /** Known to every copy of this package: an ES module and a CommonJS module may each have loaded one. */
 const MARK = Symbol.for("@geerpc/xclient/method");

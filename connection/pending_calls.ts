@@ -9,7 +9,7 @@ import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import type { Clock } from "../clock.ts";
 import { Deadlines, type Expiring } from "../internal/deadlines.ts";
 import type { PendingReply } from "../protocol/codec.ts";
-import type { MethodSchema } from "../schema.ts";
+import type { MethodSchema } from "../internal/schema.ts";
 import {
   type ErrorDetails,
   type Execution,

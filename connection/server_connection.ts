@@ -17,7 +17,7 @@ import {
 } from "../protocol/codec.ts";
 import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
-import type { MethodSchema } from "../schema.ts";
+import type { MethodSchema } from "../internal/schema.ts";
 import type { PeerCertificate, Transport } from "../transport.ts";
 import { Admission } from "./admission.ts";
 import { type BatchSource, BatchWriter, WriteStalled } from "./batch_writer.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ServerCall, ServerInterceptors } from "../interceptor.ts";
+import type { ServerCall, ServerInterceptors } from "./interceptor.ts";
 import { activityOf, type Layer, layersOf, runLayers, settlingOnce } from "../internal/layers.ts";
 import { Repeats } from "../internal/repeats.ts";
 import { serveWithin } from "./async_context.ts";

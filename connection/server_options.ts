@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { ServerInterceptors } from "../interceptor.ts";
+import type { ServerInterceptors } from "./interceptor.ts";
 import { tell } from "../internal/events.ts";
 import {
   aClock,

@@ -7,7 +7,7 @@
 import type { RpcCode, RpcError } from "../errors.ts";
 import type { CallOptions } from "../service.ts";
 import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
-import { GOB_VENDOR, type MethodSchema, type ServiceSchema } from "../schema.ts";
+import { GOB_VENDOR, type MethodSchema, type ServiceSchema } from "../internal/schema.ts";
 import type { PeerCertificate } from "../transport.ts";
 import type { InheritOptions } from "./inherited.ts";
 import { type Around, guarded, missingMethod } from "./guard.ts";

@@ -19,7 +19,7 @@ import {
   wrongType,
 } from "../internal/options.ts";
 import { TimeLimit } from "../internal/time.ts";
-import { type MethodSchema, type ServiceSchema, textOf } from "../schema.ts";
+import { type MethodSchema, type ServiceSchema, textOf } from "../internal/schema.ts";
 import type { FleetCallContext } from "./call.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { untilListed, withinLimit } from "./until_listed.ts";

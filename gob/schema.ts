@@ -6,7 +6,7 @@
  */
 
 import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
-import { GOB_VENDOR } from "../schema.ts";
+import { GOB_VENDOR } from "../internal/schema.ts";
 
 /** The content of a schema, for the encoder and the decoder. */
 export type Shape =

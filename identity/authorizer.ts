@@ -6,7 +6,7 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
-import type { Next, ServerCall, ServerInterceptor } from "../interceptor.ts";
+import type { Next, ServerCall, ServerInterceptor } from "../connection/interceptor.ts";
 import { aClock, callback, checkOptions, type Checks, positive } from "../internal/options.ts";
 import { TimeLimit } from "../internal/time.ts";
 import type { FailedCall } from "../connection/server_options.ts";

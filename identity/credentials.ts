@@ -6,7 +6,12 @@
 
 import { parseAddress } from "../address.ts";
 import { codeOf, errorText, RpcError } from "../errors.ts";
-import type { ClientAttempt, ClientCall, ClientInterceptor, Next } from "../interceptor.ts";
+import type {
+  ClientAttempt,
+  ClientCall,
+  ClientInterceptor,
+  Next,
+} from "../connection/interceptor.ts";
 import { isLoopback } from "../internal/loopback.ts";
 import { callback, checkOptions, type Checks, flag, textByName } from "../internal/options.ts";
 

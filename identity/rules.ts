@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ServerCall } from "../interceptor.ts";
+import type { ServerCall } from "../connection/interceptor.ts";
 import { wrongType } from "../internal/options.ts";
 
 /**

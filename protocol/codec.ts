@@ -7,7 +7,7 @@
 
 import type { RpcCode } from "../errors.ts";
 import { type Checks, whole, wholeFrom } from "../internal/options.ts";
-import type { AnySchema, MethodSchema } from "../schema.ts";
+import type { AnySchema, MethodSchema } from "../internal/schema.ts";
 
 /** The protocols by name: the handshake, and the encoding. */
 export type Protocol = "geerpc/json" | "geerpc/gob" | "netrpc/gob" | "netrpc/json";

@@ -15,7 +15,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { RpcError } from "../errors.ts";
-import type { ClientAttempt, ClientCall, Next } from "../interceptor.ts";
+import type { ClientAttempt, ClientCall, Next } from "../connection/interceptor.ts";
 import { errorAttributes, failSpan, methodAttributes } from "./attributes.ts";
 import type { Instruments } from "./instruments.ts";
 import { ATTRIBUTE } from "./names.ts";

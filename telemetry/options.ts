@@ -6,7 +6,7 @@
 
 import type * as api from "@opentelemetry/api";
 import type { Clock } from "../clock.ts";
-import type { ClientCall, ServerCall } from "../interceptor.ts";
+import type { ClientCall, ServerCall } from "../connection/interceptor.ts";
 import { aClock, callback, type Checks, flag, having } from "../internal/options.ts";
 
 /** Attributes of a span or a metric, by name: OpenTelemetry's type. */

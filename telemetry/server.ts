@@ -7,7 +7,7 @@
 
 import { type Attributes, type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { type RpcCode, RpcError } from "../errors.ts";
-import type { Next, ServerCall } from "../interceptor.ts";
+import type { Next, ServerCall } from "../connection/interceptor.ts";
 import { failSpan, methodAttributes } from "./attributes.ts";
 import { settled } from "./client.ts";
 import type { Instruments } from "./instruments.ts";

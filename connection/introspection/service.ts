@@ -7,7 +7,7 @@
 import type { Clock } from "../../clock.ts";
 import { RpcError } from "../../errors.ts";
 import { VERSION } from "../../internal/version.ts";
-import { textOf } from "../../schema.ts";
+import { textOf } from "../../internal/schema.ts";
 import { isLocal } from "../peers.ts";
 import { type Method, type ServiceOptions, Services } from "../services.ts";
 import { describedHash } from "./described_hash.ts";

@@ -10,7 +10,7 @@ import { isWorthKeeping } from "../../internal/buffer.ts";
 import { RpcError } from "../../errors.ts";
 import { type AnyGobSchema, gob, GobEncoder, GobSchema, GobWriter } from "../../gob.ts";
 import { isOptional } from "../../gob/schema.ts";
-import type { AnySchema } from "../../schema.ts";
+import type { AnySchema } from "../../internal/schema.ts";
 import { ABSENT } from "./headers.ts";
 import { LearntFloats } from "./learnt_floats.ts";
 

@@ -14,7 +14,7 @@ import {
 } from "../codec.ts";
 import { errorText, type RpcCode } from "../../errors.ts";
 import { type AnyGobSchema, GobSchema } from "../../gob.ts";
-import type { AnySchema } from "../../schema.ts";
+import type { AnySchema } from "../../internal/schema.ts";
 import { ASCII } from "../ascii.ts";
 import { DRAINING, ENDED, needsCode, netRpcText, NO_CALL, retryAfterOf } from "../go_errors.ts";
 import {

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type Client, dial } from "../../client.ts";
 import { RpcError } from "../../errors.ts";
 import { gob } from "../../gob.ts";
-import { method } from "../../method.ts";
+import { method } from "../../connection/method.ts";
 import { Server } from "../../server.ts";
 import type { Service } from "../../service.ts";
 import { MemoryNetwork } from "../../testing.ts";

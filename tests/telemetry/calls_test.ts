@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FailMode } from "../../fleet/fail_mode.ts";
 import { gob } from "../../gob.ts";
-import type { ClientCall, Next, ServerCall } from "../../interceptor.ts";
+import type { ClientCall, Next, ServerCall } from "../../connection/interceptor.ts";
 import { SelectMode } from "../../selector.ts";
 import { type CallContext, Server } from "../../server.ts";
 import { telemetry, type TelemetryOptions } from "../../telemetry.ts";

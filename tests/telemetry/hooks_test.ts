@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { RpcError } from "../../errors.ts";
-import type { ClientAttempt, ClientCall, ServerCall } from "../../interceptor.ts";
+import type { ClientAttempt, ClientCall, ServerCall } from "../../connection/interceptor.ts";
 import { telemetry, type TelemetryOptions } from "../../telemetry.ts";
 import { FakeClock } from "../../testing.ts";
 import { context, isChild, propagation, Sdk, SpanKind, trace } from "./sdk.ts";

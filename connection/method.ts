@@ -5,11 +5,11 @@
  * @module
  */
 
-import { checkedMethod, type Handler } from "./connection/checked_method.ts";
-import type { CallContext } from "./connection/services.ts";
-import { checkOptions, type Checks, wrongType } from "./internal/options.ts";
-import type { StandardSchemaV1 } from "./internal/standard_schema.ts";
-import type { InputOf } from "./schema.ts";
+import { checkedMethod, type Handler } from "./checked_method.ts";
+import type { CallContext } from "./services.ts";
+import { checkOptions, type Checks, wrongType } from "../internal/options.ts";
+import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
+import type { InputOf } from "../internal/schema.ts";
 
 export type { StandardSchemaV1 };
 

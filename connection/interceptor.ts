@@ -7,8 +7,8 @@
  * @module
  */
 
-import type { CallContext } from "./connection/services.ts";
-import type { Attempt } from "./errors.ts";
+import type { CallContext } from "./services.ts";
+import type { Attempt } from "../errors.ts";
 
 /** A call as interceptors of a client see it. All interceptors of a call share it. */
 export interface ClientCall {
