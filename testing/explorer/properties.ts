@@ -272,9 +272,10 @@ function checkHedges(run: Run, { plan, events, nested }: ClientRecord): void {
     if (step.client !== plan.name || step.kind !== "call") continue;
     calls++;
     if (step.stubborn) continue; // its handler works on when its connection is over, beside the next
-    // A stalled server's calls are copied, a lost connection's repeated while they may still run.
+    // A stalled server's calls are copied, also when another connection to it takes the silent
+    // one's place ("resumed"); a lost connection's are repeated while they may still run.
     const isExplained = events.some((event) =>
-      ["stalled", "disconnected", "left"].includes(event.type) && event.atMs >= atMs &&
+      ["stalled", "resumed", "disconnected", "left"].includes(event.type) && event.atMs >= atMs &&
       event.atMs <= settledAtMs
     );
     if (isExplained) continue;

@@ -83,6 +83,21 @@ Deno.test("a stubborn handler that outlives its connection makes no hedge of the
   assert(/call 9 runs[^]* call 9 runs[^]* call 9 replied[^]* call 9 replied/.test(text), text);
 });
 
+Deno.test("a copy on the connection that takes a silent one's place is no hedge", async () => {
+  const call = { do: "call", client: "c1", kind: "call", method: 0, workMs: 1 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "geerpc/json" }],
+    clients: [{ ...PLAN.clients[0], hedgeBudget: { ratio: 0, perSecond: 0 } }],
+    steps: [
+      { ...call, atMs: 2043, id: 7, timeoutMs: 1, failMode: "failfast" },
+      { atMs: 3213, do: "stall", server: "s1", forMs: 1055 },
+      { ...call, atMs: 4169, id: 1, idempotent: true }, // it was stalled before
+    ],
+  });
+  assert(/memory@s1 stalled[^]*call 1 runs[^]*memory@s1 resumed[^]*call 1 runs/.test(text), text);
+});
+
 /** A connection at a server that speaks gob is forgotten for good, behind these calls. */
 const forgottenGob = (calls: Plan["steps"]): Plan => ({
   ...PLAN,
