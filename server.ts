@@ -281,7 +281,7 @@ export class Server implements AsyncDisposable {
     const protocol = checkProtocol(named ?? "geerpc/json");
     if (this.#hasAsyncContext) await loadAsyncContext();
     const tls = await tlsToListen(parsed, options);
-    const { limits, listeners } = this.#context;
+    const { limits, listeners, load } = this.#context;
     const listener = await network.listen(
       parsed,
       (transport) => this.#accept(transport, protocol),
@@ -291,6 +291,7 @@ export class Server implements AsyncDisposable {
         takeOver,
         handshakeTimeoutMs: limits.handshakeTimeoutMs,
         onRefused(remote, reason) {
+          load.refuse("tls");
           listeners.event({ type: "refused", remote, reason });
           return refusalOf(reason, limits);
         },

@@ -13,10 +13,9 @@ export interface RefusedFigures {
   readonly maxConnections: number;
   /** Connections that were too many of one peer. */
   readonly maxConnectionsPerPeer: number;
-  /**
-   * Connections that did not say in time what they want. What becomes of a TLS handshake
-   * before that is not counted.
-   */
+  /** TLS handshakes that failed or took too long, and clients whose certificate was refused. */
+  readonly tls: number;
+  /** Connections that did not say in time what they want, behind TLS if there is any. */
   readonly handshakeTimeoutMs: number;
   /** Connections that began with what is no handshake, or went on with broken frames. */
   readonly broken: number;
@@ -50,6 +49,7 @@ export class ServerLoad {
   readonly #refused: Record<Refusal, number> = {
     maxConnections: 0,
     maxConnectionsPerPeer: 0,
+    tls: 0,
     handshakeTimeoutMs: 0,
     broken: 0,
     idleTimeoutMs: 0,

@@ -162,6 +162,7 @@ for (const [what, identity, wanted] of REFUSED) {
         const reason = await one.reason();
         assert(wanted.test(reason), reason);
         await client.closed;
+        assertEquals(one.server.figures().refused.tls, 1);
         await one.server.close();
         assertEquals([one.peers, one.events], [[], []]);
       }
