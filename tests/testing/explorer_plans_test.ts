@@ -128,6 +128,21 @@ Deno.test("a call whose connection is given up for a wait of our own is lost by 
   assert(/280 c1: call 1 fails: unavailable, unknown: .* no sign of life/.test(text), text);
 });
 
+Deno.test("a client that bears no pause of an overfull server loses its call by no drain", async () => {
+  const liveness = { silenceMs: 50, pongMs: 20, deadMs: 170 };
+  const call = { atMs: 0, do: "call", client: "c1", kind: "fork", method: 0 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "geerpc/json", maxInFlight: 2 }],
+    clients: [{ ...PLAN.clients[0], liveness }],
+    steps: [
+      ...[10, 11].map((id) => ({ ...call, id, workMs: 375 })),
+      { ...call, id: 3, workMs: 0, argument: "at_limit", length: 4057 },
+    ],
+  });
+  assert(/200 c1: call 10 fails: unavailable, unknown: .* no sign of life/.test(text), text);
+});
+
 Deno.test("a fork of which a server's own time is over is lost by no drain", async () => {
   const call = { client: "c1", kind: "fork", method: 0, workMs: 1, serverTimeoutMs: 1 } as const;
   const text = await held({
