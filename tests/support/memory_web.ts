@@ -16,6 +16,9 @@ export const ORIGIN = "http://registry:9999";
 /** The URL of its protocol. */
 export const REGISTRY = `${ORIGIN}/_geerpc_/registry`;
 
+/** The header of a request that shows a token. */
+export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
 /** Waits for turns of the event loop, until everything that is in flight has arrived. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
