@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { authorize, dial, RpcError, type Rules, Server } from "../../mod.ts";
+import { PROTOCOLS } from "../../protocol/protocols.ts";
 import { PING_METHOD } from "../../protocol/unknown_method.ts";
 import { MemoryNetwork } from "../../testing.ts";
 import { gob } from "../../gob.ts";
@@ -17,7 +18,6 @@ import {
   byToken,
   denied,
   guarded,
-  PROTOCOLS,
   RULES,
   unauthenticated,
   type User,

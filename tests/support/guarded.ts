@@ -15,14 +15,6 @@ import {
 import type { Protocol } from "../../protocol/codec.ts";
 import { MemoryNetwork } from "../../testing.ts";
 
-/** Every protocol, for what has to hold in all of them. */
-export const PROTOCOLS: readonly Protocol[] = [
-  "geerpc/json",
-  "geerpc/gob",
-  "netrpc/gob",
-  "netrpc/json",
-];
-
 /** Who may call. */
 export interface User {
   readonly name: string;
