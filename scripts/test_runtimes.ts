@@ -4,11 +4,11 @@
  * the stand-ins for `@std` and a `Deno.test` made of `node:test`. Files named
  * `*_deno_test.ts` stay out.
  *
- * On Bun the suites run that use the library from outside, and those of what depends on the engine.
+ * On Bun only the suites run that use the library from outside, and those of
+ * what depends on the engine; with `--black-box` on the others too.
  *
  * Arguments: names of runtimes (default: the Node on the path), then parts of
- * the paths of the test files to run (default: all). `--black-box` runs the
- * suites at the top of `tests/` only, which use the library from outside.
+ * the paths of the test files to run (default: all).
  */
 
 import { pathToFileURL } from "node:url";
@@ -19,12 +19,11 @@ import { programOf, type Runtime, RUNTIMES } from "./runtimes.ts";
 import { bunTotals, nodeTotals, report, type Run, sumOf, type Totals } from "./totals.ts";
 
 /**
- * What runs on Bun: the suites that use the library from outside, and of the others those of what the
- * engine itself does, as which values its JSON loses. Each has a process of its own, as on Node: some
- * replace the timers or block the event loop.
+ * The suites that use the library from outside, and of the others those of what the engine itself
+ * does, as which values its JSON loses.
  */
-const BUN_SUITES =
-  /\/tests\/(?:(?!architecture)(?:(?:client|server|wire|bad_input)\/)?[^/]*|protocol\/json_values)_test\.js$/;
+const BLACK_BOX =
+  /^tests\/(?:(?!architecture)(?:(?:client|server|wire|bad_input)\/)?[^/]*|protocol\/json_values)_test\.ts$/;
 
 const FILE_MS = 5 * 60_000;
 const ALL_MS = 15 * 60_000;
@@ -33,7 +32,7 @@ const ALL_MS = 15 * 60_000;
 export interface Selection {
   /** Parts of their paths; none selects all. */
   readonly parts?: readonly string[];
-  /** Only the suites at the top of `tests/`. */
+  /** Only the suites that use the library from outside. */
   readonly isBlackBox?: boolean;
 }
 
@@ -46,14 +45,17 @@ export async function testOnRuntimes(
   try {
     const files = emitAll(out);
     await Deno.symlink(await installed(npmPackages("tests/")), `${out}/node_modules`);
-    const suites = isBlackBox ? /^tests\/[^/]*_test\.ts$/ : /^tests\/.*_test\.ts$/;
     const tests = files.filter((file) =>
-      suites.test(file) && !/_deno_test\.ts$/.test(file) &&
+      /^tests\/.*_test\.ts$/.test(file) && !/_deno_test\.ts$/.test(file) &&
       (parts.length === 0 || parts.some((part) => file.includes(part)))
-    ).map((file) => `${out}/${file.replace(/ts$/, "js")}`);
-
+    );
     const runs: Run[] = [];
-    for (const runtime of runtimes) runs.push(await testOn(runtime, tests, out));
+    for (const runtime of runtimes) {
+      const isSome = isBlackBox || runtime.kind === "bun";
+      const own = isSome ? tests.filter((file) => BLACK_BOX.test(file)) : tests;
+      const emitted = own.map((file) => `${out}/${file.replace(/ts$/, "js")}`);
+      runs.push(await testOn(runtime, emitted, out));
+    }
     return runs;
   } finally {
     Deno.removeSync(out, { recursive: true });
@@ -72,9 +74,9 @@ async function testOn(runtime: Runtime, tests: string[], out: string): Promise<R
   const result = `${out}/result`;
   const program = await programOf(runtime);
   if (kind === "bun") {
-    const own = tests.filter((file) => BUN_SUITES.test(file));
+    // Each has a process of its own, as on Node: some replace the timers or block the event loop.
     const runs: Run[] = [];
-    for (const file of own) {
+    for (const file of tests) {
       const args = ["test", `--preload=${polyfills}`, "--reporter=junit"];
       runs.push(
         await run(name, program, [...args, `--reporter-outfile=${result}`, file], bunTotals),
