@@ -7,10 +7,9 @@
 
 import type { Clock } from "../clock.ts";
 import { Deadlines } from "../internal/deadlines.ts";
-import { settlingOnce } from "../internal/layers.ts";
 import { codeOf, errorText, RpcError, TimeoutError } from "../errors.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
-import { isPromise } from "../internal/promise.ts";
+import { isPromise, settlingOnce } from "../internal/promise.ts";
 import { goDuration } from "../protocol/go_duration.ts";
 import { isBadReply } from "./bad_reply.ts";
 import type { Replies } from "./replies.ts";

@@ -5,7 +5,8 @@
  */
 
 import type { ServerCall, ServerInterceptors } from "./interceptor.ts";
-import { activityOf, type Layer, layersOf, runLayers, settlingOnce } from "../internal/layers.ts";
+import { activityOf, type Layer, layersOf, runLayers } from "../internal/layers.ts";
+import { settlingOnce } from "../internal/promise.ts";
 import { Repeats } from "../internal/repeats.ts";
 import { serveWithin } from "./async_context.ts";
 import { isRejectionOf } from "./running_call.ts";

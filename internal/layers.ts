@@ -4,6 +4,8 @@
  * @module
  */
 
+import { settlingOnce } from "./promise.ts";
+
 /** One function around others: it goes on by `next`, or does not. */
 export type Layer<C> = (call: C, next: (call: C) => Promise<unknown>) => unknown;
 
@@ -70,14 +72,3 @@ const NOT_THE_SAME =
   "next must be given the very object that the interceptor was given; change its fields instead";
 
 function ignore(): void {}
-
-/**
- * A promise that settles once: a `then` of a program's own may throw, or call back twice.
- *
- * @param result Anything; what is no promise is what the promise resolves to.
- */
-export function settlingOnce(result: unknown): Promise<unknown> {
-  const promise = Promise.resolve(result); // the same, if it is one of the platform's
-  if (promise.then === Promise.prototype.then) return promise;
-  return new Promise((resolve) => resolve(promise));
-}

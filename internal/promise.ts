@@ -28,3 +28,14 @@ export function whenThere<T, R>(
 ): R | PromiseLike<R> {
   return isPromise(value) ? Promise.resolve(value as PromiseLike<T>).then(next) : next(value as T);
 }
+
+/**
+ * A promise that settles once: a `then` of a program's own may throw, or call back twice.
+ *
+ * @param result Anything; what is no promise is what the promise resolves to.
+ */
+export function settlingOnce(result: unknown): Promise<unknown> {
+  const promise = Promise.resolve(result); // the same, if it is one of the platform's
+  if (promise.then === Promise.prototype.then) return promise;
+  return new Promise((resolve) => resolve(promise));
+}

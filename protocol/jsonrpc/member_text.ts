@@ -4,21 +4,17 @@
  * @module
  */
 
-import { ASCII } from "../ascii.ts";
+import { ASCII, isSpace } from "../ascii.ts";
 
 const {
   BACKSLASH,
-  CARRIAGE_RETURN,
   CLOSE_BRACE,
   CLOSE_BRACKET,
   COLON,
   COMMA,
-  NEWLINE,
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
-  SPACE,
-  TAB,
 } = ASCII;
 
 /**
@@ -75,8 +71,4 @@ function skipValue(text: string, from: number): number {
     } else if (depth === 0 && (code === COMMA || isSpace(code))) return at;
   }
   return text.length;
-}
-
-function isSpace(code: number): boolean {
-  return code === SPACE || code === NEWLINE || code === CARRIAGE_RETURN || code === TAB;
 }

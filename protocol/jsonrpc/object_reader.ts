@@ -6,21 +6,17 @@
  */
 
 import { RpcError } from "../../errors.ts";
-import { ASCII } from "../ascii.ts";
+import { ASCII, isSpace } from "../ascii.ts";
 import { foreign } from "../foreign.ts";
 import { isLongerThan } from "../json.ts";
 
 const {
   BACKSLASH,
-  CARRIAGE_RETURN,
   CLOSE_BRACE,
   CLOSE_BRACKET,
-  NEWLINE,
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
-  SPACE,
-  TAB,
 } = ASCII;
 
 /** How many characters of the two ends of an object over the limit are kept, for its id. */
@@ -96,7 +92,7 @@ export class ObjectReader {
     for (let at = 0; at < text.length;) {
       if (this.#depth === 0) {
         const code = text.charCodeAt(at);
-        if (code === NEWLINE || code === SPACE || code === CARRIAGE_RETURN || code === TAB) {
+        if (isSpace(code)) {
           at++;
           continue;
         }

@@ -6,14 +6,13 @@ import {
   type CallContext,
   credentials,
   dial,
-  type Protocol,
   Server,
   type TlsOptions,
 } from "../../mod.ts";
+import { PROTOCOLS } from "../../protocol/protocols.ts";
 import { Authority, type Identity } from "../support/certificates.ts";
 import { assertFails } from "../support/helpers.ts";
 
-const PROTOCOLS: readonly Protocol[] = ["geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"];
 const ours = new Authority("ours");
 const orders = ours.issue({ name: "orders", sans: ["URI:spiffe://acme/orders"] });
 const reports = ours.issue({ name: "reports", sans: ["URI:spiffe://acme/reports"] });
