@@ -10,7 +10,14 @@ import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { atFaultPoint } from "../internal/fault_points.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
-import type { ClientCodec, Protocol, ReplySink, RequestExtras } from "../protocol/codec.ts";
+import {
+  type ClientCodec,
+  type Extensions,
+  NeedsExtensions,
+  type Protocol,
+  type ReplySink,
+  type RequestExtras,
+} from "../protocol/codec.ts";
 import { mayBeAnother } from "../protocol/foreign.ts";
 import { certificateAlert } from "../net/failures.ts";
 import type { Transport } from "../transport.ts";
@@ -23,6 +30,7 @@ import {
 } from "./client_options.ts";
 import { PhaseTimer } from "./phase_timer.ts";
 import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
+import { ServerExtensions } from "./server_extensions.ts";
 
 /**
  * - `open`: calls are taken.
@@ -59,6 +67,7 @@ export class ClientConnection {
   readonly #calls: PendingCalls;
   readonly #replies: ReplySink = {
     take: (seq) => this.#calls.take(seq),
+    extended: (server) => this.#extensions.learn(server),
     drain: (why) => {
       if (why !== undefined) return this.retire(why);
       if (this.#phase === "open") {
@@ -83,6 +92,7 @@ export class ClientConnection {
   #drainReason = "";
   #isDrained = false;
   #isRefused = false;
+  readonly #extensions: ServerExtensions;
   readonly #onDrain: (() => void) | undefined;
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
@@ -116,6 +126,7 @@ export class ClientConnection {
     this.#protocol = options.protocol ?? "geerpc/json";
     this.#clock = options.clock ?? systemClock;
     this.#maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT;
+    this.#extensions = new ServerExtensions(codec.asksForExtensions ?? false);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     this.#calls = new PendingCalls(address, this.#clock, {
       abandoned: (seq) => {
@@ -177,6 +188,11 @@ export class ClientConnection {
     return this.#heardAtGiveUp === this.#heard ? this.#givenUp : 0;
   }
 
+  /** What the server has said of itself, if it knows our extensions; `undefined` before it has. */
+  get server(): Extensions | undefined {
+    return this.#extensions.server;
+  }
+
   /** Whether the protocol has a way to ask the server for a sign of life. */
   get canPing(): boolean {
     return this.#codec.ping !== undefined;
@@ -200,19 +216,15 @@ export class ClientConnection {
     const refusal = this.#refusal();
     if (refusal !== undefined) return void settler.reject(this.#notSent(serviceMethod, refusal));
     const seq = this.#calls.nextSeq;
-    this.#isEncoding = true;
-    try {
-      this.#codec.request(seq, serviceMethod, args, extras);
-    } catch (error) {
-      // An error that is not ours was thrown by the argument itself, by a getter perhaps.
-      const code = error instanceof RpcError ? error.code : "invalid_argument";
-      const message = `the argument of the call is refused: ${errorText(error)}`;
-      return void settler.reject(this.#notSent(serviceMethod, { code, message, cause: error }));
-    } finally {
-      this.#isEncoding = false;
+    if (extras.awaitsExtensions === true && !this.#extensions.isKnown) {
+      return this.#sendLater(seq, serviceMethod, args, extras, settler);
     }
-    if (this.#isOver()) { // the argument has closed the connection while it was encoded
-      return void settler.reject(this.#notSent(serviceMethod, this.#refusal()!));
+    const failed = this.#encode(seq, serviceMethod, args, extras);
+    if (failed !== undefined) {
+      if (failed.cause instanceof NeedsExtensions && !this.#extensions.isKnown) {
+        return this.#sendLater(seq, serviceMethod, args, extras, settler);
+      }
+      return void settler.reject(failed);
     }
     const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
     this.#calls.add(call);
@@ -277,6 +289,57 @@ export class ClientConnection {
       this.#over("canceled", "the client was closed");
     }
     return this.closed;
+  }
+
+  /** Encodes a call; returns why it can't be sent, if it can't. */
+  #encode(
+    seq: number,
+    serviceMethod: string,
+    args: unknown,
+    extras: RequestExtras,
+  ): RpcError | undefined {
+    this.#isEncoding = true;
+    try {
+      this.#codec.request(seq, serviceMethod, args, extras);
+    } catch (error) {
+      // An error that is not ours was thrown by the argument itself, by a getter perhaps.
+      const code = error instanceof RpcError ? error.code : "invalid_argument";
+      const message = `the argument of the call is refused: ${errorText(error)}`;
+      return this.#notSent(serviceMethod, { code, message, cause: error });
+    } finally {
+      this.#isEncoding = false;
+    }
+    // The argument may have closed the connection while it was encoded.
+    if (this.#isOver()) return this.#notSent(serviceMethod, this.#refusal()!);
+  }
+
+  /** Sends a call when it is known whether the server has our extensions, and asks if need be. */
+  #sendLater(
+    seq: number,
+    serviceMethod: string,
+    args: unknown,
+    extras: RequestExtras,
+    settler: Settler,
+  ): PendingCall {
+    const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
+    this.#calls.addUnsent(call);
+    const isFirst = this.#extensions.wait(() => {
+      if (!this.#calls.isUnsent(seq)) return; // it was given up
+      const failed = this.#encode(seq, serviceMethod, args, extras);
+      if (!this.#calls.isUnsent(seq)) return; // the same, while it was encoded
+      this.#calls.sent(seq);
+      if (failed === undefined) this.#writeSoon();
+      else if (this.#calls.take(seq) === call) {
+        this.#calls.release(call);
+        settler.reject(failed);
+      }
+    });
+    // A server without extensions answers it, and has not said before that it has them.
+    const learn = () => {
+      if (!this.#isOver()) this.#extensions.learn();
+    };
+    if (isFirst) this.ping({ resolve: learn, reject: learn });
+    return call;
   }
 
   #isOver(): boolean {

@@ -116,10 +116,11 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   }
 
   expire(): void {
+    // Even if it is still buffered: it leaves with the next write, and may run.
+    const execution = this.table.isUnsent(this.seq) ? "not_sent" : "unknown";
     if (!this.table.abandon(this)) return;
     const message = `${this.#place}: no reply within ${this.#timeoutMs} ms`;
-    // Even if it is still buffered: it leaves with the next write, and may run.
-    this.settler.reject(new TimeoutError(message, this.#details("unknown")));
+    this.settler.reject(new TimeoutError(message, this.#details(execution)));
   }
 
   abort(reason: unknown): void {
@@ -164,6 +165,8 @@ export class PendingCalls {
   #lastSeq = 0;
   #handedOverSeq = 0;
   #hasAnswered = false;
+  /** The calls that are not encoded yet: they wait to know what the server can read. */
+  readonly #unsent = new Set<number>();
   /** How many of the calls are pings. */
   #pings = 0;
 
@@ -215,6 +218,26 @@ export class PendingCalls {
   }
 
   /**
+   * Adds a call that is not encoded yet.
+   *
+   * @param call Its number is {@linkcode nextSeq}.
+   */
+  addUnsent(call: PendingCall): void {
+    this.add(call);
+    this.#unsent.add(call.seq);
+  }
+
+  /** Whether a call is not encoded yet. */
+  isUnsent(seq: number): boolean {
+    return this.#unsent.has(seq);
+  }
+
+  /** A call is encoded. */
+  sent(seq: number): void {
+    this.#unsent.delete(seq);
+  }
+
+  /**
    * Adds a ping.
    *
    * @param ping Its number is {@linkcode nextSeq}.
@@ -236,7 +259,7 @@ export class PendingCalls {
 
   /** What is certain about a call if nothing more is written. */
   executionOf(seq: number): "not_sent" | "unknown" {
-    return seq > this.#handedOverSeq ? "not_sent" : "unknown";
+    return seq > this.#handedOverSeq || this.#unsent.has(seq) ? "not_sent" : "unknown";
   }
 
   /**
@@ -270,7 +293,7 @@ export class PendingCalls {
   abandon(call: PendingCall): boolean {
     if (this.#calls.get(call.seq) !== call) return false;
     this.#calls.take(call.seq);
-    this.#owner.abandoned(call.seq);
+    if (!this.#unsent.delete(call.seq)) this.#owner.abandoned(call.seq);
     this.release(call);
     return true;
   }
@@ -285,6 +308,7 @@ export class PendingCalls {
     const calls = this.#calls.clear();
     this.#pings = 0;
     for (const call of calls) call.refuse(what, code);
+    this.#unsent.clear();
   }
 
   /**
@@ -298,6 +322,7 @@ export class PendingCalls {
     const calls = this.#calls.clear();
     this.#pings = 0;
     for (const call of calls) call.lose(code, message, cause);
+    this.#unsent.clear();
     this.deadlines.clear();
   }
 }

@@ -255,11 +255,15 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     }
   }
 
-  #begin({ codec, handleTimeoutMs }: Opened): void {
+  #begin({ codec, handleTimeoutMs, isExtended }: Opened): void {
     const { clock, limits, load } = this.#context;
     this.#timer.cancel();
     this.#phase = "serving";
     this.#codec = codec;
+    if (isExtended && codec.extend !== undefined) {
+      codec.extend(this.#context.introspection.instance, load.total);
+      this.#writer.add();
+    }
     this.#replies = new Replies(codec, this.#writer, this, limits.maxMessageBytes);
     this.#running = new RunningCalls(this, this.#replies, { clock, load, handleTimeoutMs });
     this.#admission = new Admission({

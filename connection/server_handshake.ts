@@ -24,11 +24,17 @@ export interface Opened {
   readonly codec: ServerCodec;
   /** How long each call may take, in milliseconds; 0: no limit. */
   readonly handleTimeoutMs: number;
+  /** Whether the client knows our extensions, and waits for the answer that says that we do too. */
+  readonly isExtended: boolean;
   /** The bytes that came behind the handshake. */
   readonly rest: Uint8Array;
 }
 
 type Opening = Opened | Promise<Opened>;
+/** What a client asks for in its handshake. */
+type Asked = Pick<Opened, "handleTimeoutMs" | "isExtended">;
+
+const PLAIN: Asked = { handleTimeoutMs: 0, isExtended: false };
 
 const encoder = new TextEncoder();
 
@@ -132,7 +138,7 @@ export class Handshake {
   }
 
   #begin(protocol: Protocol, bytes: Uint8Array): Opening | undefined {
-    if (!protocol.startsWith("geerpc/")) return this.#open(protocol, 0, bytes);
+    if (!protocol.startsWith("geerpc/")) return this.#open(protocol, PLAIN, bytes);
     this.#option = new OptionReader();
     return this.#readOption(this.#option, bytes);
   }
@@ -140,18 +146,19 @@ export class Handshake {
   #readOption(reader: OptionReader, bytes: Uint8Array): Opening | undefined {
     const read = reader.push(bytes);
     if (read === undefined) return undefined;
-    const { codecType, handleTimeoutMs } = read.option;
-    const protocol = codecType === "application/gob" ? "geerpc/gob" : "geerpc/json";
-    return this.#open(protocol, handleTimeoutMs, read.rest);
+    const { option, rest } = read;
+    const protocol = option.codecType === "application/gob" ? "geerpc/gob" : "geerpc/json";
+    return this.#open(protocol, option, rest);
   }
 
-  #open(protocol: Protocol, handleTimeoutMs: number, rest: Uint8Array): Opening {
+  #open(protocol: Protocol, asked: Asked, rest: Uint8Array): Opening {
+    const { handleTimeoutMs, isExtended } = asked;
     const opened = openServerCodec(protocol, this.#context.limits);
     const wait = atFaultPoint("handshake_read");
     const codec = wait === undefined ? opened : wait.then(() => opened);
-    if (!(codec instanceof Promise)) return { codec, handleTimeoutMs, rest };
+    if (!(codec instanceof Promise)) return { codec, handleTimeoutMs, isExtended, rest };
     const kept = rest.slice(); // the transport uses its buffer again
-    return codec.then((codec) => ({ codec, handleTimeoutMs, rest: kept }));
+    return codec.then((codec) => ({ codec, handleTimeoutMs, isExtended, rest: kept }));
   }
 
   #connect(head: string): Protocol {

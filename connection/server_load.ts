@@ -73,6 +73,11 @@ export class ServerLoad {
     return this.#waiting;
   }
 
+  /** How many calls run or wait. */
+  get total(): number {
+    return this.#running + this.#waiting;
+  }
+
   /** What was refused so far, as a snapshot. */
   get refused(): RefusedFigures {
     return { ...this.#refused };

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { RpcCode } from "../errors.ts";
+import { type RpcCode, RpcError } from "../errors.ts";
 import { type Checks, whole, wholeFrom } from "../internal/options.ts";
 import type { AnySchema, MethodSchema } from "../internal/schema.ts";
 
@@ -48,6 +48,22 @@ export interface RequestExtras {
   readonly meta?: Readonly<Record<string, string>>;
   /** The types of argument and reply, for gob: its values do not always show them. */
   readonly schema?: MethodSchema;
+  /** Whether it is not sent before it is known if the server has our extensions. */
+  readonly awaitsExtensions?: boolean;
+}
+
+/**
+ * The argument has in it what only a peer with our extensions can read. It is refused to one that
+ * has none; while that is not known yet, the call waits for it.
+ */
+export class NeedsExtensions extends RpcError {}
+
+/** What a server tells of itself to a client that knows our extensions. */
+export interface Extensions {
+  /** Names the server's process among all, those before it at its address included. */
+  readonly instance: string;
+  /** How many calls run or wait there now. */
+  readonly load: number;
 }
 
 /** The extras of a call that has none. */
@@ -98,6 +114,8 @@ export interface ReplySink {
    * @param why The reason. Default: the server has said so.
    */
   drain(why?: string): void;
+  /** The server knows our extensions. It is the first thing that such a server says. */
+  extended?(server: Extensions): void;
   /** The server runs nothing more of this connection: a call without a reply has not run. */
   ended?(): void;
 }
@@ -106,11 +124,15 @@ export interface ReplySink {
 export interface ClientCodec {
   /** Whether what a new codec has buffered is a handshake, for which the server waits. */
   readonly hasHandshake?: boolean;
+  /** Whether the handshake asks the server for our extensions. */
+  readonly asksForExtensions?: boolean;
   /**
    * Adds a call to the bytes that {@linkcode take} returns. What throws adds nothing.
    *
    * @throws {RpcError} `invalid_argument` for an argument that can't be encoded,
    * `resource_exhausted` for one over the limit.
+   * @throws {NeedsExtensions} For an argument that can be encoded only with our extensions, until
+   * the server has said that it knows them.
    */
   request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void;
   /** Adds that a call is cancelled. Absent where the protocol has no word for it. */
@@ -167,6 +189,14 @@ export interface RequestSink {
 
 /** The server's half of a protocol, for one connection. */
 export interface ServerCodec {
+  /**
+   * Adds that this server knows our extensions, as the client does: they may be used from here on.
+   * Absent where the protocol has none.
+   *
+   * @param instance Names the server's process.
+   * @param load How many calls run or wait there now.
+   */
+  extend?(instance: string, load: number): void;
   /**
    * Reads calls.
    *

@@ -19,10 +19,14 @@ export interface GeeRpcOption {
   readonly codecType: "application/json" | "application/gob";
   /** How long the server lets each call of this connection run, in milliseconds; 0: no limit. */
   readonly handleTimeoutMs: number;
+  /** Whether the client knows our extensions, those that the server has to answer first. */
+  readonly isExtended: boolean;
 }
 
 const MAGIC_NUMBER = 0x3bef5c;
 const NANOSECONDS_PER_MS = 1e6;
+/** Our extensions, by their version. Go's decoder ignores the field. */
+const EXTENSIONS = 1;
 
 /** The first read of a Go server takes up to so many bytes, and loses those behind the option. */
 const GO_FIRST_READ_BYTES = 512;
@@ -52,6 +56,7 @@ export function encodeOption(
     HandleTimeout: handleTimeoutMs < LONGEST_DURATION_MS
       ? Math.round(handleTimeoutMs * NANOSECONDS_PER_MS)
       : 0,
+    Ext: codecType === "application/json" ? EXTENSIONS : undefined,
   }).padStart(GO_FIRST_READ_BYTES);
 }
 
@@ -100,7 +105,7 @@ function parseOption(text: string): GeeRpcOption {
     const message = `expected a GeeRPC handshake, got ${foreign(text.trim(), "geerpc/json")}`;
     throw new RpcError("data_loss", message, { cause });
   }
-  const { MagicNumber, CodecType, HandleTimeout = 0 } = option;
+  const { MagicNumber, CodecType, HandleTimeout = 0, Ext } = option;
   if (MagicNumber !== MAGIC_NUMBER) {
     const message = `rpc server: invalid magic number ${MagicNumber}; expected ${MAGIC_NUMBER}` +
       (MagicNumber === undefined
@@ -118,5 +123,6 @@ function parseOption(text: string): GeeRpcOption {
   const handleTimeoutMs = typeof HandleTimeout === "number" && HandleTimeout > 0
     ? HandleTimeout / NANOSECONDS_PER_MS
     : 0;
-  return { codecType: CodecType, handleTimeoutMs };
+  const isExtended = CodecType === "application/json" && Ext === EXTENSIONS;
+  return { codecType: CodecType, handleTimeoutMs, isExtended };
 }

@@ -71,6 +71,11 @@ export class Introspection {
     return (this.#methods ??= this.#offered()).find(serviceMethod);
   }
 
+  /** Names this server among all, those before it at its address included. */
+  get instance(): string {
+    return this.#instance ??= crypto.randomUUID();
+  }
+
   /** The figures of now. */
   figures(): ServerFigures {
     return { uptimeMs: this.#uptimeMs, ...this.#options.figures() };
@@ -79,10 +84,9 @@ export class Introspection {
   /** What the server is and offers. */
   describe(): ServerDescription {
     const { services, statuses } = this.#options;
-    this.#instance ??= crypto.randomUUID();
     return {
       version: VERSION,
-      instance: this.#instance,
+      instance: this.instance,
       uptimeMs: this.#uptimeMs,
       status: statuses.of(""),
       services: [...services.names()].map(([name, names]): ServiceDescription => {

@@ -24,8 +24,9 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   readonly #fastHeader = new FastHeaderReader();
   readonly #fastValue = new FastValueReader();
   #sink!: ReplySink;
-  /** The header whose body comes next, unless it was read on the fast path. */
   readonly hasHandshake = true;
+  readonly asksForExtensions = true;
+  /** The header whose body comes next, unless it was read on the fast path. */
   #header: Header | undefined;
   #seq = 0;
   #inBody = false;
@@ -104,12 +105,21 @@ export class JsonClientCodec implements ClientCodec, LineSink {
       const header = this.#header = parseHeader(line);
       if (header.Ended) this.#sink.ended?.();
       else if (header.Drain) this.#sink.drain();
+      else if (header.Ext !== undefined) this.#extended(header.Ext);
       else if (header.Seq === 0 && header.Error !== "" && !answersUnreadArgument(header)) {
         throw refusedConnection(header.Error, header, receivedCode(header.Code, "unavailable"));
       }
       this.#seq = header.Seq;
     }
     this.#inBody = true;
+  }
+
+  #extended(server: Header["Ext"]): void {
+    const { Instance, Load } = server ?? {};
+    if (typeof Instance !== "string" || !Number.isSafeInteger(Load) || Load! < 0) {
+      throw new RpcError("data_loss", "a server's answer about extensions with a wrong field");
+    }
+    this.#sink.extended?.({ instance: Instance, load: Load! });
   }
 
   #body(lines: Lines): void {

@@ -27,6 +27,33 @@ export interface Header {
   Code?: string;
   Rejected?: boolean;
   RetryAfter?: number;
+  // What follows is sent only if both ends have said that they know it: docs/protocol.md.
+  /** A server's answer to a handshake with `"Ext":1`. */
+  Ext?: { Instance: string; Load: number };
+  /** How many calls ran or waited at the server, once this one was off. */
+  Load?: number;
+  /** Run the call only if no more than so many run or wait at the server. */
+  Expect?: number;
+  /** Names a call whose answer is to be kept. */
+  Id?: string;
+  /** Answers that need not be kept any more. */
+  Ack?: string | string[];
+  /** Asks for the answer of the call that has this `Id`. */
+  Recall?: string;
+  /** How many raw bytes follow the body's newline, piece by piece. */
+  Parts?: number[];
+  /** The call may be answered by many items. */
+  Stream?: boolean;
+  /** The call's argument comes in items. */
+  Args?: boolean;
+  /** One item of a stream. */
+  Item?: boolean;
+  /** A stream has ended. */
+  End?: boolean;
+  /** So many more items may be sent, */
+  Credit?: number;
+  /** and so many bytes of them. */
+  Bytes?: number;
 }
 
 /** How many prefixes a reader keeps; a power of two. */

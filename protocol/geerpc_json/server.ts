@@ -41,6 +41,11 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     this.#writer = new MessageWriter(limits, "reply");
   }
 
+  extend(instance: string, load: number): void {
+    const header = { ServiceMethod: "", Seq: 0, Ext: { Instance: instance, Load: load } };
+    this.#writer.append(`${JSON.stringify(header)}\nnull\n`);
+  }
+
   receive(chunk: Uint8Array, sink: RequestSink): void {
     this.#sink = sink;
     this.#lines.push(chunk, this);

@@ -13,13 +13,16 @@ Deno.test("the option takes 512 bytes, its brace the last", () => {
       CodecType: "application/json",
       ConnectTimeout: 0,
       HandleTimeout: ns,
+      Ext: 1,
     });
     assertEquals(
       text.trimStart(),
-      `{"MagicNumber":3927900,"CodecType":"application/json","ConnectTimeout":0,"HandleTimeout":${ns}}`,
+      `{"MagicNumber":3927900,"CodecType":"application/json","ConnectTimeout":0,"HandleTimeout":${ns},"Ext":1}`,
     );
   }
-  assert(encodeOption("application/gob", 0).includes('"CodecType":"application/gob"'));
+  const gob = encodeOption("application/gob", 0);
+  assert(gob.includes('"CodecType":"application/gob"'));
+  assert(!gob.includes("Ext"));
 });
 
 Deno.test("OptionReader: every cut gives the option and what is behind it", () => {
@@ -34,7 +37,8 @@ Deno.test("OptionReader: every cut gives the option and what is behind it", () =
     } else {
       rest = new Uint8Array([...rest, ...bytes.slice(at)]);
     }
-    assertEquals(read!.option, { codecType: "application/json", handleTimeoutMs: 1500 });
+    const expected = { codecType: "application/json", handleTimeoutMs: 1500, isExtended: true };
+    assertEquals(read!.option, expected);
     assertEquals(new TextDecoder().decode(rest), "behind é}", `cut at ${at}`);
   }
 });
@@ -47,8 +51,24 @@ Deno.test("OptionReader: byte by byte, as Go writes it, and with other fields", 
     assertEquals(read, undefined);
     read = reader.push(new Uint8Array([byte]));
   }
-  assertEquals(read?.option, { codecType: "application/gob", handleTimeoutMs: 0 });
+  const expected = { codecType: "application/gob", handleTimeoutMs: 0, isExtended: false };
+  assertEquals(read?.option, expected);
   assertEquals(read?.rest.length, 0);
+});
+
+Deno.test("OptionReader: extensions are those of JSON, in the version that we know", () => {
+  for (
+    const [type, ext, isExtended] of [
+      ["json", "1", true],
+      ["gob", "1", false],
+      ["json", "2", false],
+      ["json", "true", false],
+      ["json", "null", false],
+    ] as const
+  ) {
+    const text = `{"MagicNumber":3927900,"CodecType":"application/${type}","Ext":${ext}}`;
+    assertEquals(new OptionReader().push(encoder.encode(text))?.option.isExtended, isExtended);
+  }
 });
 
 Deno.test("OptionReader: a HandleTimeout that is not a positive number is no limit", () => {

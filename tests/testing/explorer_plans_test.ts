@@ -125,7 +125,7 @@ Deno.test("a call whose connection is given up for a wait of our own is lost by 
       { atMs: 126, do: "discovery", state: "fine" }, // what is set for a point ends behind the last
     ],
   });
-  assert(/280 c1: call 1 fails: unavailable, unknown: .* no sign of life/.test(text), text);
+  assert(/200 c1: call 1 fails: unavailable, unknown: .* no sign of life/.test(text), text);
 });
 
 Deno.test("a client that bears no pause of an overfull server loses its call by no drain", async () => {

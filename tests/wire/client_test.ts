@@ -34,6 +34,7 @@ Deno.test("the handshake carries HandleTimeout in nanoseconds", () =>
       CodecType: "application/json",
       ConnectTimeout: 0,
       HandleTimeout: 1_500_000_000,
+      Ext: 1,
     });
     await client.close();
     await call;

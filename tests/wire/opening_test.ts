@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { dial } from "../../client.ts";
 import { systemNetwork } from "../../net/network.ts";
 import { inWorld, option, rawClient, RawServer, request, settled } from "../support/helpers.ts";
-import { assertAnswers, HANDSHAKE } from "../support/wire.ts";
+import { assertAnswers, GO_HANDSHAKE, HANDSHAKE } from "../support/wire.ts";
 
 Deno.test("what is pipelined behind the handshake is kept, wherever it is cut", async () => {
   const sent = option() + request(1, "Gate.Echo", "é1") + request(2, "Gate.Echo", 2);
@@ -25,7 +25,7 @@ Deno.test("what is pipelined behind the handshake is kept, wherever it is cut", 
 });
 
 Deno.test("a handshake as Go writes it: no padding, a newline behind it", () =>
-  assertAnswers(HANDSHAKE + "\n" + request(1, "Gate.Echo", 1), 2, [
+  assertAnswers(GO_HANDSHAKE + "\n" + request(1, "Gate.Echo", 1), 2, [
     '{"ServiceMethod":"Gate.Echo","Seq":1,"Error":""}',
     "1",
   ]));
