@@ -27,6 +27,10 @@ export interface RefusedFigures {
   readonly maxInFlight: number;
   /** Calls that were too many on all connections. */
   readonly maxRunning: number;
+  /** Calls that would have waited too long for others of all connections to end, or have. */
+  readonly maxConcurrent: number;
+  /** Calls that were too many to wait. */
+  readonly maxWaiting: number;
   /** Calls that came while those that waited took too many bytes already. */
   readonly maxMessageBytes: number;
   /** Calls that waited too long because their client read too few replies. */
@@ -56,6 +60,8 @@ export class ServerLoad {
     writeTimeoutMs: 0,
     maxInFlight: 0,
     maxRunning: 0,
+    maxConcurrent: 0,
+    maxWaiting: 0,
     maxMessageBytes: 0,
     unreadReplies: 0,
     draining: 0,

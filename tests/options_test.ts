@@ -106,6 +106,10 @@ const number = (least: number, most = Infinity): Kind => ({
     ...OTHERS,
   ],
 });
+const upTo1e6: Kind = {
+  right: [1, 500, 1e6],
+  wrong: [...whole(1).wrong, 1e6 + 1, Infinity],
+};
 const duration: Kind = {
   right: [0.5, 1, 1e12, Infinity],
   wrong: [NaN, 0, -1, -Infinity, ...OTHERS],
@@ -312,6 +316,15 @@ const PARTS: Readonly<Record<string, Part>> = {
       },
       maxInFlight: whole(1),
       maxRunning: whole(1),
+      maxConcurrent: {
+        right: [1, 7, Infinity, "adaptive", {}, { min: 5, max: 5, initial: 5, tolerance: 2 }],
+        wrong: [
+          ...[NaN, 0, 1.5, -1, null, true, "5", "", "Adaptive", [], 5n, () => 1],
+          { mim: 1 }, // contradictions are in tests/connection/adaptive_limit_test.ts
+        ],
+        group: { initial: upTo1e6, min: upTo1e6, max: upTo1e6, tolerance: number(1, 10) },
+      },
+      maxWaiting: whole(0),
       maxWaitMs: duration,
       maxConnections: whole(1),
       maxConnectionsPerPeer: whole(1),
@@ -494,6 +507,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       delayMs: number(0),
       workMs: { right: [0, 1.5, () => 1], wrong: [NaN, -1, null, true, "5", {}] },
       cores: duration,
+      server: { right: [{}, { maxConcurrent: 1 }], wrong: [null, true, "5", 1] },
     },
     async (o) => closed(await FakeFleet.start(1, { services, ...o })),
     "FakeFleet",
@@ -677,7 +691,7 @@ Deno.test("no group of options is left out", () => {
     ...Object.keys(partsAt("", network, xclient, undefined as never)),
     // Within the above:
     ...["ClientOptions", "HealthOptions", "LivenessOptions", "RetryBudgetOptions", "TlsOptions"],
-    ...["EtcdOptions"],
+    ...["AdaptiveLimitOptions", "EtcdOptions"],
     // What we give to a Network, be it another's, not what users give to us:
     ...["ConnectOptions", "ListenOptions"],
   ]);
