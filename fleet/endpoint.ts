@@ -128,9 +128,10 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
    * @param call A call that has begun.
    * @param nowMs The present time.
    * @param outcome How it ended, as far as the endpoint is to blame.
+   * @param roomInMs If it was refused: when there may be room, if the endpoint has said so.
    */
-  override end(call: EndedCall, nowMs: number, outcome: Outcome): void {
-    super.end(call, nowMs, outcome);
+  override end(call: EndedCall, nowMs: number, outcome: Outcome, roomInMs?: number): void {
+    super.end(call, nowMs, outcome, roomInMs);
     if (outcome === "success") {
       if (this.health.succeed(nowMs)) this.#host.endpointChanged(this, "restored");
     } else if (outcome === "failure") {
@@ -138,7 +139,7 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
       // connection has followed it: the process there now is not to blame.
       if (call.client?.available) this.#fail(nowMs);
       else if (this.client === undefined) this.#hasLostCalls = true;
-    }
+    } else if (outcome === "refused" && this.health.refuse(nowMs)) this.#eject(nowMs);
     this.#ended(call);
   }
 
@@ -201,8 +202,11 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
   }
 
   #fail(nowMs: number): void {
+    if (this.health.fail(nowMs)) this.#eject(nowMs);
+  }
+
+  #eject(nowMs: number): void {
     const { health } = this;
-    if (!health.fail(nowMs)) return;
     if (this.#host.mayEject(this, nowMs)) {
       health.eject(nowMs);
       this.#host.endpointChanged(this, "ejected");

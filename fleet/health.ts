@@ -61,6 +61,8 @@ export function healthOptions(options: HealthOptions = {}): Required<HealthOptio
  */
 export type HealthState = "healthy" | "condemned" | "ejected" | "trial";
 
+/** One that turns calls away and answers none for so long is taken to be hung, in milliseconds. */
+const REFUSING_MS = 5000;
 /** Into how many parts the window is cut; the oldest is dropped as a whole. */
 const WINDOW_PARTS = 3;
 
@@ -75,6 +77,9 @@ export class Health {
   /** The call that is the trial; `reserved` until that call begins. */
   #trial: object | "reserved" | undefined;
   #failuresInARow = 0;
+  /** How many calls it has turned away since the last success, and since when. */
+  #refusals = 0;
+  #refusesSinceMs = 0;
   #successes = [0];
   #failures = [0];
   #part = -1;
@@ -156,7 +161,7 @@ export class Health {
    * @returns Whether that ends its ejection.
    */
   succeed(nowMs: number): boolean {
-    this.#failuresInARow = 0;
+    this.#failuresInARow = this.#refusals = 0;
     this.#count(nowMs, this.#successes);
     const state = this.state(nowMs);
     if (state === "condemned") this.#state = "healthy";
@@ -182,6 +187,19 @@ export class Health {
     const failures = sum(this.#failures);
     const calls = failures + sum(this.#successes);
     return calls >= this.#options.minCalls && 1 - failures / calls < this.#options.minSuccessRate;
+  }
+
+  /**
+   * It has turned a call away because it has too much to do. That is no failure, and no
+   * success either. But one that does nothing else for 5 s has hung.
+   *
+   * @param nowMs The present time.
+   * @returns Whether it is to be ejected: `eject` or `condemn` follows.
+   */
+  refuse(nowMs: number): boolean {
+    if (this.#refusals++ === 0) this.#refusesSinceMs = nowMs;
+    return this.state(nowMs) !== "ejected" && this.#refusals >= this.#options.failuresInARow &&
+      nowMs - this.#refusesSinceMs >= REFUSING_MS;
   }
 
   /**

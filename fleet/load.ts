@@ -10,8 +10,11 @@ const DECAY_MS = 10_000;
 /** A failed call counts as a reply that took so long, or longer: no failure may look fast. */
 const FAILURE_MS = 1000;
 
-/** How a call ended, as far as its endpoint is to blame. `given_up` says nothing of it. */
-export type Outcome = "success" | "failure" | "given_up";
+/**
+ * How a call ended, as far as its endpoint is to blame. `refused`: it was turned away because there
+ * is too much to do. `given_up` says nothing of the endpoint.
+ */
+export type Outcome = "success" | "failure" | "refused" | "given_up";
 
 /**
  * A call in flight, as a link of the list in which {@linkcode Load} knows the
@@ -86,6 +89,8 @@ export class Load {
   successes = 0;
   /** How many calls and dials failed. */
   failures = 0;
+  /** How many calls were turned away because there was too much to do. */
+  refused = 0;
   #oldest: InFlight | undefined;
   #newest: InFlight | undefined;
 
@@ -122,8 +127,9 @@ export class Load {
    * @param call A call that has begun.
    * @param nowMs The present time.
    * @param outcome How it ended.
+   * @param roomInMs If it was refused: when there may be room, if the endpoint has said so.
    */
-  end(call: InFlight, nowMs: number, outcome: Outcome): void {
+  end(call: InFlight, nowMs: number, outcome: Outcome, roomInMs?: number): void {
     this.#remove(call);
     const tookMs = nowMs - call.startedAtMs;
     if (outcome === "success") {
@@ -132,6 +138,11 @@ export class Load {
     } else if (outcome === "failure") {
       this.failures++;
       this.#observe(Math.max(tookMs, FAILURE_MS), nowMs);
+    } else if (outcome === "refused") {
+      // As a call that would have waited there until there is room.
+      this.refused++;
+      const waitedMs = roomInMs === undefined ? FAILURE_MS : this.latencyMs + roomInMs;
+      this.#observe(Math.max(tookMs, waitedMs), nowMs);
     } else if (tookMs > this.latencyMs) {
       this.#observe(tookMs, nowMs); // it would have taken longer still
     }

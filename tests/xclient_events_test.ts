@@ -25,6 +25,7 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
         latencyMs: 0,
         successes: 0,
         failures: 0,
+        refused: 0,
       },
       {
         ...same,
@@ -34,6 +35,7 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
         latencyMs: 1000,
         successes: 0,
         failures: 1,
+        refused: 0,
       },
     ]);
     assert(Object.isFrozen(snapshot) && snapshot.every(Object.isFrozen));

@@ -95,6 +95,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     hasBudget: [false, true],
     hasUntried: [false, true],
     isLasting: [false, true],
+    isNoRoom: [false, true],
   };
   const go = { mayRepeat: true, isBackingOff: false } as const;
   const paid = { ...go, hasBudget: true } as const;
@@ -111,7 +112,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     [{ ...paid, failMode: FailMode.Failtry, others: "none" }, "settle"],
     [{ ...paid, failMode: FailMode.Failtry, others: "stalled" }, "wait"],
     [{ ...paid, hasUntried: true }, "try elsewhere"],
-    [{ ...paid, isLasting: false }, "try later"],
+    [{ ...paid, isLasting: false, isNoRoom: false }, "try later"],
     [{ ...paid, others: "none" }, "settle"],
     [{ ...paid, others: "stalled" }, "wait"],
   ];
@@ -121,7 +122,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
       values.map((value) => ({ ...known, [name]: value }))
     );
   }
-  assertEquals(situations.length, 384);
+  assertEquals(situations.length, 768);
   for (const situation of situations as Situation[]) {
     const [, step] = rows.find(([row]) =>
       Object.entries(row).every(([name, value]) => situation[name as keyof Situation] === value)
