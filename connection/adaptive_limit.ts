@@ -70,9 +70,9 @@ const LONG_TERM_WEIGHT = 0.05;
 const FAR_TOO_LONG = 2;
 const GIVES_WAY = 0.95;
 /** How long calls may be at the limit before it is tried whether a lower one does as well, in milliseconds. */
-const PROBE_AFTER_MS = 10_000;
-/** Half of the limit has to make calls so much faster, or they did not wait for each other. */
-const IS_FASTER = 0.75;
+const PROBE_AFTER_MS = 20_000;
+/** With half of the limit calls have to take so much less, or they did not wait for each other. */
+const IS_FASTER = 0.6;
 
 /**
  * A limit of calls at once that follows how long they take: a gradient, as the
@@ -89,18 +89,19 @@ const IS_FASTER = 0.75;
  * ```
  *
  * So the limit rises by a little while calls take no longer than usual, which
- * is the room for a queue, and falls when they take longer. If no more than half
- * of it was in use, the window says nothing about the limit, which stays.
+ * is the room for a queue, and falls when they take longer. It rises only in a window in
+ * which it was reached, and does not fall in one in which less than half of it was in use: such
+ * windows say nothing about it.
  *
  * Where calls share what is scarce, they take longer the more of them run, and
  * a long-term average that is taken at the limit would follow the limit that
- * follows it, without end. So two things are otherwise than there. What is
+ * follows it, without end. So two more things are otherwise than there. What is
  * measured at the limit does not raise the long term. And when calls have been at
- * the limit for 10 s, it is tried out: the limit is halved for a window, and again
- * as long as that makes calls faster by a quarter. What they take then is
- * the long term, and the limit goes on from where it was. Calls that take as
- * long with half of the limit cost some throughput for a window or two; and so a
- * service that has become slower for good is not held down.
+ * the limit for 20 s, it is tried out: the limit is halved for a window of calls that
+ * begin then, and again as long as calls take no more than 0.6 of what they took before. What
+ * they take at last is the long term, and the limit goes on from where it was. Where calls
+ * take as long with half of the limit, that costs some throughput for a window or
+ * two; but so a service that has become slower for good is not held down.
  *
  * There is no chance in it, and time is what the samples say.
  */
@@ -142,6 +143,8 @@ export class AdaptiveLimit {
    */
   observe(tookMs: number, running: number, nowMs: number): void {
     this.#windowFromMs ??= nowMs;
+    // What has run with the limit that was before says nothing of the lower one.
+    if (this.#probe !== undefined && nowMs - tookMs < this.#windowFromMs) return;
     if (running > this.#peak) this.#peak = running;
     this.#window.add(tookMs);
     const { count } = this.#window;
@@ -168,6 +171,7 @@ export class AdaptiveLimit {
     const gradient = shortTermMs > 0 ? this.#longTermMs * tolerance / shortTermMs : 1;
     const next = this.#limit * Math.min(Math.max(gradient, LEAST_GRADIENT), 1) +
       Math.sqrt(this.#limit);
+    if (next > this.#limit && !isAtLimit) return;
     this.#set(this.#limit + (next - this.#limit) * SMOOTHING);
     if (isAtLimit && nowMs - this.#atLimitSinceMs! >= PROBE_AFTER_MS) {
       this.#tryHalf(this.#limit, shortTermMs);

@@ -65,7 +65,7 @@ export interface ServerOptions {
    * The most calls that wait on all connections, be it for `maxConcurrent`, for `maxInFlight` or
    * because their client does not read its replies; at least 0. One more is rejected as
    * `resource_exhausted`. A connection may have as many waiting as there are places
-   * left: half of them if no other has any. Default 1,000 with `maxConcurrent`, else
+   * left: half of them if no other has any. Default 10,000 with `maxConcurrent`, else
    * `Infinity`: only the bytes of those that wait are limited, by `maxMessageBytes` a connection.
    */
   maxWaiting?: number;
@@ -246,7 +246,7 @@ export function serverLimitsOf(options: ServerOptions): ServerLimits {
     maxConcurrent: typeof maxConcurrent === "number"
       ? maxConcurrent
       : adaptiveOptions(maxConcurrent === "adaptive" ? {} : maxConcurrent),
-    maxWaiting: options.maxWaiting ?? (isLimited ? 1000 : Infinity),
+    maxWaiting: options.maxWaiting ?? (isLimited ? 10_000 : Infinity),
     maxWaitMs: options.maxWaitMs ?? (isLimited ? 1000 : 10_000),
     maxConnections: options.maxConnections ?? 10_000,
     maxConnectionsPerPeer: options.maxConnectionsPerPeer ?? Infinity,
