@@ -17,6 +17,9 @@ import type { ConnectorEvent, EndpointEvent } from "./events.ts";
 import { Health, type HealthOptions } from "./health.ts";
 import { type InFlight, Load, type Outcome } from "./load.ts";
 
+/** What happens to an endpoint, and what only its fleet learns of. */
+export type EndpointChange = EndpointEvent | "condemned" | "busy";
+
 /** What an endpoint needs of its fleet. */
 export interface EndpointHost {
   /** How to connect. */
@@ -32,7 +35,7 @@ export interface EndpointHost {
   /** Whether one more endpoint may be ejected. */
   mayEject(endpoint: Endpoint, nowMs: number): boolean;
   /** Something has happened to an endpoint. Called when its state is up to date. */
-  endpointChanged(endpoint: Endpoint, event: EndpointEvent | "condemned", cause?: unknown): void;
+  endpointChanged(endpoint: Endpoint, event: EndpointChange, cause?: unknown): void;
 }
 
 /** A call that ends at an endpoint. */
@@ -139,7 +142,10 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
       // connection has followed it: the process there now is not to blame.
       if (call.client?.available) this.#fail(nowMs);
       else if (this.client === undefined) this.#hasLostCalls = true;
-    } else if (outcome === "refused" && this.health.refuse(nowMs)) this.#eject(nowMs);
+    } else if (outcome === "refused") {
+      if (this.health.refuse(nowMs, roomInMs)) this.#eject(nowMs);
+      else if (this.health.isBusy(nowMs)) this.#host.endpointChanged(this, "busy");
+    }
     this.#ended(call);
   }
 
