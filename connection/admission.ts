@@ -7,14 +7,15 @@
 
 import type { Clock } from "../clock.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
-import { DRAINING, NOT_RUN, retryAfterText } from "../protocol/go_errors.ts";
+import { DRAINING } from "../protocol/go_errors.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
 import type { Concurrency, Waiter } from "./concurrency.ts";
+import { Overload } from "./overload.ts";
 import { ReadGate } from "./read_gate.ts";
 import type { Replies } from "./replies.ts";
 import { type QueuedRequest, RequestQueue } from "./request_queue.ts";
 import type { RunningCalls } from "./running_calls.ts";
-import type { Refusal, ServerLoad } from "./server_load.ts";
+import type { ServerLoad } from "./server_load.ts";
 import type { ServerLimits } from "./server_options.ts";
 import type { Method, Services } from "./services.ts";
 
@@ -56,9 +57,8 @@ export class Admission implements Waiter {
   /** Calls that are too many to run yet, or whose replies would be too much to hold. */
   readonly #queue: RequestQueue;
   readonly #gate: ReadGate;
+  readonly #overload: Overload;
   #isDraining = false;
-  /** Whether calls were turned away, and some have waited ever since. */
-  #isOverloaded = false;
 
   /** @param options What it needs. */
   constructor(options: AdmissionOptions) {
@@ -69,6 +69,7 @@ export class Admission implements Waiter {
     this.#concurrency = options.concurrency;
     this.#running = options.running;
     this.#replies = options.replies;
+    this.#overload = new Overload(load, options.replies, options.onOverload);
     this.#maxInFlight = limits.maxInFlight;
     this.#maxRunning = limits.maxRunning;
     this.#queue = new RequestQueue({
@@ -97,7 +98,7 @@ export class Admission implements Waiter {
     else if (this.#gate.isRefusing) {
       const { maxMessageBytes } = this.#options.limits;
       const why = `calls that wait take ${maxMessageBytes} bytes already (maxMessageBytes)`;
-      this.#turnAway(seq, serviceMethod, "maxMessageBytes", why);
+      this.#overload.turnAway(seq, serviceMethod, "maxMessageBytes", why);
     } else this.#enqueue(seq, serviceMethod, args, extras);
   }
 
@@ -180,7 +181,7 @@ export class Admission implements Waiter {
       const why = `${this.#load.waiting} calls wait on this server, ${size} of them on its ` +
         `connection (maxWaiting is ${maxWaiting})`;
       const retryAfterMs = this.#concurrency?.retryAfterMs(size);
-      return this.#turnAway(seq, serviceMethod, "maxWaiting", why, retryAfterMs);
+      return this.#overload.turnAway(seq, serviceMethod, "maxWaiting", why, retryAfterMs);
     }
     if (this.#concurrency === undefined || !this.#isReady()) {
       return this.#queue.add(seq, serviceMethod, args, extras);
@@ -188,7 +189,7 @@ export class Admission implements Waiter {
     const refused = this.#concurrency.refusal(this.#services.find(serviceMethod), extras, size);
     if (refused !== undefined) {
       const { why, retryAfterMs } = refused;
-      return this.#turnAway(seq, serviceMethod, "maxConcurrent", why, retryAfterMs);
+      return this.#overload.turnAway(seq, serviceMethod, "maxConcurrent", why, retryAfterMs);
     }
     this.#queue.add(seq, serviceMethod, args, extras);
     this.#concurrency.join(this);
@@ -201,7 +202,7 @@ export class Admission implements Waiter {
   }
 
   #update(): void {
-    if (this.#isOverloaded) this.#recover();
+    if (this.#overload.isOn) this.#recover();
     this.#gate.update();
   }
 
@@ -218,7 +219,7 @@ export class Admission implements Waiter {
     }
     if (this.#load.running >= this.#maxRunning) {
       const why = `${this.#maxRunning} calls run on this server already (maxRunning)`;
-      return this.#turnAway(seq, serviceMethod, "maxRunning", why);
+      return this.#overload.turnAway(seq, serviceMethod, "maxRunning", why);
     }
     this.#running.run(seq, method, args, extras);
   }
@@ -239,7 +240,7 @@ export class Admission implements Waiter {
         return this.#running.run(seq, own, args, extras);
       }
       const why = `${2 * this.#maxInFlight} calls run on its connection (twice maxInFlight)`;
-      return this.#turnAway(seq, serviceMethod, "maxInFlight", why);
+      return this.#overload.turnAway(seq, serviceMethod, "maxInFlight", why);
     }
     if (serviceMethod !== PING_METHOD) this.#load.refuse("unimplemented");
     const message = this.#services.explainMissing(serviceMethod);
@@ -252,7 +253,7 @@ export class Admission implements Waiter {
     const retryAfterMs = limit === "maxConcurrent"
       ? this.#concurrency?.retryAfterMs(this.#queue.size)
       : undefined;
-    this.#turnAway(seq, serviceMethod, limit, text, retryAfterMs);
+    this.#overload.turnAway(seq, serviceMethod, limit, text, retryAfterMs);
     this.#leaveIfEmpty();
     this.#gate.update();
   }
@@ -276,23 +277,6 @@ export class Admission implements Waiter {
   #recover(): void {
     const isFree = this.#mayRun() && this.#load.running < this.#maxRunning;
     if (!isFree || !this.#queue.isEmpty) return;
-    this.#isOverloaded = false;
-    this.#options.onOverload("recovered", "calls run without waiting again");
-  }
-
-  /** Rejects a call because there are too many, so that its caller goes elsewhere. */
-  #turnAway(
-    seq: number,
-    serviceMethod: string,
-    limit: Refusal,
-    why: string,
-    retryAfterMs?: number,
-  ): void {
-    this.#load.refuse(limit);
-    const text = NOT_RUN + why + retryAfterText(retryAfterMs);
-    this.#replies.reject(seq, serviceMethod, "resource_exhausted", text, retryAfterMs);
-    if (this.#isOverloaded) return;
-    this.#isOverloaded = true;
-    this.#options.onOverload("overloaded", `${serviceMethod} did not run: ${why}`);
+    this.#overload.end();
   }
 }
