@@ -89,6 +89,12 @@ export interface RegisterOptions<S extends ServiceSchema = ServiceSchema> {
    */
   methods?: readonly string[];
   /**
+   * The names of methods whose calls neither count for the server's `maxConcurrent` nor wait for
+   * it: those that run for long and do little, as one that waits until something has
+   * changed. Default: none.
+   */
+  unlimited?: readonly string[];
+  /**
    * What stands around every call of this service, within the server's own interceptors; the
    * outermost first. Default: nothing.
    */
@@ -104,6 +110,7 @@ export interface ServerCloseOptions {
 const REGISTER_CHECKS: Checks<RegisterOptions> = {
   schema: anObject,
   methods: texts,
+  unlimited: texts,
   interceptors: interceptorList("handle"),
 };
 const STATUS_CHECK = oneOf("serving", "not_serving");

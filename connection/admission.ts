@@ -93,6 +93,7 @@ export class Admission implements Waiter {
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
     if (this.#queue.isEmpty && this.#mayRun()) this.#run(seq, serviceMethod, args, extras);
     else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
+    else if (this.#needsNoTurn(serviceMethod)) this.#run(seq, serviceMethod, args, extras);
     // At once: it needs no handler, and a ping of `net/rpc`'s protocols is such a call.
     else if (this.#isUnlisted(serviceMethod)) this.#runUnlisted(seq, serviceMethod, args, extras);
     else if (this.#gate.isRefusing) {
@@ -169,6 +170,12 @@ export class Admission implements Waiter {
   #isReady(): boolean {
     return (this.#running.handlers < this.#maxInFlight || this.#isDraining) &&
       !this.#replies.isFull;
+  }
+
+  /** Whether a call waits for nothing but the turn that others have, which it does not need. */
+  #needsNoTurn(serviceMethod: string): boolean {
+    return this.#concurrency !== undefined && this.#isReady() &&
+      this.#services.find(serviceMethod)?.isUnlimited === true;
   }
 
   /** Lets a call wait, unless it would be one too many, or wait too long for its turn. */

@@ -43,7 +43,7 @@ const LONGEST_RETRY_AFTER_MS = 10_000;
 /**
  * Limits how many calls of all connections run at once. Only handlers that
  * return a promise count: one that returns at once is over before the next call
- * is looked at.
+ * is looked at. Methods that are registered as `unlimited` do not, as they run for long and do little.
  *
  * Connections whose calls wait take turns, each with its oldest call (round
  * robin between sources, as J. Nagle's RFC 970 has it): a client that sends a

@@ -209,7 +209,8 @@ export class RunningCalls implements RunningCallOwner {
 
   #await(call: RunningCall, result: Promise<unknown>, timeoutMs: number | undefined): void {
     const concurrency = this.#concurrency;
-    const beganAtMs = concurrency === undefined ? 0 : concurrency.began();
+    const isLimited = concurrency !== undefined && call.method.isUnlimited !== true;
+    const beganAtMs = isLimited ? concurrency.began() : 0;
     result.then((value) => this.#settled(call, true, value, beganAtMs), (error) => {
       this.#settled(call, false, error, beganAtMs);
     });
@@ -236,7 +237,7 @@ export class RunningCalls implements RunningCallOwner {
     this.#handlers--;
     this.#load.began(-1);
     const concurrency = this.#concurrency;
-    if (concurrency !== undefined) {
+    if (concurrency !== undefined && call.method.isUnlimited !== true) {
       // One that fails may have done nothing; one that was given up would have taken longer still.
       const isMeasure = isFulfilled || this.#calls.get(call.seq) !== call;
       concurrency.ended(call.method, beganAtMs, isMeasure);

@@ -347,6 +347,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     {
       schema: { right: [gob.service({ Say: {} })], wrong: [...without("object"), null, 1] },
       methods: { right: [["Say"]], wrong: [null, true, "Say", {}, 1, [1]] },
+      unlimited: { right: [["Say"], []], wrong: [null, true, "Say", {}, 1, [1]] },
       interceptors: interceptors("handle"),
     },
     (o) => new Server().register("Echo", services.Echo as never, o),
