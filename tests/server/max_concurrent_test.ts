@@ -1,6 +1,6 @@
 /** `maxConcurrent`: how many calls run at once over all connections, and what becomes of the others. */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import type { RpcError } from "../../errors.ts";
 import { PROTOCOLS } from "../../protocol/protocols.ts";
 import type { ServerOptions } from "../../server.ts";
