@@ -33,7 +33,8 @@ const SUBSET_SIZE = 128;
 const MAX_EJECTED = 0.1;
 /** How often dials, trials and shares are looked after while some endpoint is not fit or is new, in milliseconds. */
 const REVIEW_EVERY_MS = 100;
-
+/** How often zones are compared otherwise. */
+const ZONES_EVERY_MS = 500;
 /** What there is to say of shares without a slow start. */
 const NOT_SLOW = { hasChanged: false, isOver: true };
 
@@ -182,7 +183,9 @@ export class Fleet implements EndpointHost {
     }
     const onTrial = this.#takeTrial(nowMs);
     if (onTrial !== undefined) return onTrial;
-    const pool = this.#zones !== undefined && this.#zones.leaves() ? this.#elsewhere : this.#pool;
+    const pool = this.#zones !== undefined && this.#zones.leaves(nowMs)
+      ? this.#elsewhere
+      : this.#pool;
     const picked = pool.pick(context);
     if (picked === undefined || picked.isFit(nowMs)) return picked;
     this.#review(nowMs);
@@ -232,7 +235,11 @@ export class Fleet implements EndpointHost {
       if (isFit && health.isTrialDue(nowMs)) this.#onTrial = endpoint;
     }
     const { hasChanged, isOver } = this.#slowStart?.update(this.#endpoints, nowMs) ?? NOT_SLOW;
-    this.#reviewAtMs = areAllFit && isOver ? Infinity : nowMs + REVIEW_EVERY_MS;
+    this.#reviewAtMs = !areAllFit || !isOver
+      ? nowMs + REVIEW_EVERY_MS
+      : this.#zones === undefined
+      ? Infinity
+      : nowMs + ZONES_EVERY_MS;
     this.#zones?.update(this.#endpoints, nowMs);
     const best = areAllFit ? this.#candidates : this.#bestOf(this.#candidates, nowMs);
     const isNew = isNewList || hasChanged;

@@ -86,6 +86,9 @@ export class Load {
   successes = 0;
   /** How many calls and dials failed. */
   failures = 0;
+  /** How many reply times are known, and all of them together. */
+  replies = 0;
+  repliesMs = 0;
   #oldest: InFlight | undefined;
   #newest: InFlight | undefined;
 
@@ -162,6 +165,8 @@ export class Load {
    * it is tried again recovers faster than that: its old figure fades twice.
    */
   #observe(tookMs: number, nowMs: number): void {
+    this.replies++;
+    this.repliesMs += tookMs;
     const passedMs = nowMs - this.updatedAtMs;
     // Many replies come in the same turn, and no time has passed between them.
     const kept = this.latencyMs === 0 ? 0 : passedMs === 0 ? 1 : Math.exp(-passedMs / DECAY_MS);

@@ -8,16 +8,21 @@
 
 import type { Random } from "../selector.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { ZoneLoad } from "./zone_load.ts";
 
 /** A zone that has lost some of its servers still takes all calls if it had so many times what it needs. Source: Envoy. */
 const OVERPROVISIONING = 1.4;
 /** A zone whose servers all fail gets this part of the calls, which show when they are well again. */
 const LEAST_SHARE = 0.01;
+/** One call leaves so often, and one of so many at most: else nobody would know how fast it is elsewhere. */
+const PROBE_EVERY_MS = 500;
+const PROBE_CALLS = 50;
 
 /** Which calls leave the caller's zone. */
 export class Zones {
   readonly #own: string;
   readonly #random: Random;
+  readonly #load = new ZoneLoad();
   /** The part of the calls that stays. */
   #staying = 1;
   /** The part of a call that has to leave, summed up. */
@@ -25,6 +30,9 @@ export class Zones {
   #hasRoom = false;
   /** Whether calls are given to endpoints of the own zone and to others, and it makes a difference. */
   #applies = false;
+  /** When a call leaves next to see how fast it is elsewhere, and how many calls there were since the last one. */
+  #probeAtMs = 0;
+  #unprobed = 0;
 
   /**
    * @param own The caller's zone.
@@ -56,17 +64,19 @@ export class Zones {
    * @param nowMs The present time.
    */
   update(endpoints: readonly Endpoint[], nowMs: number): void {
-    const here = { listed: 0, well: 0 };
-    const elsewhere = { listed: 0, well: 0 };
-    for (const endpoint of endpoints) {
-      const side = this.isOwn(endpoint) ? here : elsewhere;
-      side.listed += endpoint.listedWeight;
-      if (isWell(endpoint, nowMs)) side.well += endpoint.weight;
-    }
-    const own = roomOf(here);
-    const others = roomOf(elsewhere);
-    this.#hasRoom = here.listed > 0 && elsewhere.listed > 0 && own + others >= 1;
-    const staying = this.#hasRoom ? own : own / (own + others || 1);
+    const own = endpoints.filter((endpoint) => this.isOwn(endpoint));
+    const others = endpoints.filter((endpoint) => !this.isOwn(endpoint));
+    const here = weightsOf(own, nowMs);
+    const elsewhere = weightsOf(others, nowMs);
+    const ownRoom = roomOf(here);
+    const room = ownRoom + roomOf(elsewhere);
+    this.#hasRoom = own.length > 0 && others.length > 0 && room >= 1;
+    // Without zones, so many would leave: to send away more can't be right.
+    const most = elsewhere.well / (here.well + elsewhere.well || 1);
+    const staying = Math.min(
+      this.#hasRoom ? ownRoom : ownRoom / (room || 1),
+      1 - this.#load.update(own, others, most, nowMs),
+    );
     this.#staying = Math.max(staying, LEAST_SHARE);
   }
 
@@ -84,13 +94,25 @@ export class Zones {
     return [own, best.filter((endpoint) => !this.isOwn(endpoint))];
   }
 
-  /** Whether the next call leaves. */
-  leaves(): boolean {
-    if (this.#staying === 1 || !this.#applies) return false;
+  /**
+   * Whether the next call leaves.
+   *
+   * @param nowMs The present time.
+   */
+  leaves(nowMs: number): boolean {
+    if (!this.#applies) return false;
+    if (++this.#unprobed >= PROBE_CALLS && nowMs >= this.#probeAtMs) return this.#probe(nowMs);
+    if (this.#staying === 1) return false;
     this.#toLeave ??= this.#random();
     this.#toLeave += 1 - this.#staying;
     if (this.#toLeave < 1) return false;
     this.#toLeave--;
+    return this.#probe(nowMs);
+  }
+
+  #probe(nowMs: number): true {
+    this.#probeAtMs = nowMs + PROBE_EVERY_MS;
+    this.#unprobed = 0;
     return true;
   }
 
@@ -115,7 +137,22 @@ function isWell(endpoint: Endpoint, nowMs: number): boolean {
   return endpoint.isFit(nowMs) && endpoint.health.state(nowMs) === "healthy";
 }
 
-/** Which part of all calls a zone has room for. */
-function roomOf({ listed, well }: { listed: number; well: number }): number {
+/** The weights of some endpoints: all, and what counts now of those that are well. */
+interface Weights {
+  listed: number;
+  well: number;
+}
+
+function weightsOf(endpoints: readonly Endpoint[], nowMs: number): Weights {
+  const weights = { listed: 0, well: 0 };
+  for (const endpoint of endpoints) {
+    weights.listed += endpoint.listedWeight;
+    if (isWell(endpoint, nowMs)) weights.well += endpoint.weight;
+  }
+  return weights;
+}
+
+/** For which part of all calls they have room. */
+function roomOf({ listed, well }: Weights): number {
   return listed === 0 ? 0 : Math.min(1, OVERPROVISIONING * well / listed);
 }
