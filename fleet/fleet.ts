@@ -267,7 +267,8 @@ export class Fleet implements EndpointHost {
     cause?: unknown,
   ): void {
     if (event === "connected" && endpoint.connector.wasUnreachable) this.#redialOthers();
-    const isGood = event === "joined" || event === "connected";
+    // With a slow start, one that is connected again has less of a share.
+    const isGood = event === "joined" || event === "connected" && this.#slowStart === undefined;
     if (!isGood || this.#reviewAtMs < Infinity) this.#reviewAtMs = -Infinity;
     if (event !== "condemned") this.#onEvent(endpoint, event, cause);
   }

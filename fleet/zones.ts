@@ -12,11 +12,14 @@ import { ZoneLoad } from "./zone_load.ts";
 
 /** A zone that has lost some of its servers still takes all calls if it had so many times what it needs. Source: Envoy. */
 const OVERPROVISIONING = 1.4;
-/** A zone whose servers all fail gets this part of the calls, which show when they are well again. */
-const LEAST_SHARE = 0.01;
-/** One call leaves so often, and one of so many at most: else nobody would know how fast it is elsewhere. */
+/**
+ * A side that gets few calls, or none, gets one so often, and one of so many at
+ * most: else nobody would know how fast its endpoints are, and whether they are well again.
+ */
 const PROBE_EVERY_MS = 500;
 const PROBE_CALLS = 50;
+/** So much more rarely where most are not well: a call that fails there may not be repeated. */
+const RARELY = 10;
 
 /** Which calls leave the caller's zone. */
 export class Zones {
@@ -30,9 +33,11 @@ export class Zones {
   #hasRoom = false;
   /** Whether calls are given to endpoints of the own zone and to others, and it makes a difference. */
   #applies = false;
-  /** When a call leaves next to see how fast it is elsewhere, and how many calls there were since the last one. */
-  #probeAtMs = 0;
+  /** When the side that gets fewer calls got the last one, and how many the other one has got since. */
+  #probedAtMs = -Infinity;
   #unprobed = 0;
+  /** How many times more rarely than else it gets one. */
+  #rarely = 1;
 
   /**
    * @param own The caller's zone.
@@ -73,11 +78,12 @@ export class Zones {
     this.#hasRoom = own.length > 0 && others.length > 0 && room >= 1;
     // Without zones, so many would leave: to send away more can't be right.
     const most = elsewhere.well / (here.well + elsewhere.well || 1);
-    const staying = Math.min(
+    this.#staying = Math.min(
       this.#hasRoom ? ownRoom : ownRoom / (room || 1),
       1 - this.#load.update(own, others, most, nowMs),
     );
-    this.#staying = Math.max(staying, LEAST_SHARE);
+    const { well, listed } = this.#staying < 0.5 ? here : elsewhere;
+    this.#rarely = well * 2 < listed ? RARELY : 1;
   }
 
   /**
@@ -101,19 +107,20 @@ export class Zones {
    */
   leaves(nowMs: number): boolean {
     if (!this.#applies) return false;
-    if (++this.#unprobed >= PROBE_CALLS && nowMs >= this.#probeAtMs) return this.#probe(nowMs);
-    if (this.#staying === 1) return false;
-    this.#toLeave ??= this.#random();
-    this.#toLeave += 1 - this.#staying;
-    if (this.#toLeave < 1) return false;
-    this.#toLeave--;
-    return this.#probe(nowMs);
-  }
-
-  #probe(nowMs: number): true {
-    this.#probeAtMs = nowMs + PROBE_EVERY_MS;
+    let leaves = false;
+    if (this.#staying < 1) {
+      this.#toLeave = (this.#toLeave ?? this.#random()) + 1 - this.#staying;
+      leaves = this.#toLeave >= 1;
+      if (leaves) this.#toLeave--;
+    }
+    const probe = this.#staying >= 0.5;
+    if (leaves !== probe) {
+      if (++this.#unprobed < PROBE_CALLS * this.#rarely) return leaves;
+      if (nowMs - this.#probedAtMs < PROBE_EVERY_MS * this.#rarely) return leaves;
+    }
     this.#unprobed = 0;
-    return true;
+    this.#probedAtMs = nowMs;
+    return probe;
   }
 
   /**
