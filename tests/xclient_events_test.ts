@@ -15,7 +15,14 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
     b.behaviour = "broken";
     await failure(xclient.call("Work.Do", 2));
     const snapshot = xclient.endpoints();
-    const same = { weight: 1, connected: true, health: "healthy", stalled: false } as const;
+    const same = {
+      weight: 1,
+      effectiveWeight: 1,
+      zone: "",
+      connected: true,
+      health: "healthy",
+      stalled: false,
+    } as const;
     assertEquals(snapshot, [
       {
         ...same,
