@@ -194,9 +194,9 @@ export class Concurrency {
     try {
       while (this.#turns.size > 0 && this.hasRoom) {
         const [next] = this.#turns;
-        const isStanding = next.takeTurn();
+        const isBack = next.takeTurn();
         this.#turns.delete(next);
-        if (isStanding) this.#turns.add(next);
+        if (isBack) this.#turns.add(next);
         else this.#stoodUntilMs = this.#movedAtMs;
       }
     } finally {
@@ -230,8 +230,10 @@ export class Concurrency {
 
   /**
    * How long calls may wait now. A queue takes in a burst; one that has not been empty for as
-   * long as calls may wait is no burst, and would make every call wait for nothing. It is over
-   * when it has been empty for as long as calls may wait in it. Source: B. Maurer, "Fail at Scale" (ACM Queue 13/8), after CoDel (Nichols and Jacobson, RFC 8289).
+   * long as calls may wait is no burst, and would make every call wait for nothing. That is over
+   * when it has been empty for as long as calls may wait in it then.
+   *
+   * Source: B. Maurer, "Fail at Scale" (ACM Queue 13/8), after CoDel (RFC 8289).
    */
   #mostMs(nowMs: number): number {
     const isStanding = this.#turns.size > 0 && nowMs - this.#standsSinceMs > this.#maxWaitMs;
