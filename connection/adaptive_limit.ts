@@ -7,7 +7,18 @@
 import { type Checks, numberFrom, wholeFrom } from "../internal/options.ts";
 import { RunningMean } from "./running_mean.ts";
 
-/** Bounds of a limit that adapts itself. */
+/**
+ * Bounds of a limit that adapts itself.
+ *
+ * @example
+ * ```ts
+ * import { type AdaptiveLimitOptions, Server } from "@geerpc/xclient";
+ *
+ * const maxConcurrent: AdaptiveLimitOptions = { min: 10, max: 200 };
+ * const server = new Server({ maxConcurrent });
+ * await server.close();
+ * ```
+ */
 export interface AdaptiveLimitOptions {
   /** The limit at first, a whole number from `min` to `max`. Default 20, within these. */
   initial?: number;
