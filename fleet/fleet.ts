@@ -234,13 +234,13 @@ export class Fleet implements EndpointHost {
       if (!isFit && connector.isDialDue(nowMs)) connector.connect().catch(() => {});
       if (isFit && health.isTrialDue(nowMs)) this.#onTrial = endpoint;
     }
-    const { hasChanged, isOver } = this.#slowStart?.update(this.#endpoints, nowMs) ?? NOT_SLOW;
+    const { hasChanged, isOver } = this.#slowStart?.update(this.#candidates, nowMs) ?? NOT_SLOW;
     this.#reviewAtMs = !areAllFit || !isOver
       ? nowMs + REVIEW_EVERY_MS
       : this.#zones === undefined
       ? Infinity
       : nowMs + ZONES_EVERY_MS;
-    this.#zones?.update(this.#endpoints, nowMs);
+    this.#zones?.update(this.#candidates, nowMs);
     const best = areAllFit ? this.#candidates : this.#bestOf(this.#candidates, nowMs);
     const isNew = isNewList || hasChanged;
     if (this.#zones === undefined) return this.#pool.update(best, isNew);

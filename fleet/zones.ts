@@ -65,7 +65,7 @@ export class Zones {
   /**
    * Finds out how many calls have to leave.
    *
-   * @param endpoints All that are listed.
+   * @param endpoints Those that calls may be given to.
    * @param nowMs The present time.
    */
   update(endpoints: readonly Endpoint[], nowMs: number): void {
