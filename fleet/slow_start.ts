@@ -25,7 +25,7 @@ export class SlowStart {
   /**
    * Sets the share of each endpoint.
    *
-   * @param endpoints All that are listed. Those that no call can be given to do not count.
+   * @param endpoints Those that calls may be given to. One that can't be reached does not count.
    * @param nowMs The present time.
    * @returns Whether a share has changed, and whether none will by time alone.
    */

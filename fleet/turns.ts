@@ -12,7 +12,8 @@ import type { Endpoint } from "./endpoint.ts";
 export class Turns {
   readonly #random: Random;
   readonly #isByWeight: boolean;
-  readonly #credits = new Map<Endpoint, number>();
+  /** The credit of each; none before its first call. */
+  readonly #credits = new Map<Endpoint, number | undefined>();
   /** What all have together. */
   #sum = 0;
 
@@ -36,7 +37,7 @@ export class Turns {
       if (!starting.includes(endpoint)) this.#credits.delete(endpoint);
     }
     for (const endpoint of starting) {
-      if (!this.#credits.has(endpoint)) this.#credits.set(endpoint, this.#random());
+      if (!this.#credits.has(endpoint)) this.#credits.set(endpoint, undefined);
     }
     this.#sum = 0;
     for (const endpoint of all) this.#sum += this.#weightOf(endpoint);
@@ -50,7 +51,8 @@ export class Turns {
   next(): Endpoint | undefined {
     let next: Endpoint | undefined;
     for (const [endpoint, credit] of this.#credits) {
-      let left = credit + this.#weightOf(endpoint) / this.#sum;
+      let left = (credit ?? this.#random()) + this.#weightOf(endpoint) / this.#sum;
+      if (!this.#credits.has(endpoint)) continue; // the caller's own chance has changed the list
       if (next === undefined && left >= 1) {
         next = endpoint;
         left--;
