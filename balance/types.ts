@@ -23,6 +23,20 @@ export interface EndpointView {
   readonly peakMs: number;
   /** When the two were last updated, in milliseconds. */
   readonly updatedAtMs: number;
+  /**
+   * How many calls of all clients ran or waited at the server when it last told, or what it says
+   * in place of that. Absent while it has told nothing: only servers of this library do.
+   */
+  readonly reportedLoad?: number | undefined;
+  /** How many of these were none of this client's. */
+  readonly othersInFlight?: number;
+  /** When that was told, or confirmed by a reply, in milliseconds. */
+  readonly reportedAtMs?: number;
+  /**
+   * From when on it is late with the answer to a ping, in milliseconds; `Infinity` if it owes
+   * none.
+   */
+  readonly lateAtMs?: number;
 }
 
 /** What a pick is for. */
@@ -31,6 +45,8 @@ export interface PickContext {
   readonly nowMs: number;
   /** What the call is about, for policies that send equal keys to the same endpoint. */
   readonly key?: string;
+  /** The mean of `othersInFlight` over what all servers have told of late. Default 0. */
+  readonly meanOthers?: number;
 }
 
 /** A balancing policy. */
@@ -49,6 +65,19 @@ export interface Selector {
    * client's own. Default `false`.
    */
   readonly subsets?: boolean;
+}
+
+/** A policy that goes by what servers tell of their load. */
+export interface ReportingSelector extends Selector {
+  /** Whether it makes a difference to the picks of now. */
+  readonly usesReports: boolean;
+  /**
+   * How many calls run or wait at an endpoint, as far as is known.
+   *
+   * @param endpoint The endpoint.
+   * @param context Time and mean, as of a pick.
+   */
+  callsAt(endpoint: EndpointView, context: PickContext): number;
 }
 
 /** A source of randomness, `Math.random` or a seeded one: numbers from 0 to below 1. */

@@ -11,6 +11,7 @@ import { DRAINING, NOT_RUN } from "../protocol/go_errors.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
 import { ReadGate } from "./read_gate.ts";
 import type { Replies } from "./replies.ts";
+import type { ReportedLoad } from "./reported_load.ts";
 import { type QueuedRequest, RequestQueue } from "./request_queue.ts";
 import type { RunningCalls } from "./running_calls.ts";
 import type { Refusal, ServerLoad } from "./server_load.ts";
@@ -25,6 +26,8 @@ export interface AdmissionOptions {
   readonly limits: ServerLimits;
   /** What runs and waits on all connections. */
   readonly load: ServerLoad;
+  /** What clients are told of it. */
+  readonly reported: ReportedLoad;
   /** What may be called. */
   readonly services: Services;
   /** Runs calls. */
@@ -85,6 +88,10 @@ export class Admission {
 
   /** Runs a call, lets it wait, or turns it away. */
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
+    if (extras.expect !== undefined && this.#isUnexpected(serviceMethod, extras.expect)) {
+      this.#load.refuse("moreThanExpected");
+      return this.#replies.rejectUnexpected(seq, serviceMethod);
+    }
     if (this.#queue.isEmpty && this.#mayRun()) this.#run(seq, serviceMethod, args, extras);
     else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
     // At once: it needs no handler, and a ping of `net/rpc`'s protocols is such a call.
@@ -162,6 +169,12 @@ export class Admission {
       return this.#turnAway(seq, serviceMethod, "maxRunning", why);
     }
     this.#running.run(seq, method, args, extras);
+  }
+
+  /** Whether more calls run or wait on the server than the caller expects, which then goes elsewhere. */
+  #isUnexpected(serviceMethod: string, expect: number): boolean {
+    return this.#options.reported.current() > expect && !this.#isDraining &&
+      this.#services.find(serviceMethod) !== undefined;
   }
 
   #isUnlisted(serviceMethod: string): boolean {

@@ -29,6 +29,7 @@ import { Replies, type RepliesOwner } from "./replies.ts";
 import { RunningCalls, type RunningCallsOwner } from "./running_calls.ts";
 import { Handshake, type Opened } from "./server_handshake.ts";
 import type { Introspection } from "./introspection/service.ts";
+import type { ReportedLoad } from "./reported_load.ts";
 import type { Refusal, ServerLoad } from "./server_load.ts";
 import type { ServerEvent, ServerLimits, ServerListeners } from "./server_options.ts";
 import type { Services } from "./services.ts";
@@ -43,6 +44,8 @@ export interface ServerContext {
   readonly introspection: Introspection;
   /** What runs, waits and is refused on all connections. */
   readonly load: ServerLoad;
+  /** What clients are told of it. */
+  readonly reported: ReportedLoad;
   /** Whom to tell of errors and events. */
   readonly listeners: ServerListeners;
   /** Where deadlines and limits take the time from. */
@@ -261,7 +264,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#phase = "serving";
     this.#codec = codec;
     if (isExtended && codec.extend !== undefined) {
-      codec.extend(this.#context.introspection.instance, load.total);
+      codec.extend(this.#context.introspection.instance, this.#context.reported);
       this.#writer.add();
     }
     this.#replies = new Replies(codec, this.#writer, this, limits.maxMessageBytes);

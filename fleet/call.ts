@@ -28,6 +28,7 @@ import type { Fleet } from "./fleet.ts";
 import {
   isLasting,
   isTurnedAway,
+  isUnexpected,
   mayDialElsewhere,
   mayRepeatAfter,
   nextStep,
@@ -68,6 +69,8 @@ export const RETRY_BACKOFF: Backoff = {
 };
 
 const MAX_ATTEMPTS = 3;
+/** So many servers may have more calls than was expected; the next one runs the call in any case. */
+const MAX_UNEXPECTED = 2;
 /** When a hedge is sent while no reply times are known, in milliseconds. */
 const HEDGE_BLIND_MS = 1000;
 /** An endpoint that had less than this share of the time is not to blame for the deadline. */
@@ -159,6 +162,15 @@ export class FleetCall implements AttemptOwner, Abortable {
     return { meta, schema, timeoutMs: Math.min(Math.max(leftMs, 1), timeoutMs!) };
   }
 
+  expectedAt({ endpoint, client }: CallAttempt): number | undefined {
+    const { fleet, turnClock } = this.context;
+    const expected = fleet.expectedAt(endpoint, turnClock.now());
+    if (expected === undefined || client?.server === undefined || !this.#mayMove) return undefined;
+    // A copy of a call that goes on is sent because of that one, not for the sake of the queues.
+    if (this.#attempts.filter(({ isOver }) => !isOver).length > 1) return undefined;
+    return this.#attempts.filter(wasUnexpected).length < MAX_UNEXPECTED ? expected : undefined;
+  }
+
   attemptChanged(attempt: FleetAttempt, event: AttemptEvent, detail?: unknown): void {
     if (event === "succeeded") {
       this.#measure(attempt);
@@ -187,11 +199,12 @@ export class FleetCall implements AttemptOwner, Abortable {
       isLasting: this.#attempts.every(({ phase, error }) => phase === "dial" && isLasting(error)),
       failMode,
       isBackingOff: this.#state === "backing off",
+      isUnexpected: isUnexpected(error),
       others: others.length === 0 ? "none" : others.every(isStalled) ? "stalled" : "alive",
     } as const;
     let step = nextStep({ ...known, hasBudget: true, hasUntried: true });
     let next: Endpoint | undefined;
-    if (step !== "settle" && step !== "wait") {
+    if (step !== "settle" && step !== "wait" && step !== "pick anew") {
       // Only now: the policy takes its turn with a pick, and the budget pays.
       if (this.#mayMove && this.#hasAttempts) next = this.#pickUntried();
       if (this.isDone) return; // the policy threw
@@ -207,6 +220,8 @@ export class FleetCall implements AttemptOwner, Abortable {
         return this.#settle(undefined, error);
       case "wait":
         return;
+      case "pick anew":
+        return this.#pickAnew();
       case "try elsewhere":
         return this.#try(next!, FailMode.Failover);
       case "try the same later":
@@ -279,10 +294,18 @@ export class FleetCall implements AttemptOwner, Abortable {
     this.#try(endpoint, only === undefined ? context.policy : "fan-out");
   }
 
+  /** Once more, as if it were the first time: the policy knows more now. */
+  #pickAnew(): void {
+    const endpoint = this.#pick();
+    if (endpoint === undefined) this.#settle(undefined, this.#noServers());
+    else this.#try(endpoint, this.context.policy);
+  }
+
   #pick(tried?: ReadonlySet<Endpoint>): Endpoint | undefined {
     const { fleet, turnClock } = this.context;
     try {
-      return fleet.pick({ nowMs: turnClock.now(), key: this.options.key }, tried);
+      const { meanOthers } = fleet.reports;
+      return fleet.pick({ nowMs: turnClock.now(), key: this.options.key, meanOthers }, tried);
     } catch (error) {
       this.#settle(undefined, error); // the caller's own policy threw, or a key is missing
       return undefined;
@@ -291,7 +314,7 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   /** An endpoint that was not tried in this round. */
   #pickUntried(): Endpoint | undefined {
-    const round = this.#attempts.slice(this.#roundStart);
+    const round = this.#attempts.slice(this.#roundStart).filter((one) => !wasUnexpected(one));
     return this.#pick(new Set(round.map(({ endpoint }) => endpoint)));
   }
 
@@ -307,7 +330,10 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   get #hasAttempts(): boolean {
     const { maxAttempts = this.context.maxAttempts ?? MAX_ATTEMPTS } = this.options;
-    return !this.context.fleet.closed && this.#attempts.length < maxAttempts;
+    if (this.context.fleet.closed) return false;
+    // Those that servers did not run because of their queues count only if they may decide it.
+    return this.#attempts.length < maxAttempts ||
+      this.#attempts.filter((one) => !wasUnexpected(one)).length < maxAttempts;
   }
 
   /** Whether a call that was turned away waits until there is room: its deadline is what ends it. */
@@ -470,6 +496,10 @@ export class FleetCall implements AttemptOwner, Abortable {
     this.#state = "trying";
     this.context.waiting.delete(this);
   }
+}
+
+function wasUnexpected({ error }: FleetAttempt): boolean {
+  return isUnexpected(error);
 }
 
 function isStalled({ endpoint, client }: FleetAttempt): boolean {

@@ -16,6 +16,13 @@ import { Connector, type ConnectorHost } from "./connector.ts";
 import type { ConnectorEvent, EndpointEvent } from "./events.ts";
 import { Health, type HealthOptions } from "./health.ts";
 import { type InFlight, Load, type Outcome } from "./load.ts";
+import type { Askable, Reports } from "./reports.ts";
+
+/** A ping that is not answered for so long, in milliseconds, or for so many times the usual, is late. */
+const LATE_MS = 20;
+const LATE_TIMES = 4;
+/** How much one answer moves what is usual. */
+const PONG_WEIGHT = 0.1;
 
 /** What an endpoint needs of its fleet. */
 export interface EndpointHost {
@@ -29,6 +36,8 @@ export interface EndpointHost {
   readonly clock: Pick<Clock, "now">;
   /** Watches connections for silence. */
   readonly liveness: Pick<Liveness, "watch">;
+  /** What all servers tell of their load. */
+  readonly reports: Reports;
   /** Whether one more endpoint may be ejected. */
   mayEject(endpoint: Endpoint, nowMs: number): boolean;
   /** Something has happened to an endpoint. Called when its state is up to date. */
@@ -42,7 +51,8 @@ export interface EndedCall extends InFlight {
 }
 
 /** One endpoint: its load, its health, its connection. */
-export class Endpoint extends Load implements EndpointView, ConnectorHost, SilenceListener {
+export class Endpoint extends Load
+  implements EndpointView, ConnectorHost, SilenceListener, Askable {
   /** Its address, without metadata: the key by which lists are compared. */
   readonly address: string;
   /** Whether its calls have been failing. */
@@ -53,6 +63,10 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
   #parsed: ParsedAddress;
   /** Whether calls have failed because the present connection is being lost. */
   #hasLostCalls = false;
+  /** The connection whose answer to a ping is waited for. */
+  #asked: ClientConnection | undefined;
+  /** How long that takes usually, in milliseconds; 0 while it is not known. */
+  #pongMs = 0;
   /** Resolves `leave` when the last call has ended. */
   #onIdle: (() => void) | undefined;
 
@@ -132,6 +146,11 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
   override end(call: EndedCall, nowMs: number, outcome: Outcome): void {
     super.end(call, nowMs, outcome);
     if (outcome === "success") {
+      const { reportedLoad } = this;
+      // What is told only when it changes is confirmed by a reply that does not tell it.
+      if (reportedLoad !== undefined && nowMs > this.reportedAtMs) {
+        this.#host.reports.observe(this.report(reportedLoad, this.inFlight, nowMs));
+      }
       if (this.health.succeed(nowMs)) this.#host.endpointChanged(this, "restored");
     } else if (outcome === "failure") {
       // All calls that a lost connection takes along are one failure; none, if another
@@ -164,7 +183,39 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
     this.#tellCalls();
   }
 
+  connectionLoaded(load: number, own: number): void {
+    const { reports, clock } = this.#host;
+    reports.observe(this.report(load, own, clock.now()));
+  }
+
+  /** Whether a ping can tell its load, and none is under way. */
+  get isAskable(): boolean {
+    const { client } = this;
+    return client?.server !== undefined && client !== this.#asked;
+  }
+
+  ask(nowMs: number): void {
+    const { client } = this;
+    if (client === undefined) return;
+    const ended = () => {
+      if (this.#asked !== client) return false; // another one has taken its place
+      this.#asked = undefined;
+      this.pingEnded();
+      return true;
+    };
+    const resolve = () => {
+      if (!ended()) return;
+      const tookMs = this.#host.clock.now() - nowMs;
+      const weight = this.#pongMs === 0 ? 1 : PONG_WEIGHT;
+      this.#pongMs += weight * (tookMs - this.#pongMs);
+    };
+    if (!client.ping({ resolve, reject: ended })) return;
+    this.#asked = client;
+    this.pinged(nowMs + Math.max(LATE_MS, LATE_TIMES * this.#pongMs));
+  }
+
   connectionChanged(event: ConnectorEvent, cause?: unknown): void {
+    if (event === "disconnected") this.forgetReport();
     if (event === "disconnected" && this.#hasLostCalls) {
       this.#hasLostCalls = false;
       this.#fail(this.#host.clock.now());

@@ -13,9 +13,11 @@ import type { Liveness } from "../connection/liveness.ts";
 import { isSame, noServersText } from "../discovery/endpoint_list.ts";
 import { atFaultPoint } from "../internal/fault_points.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
+import type { ReportingSelector } from "../balance/types.ts";
 import { Endpoint, type EndpointHost } from "./endpoint.ts";
 import type { EndpointEvent } from "./events.ts";
 import type { Health, HealthOptions } from "./health.ts";
+import { Reports } from "./reports.ts";
 import type { ServerSource } from "./server_source.ts";
 
 /** Beyond so many endpoints a policy that looks at each is given a subset. Source: gRPC A68. */
@@ -52,8 +54,9 @@ export class Fleet implements EndpointHost {
   readonly random: Random;
   readonly clock: Pick<Clock, "now">;
   readonly liveness: Pick<Liveness, "watch">;
+  readonly reports = new Reports();
   readonly #source: ServerSource;
-  readonly #selector: Selector;
+  readonly #selector: Selector & Partial<ReportingSelector>;
   readonly #onEvent: FleetOptions["onEvent"];
   readonly #watchAbort = new AbortController();
   /** Those that are listed no more, but whose last calls have not ended. */
@@ -154,9 +157,24 @@ export class Fleet implements EndpointHost {
     const onTrial = this.#takeTrial(nowMs);
     if (onTrial !== undefined) return onTrial;
     const picked = this.#selector.pick(this.#best, context);
+    if (this.#selector.usesReports === true) this.reports.callBegins(this.#best, nowMs);
     if (picked === undefined || picked.isFit(nowMs)) return picked;
     this.#review(nowMs);
     return this.#selector.pick(this.#best, context);
+  }
+
+  /**
+   * How many calls may run or wait at an endpoint without it being news.
+   *
+   * @param endpoint Where a call is about to be sent, which is in flight there already.
+   * @param nowMs The present time.
+   * @returns `undefined` if that does not matter.
+   */
+  expectedAt(endpoint: Endpoint, nowMs: number): number | undefined {
+    const selector = this.#selector;
+    if (selector.usesReports !== true) return undefined;
+    const { meanOthers } = this.reports;
+    return Math.floor(selector.callsAt!(endpoint, { nowMs, meanOthers }));
   }
 
   /** The best of some: those that are fit and not ejected, else fit, else due to be dialled. */

@@ -10,8 +10,11 @@ const DECAY_MS = 10_000;
 /** A failed call counts as a reply that took so long, or longer: no failure may look fast. */
 const FAILURE_MS = 1000;
 
-/** How a call ended, as far as its endpoint is to blame. `given_up` says nothing of it. */
-export type Outcome = "success" | "failure" | "given_up";
+/**
+ * How a call ended, as far as its endpoint is to blame. `given_up` says nothing of it, but for the
+ * time that it took; `refused` not even that: more calls were there than was expected.
+ */
+export type Outcome = "success" | "failure" | "given_up" | "refused";
 
 /**
  * A call in flight, as a link of the list in which {@linkcode Load} knows the
@@ -86,6 +89,14 @@ export class Load {
   successes = 0;
   /** How many calls and dials failed. */
   failures = 0;
+  /** How many calls of all clients ran or waited there when it last told; `undefined` if it has not. */
+  reportedLoad: number | undefined = undefined;
+  /** How many of these were none of ours. */
+  othersInFlight = 0;
+  /** When that was told, or confirmed by a reply. */
+  reportedAtMs = 0;
+  /** From when on it is late with the answer to a ping; `Infinity` if it owes none. */
+  lateAtMs = Infinity;
   #oldest: InFlight | undefined;
   #newest: InFlight | undefined;
 
@@ -132,7 +143,7 @@ export class Load {
     } else if (outcome === "failure") {
       this.failures++;
       this.#observe(Math.max(tookMs, FAILURE_MS), nowMs);
-    } else if (tookMs > this.latencyMs) {
+    } else if (outcome === "given_up" && tookMs > this.latencyMs) {
       this.#observe(tookMs, nowMs); // it would have taken longer still
     }
   }
@@ -147,6 +158,40 @@ export class Load {
   endUnsent(call: InFlight, hasFailed: boolean): void {
     this.#remove(call);
     if (hasFailed) this.failures++;
+  }
+
+  /**
+   * The server tells its load.
+   *
+   * @param load How many calls of all clients run or wait there.
+   * @param own How many of them are ours.
+   * @param nowMs The present time.
+   * @returns How many are none of ours.
+   */
+  report(load: number, own: number, nowMs: number): number {
+    this.reportedLoad = load;
+    this.reportedAtMs = nowMs;
+    return this.othersInFlight = Math.max(0, load - own);
+  }
+
+  /** What it has told counts no more: it is the load of a process that is gone, perhaps. */
+  forgetReport(): void {
+    this.reportedLoad = undefined;
+    this.othersInFlight = 0;
+  }
+
+  /**
+   * A ping has been sent.
+   *
+   * @param lateAtMs From when on its answer is late.
+   */
+  protected pinged(lateAtMs: number): void {
+    this.lateAtMs = lateAtMs;
+  }
+
+  /** A ping has been answered, or will never be. */
+  protected pingEnded(): void {
+    this.lateAtMs = Infinity;
   }
 
   #remove(call: InFlight): void {

@@ -36,6 +36,18 @@ function viewOf(endpoint: EndpointView): EndpointView {
     get updatedAtMs() {
       return endpoint.updatedAtMs;
     },
+    get reportedLoad() {
+      return endpoint.reportedLoad;
+    },
+    get othersInFlight() {
+      return endpoint.othersInFlight;
+    },
+    get reportedAtMs() {
+      return endpoint.reportedAtMs;
+    },
+    get lateAtMs() {
+      return endpoint.lateAtMs;
+    },
   });
 }
 

@@ -15,13 +15,20 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
     b.behaviour = "broken";
     await failure(xclient.call("Work.Do", 2));
     const snapshot = xclient.endpoints();
-    const same = { weight: 1, connected: true, health: "healthy", stalled: false } as const;
+    const same = {
+      weight: 1,
+      connected: true,
+      health: "healthy",
+      stalled: false,
+      reportedLoad: 0,
+    } as const;
     assertEquals(snapshot, [
       {
         ...same,
         address: a.address,
         inFlight: 1,
         oldestAgeMs: 30,
+        reportedAgeMs: 30,
         latencyMs: 0,
         successes: 0,
         failures: 0,
@@ -31,6 +38,7 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
         address: b.address,
         inFlight: 0,
         oldestAgeMs: 0,
+        reportedAgeMs: 0,
         latencyMs: 1000,
         successes: 0,
         failures: 1,

@@ -95,6 +95,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     hasBudget: [false, true],
     hasUntried: [false, true],
     isLasting: [false, true],
+    isUnexpected: [false, true],
   };
   const go = { mayRepeat: true, isBackingOff: false } as const;
   const paid = { ...go, hasBudget: true } as const;
@@ -103,6 +104,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     [{ mayRepeat: false }, "settle"],
     [{ isBackingOff: true }, "wait"],
     [{ others: "alive" }, "wait"],
+    [{ isUnexpected: true }, "pick anew"], // no budget, no fail mode: it has cost nothing
     [{ ...go, failMode: FailMode.Failfast, others: "none" }, "settle"],
     [{ ...go, failMode: FailMode.Failfast, others: "stalled" }, "wait"],
     [{ ...go, hasBudget: false, others: "none" }, "settle"],
@@ -121,7 +123,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
       values.map((value) => ({ ...known, [name]: value }))
     );
   }
-  assertEquals(situations.length, 384);
+  assertEquals(situations.length, 768);
   for (const situation of situations as Situation[]) {
     const [, step] = rows.find(([row]) =>
       Object.entries(row).every(([name, value]) => situation[name as keyof Situation] === value)
