@@ -13,7 +13,7 @@ const SLOW = 1.5;
 const REFERENCE_EVERY_MS = 100;
 /** From which reference on calls may queue, so that what servers tell of it counts, in milliseconds. */
 const QUEUING_MS = 1;
-/** Within how many times the reference what a server has told gives way to the mean of all. */
+/** So many times the reference is the time constant of what servers have told. */
 const FADING = 64;
 /** An endpoint that is late with a sign of life is picked behind all that are not. */
 const LATE = 2 ** 40;
@@ -29,7 +29,7 @@ const LATE = 2 ** 40;
  */
 export class ShortestExpectedDelaySelector implements ReportingSelector {
   readonly subsets = true;
-  usesReports = false;
+  reportsFadeMs = 0;
   readonly #random: Random;
   #endpoints: readonly EndpointView[] | undefined;
   #referenceMs = 0;
@@ -46,9 +46,10 @@ export class ShortestExpectedDelaySelector implements ReportingSelector {
       this.#endpoints = endpoints;
       this.#referenceAtMs = nowMs;
       this.#referenceMs = referenceLatencyMs(endpoints);
-      this.usesReports = endpoints.length > 1 && this.#referenceMs >= QUEUING_MS;
+      const canQueue = endpoints.length > 1 && this.#referenceMs >= QUEUING_MS;
+      this.reportsFadeMs = canQueue ? FADING * this.#referenceMs : 0;
     }
-    const { usesReports } = this;
+    const usesReports = this.reportsFadeMs > 0;
     const referenceMs = this.#referenceMs;
     const slowMs = referenceMs > 0 ? referenceMs * SLOW : Infinity;
     let best: T | undefined;
@@ -84,7 +85,7 @@ export class ShortestExpectedDelaySelector implements ReportingSelector {
   callsAt(endpoint: EndpointView, { nowMs, meanOthers = 0 }: PickContext): number {
     const { inFlight, reportedLoad, othersInFlight = 0, reportedAtMs = 0 } = endpoint;
     if (reportedLoad === undefined) return inFlight + meanOthers;
-    const kept = Math.exp((reportedAtMs - nowMs) / (FADING * this.#referenceMs));
+    const kept = Math.exp((reportedAtMs - nowMs) / this.reportsFadeMs);
     return inFlight + meanOthers + (othersInFlight - meanOthers) * kept;
   }
 }

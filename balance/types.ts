@@ -69,8 +69,11 @@ export interface Selector {
 
 /** A policy that goes by what servers tell of their load. */
 export interface ReportingSelector extends Selector {
-  /** Whether it makes a difference to the picks of now. */
-  readonly usesReports: boolean;
+  /**
+   * Within which time what one server has told gives way to the mean of all, in milliseconds; 0 if
+   * it makes no difference to the picks of now.
+   */
+  readonly reportsFadeMs: number;
   /**
    * How many calls run or wait at an endpoint, as far as is known.
    *

@@ -164,11 +164,11 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   expectedAt({ endpoint, client }: CallAttempt): number | undefined {
     const { fleet, turnClock } = this.context;
-    const expected = fleet.expectedAt(endpoint, turnClock.now());
-    if (expected === undefined || client?.server === undefined || !this.#mayMove) return undefined;
+    if (!fleet.usesReports || client?.server === undefined || !this.#mayMove) return undefined;
     // A copy of a call that goes on is sent because of that one, not for the sake of the queues.
     if (this.#attempts.filter(({ isOver }) => !isOver).length > 1) return undefined;
-    return this.#attempts.filter(wasUnexpected).length < MAX_UNEXPECTED ? expected : undefined;
+    if (this.#attempts.filter(wasUnexpected).length >= MAX_UNEXPECTED) return undefined;
+    return fleet.expectedAt(endpoint, turnClock.now());
   }
 
   attemptChanged(attempt: FleetAttempt, event: AttemptEvent, detail?: unknown): void {
@@ -290,6 +290,7 @@ export class FleetCall implements AttemptOwner, Abortable {
     // Only now: an endpoint that is picked for its trial gets no other call until that has ended.
     const endpoint = only ?? this.#pick();
     if (endpoint === undefined) return this.#settle(undefined, this.#noServers());
+    if (context.fleet.usesReports) context.fleet.callBegins(context.turnClock.now());
     if ((options.failMode ?? context.failMode) === FailMode.Failbackup) this.#hedgeLater();
     this.#try(endpoint, only === undefined ? context.policy : "fan-out");
   }

@@ -16,13 +16,8 @@ import { Connector, type ConnectorHost } from "./connector.ts";
 import type { ConnectorEvent, EndpointEvent } from "./events.ts";
 import { Health, type HealthOptions } from "./health.ts";
 import { type InFlight, Load, type Outcome } from "./load.ts";
+import { Pulse } from "./pulse.ts";
 import type { Askable, Reports } from "./reports.ts";
-
-/** A ping that is not answered for so long, in milliseconds, or for so many times the usual, is late. */
-const LATE_MS = 20;
-const LATE_TIMES = 4;
-/** How much one answer moves what is usual. */
-const PONG_WEIGHT = 0.1;
 
 /** What an endpoint needs of its fleet. */
 export interface EndpointHost {
@@ -63,10 +58,7 @@ export class Endpoint extends Load
   #parsed: ParsedAddress;
   /** Whether calls have failed because the present connection is being lost. */
   #hasLostCalls = false;
-  /** The connection whose answer to a ping is waited for. */
-  #asked: ClientConnection | undefined;
-  /** How long that takes usually, in milliseconds; 0 while it is not known. */
-  #pongMs = 0;
+  readonly #pulse: Pulse;
   /** Resolves `leave` when the last call has ended. */
   #onIdle: (() => void) | undefined;
 
@@ -82,6 +74,7 @@ export class Endpoint extends Load
     this.#host = host;
     this.health = health;
     this.connector = new Connector(this);
+    this.#pulse = new Pulse(host.clock);
   }
 
   /** Its share of the calls, relative to the others'. */
@@ -188,33 +181,24 @@ export class Endpoint extends Load
     reports.observe(this.report(load, own, clock.now()));
   }
 
-  /** Whether a ping can tell its load, and none is under way. */
-  get isAskable(): boolean {
-    const { client } = this;
-    return client?.server !== undefined && client !== this.#asked;
+  /** From when on it is late with the answer to a ping; `Infinity` if it owes none. */
+  get lateAtMs(): number {
+    return this.#pulse.lateAtMs;
   }
 
-  ask(nowMs: number): void {
+  /** Whether a ping can tell its load, and none is under way. */
+  get isAskable(): boolean {
+    return this.#pulse.canAsk(this.client);
+  }
+
+  /** Sends it a ping, if it has a connection. */
+  ask(): void {
     const { client } = this;
-    if (client === undefined) return;
-    const ended = () => {
-      if (this.#asked !== client) return false; // another one has taken its place
-      this.#asked = undefined;
-      this.pingEnded();
-      return true;
-    };
-    const resolve = () => {
-      if (!ended()) return;
-      const tookMs = this.#host.clock.now() - nowMs;
-      const weight = this.#pongMs === 0 ? 1 : PONG_WEIGHT;
-      this.#pongMs += weight * (tookMs - this.#pongMs);
-    };
-    if (!client.ping({ resolve, reject: ended })) return;
-    this.#asked = client;
-    this.pinged(nowMs + Math.max(LATE_MS, LATE_TIMES * this.#pongMs));
+    if (client !== undefined) this.#pulse.ask(client, this.latencyMs);
   }
 
   connectionChanged(event: ConnectorEvent, cause?: unknown): void {
+    if (event !== "unreachable" && event !== "stalled") this.#pulse.forget();
     if (event === "disconnected") this.forgetReport();
     if (event === "disconnected" && this.#hasLostCalls) {
       this.#hasLostCalls = false;

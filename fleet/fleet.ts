@@ -157,10 +157,24 @@ export class Fleet implements EndpointHost {
     const onTrial = this.#takeTrial(nowMs);
     if (onTrial !== undefined) return onTrial;
     const picked = this.#selector.pick(this.#best, context);
-    if (this.#selector.usesReports === true) this.reports.callBegins(this.#best, nowMs);
     if (picked === undefined || picked.isFit(nowMs)) return picked;
     this.#review(nowMs);
     return this.#selector.pick(this.#best, context);
+  }
+
+  /** Whether what servers tell of their load makes a difference now. */
+  get usesReports(): boolean {
+    return this.#selector.reportsFadeMs! > 0;
+  }
+
+  /**
+   * A call begins, which may ask a server along for its load.
+   *
+   * @param nowMs The present time.
+   */
+  callBegins(nowMs: number): void {
+    const { reportsFadeMs = 0 } = this.#selector;
+    if (reportsFadeMs > 0) this.reports.callBegins(this.#best, nowMs, reportsFadeMs);
   }
 
   /**
@@ -168,13 +182,10 @@ export class Fleet implements EndpointHost {
    *
    * @param endpoint Where a call is about to be sent, which is in flight there already.
    * @param nowMs The present time.
-   * @returns `undefined` if that does not matter.
    */
-  expectedAt(endpoint: Endpoint, nowMs: number): number | undefined {
-    const selector = this.#selector;
-    if (selector.usesReports !== true) return undefined;
+  expectedAt(endpoint: Endpoint, nowMs: number): number {
     const { meanOthers } = this.reports;
-    return Math.floor(selector.callsAt!(endpoint, { nowMs, meanOthers }));
+    return Math.floor(this.#selector.callsAt!(endpoint, { nowMs, meanOthers }));
   }
 
   /** The best of some: those that are fit and not ejected, else fit, else due to be dialled. */

@@ -95,8 +95,6 @@ export class Load {
   othersInFlight = 0;
   /** When that was told, or confirmed by a reply. */
   reportedAtMs = 0;
-  /** From when on it is late with the answer to a ping; `Infinity` if it owes none. */
-  lateAtMs = Infinity;
   #oldest: InFlight | undefined;
   #newest: InFlight | undefined;
 
@@ -178,20 +176,6 @@ export class Load {
   forgetReport(): void {
     this.reportedLoad = undefined;
     this.othersInFlight = 0;
-  }
-
-  /**
-   * A ping has been sent.
-   *
-   * @param lateAtMs From when on its answer is late.
-   */
-  protected pinged(lateAtMs: number): void {
-    this.lateAtMs = lateAtMs;
-  }
-
-  /** A ping has been answered, or will never be. */
-  protected pingEnded(): void {
-    this.lateAtMs = Infinity;
   }
 
   #remove(call: InFlight): void {

@@ -10,6 +10,8 @@ const WEIGHT = 0.02;
 const CALLS_PER_PING = 2;
 /** How much the servers have to do for others before pings are sent, in calls. */
 const WORTH_ASKING = 0.1;
+/** What was told so short a time ago is fresh, as a share of the time in which it fades. */
+const FRESH = 1 / 16;
 
 /** An endpoint that may be asked for its load. */
 export interface Askable {
@@ -18,7 +20,7 @@ export interface Askable {
   /** Whether a ping can be sent to it, and none is under way. */
   readonly isAskable: boolean;
   /** Sends it a ping. */
-  ask(nowMs: number): void;
+  ask(): void;
 }
 
 /** The mean of all reports, and the pings. */
@@ -43,20 +45,22 @@ export class Reports {
 
   /**
    * A call begins whose policy goes by reports. Every second one sends a ping along, to the
-   * endpoint that has told nothing for longest.
+   * endpoint that has told nothing for longest, unless that was not long ago.
    *
    * @param endpoints Those that calls go to.
    * @param nowMs The present time.
+   * @param fadeMs Within which time what they tell fades, in milliseconds.
    */
-  callBegins(endpoints: readonly Askable[], nowMs: number): void {
+  callBegins(endpoints: readonly Askable[], nowMs: number, fadeMs: number): void {
     if (++this.#calls < CALLS_PER_PING || this.#meanOthers < WORTH_ASKING) return;
-    let oldest: Askable | undefined;
-    for (const endpoint of endpoints) {
-      if (oldest !== undefined && endpoint.reportedAtMs >= oldest.reportedAtMs) continue;
-      if (endpoint.isAskable) oldest = endpoint;
-    }
-    if (oldest === undefined) return;
     this.#calls = 0;
-    oldest.ask(nowMs);
+    let oldest: Askable | undefined;
+    let oldestAtMs = nowMs - FRESH * fadeMs;
+    for (const endpoint of endpoints) {
+      if (endpoint.reportedAtMs > oldestAtMs || !endpoint.isAskable) continue;
+      oldest = endpoint;
+      oldestAtMs = endpoint.reportedAtMs;
+    }
+    oldest?.ask();
   }
 }
