@@ -13,6 +13,8 @@ const SLOW = 1.5;
 const REFERENCE_EVERY_MS = 100;
 /** From which reference on calls may queue, so that what servers tell of it counts, in milliseconds. */
 const QUEUING_MS = 1;
+/** Below this mean of others' calls ours are all there are, in calls. */
+const NEGLIGIBLE = 0.01;
 /** So many times the reference is the time constant of what servers have told. */
 const FADING = 64;
 /** An endpoint that is late with a sign of life is picked behind all that are not. */
@@ -41,13 +43,14 @@ export class ShortestExpectedDelaySelector implements ReportingSelector {
   }
 
   pick<T extends EndpointView>(endpoints: readonly T[], context: PickContext): T | undefined {
-    const { nowMs } = context;
+    const { nowMs, meanOthers = 0 } = context;
     if (nowMs - this.#referenceAtMs >= REFERENCE_EVERY_MS || endpoints !== this.#endpoints) {
       this.#endpoints = endpoints;
       this.#referenceAtMs = nowMs;
       this.#referenceMs = referenceLatencyMs(endpoints);
-      const canQueue = endpoints.length > 1 && this.#referenceMs >= QUEUING_MS;
-      this.reportsFadeMs = canQueue ? FADING * this.#referenceMs : 0;
+      const isWorthIt = meanOthers >= NEGLIGIBLE && endpoints.length > 1 &&
+        this.#referenceMs >= QUEUING_MS;
+      this.reportsFadeMs = isWorthIt ? FADING * this.#referenceMs : 0;
     }
     const usesReports = this.reportsFadeMs > 0;
     const referenceMs = this.#referenceMs;

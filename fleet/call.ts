@@ -165,10 +165,15 @@ export class FleetCall implements AttemptOwner, Abortable {
   expectedAt({ endpoint, client }: CallAttempt): number | undefined {
     const { fleet, turnClock } = this.context;
     if (!fleet.usesReports || client?.server === undefined || !this.#mayMove) return undefined;
-    // A copy of a call that goes on is sent because of that one, not for the sake of the queues.
-    if (this.#attempts.filter(({ isOver }) => !isOver).length > 1) return undefined;
-    if (this.#attempts.filter(wasUnexpected).length >= MAX_UNEXPECTED) return undefined;
+    if (this.#attempts.length > 1 && !this.#mayGoOn()) return undefined;
     return fleet.expectedAt(endpoint, turnClock.now());
+  }
+
+  /** Whether a further attempt may find more calls than was expected, and go on elsewhere. */
+  #mayGoOn(): boolean {
+    // A copy of a call that goes on is sent because of that one, not for the sake of the queues.
+    const isCopy = this.#attempts.filter(({ isOver }) => !isOver).length > 1;
+    return !isCopy && this.#attempts.filter(wasUnexpected).length < MAX_UNEXPECTED;
   }
 
   attemptChanged(attempt: FleetAttempt, event: AttemptEvent, detail?: unknown): void {

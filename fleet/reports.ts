@@ -6,6 +6,8 @@
 
 /** How much one report moves the mean. */
 const WEIGHT = 0.02;
+/** Less is nothing: numbers that shrink for ever become slow to reckon with. */
+const SMALLEST = 1e-6;
 /** At most one ping for so many calls. */
 const CALLS_PER_PING = 2;
 /** How much the servers have to do for others before pings are sent, in calls. */
@@ -40,7 +42,9 @@ export class Reports {
    * @param others How many of the calls there are other clients'.
    */
   observe(others: number): void {
-    if (others !== this.#meanOthers) this.#meanOthers += WEIGHT * (others - this.#meanOthers);
+    if (others === this.#meanOthers) return;
+    const mean = this.#meanOthers + WEIGHT * (others - this.#meanOthers);
+    this.#meanOthers = mean < SMALLEST ? 0 : mean;
   }
 
   /**

@@ -115,7 +115,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   #head(lines: Lines): void {
     if (this.#fastHeader.read(lines)) {
       this.#seq = this.#fastHeader.seq;
-      this.#load = this.#fastHeader.load;
+      this.#load = this.#isExtended ? this.#fastHeader.load : -1;
       this.#header = undefined;
     } else {
       const line = lines.text();
@@ -128,7 +128,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
         throw refusedConnection(header.Error, header, receivedCode(header.Code, "unavailable"));
       }
       this.#seq = header.Seq;
-      this.#load = loadIn(header);
+      this.#load = this.#isExtended ? loadIn(header) : -1;
     }
     this.#inBody = true;
   }
@@ -147,13 +147,8 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     // Taken only now: until its body is here, the call may be cancelled or its connection lost.
     const call = this.#sink.take(this.#seq);
     const header = this.#header;
-    const load = this.#isExtended ? this.#load : -1;
-    if (header?.Ping && header.Error === "") { // the answer to a ping, which is not in flight anywhere
-      lines.skip();
-      call?.resolve(null);
-      if (load >= 0) this.#sink.loaded?.(load);
-      return;
-    }
+    if (header?.Ping && header.Error === "") return this.#pong(call, lines);
+    const load = this.#load;
     if (load >= 0) this.#sink.loaded?.(load);
     if (call === undefined) return lines.skip(); // it was cancelled
     if (header !== undefined && header.Error !== "") {
@@ -165,6 +160,13 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     }
     if (this.#fastValue.read(lines)) return call.resolve(this.#fastValue.value);
     this.#resolve(call, lines.text());
+  }
+
+  /** A ping is in the table of calls, but no call: only behind its end the others are counted right. */
+  #pong(ping: PendingReply | undefined, lines: Lines): void {
+    lines.skip();
+    ping?.resolve(null);
+    if (this.#load >= 0) this.#sink.loaded?.(this.#load);
   }
 
   #resolve(call: PendingReply, text: string): void {

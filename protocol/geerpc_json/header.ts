@@ -102,6 +102,8 @@ export function headerPrefix(serviceMethod: string): Uint8Array {
  * and an object of them. {@linkcode parseHeader} reads the others.
  */
 export class FastHeaderReader {
+  /** Whether the header that was read last has any of the following three. */
+  hasMore = false;
   /** `Load` of the header that was read last; -1 if it has none. */
   load = -1;
   /** `Timeout` of the header that was read last; -1 if it has none. */
@@ -113,7 +115,7 @@ export class FastHeaderReader {
   /** Prefixes that were read before, each at the place that the hash of its name says. */
   readonly #prefixes: (Prefix | undefined)[] = [];
   readonly #digits = new DigitsReader();
-  #seq = 0;
+  readonly #more = new DigitsReader();
 
   /** `ServiceMethod` of the header that was read last. */
   get serviceMethod(): string {
@@ -122,7 +124,7 @@ export class FastHeaderReader {
 
   /** `Seq` of the header that was read last. */
   get seq(): number {
-    return this.#seq;
+    return this.#digits.value;
   }
 
   /**
@@ -138,8 +140,10 @@ export class FastHeaderReader {
     }
     const at = this.#digits.read(bytes, from + this.#prefix.bytes.length);
     if (at === 0) return false;
-    this.#seq = this.#digits.value;
-    this.load = this.timeoutMs = this.expect = -1;
+    if (this.hasMore) {
+      this.hasMore = false;
+      this.load = this.timeoutMs = this.expect = -1;
+    }
     const end = bytes[at] === CALL_END[0] ? CALL_END : REPLY_END;
     if (startsWithAt(bytes, at, end)) {
       lines.advanceTo(at + end.length);
@@ -151,24 +155,25 @@ export class FastHeaderReader {
   /** Reads the numbers that a header may have behind the usual fields. */
   #readMore(lines: Lines, from: number): boolean {
     const { bytes } = lines;
-    let at = from;
-    if (startsWithAt(bytes, at, LOAD_START)) {
-      at = this.#digits.read(bytes, at + LOAD_START.length);
-      this.load = this.#digits.value;
-    } else {
-      if (startsWithAt(bytes, at, TIMEOUT_START)) {
-        at = this.#digits.read(bytes, at + TIMEOUT_START.length);
-        if (at === 0) return false;
-        this.timeoutMs = this.#digits.value;
-      }
-      if (startsWithAt(bytes, at, EXPECT_START)) {
-        at = this.#digits.read(bytes, at + EXPECT_START.length);
-        this.expect = this.#digits.value;
-      }
+    let at = this.#number(bytes, from, LOAD_START);
+    if (at > from) this.load = this.#more.value;
+    else {
+      at = this.#number(bytes, from, TIMEOUT_START);
+      if (at > from) this.timeoutMs = this.#more.value;
+      const behind = this.#number(bytes, at, EXPECT_START);
+      if (behind > at) this.expect = this.#more.value;
+      at = behind;
     }
-    if (at === 0 || !startsWithAt(bytes, at, CALL_END)) return false;
+    this.hasMore = at > from;
+    if (!startsWithAt(bytes, at, CALL_END)) return false;
     lines.advanceTo(at + CALL_END.length);
     return true;
+  }
+
+  /** Reads a field that is a number. Returns the position behind it; `from` if it is not there. */
+  #number(bytes: Uint8Array, from: number, start: Uint8Array): number {
+    if (!startsWithAt(bytes, from, start)) return from;
+    return this.#more.read(bytes, from + start.length) || from;
   }
 
   #findPrefix(bytes: Uint8Array, from: number): boolean {

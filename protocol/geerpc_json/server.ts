@@ -178,8 +178,8 @@ export class JsonServerCodec implements ServerCodec, LineSink {
 
   /** The extras of a call whose header was read on the fast path. */
   #fastExtras(): RequestExtras {
-    const { timeoutMs, expect } = this.#fastHeader;
-    if (timeoutMs < 0 && (expect < 0 || this.#load === undefined)) return NO_EXTRAS;
+    const { hasMore, timeoutMs, expect } = this.#fastHeader;
+    if (!hasMore) return NO_EXTRAS;
     return {
       timeoutMs: timeoutMs < 0 ? undefined : timeoutMs,
       expect: expect < 0 || this.#load === undefined ? undefined : expect,
