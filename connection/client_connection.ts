@@ -82,7 +82,7 @@ export class ClientConnection {
     take: (seq) => this.#calls.take(seq),
     extended: (server) => {
       this.#extensions.learn(server);
-      this.#listener?.loaded(server.load, this.#calls.size);
+      this.#listener?.loaded(server.load, 0); // it has read no call of ours by then
     },
     loaded: (load) => this.#listener?.loaded(load, this.#calls.size),
     drain: (why) => {
