@@ -150,7 +150,7 @@ export class Endpoint extends Load
       // connection has followed it: the process there now is not to blame.
       if (call.client?.available) this.#fail(nowMs);
       else if (this.client === undefined) this.#hasLostCalls = true;
-    }
+    } else if (outcome === "refused") this.#pulse.observe(nowMs - call.startedAtMs);
     this.#ended(call);
   }
 
@@ -184,6 +184,11 @@ export class Endpoint extends Load
   /** From when on it is late with the answer to a ping; `Infinity` if it owes none. */
   get lateAtMs(): number {
     return this.#pulse.lateAtMs;
+  }
+
+  /** How long the answer to a ping takes; 0 while it is not known. */
+  get roundTripMs(): number {
+    return this.#pulse.roundTripMs;
   }
 
   /** Whether a ping can tell its load, and none is under way. */

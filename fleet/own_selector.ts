@@ -48,6 +48,9 @@ function viewOf(endpoint: EndpointView): EndpointView {
     get lateAtMs() {
       return endpoint.lateAtMs;
     },
+    get roundTripMs() {
+      return endpoint.roundTripMs;
+    },
   });
 }
 
