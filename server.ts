@@ -33,6 +33,7 @@ import {
 } from "./connection/listening.ts";
 import { refusalOf } from "./connection/refusal.ts";
 import { aroundMethods } from "./connection/server_interceptors.ts";
+import { ReportedLoad } from "./connection/reported_load.ts";
 import { type Refusal, ServerLoad } from "./connection/server_load.ts";
 import {
   type FailedCall,
@@ -200,13 +201,15 @@ export class Server implements AsyncDisposable {
         latencies: latencies?.figures ?? [],
       }),
     });
+    const listeners = new ServerListeners(options);
     this.#context = {
       services,
       introspection,
       limits,
       load,
       concurrency,
-      listeners: new ServerListeners(options),
+      reported: new ReportedLoad({ load, own: options.load, clock, listeners }),
+      listeners,
       clock,
       connectPaths: checkConnectPaths(options.connectPaths),
     };

@@ -380,6 +380,10 @@ export class XClient implements AsyncDisposable {
         inFlight: endpoint.inFlight,
         oldestAgeMs: endpoint.inFlight > 0 ? nowMs - endpoint.oldestAtMs : 0,
         latencyMs: endpoint.latencyMs,
+        reportedLoad: endpoint.reportedLoad,
+        reportedAgeMs: endpoint.reportedLoad === undefined
+          ? undefined
+          : nowMs - endpoint.reportedAtMs,
         successes: endpoint.successes,
         failures: endpoint.failures,
         refused: endpoint.refused,

@@ -25,6 +25,22 @@ export interface EndpointView {
   readonly peakMs: number;
   /** When the two were last updated, in milliseconds. */
   readonly updatedAtMs: number;
+  /**
+   * How many calls of all clients ran or waited at the server when it last told, or what it says
+   * in place of that. Absent while it has told nothing: only servers of this library do.
+   */
+  readonly reportedLoad?: number | undefined;
+  /** How many of these were none of this client's. */
+  readonly othersInFlight?: number;
+  /** When that was told, or confirmed by a reply, in milliseconds. */
+  readonly reportedAtMs?: number;
+  /**
+   * From when on it is late with the answer to a ping, in milliseconds; `Infinity` if it owes
+   * none.
+   */
+  readonly lateAtMs?: number;
+  /** How long the answer to a ping takes, in milliseconds; 0 while it is not known. */
+  readonly roundTripMs?: number;
 }
 
 /** What a pick is for. */
@@ -33,6 +49,8 @@ export interface PickContext {
   readonly nowMs: number;
   /** What the call is about, for policies that send equal keys to the same endpoint. */
   readonly key?: string;
+  /** The mean of `othersInFlight` over what all servers have told of late. Default 0. */
+  readonly meanOthers?: number;
 }
 
 /** A balancing policy. */
@@ -51,6 +69,23 @@ export interface Selector {
    * client's own. Default `false`.
    */
   readonly subsets?: boolean;
+}
+
+/** A policy that goes by what servers tell of their load. */
+export interface ReportingSelector extends Selector {
+  /**
+   * Within which time what one server has told gives way to the mean of all, in milliseconds; 0 if
+   * it makes no difference to the picks of now.
+   */
+  readonly reportsFadeMs: number;
+  /**
+   * How many calls may run or wait at an endpoint when a call arrives there: if there are more, it
+   * is better off elsewhere.
+   *
+   * @param endpoint The endpoint, where the call is in flight already.
+   * @param context Time and mean, as of a pick.
+   */
+  expectedAt(endpoint: EndpointView, context: PickContext): number;
 }
 
 /** A source of randomness, `Math.random` or a seeded one: numbers from 0 to below 1. */

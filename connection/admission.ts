@@ -1,5 +1,5 @@
 /**
- * Which calls of a connection run now, which wait, and which are turned away
+ * This file is one class: which calls of a connection run now, which wait, and which are turned away
  * because there are too many.
  *
  * @module
@@ -13,6 +13,7 @@ import type { Concurrency, Waiter } from "./concurrency.ts";
 import { Overload } from "./overload.ts";
 import { ReadGate } from "./read_gate.ts";
 import type { Replies } from "./replies.ts";
+import type { ReportedLoad } from "./reported_load.ts";
 import { type QueuedRequest, RequestQueue } from "./request_queue.ts";
 import type { RunningCalls } from "./running_calls.ts";
 import type { ServerLoad } from "./server_load.ts";
@@ -29,6 +30,8 @@ export interface AdmissionOptions {
   readonly load: ServerLoad;
   /** How many calls of all connections run at once; `undefined` if there is no limit. */
   readonly concurrency: Concurrency | undefined;
+  /** What clients are told of it. */
+  readonly reported: ReportedLoad;
   /** What may be called. */
   readonly services: Services;
   /** Runs calls. */
@@ -91,6 +94,10 @@ export class Admission implements Waiter {
 
   /** Runs a call, lets it wait, or turns it away. */
   call(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
+    if (extras.expect !== undefined && this.#isUnexpected(serviceMethod, extras.expect)) {
+      this.#load.refuse("moreThanExpected");
+      return this.#replies.rejectUnexpected(seq, serviceMethod);
+    }
     if (this.#queue.isEmpty && this.#mayRun()) this.#run(seq, serviceMethod, args, extras);
     else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
     else if (this.#needsNoTurn(serviceMethod)) this.#run(seq, serviceMethod, args, extras);
@@ -229,6 +236,12 @@ export class Admission implements Waiter {
       return this.#overload.turnAway(seq, serviceMethod, "maxRunning", why);
     }
     this.#running.run(seq, method, args, extras);
+  }
+
+  /** Whether more calls run or wait on the server than the caller expects, which then goes elsewhere. */
+  #isUnexpected(serviceMethod: string, expect: number): boolean {
+    return this.#options.reported.current() > expect && !this.#isDraining &&
+      this.#services.find(serviceMethod) !== undefined;
   }
 
   #isUnlisted(serviceMethod: string): boolean {

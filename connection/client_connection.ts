@@ -52,6 +52,19 @@ const HANDSHAKE_AFTER_MS = 5000;
 /** No other call is in flight whose reply could set one off. */
 const ALONE_MICROTASKS = 1;
 
+/** Learns what a server says of itself, of all of its calls together. */
+export interface ServerListener {
+  /** It takes no new calls on this connection; said before any call learns of it. */
+  drained(): void;
+  /**
+   * It tells how many calls run or wait there.
+   *
+   * @param load How many, on all connections.
+   * @param own How many of them are this connection's, as far as it knows.
+   */
+  loaded(load: number, own: number): void;
+}
+
 /** One connection to one server: many calls in flight, answered in any order. */
 export class ClientConnection {
   /** The server's address. */
@@ -67,12 +80,16 @@ export class ClientConnection {
   readonly #calls: PendingCalls;
   readonly #replies: ReplySink = {
     take: (seq) => this.#calls.take(seq),
-    extended: (server) => this.#extensions.learn(server),
+    extended: (server) => {
+      this.#extensions.learn(server);
+      this.#listener?.loaded(server.load, 0); // it has read no call of ours by then
+    },
+    loaded: (load) => this.#listener?.loaded(load, this.#calls.size),
     drain: (why) => {
       if (why !== undefined) return this.retire(why);
       if (this.#phase === "open") {
         this.#isDrained = true;
-        this.#onDrain?.();
+        this.#listener?.drained();
       }
       this.retire("the server is draining and takes no new calls");
     },
@@ -93,7 +110,7 @@ export class ClientConnection {
   #isDrained = false;
   #isRefused = false;
   readonly #extensions: ServerExtensions;
-  readonly #onDrain: (() => void) | undefined;
+  readonly #listener: ServerListener | undefined;
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
   #heard = 0;
@@ -109,19 +126,18 @@ export class ClientConnection {
    * @param transport The connection, owned from here on.
    * @param codec The protocol's half for it.
    * @param options `protocol`, `maxInFlight` and `clock`.
-   * @param onDrain Called when the server says that it takes no new calls, before
-   * any call learns of it.
+   * @param listener Learns what the server says of itself.
    */
   constructor(
     address: string,
     transport: Transport,
     codec: ClientCodec,
     options: ClientOptions = {},
-    onDrain?: () => void,
+    listener?: ServerListener,
   ) {
     this.address = address;
     this.#transport = transport;
-    this.#onDrain = onDrain;
+    this.#listener = listener;
     this.#codec = codec;
     this.#protocol = options.protocol ?? "geerpc/json";
     this.#clock = options.clock ?? systemClock;

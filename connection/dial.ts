@@ -16,7 +16,7 @@ import { limitsOf, type Protocol } from "../protocol/codec.ts";
 import { checkConnectPath, connectPath } from "../protocol/connect_paths.ts";
 import { checkProtocol, openClientCodec } from "../protocol/protocols.ts";
 import type { TlsOptions, Transport } from "../transport.ts";
-import { ClientConnection } from "./client_connection.ts";
+import { ClientConnection, type ServerListener } from "./client_connection.ts";
 import { CONNECT_TIMEOUT_MS, type DialOptions } from "./client_options.ts";
 
 /**
@@ -24,7 +24,7 @@ import { CONNECT_TIMEOUT_MS, type DialOptions } from "./client_options.ts";
  *
  * @param address `tcp@host:port`, `tls@host:port`, `http@host:port` or `unix@/path`.
  * @param options Protocol, limits and timeouts, all checked.
- * @param onDrain Called when the server says that it takes no new calls.
+ * @param listener Learns what the server says of itself.
  * @returns The connection, ready for calls.
  * @throws {RpcError} `invalid_argument` for a wrong address or protocol;
  * `unavailable` if the server can't be reached in time.
@@ -33,7 +33,7 @@ import { CONNECT_TIMEOUT_MS, type DialOptions } from "./client_options.ts";
 export async function dialConnection(
   address: string,
   options: DialOptions = {},
-  onDrain?: () => void,
+  listener?: ServerListener,
 ): Promise<ClientConnection> {
   const parsed = parseAddress(address);
   const protocol = checkProtocol(parsed.metadata.protocol ?? options.protocol ?? "geerpc/json");
@@ -50,7 +50,7 @@ export async function dialConnection(
       transport,
       codec,
       { ...options, protocol },
-      onDrain,
+      listener,
     );
   } catch (error) {
     transport?.close(); // nobody else knows it

@@ -8,7 +8,7 @@
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import type { Clock } from "../clock.ts";
 import { Deadlines, type Expiring } from "../internal/deadlines.ts";
-import type { PendingReply } from "../protocol/codec.ts";
+import { type PendingReply, UnexpectedQueue } from "../protocol/codec.ts";
 import type { MethodSchema } from "../internal/schema.ts";
 import {
   type ErrorDetails,
@@ -89,11 +89,13 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     message: string,
     execution: "answered" | "rejected",
     retryAfterMs?: number,
+    isUnexpected = false,
   ): void {
     if (execution === "answered") this.table.answer(this);
     else this.table.release(this);
     const details = { ...this.#details(execution), retryAfterMs };
-    this.settler.reject(new RpcError(code, message, details));
+    const Kind = isUnexpected ? UnexpectedQueue : RpcError;
+    this.settler.reject(new Kind(code, message, details));
   }
 
   failDecode(code: RpcCode, what: string, cause?: unknown): void {

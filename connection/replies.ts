@@ -6,6 +6,7 @@
 
 import { codeOf, errorText, type RpcCode } from "../errors.ts";
 import type { Failure, ServerCodec } from "../protocol/codec.ts";
+import { NOT_RUN } from "../protocol/go_errors.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 import type { Method } from "./services.ts";
 
@@ -84,6 +85,13 @@ export class Replies {
     retryAfterMs?: number,
   ): void {
     this.#error(seq, serviceMethod, { code, message, rejected: true, retryAfterMs });
+  }
+
+  /** Answers a call whose caller expected that fewer calls run or wait here: it goes elsewhere. */
+  rejectUnexpected(seq: number, serviceMethod: string): void {
+    const message = `${NOT_RUN}more calls run or wait here than its caller expected`;
+    const failure = { code: "resource_exhausted", message, rejected: true } as const;
+    this.#error(seq, serviceMethod, { ...failure, isUnexpected: true });
   }
 
   /** Answers a call whose sequence number another call has that is not answered yet. */

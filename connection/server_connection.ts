@@ -30,6 +30,7 @@ import { Replies, type RepliesOwner } from "./replies.ts";
 import { RunningCalls, type RunningCallsOwner } from "./running_calls.ts";
 import { Handshake, type Opened } from "./server_handshake.ts";
 import type { Introspection } from "./introspection/service.ts";
+import type { ReportedLoad } from "./reported_load.ts";
 import type { Refusal, ServerLoad } from "./server_load.ts";
 import type { ServerEvent, ServerLimits, ServerListeners } from "./server_options.ts";
 import type { Services } from "./services.ts";
@@ -46,6 +47,8 @@ export interface ServerContext {
   readonly load: ServerLoad;
   /** How many calls run at once on all connections, if that is limited. */
   readonly concurrency: Concurrency | undefined;
+  /** What clients are told of it. */
+  readonly reported: ReportedLoad;
   /** Whom to tell of errors and events. */
   readonly listeners: ServerListeners;
   /** Where deadlines and limits take the time from. */
@@ -264,7 +267,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#phase = "serving";
     this.#codec = codec;
     if (isExtended && codec.extend !== undefined) {
-      codec.extend(this.#context.introspection.instance, load.total);
+      codec.extend(this.#context.introspection.instance, this.#context.reported);
       this.#writer.add();
     }
     this.#replies = new Replies(codec, this.#writer, this, limits.maxMessageBytes);

@@ -31,6 +31,8 @@ export interface RefusedFigures {
   readonly maxConcurrent: number;
   /** Calls that were too many to wait. */
   readonly maxWaiting: number;
+  /** Calls whose callers expected that fewer run or wait here, and went elsewhere. */
+  readonly moreThanExpected: number;
   /** Calls that came while those that waited took too many bytes already. */
   readonly maxMessageBytes: number;
   /** Calls that waited too long because their client read too few replies. */
@@ -62,6 +64,7 @@ export class ServerLoad {
     maxRunning: 0,
     maxConcurrent: 0,
     maxWaiting: 0,
+    moreThanExpected: 0,
     maxMessageBytes: 0,
     unreadReplies: 0,
     draining: 0,

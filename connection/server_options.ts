@@ -143,15 +143,23 @@ export interface ServerOptions {
    * That reads the clock twice a call. Default `false`.
    */
   latencies?: boolean;
+  /**
+   * How much the server has to do, in place of the number of calls that run or wait on it,
+   * which is what clients are told otherwise: a server short of memory, or whose event loop
+   * is late, may say more than that, and is given fewer calls. Counted in calls, at least 0,
+   * and rounded; asked at most once in 10 ms. While it throws or returns anything else,
+   * `onError` is told once, and the number of calls is what counts. Default: that number.
+   */
+  load?: () => number;
   /** Where deadlines and limits take the time from. Default: the system's clock. */
   clock?: Clock;
 }
 
 /** The call whose handler has failed, as {@linkcode ServerOptions.onError} gets it. */
 export interface FailedCall {
-  /** `Service.Method`. */
+  /** `Service.Method`; "" if it was no call that failed, but the server's option `load`. */
   readonly serviceMethod: string;
-  /** The caller's address. */
+  /** The caller's address; "" likewise. */
   readonly remote: string;
 }
 
@@ -225,6 +233,7 @@ const SERVER_CHECKS: Checks<ServerOptions> = {
   asyncContext: flag,
   introspection: oneOf(...INTROSPECTION_MODES),
   latencies: flag,
+  load: callback,
   clock: aClock,
 };
 

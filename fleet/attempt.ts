@@ -17,7 +17,7 @@ import { CallTimer } from "./call_timer.ts";
 import { SLOW_DIAL_MS } from "./connector.ts";
 import type { EndedCall, Endpoint } from "./endpoint.ts";
 import { InFlight, type Outcome } from "./load.ts";
-import { isOverload } from "./next_step.ts";
+import { isOverload, isUnexpected } from "./next_step.ts";
 
 /** What all attempts of one `XClient` share. */
 export interface AttemptContext {
@@ -89,6 +89,13 @@ export interface AttemptOwner {
   readonly args: unknown;
   /** What is sent along: the metadata, and the time that is left. */
   requestExtras(): RequestExtras;
+  /**
+   * How many calls may run or wait at an attempt's endpoint when it arrives there.
+   *
+   * @param attempt It is about to be sent.
+   * @returns `undefined` if it is to run in any case.
+   */
+  expectedAt(attempt: CallAttempt): number | undefined;
   /**
    * Takes an attempt's outcome, or an event while it goes on.
    *
@@ -197,7 +204,10 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
     if (this.#slowDial !== undefined) call.context.deadlines.remove(this.#slowDial);
     this.client = client;
     call.context.liveness.wake();
-    this.#pending = client.send(call.serviceMethod, call.args, call.requestExtras(), this);
+    let extras = call.requestExtras();
+    const expect = call.expectedAt(this);
+    if (expect !== undefined) extras = { ...extras, expect };
+    this.#pending = client.send(call.serviceMethod, call.args, extras, this);
     // The argument's own code, such as `toJSON`, can end the call while it is being encoded.
     if (this.isOver) this.#pending?.abort(this.error);
   }
@@ -210,6 +220,7 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
       if (execution === "not_sent" || code === "canceled" && execution === "unknown") {
         return "given_up";
       }
+      if (isUnexpected(error)) return "unexpected";
       if (execution === "rejected" && this.client?.isDrained) return "given_up";
     }
     if (this.call.context.isFailure(error)) return "failure";

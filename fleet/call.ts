@@ -29,6 +29,7 @@ import {
   isLasting,
   isNoRoom,
   isTurnedAway,
+  isUnexpected,
   mayDialElsewhere,
   mayRepeatAfter,
   nextStep,
@@ -72,6 +73,8 @@ export const RETRY_BACKOFF: Backoff = {
 };
 
 const MAX_ATTEMPTS = 3;
+/** So many servers may have more calls than was expected; the next one runs the call in any case. */
+const MAX_UNEXPECTED = 2;
 /** When a hedge is sent while no reply times are known, in milliseconds. */
 const HEDGE_BLIND_MS = 1000;
 /** An endpoint that had less than this share of the time is not to blame for the deadline. */
@@ -163,6 +166,21 @@ export class FleetCall implements AttemptOwner, Abortable {
     return { meta, schema, timeoutMs: Math.min(Math.max(leftMs, 1), timeoutMs!) };
   }
 
+  expectedAt({ endpoint, client }: CallAttempt): number | undefined {
+    const { fleet, turnClock } = this.context;
+    if (!fleet.usesReports || client?.server === undefined || !this.#mayMove) return undefined;
+    if (this.#attempts.length > 1 && !this.#mayGoOn()) return undefined;
+    const expected = fleet.expectedAt(endpoint, turnClock.now());
+    return expected < Infinity ? expected : undefined;
+  }
+
+  /** Whether a further attempt may find more calls than was expected, and go on elsewhere. */
+  #mayGoOn(): boolean {
+    // A copy of a call that goes on is sent because of that one, not for the sake of the queues.
+    const isCopy = this.#attempts.filter(({ isOver }) => !isOver).length > 1;
+    return !isCopy && this.#attempts.filter(wasUnexpected).length < MAX_UNEXPECTED;
+  }
+
   attemptChanged(attempt: FleetAttempt, event: AttemptEvent, detail?: unknown): void {
     if (event === "succeeded") {
       this.#measure(attempt);
@@ -191,12 +209,13 @@ export class FleetCall implements AttemptOwner, Abortable {
       isLasting: this.#attempts.every(({ phase, error }) => phase === "dial" && isLasting(error)),
       failMode,
       isBackingOff: this.#state === "backing off",
+      isUnexpected: isUnexpected(error),
       others: others.length === 0 ? "none" : others.every(isStalled) ? "stalled" : "alive",
       isNoRoom: this.#isNoRoom(attempt),
     } as const;
     let step = nextStep({ ...known, hasBudget: true, hasUntried: true });
     let next: Endpoint | undefined;
-    if (step !== "settle" && step !== "wait") {
+    if (step !== "settle" && step !== "wait" && step !== "pick anew") {
       // Only now: the policy takes its turn with a pick, and the budget pays.
       if (this.#mayMove && this.#hasAttempts) next = this.#pickUntried();
       if (this.isDone) return; // the policy threw
@@ -214,6 +233,8 @@ export class FleetCall implements AttemptOwner, Abortable {
         return this.#settle(undefined, error);
       case "wait":
         return;
+      case "pick anew":
+        return this.#pickAnew();
       case "try elsewhere":
         return this.#try(next!, FailMode.Failover);
       case "try the same later":
@@ -282,14 +303,23 @@ export class FleetCall implements AttemptOwner, Abortable {
     // Only now: an endpoint that is picked for its trial gets no other call until that has ended.
     const endpoint = only ?? this.#pick();
     if (endpoint === undefined) return this.#settle(undefined, this.#noServers());
+    if (context.fleet.usesReports) context.fleet.callBegins(context.turnClock.now());
     if ((options.failMode ?? context.failMode) === FailMode.Failbackup) this.#hedgeLater();
     this.#try(endpoint, only === undefined ? context.policy : "fan-out");
+  }
+
+  /** Once more, as if it were the first time: the policy knows more now. */
+  #pickAnew(): void {
+    const endpoint = this.#pick();
+    if (endpoint === undefined) this.#settle(undefined, this.#noServers());
+    else this.#try(endpoint, this.context.policy);
   }
 
   #pick(tried?: ReadonlySet<Endpoint>): Endpoint | undefined {
     const { fleet, turnClock } = this.context;
     try {
-      return fleet.pick({ nowMs: turnClock.now(), key: this.options.key }, tried);
+      const { meanOthers } = fleet.reports;
+      return fleet.pick({ nowMs: turnClock.now(), key: this.options.key, meanOthers }, tried);
     } catch (error) {
       this.#settle(undefined, error); // the caller's own policy threw, or a key is missing
       return undefined;
@@ -298,7 +328,7 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   /** An endpoint that was not tried in this round. */
   #pickUntried(): Endpoint | undefined {
-    const round = this.#attempts.slice(this.#roundStart);
+    const round = this.#attempts.slice(this.#roundStart).filter((one) => !wasUnexpected(one));
     return this.#pick(new Set(round.map(({ endpoint }) => endpoint)));
   }
 
@@ -314,7 +344,10 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   get #hasAttempts(): boolean {
     const { maxAttempts = this.context.maxAttempts ?? MAX_ATTEMPTS } = this.options;
-    return !this.context.fleet.closed && this.#attempts.length < maxAttempts;
+    if (this.context.fleet.closed) return false;
+    // Those that servers did not run because of their queues count only if they may decide it.
+    return this.#attempts.length < maxAttempts ||
+      this.#attempts.filter((one) => !wasUnexpected(one)).length < maxAttempts;
   }
 
   /** Whether a call that was turned away waits until there is room: its deadline is what ends it. */
@@ -491,6 +524,10 @@ export class FleetCall implements AttemptOwner, Abortable {
     this.#state = "trying";
     this.context.waiting.delete(this);
   }
+}
+
+function wasUnexpected({ error }: FleetAttempt): boolean {
+  return isUnexpected(error);
 }
 
 function isStalled({ endpoint, client }: FleetAttempt): boolean {

@@ -69,6 +69,8 @@ export interface ConnectorHost {
   connectionChanged(event: ConnectorEvent, cause?: unknown): void;
   /** A new connection has taken the place of a silent one, whose calls are still in flight. */
   connectionReplaced(): void;
+  /** The server tells how many calls run or wait there, and how many of them are the connection's. */
+  connectionLoaded(load: number, own: number): void;
 }
 
 /** A dial beside a silent connection. */
@@ -341,12 +343,17 @@ export class Connector {
     this.#host.connectionOpened(client);
   }
 
-  /** Connects, with an ear for the news that the server drains. */
+  /** Connects, with an ear for what the server says of itself. */
   async #open(signal: AbortSignal): Promise<ClientConnection> {
     const { dialAddress, options } = this.#host;
     let client: ClientConnection | undefined;
-    const onDrain = () => this.#drained(client);
-    const opened = await dialConnection(dialAddress, { ...options, signal }, onDrain);
+    const opened = await dialConnection(dialAddress, { ...options, signal }, {
+      drained: () => this.#drained(client),
+      loaded: (load, own) => {
+        // Of a connection that has been replaced, the server may be another one.
+        if (client === this.#client) this.#host.connectionLoaded(load, own);
+      },
+    });
     const wait = atFaultPoint("dial_opened", signal);
     if (wait !== undefined) await wait;
     return client = opened;

@@ -16,6 +16,8 @@ import { Connector, type ConnectorHost } from "./connector.ts";
 import type { ConnectorEvent, EndpointEvent } from "./events.ts";
 import { Health, type HealthOptions } from "./health.ts";
 import { type InFlight, Load, type Outcome } from "./load.ts";
+import { Pulse } from "./pulse.ts";
+import type { Askable, Reports } from "./reports.ts";
 
 /** What happens to an endpoint, and what only its fleet learns of. */
 export type EndpointChange = EndpointEvent | "condemned" | "busy";
@@ -32,6 +34,8 @@ export interface EndpointHost {
   readonly clock: Pick<Clock, "now">;
   /** Watches connections for silence. */
   readonly liveness: Pick<Liveness, "watch">;
+  /** What all servers tell of their load. */
+  readonly reports: Reports;
   /** Whether one more endpoint may be ejected. */
   mayEject(endpoint: Endpoint, nowMs: number): boolean;
   /** Something has happened to an endpoint. Called when its state is up to date. */
@@ -45,7 +49,8 @@ export interface EndedCall extends InFlight {
 }
 
 /** One endpoint: its load, its health, its connection. */
-export class Endpoint extends Load implements EndpointView, ConnectorHost, SilenceListener {
+export class Endpoint extends Load
+  implements EndpointView, ConnectorHost, SilenceListener, Askable {
   /** Its address, without metadata: the key by which lists are compared. */
   readonly address: string;
   /** Whether its calls have been failing. */
@@ -64,6 +69,7 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
   #wasConnected = false;
   /** Whether calls have failed because the present connection is being lost. */
   #hasLostCalls = false;
+  readonly #pulse: Pulse;
   /** Resolves `leave` when the last call has ended. */
   #onIdle: (() => void) | undefined;
 
@@ -80,6 +86,7 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
     this.#host = host;
     this.health = health;
     this.connector = new Connector(this);
+    this.#pulse = new Pulse(host.clock);
   }
 
   /** Its weight as it is listed. */
@@ -173,6 +180,11 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
   override end(call: EndedCall, nowMs: number, outcome: Outcome, roomInMs?: number): void {
     super.end(call, nowMs, outcome, roomInMs);
     if (outcome === "success") {
+      const { reportedLoad } = this;
+      // What is told only when it changes is confirmed by a reply that does not tell it.
+      if (reportedLoad !== undefined && nowMs > this.reportedAtMs) {
+        this.#host.reports.observe(this.report(reportedLoad, this.inFlight, nowMs));
+      }
       if (this.health.succeed(nowMs)) {
         this.arrive(nowMs);
         this.#host.endpointChanged(this, "restored");
@@ -185,7 +197,7 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
     } else if (outcome === "refused") {
       if (this.health.refuse(nowMs, roomInMs)) this.#eject(nowMs);
       else if (this.health.isBusy(nowMs)) this.#host.endpointChanged(this, "busy");
-    }
+    } else if (outcome === "unexpected") this.#pulse.observe(nowMs - call.startedAtMs);
     this.#ended(call);
   }
 
@@ -211,12 +223,40 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
     this.#tellCalls();
   }
 
+  connectionLoaded(load: number, own: number): void {
+    const { reports, clock } = this.#host;
+    reports.observe(this.report(load, own, clock.now()));
+  }
+
+  /** From when on it is late with the answer to a ping; `Infinity` if it owes none. */
+  get lateAtMs(): number {
+    return this.#pulse.lateAtMs;
+  }
+
+  /** How long the answer to a ping takes; 0 while it is not known. */
+  get roundTripMs(): number {
+    return this.#pulse.roundTripMs;
+  }
+
+  /** Whether a ping can tell its load, and none is under way. */
+  get isAskable(): boolean {
+    return this.#pulse.canAsk(this.client);
+  }
+
+  /** Sends it a ping, if it has a connection. */
+  ask(): void {
+    const { client } = this;
+    if (client !== undefined) this.#pulse.ask(client, this.latencyMs);
+  }
+
   connectionChanged(event: ConnectorEvent, cause?: unknown): void {
     if (event === "connected") {
       // Not its first connection, or not at the first try: it was away.
       if (this.#wasConnected || this.connector.wasUnreachable) this.arrive(this.clock.now());
       this.#wasConnected = true;
     }
+    if (event !== "unreachable" && event !== "stalled") this.#pulse.forget();
+    if (event === "disconnected") this.forgetReport();
     if (event === "disconnected" && this.#hasLostCalls) {
       this.#hasLostCalls = false;
       this.#fail(this.#host.clock.now());

@@ -19,10 +19,12 @@ import {
   type Selector,
   subsetOf,
 } from "../selector.ts";
+import type { ReportingSelector } from "../balance/types.ts";
 import { Endpoint, type EndpointChange, type EndpointHost } from "./endpoint.ts";
 import type { EndpointEvent } from "./events.ts";
 import type { Health, HealthOptions } from "./health.ts";
 import { Pool } from "./pool.ts";
+import { Reports } from "./reports.ts";
 import type { ServerSource } from "./server_source.ts";
 import { SlowStart } from "./slow_start.ts";
 import { Zones } from "./zones.ts";
@@ -71,6 +73,7 @@ export class Fleet implements EndpointHost {
   readonly random: Random;
   readonly clock: Pick<Clock, "now">;
   readonly liveness: Pick<Liveness, "watch">;
+  readonly reports = new Reports();
   readonly #source: ServerSource;
   readonly #slowStart: SlowStart | undefined;
   readonly #zones: Zones | undefined;
@@ -187,6 +190,38 @@ export class Fleet implements EndpointHost {
     if (picked === undefined || picked.isFit(nowMs)) return picked;
     this.#review(nowMs);
     return this.#pool.pick(context);
+  }
+
+  /** The policy, if it goes by reports; with zones, that of calls that stay. */
+  get #reporting(): Partial<ReportingSelector> {
+    return this.#pool.selector as Selector & Partial<ReportingSelector>;
+  }
+
+  /** Whether what servers tell of their load makes a difference now. */
+  get usesReports(): boolean {
+    return this.#reporting.reportsFadeMs! > 0;
+  }
+
+  /**
+   * A call begins, which may ask a server along for its load.
+   *
+   * @param nowMs The present time.
+   */
+  callBegins(nowMs: number): void {
+    const { reportsFadeMs = 0 } = this.#reporting;
+    if (reportsFadeMs > 0) this.reports.callBegins(this.#pool.endpoints, nowMs, reportsFadeMs);
+  }
+
+  /**
+   * How many calls may run or wait at an endpoint when a call arrives there.
+   *
+   * @param endpoint Where a call is about to be sent, which is in flight there already.
+   * @param nowMs The present time.
+   * @returns `Infinity` if it is to run there in any case.
+   */
+  expectedAt(endpoint: Endpoint, nowMs: number): number {
+    const { meanOthers } = this.reports;
+    return this.#reporting.expectedAt!(endpoint, { nowMs, meanOthers });
   }
 
   /** The best of some: those that are fit and not ejected, else fit, else due to be dialled. */

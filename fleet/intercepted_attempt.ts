@@ -111,6 +111,11 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
     return meta === extras.meta ? extras : { ...extras, meta };
   }
 
+  expectedAt(attempt: CallAttempt): number | undefined {
+    // An interceptor that goes on again has its reasons: it is not sent elsewhere a second time.
+    return this.#sends.length > 1 ? undefined : this.owner.expectedAt(attempt);
+  }
+
   attemptChanged(attempt: CallAttempt, event: AttemptEvent, detail?: unknown): void {
     const settler = this.#sends.find((sent) => sent.attempt === attempt)?.settler;
     if (event === "succeeded") {

@@ -11,10 +11,12 @@ const DECAY_MS = 10_000;
 const FAILURE_MS = 1000;
 
 /**
+/**
  * How a call ended, as far as its endpoint is to blame. `refused`: it was turned away because there
- * is too much to do. `given_up` says nothing of the endpoint.
+ * is too much to do. `given_up` says nothing of the endpoint, but for the time that it took;
+ * `unexpected` not even that: more calls were there than was expected.
  */
-export type Outcome = "success" | "failure" | "refused" | "given_up";
+export type Outcome = "success" | "failure" | "refused" | "given_up" | "unexpected";
 
 /**
  * A call in flight, as a link of the list in which {@linkcode Load} knows the
@@ -94,6 +96,12 @@ export class Load {
   /** How many reply times are known, and all of them together. */
   replies = 0;
   repliesMs = 0;
+  /** How many calls of all clients ran or waited there when it last told; `undefined` if it has not. */
+  reportedLoad: number | undefined = undefined;
+  /** How many of these were none of ours. */
+  othersInFlight = 0;
+  /** When that was told, or confirmed by a reply. */
+  reportedAtMs = 0;
   #oldest: InFlight | undefined;
   #newest: InFlight | undefined;
 
@@ -146,7 +154,7 @@ export class Load {
       this.refused++;
       const waitedMs = roomInMs === undefined ? FAILURE_MS : this.latencyMs + roomInMs;
       this.#observe(Math.max(tookMs, waitedMs), nowMs);
-    } else if (tookMs > this.latencyMs) {
+    } else if (outcome === "given_up" && tookMs > this.latencyMs) {
       this.#observe(tookMs, nowMs); // it would have taken longer still
     }
   }
@@ -161,6 +169,26 @@ export class Load {
   endUnsent(call: InFlight, hasFailed: boolean): void {
     this.#remove(call);
     if (hasFailed) this.failures++;
+  }
+
+  /**
+   * The server tells its load.
+   *
+   * @param load How many calls of all clients run or wait there.
+   * @param own How many of them are ours.
+   * @param nowMs The present time.
+   * @returns How many are none of ours.
+   */
+  report(load: number, own: number, nowMs: number): number {
+    this.reportedLoad = load;
+    this.reportedAtMs = nowMs;
+    return this.othersInFlight = Math.max(0, load - own);
+  }
+
+  /** What it has told counts no more: it is the load of a process that is gone, perhaps. */
+  forgetReport(): void {
+    this.reportedLoad = undefined;
+    this.othersInFlight = 0;
   }
 
   #remove(call: InFlight): void {

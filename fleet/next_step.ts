@@ -6,6 +6,7 @@
  */
 
 import { type Execution, type RpcCode, RpcError, TimeoutError } from "../errors.ts";
+import { UnexpectedQueue } from "../protocol/codec.ts";
 import { FailMode } from "./fail_mode.ts";
 
 /** What decides whether a failed attempt may be repeated. */
@@ -117,10 +118,22 @@ export function isNoRoom(error: unknown, waitForRoom: WaitForRoom): boolean {
   return waitForRoom === false ? isTurnedAway(error) : isOverload(error);
 }
 
+/**
+ * Whether a server did not run a call because more calls were there than was expected. That is no
+ * failure, only news of the server: the call is as if it had not been made.
+ *
+ * @param error What an attempt failed with.
+ */
+export function isUnexpected(error: unknown): boolean {
+  return error instanceof UnexpectedQueue;
+}
+
 /** What is known of a call when one of its attempts has failed. */
 export interface Situation {
   /** Whether the failed attempt may be repeated; see {@linkcode mayRepeat}. */
   readonly mayRepeat: boolean;
+  /** Whether more calls were at its server than was expected; see {@linkcode isUnexpected}. */
+  readonly isUnexpected?: boolean;
   /** Whether all its attempts have failed in a way in which their servers always will. */
   readonly isLasting?: boolean;
   /** What happens after a failed attempt. */
@@ -142,10 +155,16 @@ export interface Situation {
 
 /**
  * What a call does next: fail with the error, wait for its other attempts, or
- * make another one: elsewhere at once, at the same server after a backoff, or
- * at any server after a backoff.
+ * make another one: wherever the policy says now, elsewhere at once, at the
+ * same server after a backoff, or at any server after a backoff.
  */
-export type NextStep = "settle" | "wait" | "try elsewhere" | "try the same later" | "try later";
+export type NextStep =
+  | "settle"
+  | "wait"
+  | "pick anew"
+  | "try elsewhere"
+  | "try the same later"
+  | "try later";
 
 /**
  * Decides what a call does next when one of its attempts has failed.
@@ -157,6 +176,7 @@ export function nextStep(situation: Situation): NextStep {
   const { failMode, others, hasUntried, isLasting = false, isNoRoom = false } = situation;
   if (!situation.mayRepeat) return "settle";
   if (situation.isBackingOff || others === "alive") return "wait";
+  if (situation.isUnexpected) return "pick anew"; // whatever the budget says: it has cost nothing
   const isFailtry = failMode === FailMode.Failtry;
   if (
     failMode === FailMode.Failfast || !situation.hasBudget ||

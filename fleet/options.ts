@@ -152,6 +152,13 @@ export interface EndpointSnapshot {
   readonly oldestAgeMs: number;
   /** Smoothed reply time, in milliseconds; 0 while none is known. */
   readonly latencyMs: number;
+  /**
+   * How many calls of all clients ran or waited there when it last told, or what it says in
+   * place of that; `undefined` while it has told nothing: only servers of this library do.
+   */
+  readonly reportedLoad?: number | undefined;
+  /** How long ago that was told, or confirmed by a reply, in milliseconds; `undefined` likewise. */
+  readonly reportedAgeMs?: number | undefined;
   /** How many calls succeeded. */
   readonly successes: number;
   /** How many calls and dials failed by its fault. */

@@ -39,6 +39,21 @@ function viewOf(endpoint: EndpointView): EndpointView {
     get updatedAtMs() {
       return endpoint.updatedAtMs;
     },
+    get reportedLoad() {
+      return endpoint.reportedLoad;
+    },
+    get othersInFlight() {
+      return endpoint.othersInFlight;
+    },
+    get reportedAtMs() {
+      return endpoint.reportedAtMs;
+    },
+    get lateAtMs() {
+      return endpoint.lateAtMs;
+    },
+    get roundTripMs() {
+      return endpoint.roundTripMs;
+    },
   });
 }
 

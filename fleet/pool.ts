@@ -60,6 +60,11 @@ export class Pool {
     this.#start = mode === undefined ? "weight" : STARTS[mode];
   }
 
+  /** All that calls are given to. */
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
+  }
+
   /**
    * Takes the endpoints that calls are given to from now on.
    *

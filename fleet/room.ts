@@ -8,6 +8,7 @@
 import { RpcError } from "../errors.ts";
 import type { FleetAttempt } from "./attempt.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { isUnexpected } from "./next_step.ts";
 
 /** A call without a deadline waits no longer for room than this, in milliseconds. */
 export const LONGEST_WAIT_MS = 30_000;
@@ -19,7 +20,7 @@ export const LONGEST_WAIT_MS = 30_000;
  * @returns Milliseconds; 0 if one of them did not say.
  */
 export function roomInMs(attempts: readonly FleetAttempt[]): number {
-  return Math.min(...attempts.map(retryAfterMs));
+  return Math.min(...attempts.filter(({ error }) => !isUnexpected(error)).map(retryAfterMs));
 }
 
 /**
@@ -32,6 +33,7 @@ export function roomInMs(attempts: readonly FleetAttempt[]): number {
 export function withoutRoom(attempts: readonly FleetAttempt[], nowMs: number): Set<Endpoint> {
   const last = attempts[attempts.length - 1];
   const busy = attempts.filter((attempt) => {
+    if (isUnexpected(attempt.error)) return false;
     const afterMs = retryAfterMs(attempt);
     return afterMs > 0 ? attempt.endedAtMs + afterMs > nowMs : attempt === last;
   });

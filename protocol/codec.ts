@@ -50,6 +50,11 @@ export interface RequestExtras {
   readonly schema?: MethodSchema;
   /** Whether it is not sent before it is known if the server has our extensions. */
   readonly awaitsExtensions?: boolean;
+  /**
+   * The call runs only if no more than so many run or wait at the server; to be sent only to one
+   * that has our extensions.
+   */
+  readonly expect?: number;
 }
 
 /**
@@ -57,6 +62,18 @@ export interface RequestExtras {
  * has none; while that is not known yet, the call waits for it.
  */
 export class NeedsExtensions extends RpcError {}
+
+/**
+ * More calls run or wait at a server than the caller expected, which takes its call elsewhere. It
+ * did not run.
+ */
+export class UnexpectedQueue extends RpcError {}
+
+/** Where a server's codec learns how much the server has to do, to tell its client. */
+export interface LoadSource {
+  /** How many calls run or wait now, on all connections, or what the server says in place of that. */
+  current(): number;
+}
 
 /** What a server tells of itself to a client that knows our extensions. */
 export interface Extensions {
@@ -79,9 +96,11 @@ export interface Failure {
   readonly rejected: boolean;
   /** After how many milliseconds there may be room for it, if the server knows. */
   readonly retryAfterMs?: number;
+  /** Whether it did not run because more calls run or wait here than its caller expected. */
+  readonly isUnexpected?: boolean;
 }
 
-/** A call in flight, as its codec sees it. Exactly one of its three methods is called, once. */
+/** A call in flight, as its codec sees it. Exactly one of its methods is called, once. */
 export interface PendingReply {
   /** The method that was called. */
   readonly serviceMethod: string;
@@ -89,12 +108,17 @@ export interface PendingReply {
   readonly schema?: MethodSchema | undefined;
   /** Ends the call with its reply. */
   resolve(value: unknown): void;
-  /** Fails the call with the server's error. */
+  /**
+   * Fails the call with the server's error.
+   *
+   * @param isUnexpected Whether more calls run or wait there than was expected.
+   */
   fail(
     code: RpcCode,
     message: string,
     execution: "answered" | "rejected",
     retryAfterMs?: number,
+    isUnexpected?: boolean,
   ): void;
   /** Fails the call because its reply has arrived and can't be decoded. */
   failDecode(code: RpcCode, what: string, cause?: unknown): void;
@@ -116,6 +140,11 @@ export interface ReplySink {
   drain(why?: string): void;
   /** The server knows our extensions. It is the first thing that such a server says. */
   extended?(server: Extensions): void;
+  /**
+   * The server tells how many calls run or wait there, once the call is off that was last taken.
+   * It is told before that call ends.
+   */
+  loaded?(load: number): void;
   /** The server runs nothing more of this connection: a call without a reply has not run. */
   ended?(): void;
 }
@@ -194,9 +223,10 @@ export interface ServerCodec {
    * Absent where the protocol has none.
    *
    * @param instance Names the server's process.
-   * @param load How many calls run or wait there now.
+   * @param load How many calls run or wait there: the client is told now, and with the replies
+   * whenever that has changed.
    */
-  extend?(instance: string, load: number): void;
+  extend?(instance: string, load: LoadSource): void;
   /**
    * Reads calls.
    *

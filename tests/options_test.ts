@@ -333,6 +333,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       maxConnectionsPerPeer: whole(1),
       introspection: oneOf("loopback", "everyone", "off"),
       latencies: flag,
+      load: callback,
       handshakeTimeoutMs: duration,
       idleTimeoutMs: duration,
       writeTimeoutMs: duration,

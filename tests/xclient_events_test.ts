@@ -22,6 +22,7 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
       connected: true,
       health: "healthy",
       stalled: false,
+      reportedLoad: 0,
     } as const;
     assertEquals(snapshot, [
       {
@@ -29,6 +30,7 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
         address: a.address,
         inFlight: 1,
         oldestAgeMs: 30,
+        reportedAgeMs: 30,
         latencyMs: 0,
         successes: 0,
         failures: 0,
@@ -39,6 +41,7 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
         address: b.address,
         inFlight: 0,
         oldestAgeMs: 0,
+        reportedAgeMs: 0,
         latencyMs: 1000,
         successes: 0,
         failures: 1,

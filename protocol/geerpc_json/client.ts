@@ -12,7 +12,15 @@ import { encodeOption } from "../handshake.ts";
 import { overLimit, parse, stringify } from "../json.ts";
 import { answersUnreadArgument } from "../unknown_method.ts";
 import { FastValueReader } from "./fast_values.ts";
-import { CALL_END, FastHeaderReader, type Header, isBlank, parseHeader } from "./header.ts";
+import {
+  CALL_END,
+  EXPECT_START,
+  FastHeaderReader,
+  type Header,
+  isBlank,
+  parseHeader,
+  TIMEOUT_START,
+} from "./header.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
 
@@ -28,6 +36,10 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   readonly asksForExtensions = true;
   /** The header whose body comes next, unless it was read on the fast path. */
   #header: Header | undefined;
+  /** What that header tells of the server's load; -1 if it tells nothing. */
+  #load = -1;
+  /** Whether the server has said that it knows our extensions. */
+  #isExtended = false;
   #seq = 0;
   #inBody = false;
 
@@ -43,13 +55,18 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   }
 
   request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    const { timeoutMs = Infinity, meta } = extras;
-    if (timeoutMs === Infinity && meta === undefined) {
-      return this.#writer.add(seq, serviceMethod, CALL_END, args);
+    const { timeoutMs = Infinity, meta, expect } = extras;
+    if (meta === undefined && (timeoutMs === Infinity || expect === undefined)) {
+      if (expect !== undefined) {
+        return this.#writer.add(seq, serviceMethod, EXPECT_START, args, expect);
+      }
+      if (timeoutMs === Infinity) return this.#writer.add(seq, serviceMethod, CALL_END, args);
+      return this.#writer.add(seq, serviceMethod, TIMEOUT_START, args, Math.ceil(timeoutMs));
     }
     let more = "";
     if (timeoutMs !== Infinity) more += `,"Timeout":${Math.ceil(timeoutMs)}`;
     if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits, "meta")}`;
+    if (expect !== undefined) more += `,"Expect":${expect}`;
     this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
   }
 
@@ -98,6 +115,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   #head(lines: Lines): void {
     if (this.#fastHeader.read(lines)) {
       this.#seq = this.#fastHeader.seq;
+      this.#load = this.#isExtended ? this.#fastHeader.load : -1;
       this.#header = undefined;
     } else {
       const line = lines.text();
@@ -110,6 +128,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
         throw refusedConnection(header.Error, header, receivedCode(header.Code, "unavailable"));
       }
       this.#seq = header.Seq;
+      this.#load = this.#isExtended ? loadIn(header) : -1;
     }
     this.#inBody = true;
   }
@@ -119,6 +138,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (typeof Instance !== "string" || !Number.isSafeInteger(Load) || Load! < 0) {
       throw new RpcError("data_loss", "a server's answer about extensions with a wrong field");
     }
+    this.#isExtended = true;
     this.#sink.extended?.({ instance: Instance, load: Load! });
   }
 
@@ -126,15 +146,27 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     this.#inBody = false;
     // Taken only now: until its body is here, the call may be cancelled or its connection lost.
     const call = this.#sink.take(this.#seq);
-    if (call === undefined) return lines.skip(); // it was cancelled
     const header = this.#header;
+    if (header?.Ping && header.Error === "") return this.#pong(call, lines);
+    const load = this.#load;
+    if (load >= 0) this.#sink.loaded?.(load);
+    if (call === undefined) return lines.skip(); // it was cancelled
     if (header !== undefined && header.Error !== "") {
       lines.skip();
       const { code, execution } = verdictIn(header, call.serviceMethod);
-      return call.fail(code, header.Error, execution, retryAfterIn(header));
+      // Of a call that was rejected, only such a one has a load.
+      const isUnexpected = header.Rejected === true && load >= 0;
+      return call.fail(code, header.Error, execution, retryAfterIn(header), isUnexpected);
     }
     if (this.#fastValue.read(lines)) return call.resolve(this.#fastValue.value);
     this.#resolve(call, lines.text());
+  }
+
+  /** A ping is in the table of calls, but no call: only behind its end the others are counted right. */
+  #pong(ping: PendingReply | undefined, lines: Lines): void {
+    lines.skip();
+    ping?.resolve(null);
+    if (this.#load >= 0) this.#sink.loaded?.(this.#load);
   }
 
   #resolve(call: PendingReply, text: string): void {
@@ -146,4 +178,9 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     }
     call.resolve(value);
   }
+}
+
+/** The field `Load` of a header; -1 if there is none of use. */
+function loadIn({ Load }: Header): number {
+  return Number.isSafeInteger(Load) && Load! >= 0 ? Load! : -1;
 }

@@ -71,6 +71,12 @@ const SEQ_START = encoder.encode('","Seq":');
 export const CALL_END: Uint8Array = encoder.encode("}\n");
 /** The end of a reply's header without an error and extensions. */
 export const REPLY_END: Uint8Array = encoder.encode(',"Error":""}\n');
+/** What comes before the digits of `Load`, the last field of a reply's header without an error. */
+export const LOAD_START: Uint8Array = encoder.encode(',"Error":"","Load":');
+/** What comes before the digits of `Expect`, the last field of a call's header. */
+export const EXPECT_START: Uint8Array = encoder.encode(',"Expect":');
+/** What comes before the digits of `Timeout`, the first of a call's extensions. */
+export const TIMEOUT_START: Uint8Array = encoder.encode(',"Timeout":');
 
 /** What the headers of one method begin with, up to the digits of `Seq`. */
 interface Prefix {
@@ -91,15 +97,25 @@ export function headerPrefix(serviceMethod: string): Uint8Array {
 }
 
 /**
- * The fast path for headers: those with `ServiceMethod`, `Seq` and nothing else are read from
- * bytes, without making a string and an object of them. {@linkcode parseHeader} reads the others.
+ * The fast path for headers: those with `ServiceMethod` and `Seq`, and behind them nothing else than
+ * a call's `Timeout` and `Expect`, or a reply's `Load`, are read from bytes, without making a string
+ * and an object of them. {@linkcode parseHeader} reads the others.
  */
 export class FastHeaderReader {
+  /** Whether the header that was read last has any of the following three. */
+  hasMore = false;
+  /** `Load` of the header that was read last; -1 if it has none. */
+  load = -1;
+  /** `Timeout` of the header that was read last; -1 if it has none. */
+  timeoutMs = -1;
+  /** `Expect` of the header that was read last; -1 if it has none. */
+  expect = -1;
   /** The prefix of the last header: the next has the same one more often than not. */
   #prefix = NO_METHOD;
   /** Prefixes that were read before, each at the place that the hash of its name says. */
   readonly #prefixes: (Prefix | undefined)[] = [];
   readonly #digits = new DigitsReader();
+  readonly #more = new DigitsReader();
 
   /** `ServiceMethod` of the header that was read last. */
   get serviceMethod(): string {
@@ -124,10 +140,40 @@ export class FastHeaderReader {
     }
     const at = this.#digits.read(bytes, from + this.#prefix.bytes.length);
     if (at === 0) return false;
+    if (this.hasMore) {
+      this.hasMore = false;
+      this.load = this.timeoutMs = this.expect = -1;
+    }
     const end = bytes[at] === CALL_END[0] ? CALL_END : REPLY_END;
-    if (!startsWithAt(bytes, at, end)) return false;
-    lines.advanceTo(at + end.length);
+    if (startsWithAt(bytes, at, end)) {
+      lines.advanceTo(at + end.length);
+      return true;
+    }
+    return this.#readMore(lines, at);
+  }
+
+  /** Reads the numbers that a header may have behind the usual fields. */
+  #readMore(lines: Lines, from: number): boolean {
+    const { bytes } = lines;
+    let at = this.#number(bytes, from, LOAD_START);
+    if (at > from) this.load = this.#more.value;
+    else {
+      at = this.#number(bytes, from, TIMEOUT_START);
+      if (at > from) this.timeoutMs = this.#more.value;
+      const behind = this.#number(bytes, at, EXPECT_START);
+      if (behind > at) this.expect = this.#more.value;
+      at = behind;
+    }
+    this.hasMore = at > from;
+    if (!startsWithAt(bytes, at, CALL_END)) return false;
+    lines.advanceTo(at + CALL_END.length);
     return true;
+  }
+
+  /** Reads a field that is a number. Returns the position behind it; `from` if it is not there. */
+  #number(bytes: Uint8Array, from: number, start: Uint8Array): number {
+    if (!startsWithAt(bytes, from, start)) return from;
+    return this.#more.read(bytes, from + start.length) || from;
   }
 
   #findPrefix(bytes: Uint8Array, from: number): boolean {

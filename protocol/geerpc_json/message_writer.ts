@@ -10,7 +10,7 @@ import { stringify, type ValueRole } from "../json.ts";
 import { MethodCache } from "../method_cache.ts";
 import { TextWriter } from "../text_writer.ts";
 import { FastValueWriter } from "./fast_values.ts";
-import { headerPrefix } from "./header.ts";
+import { CALL_END, headerPrefix } from "./header.ts";
 
 /** Gathers messages that leave in one write. */
 export class MessageWriter {
@@ -41,10 +41,17 @@ export class MessageWriter {
    * @param serviceMethod `ServiceMethod` of the header.
    * @param headerEnd The rest of the header behind `Seq`, with its newline.
    * @param body The body.
+   * @param last A number with which the header ends: then `headerEnd` is what comes before it.
    * @throws {RpcError} `invalid_argument` for a body that JSON can't express,
    * `resource_exhausted` for a header or body over the limit.
    */
-  add(seq: number, serviceMethod: string, headerEnd: Uint8Array | string, body: unknown): void {
+  add(
+    seq: number,
+    serviceMethod: string,
+    headerEnd: Uint8Array | string,
+    body: unknown,
+    last?: number,
+  ): void {
     const writer = this.#writer;
     const start = writer.length;
     try {
@@ -52,6 +59,10 @@ export class MessageWriter {
       writer.appendInteger(seq);
       if (typeof headerEnd === "string") writer.append(headerEnd);
       else writer.appendBytes(headerEnd);
+      if (last !== undefined) {
+        writer.appendInteger(last);
+        writer.appendBytes(CALL_END);
+      }
       this.#check(start + 1, "its header is ");
       const bodyStart = writer.length;
       if (!this.#fast.write(body, writer)) writer.append(stringify(body, this.#limits, this.#role));

@@ -7,6 +7,7 @@
 import {
   type Failure,
   type Limits,
+  type LoadSource,
   NO_EXTRAS,
   type RequestExtras,
   type RequestSink,
@@ -16,7 +17,14 @@ import { errorText, type RpcCode, RpcError } from "../../errors.ts";
 import { needsCode, retryAfterOf } from "../go_errors.ts";
 import { overLimit, parse } from "../json.ts";
 import { FastValueReader } from "./fast_values.ts";
-import { FastHeaderReader, type Header, isBlank, parseHeader, REPLY_END } from "./header.ts";
+import {
+  FastHeaderReader,
+  type Header,
+  isBlank,
+  LOAD_START,
+  parseHeader,
+  REPLY_END,
+} from "./header.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
 
@@ -33,6 +41,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   #seq = 0;
   /** The header whose body comes next, unless it was read on the fast path. */
   #header: Header | undefined;
+  /** Tells the load, if the client knows our extensions. */
+  #load: LoadSource | undefined;
+  /** What the client was last told of it. */
+  #toldLoad = 0;
 
   /** @param limits The largest message and the deepest nesting. */
   constructor(limits: Limits) {
@@ -41,8 +53,11 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     this.#writer = new MessageWriter(limits, "reply");
   }
 
-  extend(instance: string, load: number): void {
-    const header = { ServiceMethod: "", Seq: 0, Ext: { Instance: instance, Load: load } };
+  extend(instance: string, load: LoadSource): void {
+    this.#load = load;
+    this.#toldLoad = load.current();
+    const ext = { Instance: instance, Load: this.#toldLoad };
+    const header = { ServiceMethod: "", Seq: 0, Ext: ext };
     this.#writer.append(`${JSON.stringify(header)}\nnull\n`);
   }
 
@@ -67,16 +82,21 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   reply(seq: number, serviceMethod: string, value: unknown): void {
-    this.#writer.add(seq, serviceMethod, REPLY_END, value);
+    const load = this.#currentLoad();
+    if (load === this.#toldLoad) return this.#writer.add(seq, serviceMethod, REPLY_END, value);
+    this.#writer.add(seq, serviceMethod, LOAD_START, value, load);
+    this.#toldLoad = load;
   }
 
   fail(seq: number, serviceMethod: string, failure: Failure): void {
-    const { code, message, rejected, retryAfterMs } = failure;
+    const { code, message, rejected, retryAfterMs, isUnexpected } = failure;
     let header = `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}` +
       `,"Error":${JSON.stringify(message)}`;
     if (needsCode(failure, serviceMethod)) header += `,"Code":"${code}"`;
     if (rejected) header += ',"Rejected":true';
     if (retryAfterMs !== undefined) header += `,"RetryAfter":${retryAfterOf(retryAfterMs)}`;
+    // Of a call that was rejected it says why: there was more to do than was expected.
+    if (rejected ? isUnexpected : this.#currentLoad() !== this.#toldLoad) header += this.#news();
     this.#writer.append(`${header}}\n{}\n`);
   }
 
@@ -128,12 +148,14 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     this.#inBody = false;
     const header = this.#header;
     if (header === undefined && this.#fastValue.read(lines)) {
-      return this.#sink.call(this.#seq, this.#serviceMethod, this.#fastValue.value, NO_EXTRAS);
+      const { value } = this.#fastValue;
+      return this.#sink.call(this.#seq, this.#serviceMethod, value, this.#fastExtras());
     }
     const text = lines.text();
     if (header?.Cancel) return this.#sink.cancel(this.#seq);
     if (header?.Ping) {
-      this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true}\nnull\n`);
+      const news = this.#currentLoad() === this.#toldLoad ? "" : this.#news();
+      this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true${news}}\nnull\n`);
       return this.#sink.answered();
     }
     this.#call(header, text);
@@ -148,18 +170,44 @@ export class JsonServerCodec implements ServerCodec, LineSink {
       const message = `rpc server: the arguments can't be decoded: ${errorText(error)}`;
       return this.#sink.refuse(this.#seq, this.#serviceMethod, code, message);
     }
-    this.#sink.call(this.#seq, this.#serviceMethod, args, header ? extrasOf(header) : NO_EXTRAS);
+    const extras = header === undefined
+      ? this.#fastExtras()
+      : extrasOf(header, this.#load !== undefined);
+    this.#sink.call(this.#seq, this.#serviceMethod, args, extras);
+  }
+
+  /** The extras of a call whose header was read on the fast path. */
+  #fastExtras(): RequestExtras {
+    const { hasMore, timeoutMs, expect } = this.#fastHeader;
+    if (!hasMore) return NO_EXTRAS;
+    return {
+      timeoutMs: timeoutMs < 0 ? undefined : timeoutMs,
+      expect: expect < 0 || this.#load === undefined ? undefined : expect,
+    };
+  }
+
+  #currentLoad(): number {
+    return this.#load === undefined ? this.#toldLoad : this.#load.current();
+  }
+
+  /** The field that tells the client of the load. */
+  #news(): string {
+    return `,"Load":${this.#toldLoad = this.#currentLoad()}`;
   }
 }
 
 /** The deadline and the metadata of a call. Metadata that is not a string is dropped. */
-function extrasOf(header: Header): RequestExtras {
-  const { Timeout, Meta } = header;
+function extrasOf(header: Header, isExtended: boolean): RequestExtras {
+  const { Timeout, Meta, Expect } = header;
   const meta: Record<string, string> = Object.create(null);
   if (typeof Meta === "object" && Meta !== null) {
     for (const [key, value] of Object.entries(Meta)) {
       if (typeof value === "string") meta[key] = value;
     }
   }
-  return { timeoutMs: typeof Timeout === "number" ? Timeout : undefined, meta };
+  return {
+    timeoutMs: typeof Timeout === "number" ? Timeout : undefined,
+    meta,
+    expect: isExtended && typeof Expect === "number" ? Expect : undefined,
+  };
 }

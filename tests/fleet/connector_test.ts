@@ -16,6 +16,7 @@ function connectorOf(world: World, address: string) {
     connectionOpened() {},
     connectionChanged: (event) => void events.push(event),
     connectionReplaced() {},
+    connectionLoaded() {},
   };
   return { connector: new Connector(host), events };
 }

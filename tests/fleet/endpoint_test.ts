@@ -3,6 +3,7 @@ import { parseAddress } from "../../address.ts";
 import { healthOptions } from "../../fleet/health.ts";
 import { InFlight } from "../../fleet/load.ts";
 import { Endpoint, type EndpointHost } from "../../fleet/endpoint.ts";
+import { Reports } from "../../fleet/reports.ts";
 import { callOn } from "../support/fleet.ts";
 import { assertFailure, failure, inWorld, settled, type World } from "../support/helpers.ts";
 
@@ -13,6 +14,7 @@ function hostOf(world: World): EndpointHost {
     random: () => 0.5,
     clock: world.clock,
     liveness: { watch() {} },
+    reports: new Reports(),
     mayEject: () => true,
     endpointChanged() {},
   };

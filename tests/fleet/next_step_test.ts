@@ -96,6 +96,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     hasUntried: [false, true],
     isLasting: [false, true],
     isNoRoom: [false, true],
+    isUnexpected: [false, true],
   };
   const go = { mayRepeat: true, isBackingOff: false } as const;
   const paid = { ...go, hasBudget: true } as const;
@@ -104,6 +105,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     [{ mayRepeat: false }, "settle"],
     [{ isBackingOff: true }, "wait"],
     [{ others: "alive" }, "wait"],
+    [{ isUnexpected: true }, "pick anew"], // no budget, no fail mode: it has cost nothing
     [{ ...go, failMode: FailMode.Failfast, others: "none" }, "settle"],
     [{ ...go, failMode: FailMode.Failfast, others: "stalled" }, "wait"],
     [{ ...go, hasBudget: false, others: "none" }, "settle"],
@@ -122,7 +124,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
       values.map((value) => ({ ...known, [name]: value }))
     );
   }
-  assertEquals(situations.length, 768);
+  assertEquals(situations.length, 1536);
   for (const situation of situations as Situation[]) {
     const [, step] = rows.find(([row]) =>
       Object.entries(row).every(([name, value]) => situation[name as keyof Situation] === value)

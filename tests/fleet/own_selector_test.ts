@@ -40,6 +40,11 @@ Deno.test("a caller's own policy sees figures, the same object for the same serv
       latencyMs: 0,
       peakMs: 0,
       updatedAtMs: 0,
+      reportedLoad: 0,
+      othersInFlight: 0,
+      reportedAtMs: 0,
+      lateAtMs: Infinity,
+      roundTripMs: 0,
     });
     for (const candidates of seen) {
       assert(Object.isFrozen(candidates) && candidates.every(Object.isFrozen));

@@ -9,7 +9,7 @@ import { withRemotes } from "../support/remotes.ts";
 /** The counts that are not 0. */
 function refused(server: World["sites"][number]["server"]): Record<string, number> {
   const all = Object.entries(server.figures().refused);
-  assertEquals(all.length, 16);
+  assertEquals(all.length, 17);
   return Object.fromEntries(all.filter(([, count]) => count > 0));
 }
 
