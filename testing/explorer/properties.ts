@@ -6,6 +6,7 @@
  */
 
 import { RpcError, TimeoutError } from "../../errors.ts";
+import { isUnexpected } from "../../fleet/next_step.ts";
 import { errorLine, executionOf } from "./outcome.ts";
 import type { CallRecord, ClientRecord } from "./records.ts";
 import type { Plan } from "./plan.ts";
@@ -252,13 +253,15 @@ function checkBudget(run: Run, { plan, nested }: ClientRecord): void {
 
 /**
  * How many tries were sent on a connection, as far as it was seen; at least 1.
- * One that a draining server turned away costs nothing.
+ * One that a draining server turned away costs nothing, nor does one that met a
+ * queue that nobody expected.
  */
 function triesSeen({ plan }: Run, { runs, outcome }: CallRecord): number {
   const error = outcome?.ok === false ? outcome.error : undefined;
   const attempts = error instanceof RpcError || error instanceof TimeoutError
     ? error.attempts.filter(({ phase, address, error }) =>
-      phase === "call" && !(executionOf(error) === "rejected" && drains(plan, address))
+      phase === "call" && !isUnexpected(error) &&
+      !(executionOf(error) === "rejected" && drains(plan, address))
     ).length
     : 0;
   return Math.max(1, runs.length, attempts);
