@@ -50,6 +50,7 @@ export {
   type SelectorOptions,
 } from "./selector.ts";
 export {
+  type AdaptiveLimitOptions,
   type CallContext,
   type FailedCall,
   type InheritOptions,

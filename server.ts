@@ -8,6 +8,8 @@
 import { parseAddress } from "./address.ts";
 import { systemClock } from "./clock.ts";
 import { checkCloseOptions } from "./connection/client_options.ts";
+import { Concurrency } from "./connection/concurrency.ts";
+import type { AdaptiveLimitOptions } from "./connection/adaptive_limit.ts";
 import { Introspection, type IntrospectionMode } from "./connection/introspection/service.ts";
 import {
   frozen,
@@ -58,6 +60,7 @@ import type { HandlersOf, ServiceSchema } from "./internal/schema.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 
 export type {
+  AdaptiveLimitOptions,
   CallContext,
   FailedCall,
   InheritOptions,
@@ -87,6 +90,12 @@ export interface RegisterOptions<S extends ServiceSchema = ServiceSchema> {
    */
   methods?: readonly string[];
   /**
+   * The names of methods whose calls neither count for the server's `maxConcurrent` nor wait for
+   * it: those that run for long and do little, as one that waits until something has
+   * changed. Default: none.
+   */
+  unlimited?: readonly string[];
+  /**
    * What stands around every call of this service, within the server's own interceptors; the
    * outermost first. Default: nothing.
    */
@@ -102,6 +111,7 @@ export interface ServerCloseOptions {
 const REGISTER_CHECKS: Checks<RegisterOptions> = {
   schema: anObject,
   methods: texts,
+  unlimited: texts,
   interceptors: interceptorList("handle"),
 };
 const STATUS_CHECK = oneOf("serving", "not_serving");
@@ -159,7 +169,7 @@ export class Server implements AsyncDisposable {
    * Makes a server that serves nothing yet.
    *
    * @param options Limits, callbacks and clock.
-   * @throws {RangeError} If a number of things is less than 1 or not whole, or a time not above 0.
+   * @throws {RangeError} If a number of things is too low or not whole, or a time not above 0.
    * @throws {TypeError} If an option does not exist, or is of the wrong type.
    * @throws {RpcError} `invalid_argument` for a wrong path or protocol of `connectPaths`.
    */
@@ -169,6 +179,9 @@ export class Server implements AsyncDisposable {
     const limits = serverLimitsOf(options);
     const { clock = systemClock, introspection: mode = "loopback" } = options;
     const load = new ServerLoad();
+    const concurrency = limits.maxConcurrent === Infinity
+      ? undefined
+      : new Concurrency(clock, load, limits);
     const latencies = options.latencies ? new Latencies(clock) : undefined;
     const services = this.#services = new Services(latencies?.measure);
     this.#peers = new PeerConnections(limits.maxConnectionsPerPeer);
@@ -183,6 +196,7 @@ export class Server implements AsyncDisposable {
         accepted: this.#accepted,
         running: load.running,
         waiting: load.waiting,
+        maxConcurrent: concurrency?.limit ?? 0,
         refused: load.refused,
         latencies: latencies?.figures ?? [],
       }),
@@ -193,6 +207,7 @@ export class Server implements AsyncDisposable {
       introspection,
       limits,
       load,
+      concurrency,
       reported: new ReportedLoad({ load, own: options.load, clock, listeners }),
       listeners,
       clock,

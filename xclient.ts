@@ -98,6 +98,7 @@ export class XClient implements AsyncDisposable {
       idempotent = [],
       isFailure = isServersFault,
       maxAttempts,
+      waitForRoom,
       onEvent,
     } = options;
     const turnClock = new TurnClock(clock);
@@ -130,6 +131,7 @@ export class XClient implements AsyncDisposable {
       policy: typeof mode === "string" ? mode : "selector",
       failMode: options.failMode ?? FailMode.Failover,
       maxAttempts,
+      waitForRoom,
       idempotent: typeof idempotent === "function"
         ? idempotent
         : (serviceMethod) => idempotent.includes(serviceMethod),
@@ -377,6 +379,7 @@ export class XClient implements AsyncDisposable {
           : nowMs - endpoint.reportedAtMs,
         successes: endpoint.successes,
         failures: endpoint.failures,
+        refused: endpoint.refused,
       })
     ));
   }

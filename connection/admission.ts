@@ -7,14 +7,16 @@
 
 import type { Clock } from "../clock.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
-import { DRAINING, NOT_RUN } from "../protocol/go_errors.ts";
+import { DRAINING } from "../protocol/go_errors.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
+import type { Concurrency, Waiter } from "./concurrency.ts";
+import { Overload } from "./overload.ts";
 import { ReadGate } from "./read_gate.ts";
 import type { Replies } from "./replies.ts";
 import type { ReportedLoad } from "./reported_load.ts";
 import { type QueuedRequest, RequestQueue } from "./request_queue.ts";
 import type { RunningCalls } from "./running_calls.ts";
-import type { Refusal, ServerLoad } from "./server_load.ts";
+import type { ServerLoad } from "./server_load.ts";
 import type { ServerLimits } from "./server_options.ts";
 import type { Method, Services } from "./services.ts";
 
@@ -28,6 +30,8 @@ export interface AdmissionOptions {
   readonly load: ServerLoad;
   /** What clients are told of it. */
   readonly reported: ReportedLoad;
+  /** How many calls of all connections run at once; `undefined` if there is no limit. */
+  readonly concurrency: Concurrency | undefined;
   /** What may be called. */
   readonly services: Services;
   /** Runs calls. */
@@ -43,11 +47,12 @@ export interface AdmissionOptions {
 }
 
 /** Admits the calls of one connection. */
-export class Admission {
+export class Admission implements Waiter {
   readonly #options: AdmissionOptions;
   // Those that every call needs.
   readonly #services: Services;
   readonly #load: ServerLoad;
+  readonly #concurrency: Concurrency | undefined;
   readonly #running: RunningCalls;
   readonly #replies: Replies;
   readonly #maxInFlight: number;
@@ -55,9 +60,8 @@ export class Admission {
   /** Calls that are too many to run yet, or whose replies would be too much to hold. */
   readonly #queue: RequestQueue;
   readonly #gate: ReadGate;
+  readonly #overload: Overload;
   #isDraining = false;
-  /** Whether calls were turned away, and some have waited ever since. */
-  #isOverloaded = false;
 
   /** @param options What it needs. */
   constructor(options: AdmissionOptions) {
@@ -65,8 +69,10 @@ export class Admission {
     this.#options = options;
     this.#services = options.services;
     this.#load = load;
+    this.#concurrency = options.concurrency;
     this.#running = options.running;
     this.#replies = options.replies;
+    this.#overload = new Overload(load, options.replies, options.onOverload);
     this.#maxInFlight = limits.maxInFlight;
     this.#maxRunning = limits.maxRunning;
     this.#queue = new RequestQueue({
@@ -94,18 +100,20 @@ export class Admission {
     }
     if (this.#queue.isEmpty && this.#mayRun()) this.#run(seq, serviceMethod, args, extras);
     else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
+    else if (this.#needsNoTurn(serviceMethod)) this.#run(seq, serviceMethod, args, extras);
     // At once: it needs no handler, and a ping of `net/rpc`'s protocols is such a call.
     else if (this.#isUnlisted(serviceMethod)) this.#runUnlisted(seq, serviceMethod, args, extras);
     else if (this.#gate.isRefusing) {
       const { maxMessageBytes } = this.#options.limits;
       const why = `calls that wait take ${maxMessageBytes} bytes already (maxMessageBytes)`;
-      this.#turnAway(seq, serviceMethod, "maxMessageBytes", why);
-    } else this.#queue.add(seq, serviceMethod, args, extras);
+      this.#overload.turnAway(seq, serviceMethod, "maxMessageBytes", why);
+    } else this.#enqueue(seq, serviceMethod, args, extras);
   }
 
   /** Takes a call out, if it waits. */
   cancel(seq: number): void {
     this.#queue.cancel(seq);
+    this.#leaveIfEmpty();
   }
 
   /**
@@ -127,34 +135,93 @@ export class Admission {
   /** Answers calls that have ended, and runs as many waiting ones as may run. */
   release(): void {
     this.#running.answerHeld();
-    while (!this.#queue.isEmpty && this.#mayRun()) {
-      const request = this.#queue.take()!;
-      const extras = request.extrasAt(this.#options.clock.now());
-      this.#run(request.seq, request.serviceMethod, request.args, extras);
+    if (this.#concurrency === undefined || this.#isDraining) {
+      while (!this.#queue.isEmpty && this.#isReady()) this.#runOldest();
+    } else {
+      if (!this.#queue.isEmpty && this.#isReady()) this.#concurrency.join(this);
+      this.#concurrency.release();
     }
-    if (this.#isOverloaded) this.#recover();
-    this.#gate.update();
+    this.#update();
+  }
+
+  takeTurn(): boolean {
+    if (!this.#queue.isEmpty && this.#isReady()) this.#runOldest();
+    this.#update();
+    return !this.#queue.isEmpty && this.#isReady();
   }
 
   /** Runs no more calls: those that wait are rejected at once, since they may run elsewhere. */
   drain(): void {
     this.#isDraining = true;
+    this.#concurrency?.leave(this);
     this.release();
   }
 
   /** Forgets the calls that wait, and lets the transport read on. */
   close(): void {
     this.#queue.clear();
+    this.#concurrency?.leave(this);
     this.#gate.open();
   }
 
-  /**
-   * Whether one more call may run. A drained connection rejects it, which needs
-   * no handler. None is answered while the client reads too few replies.
-   */
+  /** Whether one more call may run now. */
   #mayRun(): boolean {
+    return this.#isReady() &&
+      (this.#concurrency === undefined || this.#concurrency.hasRoom || this.#isDraining);
+  }
+
+  /**
+   * Whether one more call may run as far as the connection is concerned. A drained one
+   * rejects it, which needs no handler. None is answered while the client reads too few replies.
+   */
+  #isReady(): boolean {
     return (this.#running.handlers < this.#maxInFlight || this.#isDraining) &&
       !this.#replies.isFull;
+  }
+
+  /** Whether a call waits for nothing but the turn that others have, which it does not need. */
+  #needsNoTurn(serviceMethod: string): boolean {
+    return this.#concurrency !== undefined && this.#isReady() &&
+      this.#services.find(serviceMethod)?.isUnlimited === true;
+  }
+
+  /** Lets a call wait, unless it would be one too many, or wait too long for its turn. */
+  #enqueue(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
+    const { maxWaiting } = this.#options.limits;
+    const { size } = this.#queue;
+    // As many places as it leaves free: those of a connection that fills the queue are not all.
+    // Source: "dynamic thresholds" of shared buffers, Choudhury and Hahne.
+    if (size >= maxWaiting - this.#load.waiting) {
+      const why = `${this.#load.waiting} calls wait on this server, ${size} of them on its ` +
+        `connection (maxWaiting is ${maxWaiting})`;
+      const retryAfterMs = this.#concurrency?.retryAfterMs(size);
+      return this.#overload.turnAway(seq, serviceMethod, "maxWaiting", why, retryAfterMs);
+    }
+    if (this.#concurrency === undefined || !this.#isReady()) {
+      return this.#queue.add(seq, serviceMethod, args, extras);
+    }
+    const refused = this.#concurrency.refusal(this.#services.find(serviceMethod), extras, size);
+    if (refused !== undefined) {
+      const { why, retryAfterMs } = refused;
+      return this.#overload.turnAway(seq, serviceMethod, "maxConcurrent", why, retryAfterMs);
+    }
+    this.#queue.add(seq, serviceMethod, args, extras);
+    this.#concurrency.join(this);
+  }
+
+  #runOldest(): void {
+    const request = this.#queue.take()!;
+    const extras = request.extrasAt(this.#options.clock.now());
+    this.#run(request.seq, request.serviceMethod, request.args, extras);
+  }
+
+  #update(): void {
+    if (this.#overload.isOn) this.#recover();
+    this.#gate.update();
+  }
+
+  #leaveIfEmpty(): void {
+    if (this.#concurrency !== undefined && this.#queue.isEmpty) this.#concurrency.leave(this);
   }
 
   #run(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
@@ -166,7 +233,7 @@ export class Admission {
     }
     if (this.#load.running >= this.#maxRunning) {
       const why = `${this.#maxRunning} calls run on this server already (maxRunning)`;
-      return this.#turnAway(seq, serviceMethod, "maxRunning", why);
+      return this.#overload.turnAway(seq, serviceMethod, "maxRunning", why);
     }
     this.#running.run(seq, method, args, extras);
   }
@@ -193,7 +260,7 @@ export class Admission {
         return this.#running.run(seq, own, args, extras);
       }
       const why = `${2 * this.#maxInFlight} calls run on its connection (twice maxInFlight)`;
-      return this.#turnAway(seq, serviceMethod, "maxInFlight", why);
+      return this.#overload.turnAway(seq, serviceMethod, "maxInFlight", why);
     }
     if (serviceMethod !== PING_METHOD) this.#load.refuse("unimplemented");
     const message = this.#services.explainMissing(serviceMethod);
@@ -201,30 +268,35 @@ export class Admission {
   }
 
   #waitedTooLong({ seq, serviceMethod, dueAt, cameAtMs }: QueuedRequest): void {
-    // Where there is room for more handlers, it is the client's reading that was waited for.
-    const isForOthers = this.#running.handlers >= this.#maxInFlight;
-    const why = isForOthers
-      ? `for one of ${this.#maxInFlight} others on its connection to end (maxInFlight)`
-      : "while its client read too few replies";
-    const text = `it waited ${Math.round(dueAt - cameAtMs)} ms ${why}`;
-    this.#turnAway(seq, serviceMethod, isForOthers ? "maxInFlight" : "unreadReplies", text);
+    const limit = this.#waitedFor();
+    const text = `it waited ${Math.round(dueAt - cameAtMs)} ms ${this.#whatFor(limit)}`;
+    const retryAfterMs = limit === "maxConcurrent"
+      ? this.#concurrency?.retryAfterMs(this.#queue.size)
+      : undefined;
+    this.#overload.turnAway(seq, serviceMethod, limit, text, retryAfterMs);
+    this.#leaveIfEmpty();
     this.#gate.update();
+  }
+
+  #waitedFor(): "maxInFlight" | "unreadReplies" | "maxConcurrent" {
+    if (this.#running.handlers >= this.#maxInFlight) return "maxInFlight";
+    // Where there is room for more handlers, it is the client's reading that was waited for.
+    return this.#concurrency === undefined || this.#replies.isFull
+      ? "unreadReplies"
+      : "maxConcurrent";
+  }
+
+  #whatFor(limit: "maxInFlight" | "unreadReplies" | "maxConcurrent"): string {
+    if (limit === "unreadReplies") return "while its client read too few replies";
+    return limit === "maxInFlight"
+      ? `for one of ${this.#maxInFlight} others on its connection to end (maxInFlight)`
+      : `for one of ${this.#concurrency?.limit} others on this server to end (maxConcurrent)`;
   }
 
   /** Tells that calls run again, if they do. */
   #recover(): void {
     const isFree = this.#mayRun() && this.#load.running < this.#maxRunning;
     if (!isFree || !this.#queue.isEmpty) return;
-    this.#isOverloaded = false;
-    this.#options.onOverload("recovered", "calls run without waiting again");
-  }
-
-  /** Rejects a call because there are too many, so that its caller goes elsewhere. */
-  #turnAway(seq: number, serviceMethod: string, limit: Refusal, why: string): void {
-    this.#load.refuse(limit);
-    this.#replies.reject(seq, serviceMethod, "resource_exhausted", NOT_RUN + why);
-    if (this.#isOverloaded) return;
-    this.#isOverloaded = true;
-    this.#options.onOverload("overloaded", `${serviceMethod} did not run: ${why}`);
+    this.#overload.end();
   }
 }

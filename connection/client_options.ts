@@ -223,6 +223,7 @@ const XCLIENT_OPTIONS: Readonly<Record<string, Check>> = Object.fromEntries(
     "boundedLoad",
     "failMode",
     "maxAttempts",
+    "waitForRoom",
     "idempotent",
     "retryBudget",
     "hedgeBudget",

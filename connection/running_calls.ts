@@ -12,6 +12,7 @@ import type { RequestExtras } from "../protocol/codec.ts";
 import { isPromise, settlingOnce } from "../internal/promise.ts";
 import { goDuration } from "../protocol/go_duration.ts";
 import { isBadReply } from "./bad_reply.ts";
+import type { Concurrency } from "./concurrency.ts";
 import type { Replies } from "./replies.ts";
 import { isRpcError, RunningCall, type RunningCallOwner } from "./running_call.ts";
 import { SeqTable } from "./seq_table.ts";
@@ -47,6 +48,8 @@ export interface RunningCallsOptions {
   readonly clock: Clock;
   /** Counts the handlers of all connections. */
   readonly load: ServerLoad;
+  /** Limits them, if there is a limit. */
+  readonly concurrency?: Concurrency | undefined;
   /** How long each call may take by the handshake, in milliseconds; 0: no limit. */
   readonly handleTimeoutMs: number;
 }
@@ -60,6 +63,7 @@ export class RunningCalls implements RunningCallOwner {
   readonly #deadlines: Deadlines;
   readonly #calls = new SeqTable<RunningCall>();
   readonly #load: ServerLoad;
+  readonly #concurrency: Concurrency | undefined;
   /** Calls that were not answered because their deadline had passed here, until their callers cancel them. */
   readonly #unanswered = new Set<number>();
   #handlers = 0;
@@ -76,6 +80,7 @@ export class RunningCalls implements RunningCallOwner {
     this.#replies = replies;
     this.#clock = options.clock;
     this.#load = options.load;
+    this.#concurrency = options.concurrency;
     this.#handleTimeoutMs = options.handleTimeoutMs || Infinity;
     this.#deadlines = new Deadlines(options.clock);
   }
@@ -203,8 +208,11 @@ export class RunningCalls implements RunningCallOwner {
   }
 
   #await(call: RunningCall, result: Promise<unknown>, timeoutMs: number | undefined): void {
-    result.then((value) => this.#settled(call, true, value), (error) => {
-      this.#settled(call, false, error);
+    const concurrency = this.#concurrency;
+    const isLimited = concurrency !== undefined && call.method.isUnlimited !== true;
+    const beganAtMs = isLimited ? concurrency.began() : 0;
+    result.then((value) => this.#settled(call, true, value, beganAtMs), (error) => {
+      this.#settled(call, false, error, beganAtMs);
     });
     this.#calls.set(call);
     this.#handlers++;
@@ -225,16 +233,22 @@ export class RunningCalls implements RunningCallOwner {
   }
 
   /** A handler's promise has settled; its call may have been given up before. */
-  #settled(call: RunningCall, isFulfilled: boolean, result: unknown): void {
+  #settled(call: RunningCall, isFulfilled: boolean, result: unknown, beganAtMs: number): void {
     this.#handlers--;
     this.#load.began(-1);
+    const concurrency = this.#concurrency;
+    if (concurrency !== undefined && call.method.isUnlimited !== true) {
+      // One that fails may have done nothing; one that was given up would have taken longer still.
+      const isMeasure = isFulfilled || this.#calls.get(call.seq) !== call;
+      concurrency.ended(call.method, beganAtMs, isMeasure);
+    }
     try {
       if (this.#calls.get(call.seq) !== call) {
         if (!isFulfilled && !call.isReason(result)) this.#report(call, result);
       } else if (this.#replies.isFull) {
         call.hold({ isFulfilled, result });
         this.#held.push(call);
-        return;
+        return concurrency?.release();
       } else if (this.#take(call)) this.#answer(call, isFulfilled, result);
       this.#owner.callEnded();
     } catch {

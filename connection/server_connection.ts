@@ -21,6 +21,7 @@ import type { MethodSchema } from "../internal/schema.ts";
 import type { PeerCertificate, Transport } from "../transport.ts";
 import { Admission } from "./admission.ts";
 import { type BatchSource, BatchWriter, WriteStalled } from "./batch_writer.ts";
+import type { Concurrency } from "./concurrency.ts";
 import { RefusedArgument } from "./guard.ts";
 import { GoneClientProbe } from "./half_closed.ts";
 import { PhaseTimer } from "./phase_timer.ts";
@@ -46,6 +47,8 @@ export interface ServerContext {
   readonly load: ServerLoad;
   /** What clients are told of it. */
   readonly reported: ReportedLoad;
+  /** How many calls run at once on all connections, if that is limited. */
+  readonly concurrency: Concurrency | undefined;
   /** Whom to tell of errors and events. */
   readonly listeners: ServerListeners;
   /** Where deadlines and limits take the time from. */
@@ -259,7 +262,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   }
 
   #begin({ codec, handleTimeoutMs, isExtended }: Opened): void {
-    const { clock, limits, load } = this.#context;
+    const { clock, limits, load, concurrency } = this.#context;
     this.#timer.cancel();
     this.#phase = "serving";
     this.#codec = codec;
@@ -268,7 +271,12 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       this.#writer.add();
     }
     this.#replies = new Replies(codec, this.#writer, this, limits.maxMessageBytes);
-    this.#running = new RunningCalls(this, this.#replies, { clock, load, handleTimeoutMs });
+    this.#running = new RunningCalls(this, this.#replies, {
+      clock,
+      load,
+      concurrency,
+      handleTimeoutMs,
+    });
     this.#admission = new Admission({
       ...this.#context,
       running: this.#running,

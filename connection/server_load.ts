@@ -29,6 +29,10 @@ export interface RefusedFigures {
   readonly maxRunning: number;
   /** Calls whose callers expected that fewer run or wait here, and went elsewhere. */
   readonly moreThanExpected: number;
+  /** Calls that would have waited too long for others of all connections to end, or have. */
+  readonly maxConcurrent: number;
+  /** Calls that were too many to wait. */
+  readonly maxWaiting: number;
   /** Calls that came while those that waited took too many bytes already. */
   readonly maxMessageBytes: number;
   /** Calls that waited too long because their client read too few replies. */
@@ -59,6 +63,8 @@ export class ServerLoad {
     maxInFlight: 0,
     maxRunning: 0,
     moreThanExpected: 0,
+    maxConcurrent: 0,
+    maxWaiting: 0,
     maxMessageBytes: 0,
     unreadReplies: 0,
     draining: 0,

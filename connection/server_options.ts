@@ -12,7 +12,9 @@ import {
   callback,
   checkOptions,
   type Checks,
+  either,
   flag,
+  group,
   interceptorList,
   oneOf,
   positive,
@@ -20,6 +22,7 @@ import {
   whole,
 } from "../internal/options.ts";
 import { queueMicrotask } from "../internal/platform.ts";
+import { ADAPTIVE_CHECKS, type AdaptiveLimitOptions, adaptiveOptions } from "./adaptive_limit.ts";
 import { INTROSPECTION_MODES, type IntrospectionMode } from "./introspection/service.ts";
 import { LIMIT_CHECKS, type Limits, limitsOf, type Protocol } from "../protocol/codec.ts";
 
@@ -46,10 +49,33 @@ export interface ServerOptions {
    */
   maxRunning?: number;
   /**
-   * How long a call waits for others of its connection to end, in milliseconds,
-   * but no longer than half of the time that its caller gives it. Then it is
-   * rejected as `resource_exhausted`, so that its caller goes elsewhere.
-   * Default 10,000; `Infinity`: for ever.
+   * The most calls running at once on all connections; more of them wait until some end, at most
+   * `maxWaiting` for at most `maxWaitMs`. Connections that wait take turns, each with its oldest
+   * call. A call that would wait too long for its caller's time, as far as the calls
+   * before it and how long they take of late show, is rejected at once as `resource_exhausted`, with
+   * `retryAfterMs`, so that its caller goes elsewhere. Handlers that return no promise
+   * do not count, and a cancelled call counts until its handler ends.
+   *
+   * `"adaptive"`: as many as run without making each other slow, found out from how long
+   * calls take, from 4 to 1,000; or an object with bounds of your own, as `{ min: 10, max: 200 }`.
+   * Default `Infinity`: no limit but `maxInFlight` and `maxRunning`.
+   */
+  maxConcurrent?: number | "adaptive" | AdaptiveLimitOptions;
+  /**
+   * The most calls that wait on all connections, be it for `maxConcurrent`, for `maxInFlight` or
+   * because their client does not read its replies; at least 0. One more is rejected as
+   * `resource_exhausted`. A connection may have as many waiting as there are places
+   * left: half of them if no other has any. Default 10,000 with `maxConcurrent`, else
+   * `Infinity`: only the bytes of those that wait are limited, by `maxMessageBytes` a connection.
+   */
+  maxWaiting?: number;
+  /**
+   * How long a call waits for others to end, in milliseconds, but no longer
+   * than half of the time that its caller gives it. Then it is
+   * rejected as `resource_exhausted`, so that its caller goes elsewhere. While
+   * calls have waited for `maxConcurrent` without a break for longer than this, new ones are to wait
+   * no longer than a twentieth of it, or than a call takes if that is more.
+   * Default 10,000, and 1,000 with `maxConcurrent`; `Infinity`: for ever.
    */
   maxWaitMs?: number;
   /**
@@ -166,6 +192,10 @@ export interface ServerLimits extends Limits {
   readonly maxInFlight: number;
   /** The most calls running on all connections. */
   readonly maxRunning: number;
+  /** The most calls running at once on all connections, or the bounds of a limit that adapts itself. */
+  readonly maxConcurrent: number | Required<AdaptiveLimitOptions>;
+  /** The most calls that wait on all connections. */
+  readonly maxWaiting: number;
   /** How long a call waits to run, in milliseconds. */
   readonly maxWaitMs: number;
   /** The most connections. */
@@ -185,6 +215,12 @@ const SERVER_CHECKS: Checks<ServerOptions> = {
   connectPaths: textByName, // `Server` knows what paths and protocols are
   maxInFlight: whole(1),
   maxRunning: whole(1),
+  maxConcurrent: either(
+    (value) => typeof value === "number",
+    whole(1),
+    either((value) => typeof value === "string", oneOf("adaptive"), group(ADAPTIVE_CHECKS)),
+  ),
+  maxWaiting: whole(0),
   maxWaitMs: positive,
   maxConnections: whole(1),
   maxConnectionsPerPeer: whole(1),
@@ -210,11 +246,17 @@ const SERVER_CHECKS: Checks<ServerOptions> = {
  */
 export function serverLimitsOf(options: ServerOptions): ServerLimits {
   checkOptions("Server", options, SERVER_CHECKS);
+  const { maxConcurrent = Infinity } = options;
+  const isLimited = maxConcurrent !== Infinity;
   return {
     ...limitsOf(options),
     maxInFlight: options.maxInFlight ?? 1024,
     maxRunning: options.maxRunning ?? 100_000,
-    maxWaitMs: options.maxWaitMs ?? 10_000,
+    maxConcurrent: typeof maxConcurrent === "number"
+      ? maxConcurrent
+      : adaptiveOptions(maxConcurrent === "adaptive" ? {} : maxConcurrent),
+    maxWaiting: options.maxWaiting ?? (isLimited ? 10_000 : Infinity),
+    maxWaitMs: options.maxWaitMs ?? (isLimited ? 1000 : 10_000),
     maxConnections: options.maxConnections ?? 10_000,
     maxConnectionsPerPeer: options.maxConnectionsPerPeer ?? Infinity,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,

@@ -81,6 +81,8 @@ export interface Method {
   readonly serviceMethod: string;
   /** The types of argument and reply, if they were given. */
   readonly schema?: MethodSchema;
+  /** Whether its calls neither count for `maxConcurrent` nor wait for it. */
+  readonly isUnlimited?: boolean;
   /** Runs it. */
   handle(args: unknown, context: CallContext): unknown;
 }
@@ -91,6 +93,8 @@ export interface ServiceOptions {
   readonly methods?: readonly string[];
   /** The types of methods' arguments and replies. Those that it names are offered. */
   readonly schema?: ServiceSchema;
+  /** The names of methods whose calls neither count for `maxConcurrent` nor wait for it. */
+  readonly unlimited?: readonly string[];
   /** What is put around each method; nothing by default. */
   readonly around?: (service: string, method: string, handle: Handle) => Handle;
 }
@@ -135,10 +139,16 @@ export class Services {
    * methods, the options name one that it does not have, or a schema is not gob's.
    */
   add(name: string, service: object, options: ServiceOptions = {}): void {
-    const { methods: only, schema = {}, around = (_service, _method, handle) => handle } = options;
+    const { methods: only, schema = {}, unlimited = [] } = options;
+    const { around = (_service, _method, handle) => handle } = options;
     checkServiceName(name);
     if (this.#names.has(name)) throw new TypeError(`service ${name} is registered already`);
     const found = offeredMethods(name, service, { only, also: Object.keys(schema) });
+    for (const method of unlimited) {
+      if (found.has(method)) continue;
+      const offered = [...found.keys()].join(", ");
+      throw new TypeError(`${name} offers no ${method}, as unlimited has it; it has ${offered}`);
+    }
     for (const method of Object.keys(schema)) checkWireSchema(`${name}.${method}`, schema[method]);
     this.#names.add(name);
     for (const [method, handle] of found) {
@@ -148,6 +158,7 @@ export class Services {
       this.#methods.set(serviceMethod, {
         serviceMethod,
         schema: Object.hasOwn(schema, method) ? schema[method] : markOf(handle),
+        isUnlimited: unlimited.includes(method),
         handle: this.isGuarded ? guarded(around, name, method, own) : around(name, method, own),
       });
     }

@@ -17,7 +17,7 @@ import { CallTimer } from "./call_timer.ts";
 import { SLOW_DIAL_MS } from "./connector.ts";
 import type { EndedCall, Endpoint } from "./endpoint.ts";
 import { InFlight, type Outcome } from "./load.ts";
-import { isUnexpected } from "./next_step.ts";
+import { isOverload, isUnexpected } from "./next_step.ts";
 
 /** What all attempts of one `XClient` share. */
 export interface AttemptContext {
@@ -220,10 +220,11 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
       if (execution === "not_sent" || code === "canceled" && execution === "unknown") {
         return "given_up";
       }
-      if (isUnexpected(error)) return "refused";
+      if (isUnexpected(error)) return "unexpected";
       if (execution === "rejected" && this.client?.isDrained) return "given_up";
     }
-    return this.call.context.isFailure(error) ? "failure" : "success";
+    if (this.call.context.isFailure(error)) return "failure";
+    return isOverload(error) ? "refused" : "success";
   }
 
   /** The error of a dial, which calls share, as this call's own. */
@@ -243,8 +244,10 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
     if (this.#slowDial !== undefined) deadlines.remove(this.#slowDial);
     const nowMs = turnClock.now();
     if (error !== undefined) this.tookMs = nowMs - (this.#dialledAtMs ?? this.startedAtMs);
-    if (this.phase === "call") endpoint.end(this, nowMs, outcome);
-    else endpoint.endUnsent(this, outcome !== "given_up" || error !== undefined);
+    if (this.phase === "call") {
+      const roomInMs = outcome === "refused" ? (error as RpcError).retryAfterMs : undefined;
+      endpoint.end(this, nowMs, outcome, roomInMs);
+    } else endpoint.endUnsent(this, outcome !== "given_up" || error !== undefined);
     return true;
   }
 }

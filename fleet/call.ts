@@ -27,11 +27,13 @@ import { FailMode } from "./fail_mode.ts";
 import type { Fleet } from "./fleet.ts";
 import {
   isLasting,
+  isNoRoom,
   isTurnedAway,
   isUnexpected,
   mayDialElsewhere,
   mayRepeatAfter,
   nextStep,
+  type WaitForRoom,
 } from "./next_step.ts";
 import type { Quantile } from "./quantile.ts";
 import { LONGEST_WAIT_MS, roomInMs, withoutRoom } from "./room.ts";
@@ -57,6 +59,8 @@ export interface FleetCallContext extends AttemptContext {
   readonly failMode: FailMode;
   /** The most attempts; `undefined` for the default. The call's own options override it. */
   readonly maxAttempts: number | undefined;
+  /** Whether a call that is turned away everywhere waits. The call's own options override it. */
+  readonly waitForRoom: WaitForRoom;
   /** Whether a method may run twice. The call's own options override it. */
   idempotent(serviceMethod: string): boolean;
 }
@@ -206,6 +210,7 @@ export class FleetCall implements AttemptOwner, Abortable {
       isBackingOff: this.#state === "backing off",
       isUnexpected: isUnexpected(error),
       others: others.length === 0 ? "none" : others.every(isStalled) ? "stalled" : "alive",
+      isNoRoom: this.#isNoRoom(attempt),
     } as const;
     let step = nextStep({ ...known, hasBudget: true, hasUntried: true });
     let next: Endpoint | undefined;
@@ -217,7 +222,9 @@ export class FleetCall implements AttemptOwner, Abortable {
       // Nor did a server that drains: what is in flight there then, once, may be more than the budget.
       const isFree = attempt.wasDrained || attempt.phase === "dial" && next?.client !== undefined;
       const mayTry = this.#hasAttempts || this.#mayWaitForRoom(error);
-      const hasBudget = mayTry && this.#isPaid(isFree);
+      // What is not to be made is not paid for.
+      const isMade = nextStep({ ...known, hasBudget: true, hasUntried: next !== undefined });
+      const hasBudget = mayTry && isMade !== "settle" && isMade !== "wait" && this.#isPaid(isFree);
       step = nextStep({ ...known, hasBudget, hasUntried: next !== undefined });
     }
     switch (step) {
@@ -347,7 +354,21 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { context, options } = this;
     const isLimited = (options.maxAttempts ?? context.maxAttempts) !== undefined;
     return !isLimited && this.#deadlineMs !== undefined && !context.fleet.closed &&
-      isTurnedAway(error);
+      isTurnedAway(error) && !isNoRoom(error, this.#waitsForRoom);
+  }
+
+  /** Whether all servers of this round have turned it away, and it is not to wait for room. */
+  #isNoRoom(last: FleetAttempt): boolean {
+    const waits = this.#waitsForRoom;
+    if (!isNoRoom(last.error, waits)) return false; // nearly always
+    // One that drains is away for a moment: that is no lack of room.
+    const isRefusal = ({ error, wasDrained }: FleetAttempt) =>
+      !wasDrained && isNoRoom(error, waits);
+    return this.#attempts.slice(this.#roundStart).every(isRefusal);
+  }
+
+  get #waitsForRoom(): WaitForRoom {
+    return this.options.waitForRoom ?? this.context.waitForRoom;
   }
 
   #try(endpoint: Endpoint, why: string): void {

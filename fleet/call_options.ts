@@ -5,7 +5,7 @@
  */
 
 import { CALL_OPTIONS, checkCallNames, checkCallValues } from "../internal/call_options.ts";
-import { name, number, text, whole } from "../internal/options.ts";
+import { flag, name, number, text, whole } from "../internal/options.ts";
 import type { CallOptions } from "../service.ts";
 import { checkFailMode, type FailMode } from "./fail_mode.ts";
 
@@ -17,10 +17,14 @@ export interface FleetCallOptions extends CallOptions {
   failMode?: FailMode;
   /**
    * The most attempts, the first included; at least 1. Default: the
-   * `XClient`'s. A call that is turned away everywhere waits for room until its
-   * deadline, unless this is given, here or there.
+   * `XClient`'s. A call that waits for room makes more, unless this is given, here or there.
    */
   maxAttempts?: number;
+  /**
+   * Whether the call waits for room when it is turned away everywhere. Default: the
+   * `XClient`'s.
+   */
+  waitForRoom?: boolean;
   /** For `failbackup`: when the hedge is sent, in milliseconds. Default: the measured p95. */
   hedgeAfterMs?: number;
 }
@@ -30,6 +34,7 @@ const KNOWN = [
   "key",
   "failMode",
   "maxAttempts",
+  "waitForRoom",
   "hedgeAfterMs",
 ];
 const failModeCheck = name(checkFailMode);
@@ -47,9 +52,10 @@ const hedgeAfterCheck = number(0);
 export function checkFleetCallOptions(options: FleetCallOptions): void {
   checkCallNames(options, KNOWN);
   checkCallValues(options);
-  const { key, failMode, maxAttempts, hedgeAfterMs } = options;
+  const { key, failMode, maxAttempts, waitForRoom, hedgeAfterMs } = options;
   if (key !== undefined) text("key", key);
   if (failMode !== undefined) failModeCheck("failMode", failMode);
   if (maxAttempts !== undefined) maxAttemptsCheck("maxAttempts", maxAttempts);
+  if (waitForRoom !== undefined) flag("waitForRoom", waitForRoom);
   if (hedgeAfterMs !== undefined) hedgeAfterCheck("hedgeAfterMs", hedgeAfterMs);
 }

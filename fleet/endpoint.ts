@@ -19,6 +19,9 @@ import { type InFlight, Load, type Outcome } from "./load.ts";
 import { Pulse } from "./pulse.ts";
 import type { Askable, Reports } from "./reports.ts";
 
+/** What happens to an endpoint, and what only its fleet learns of. */
+export type EndpointChange = EndpointEvent | "condemned" | "busy";
+
 /** What an endpoint needs of its fleet. */
 export interface EndpointHost {
   /** How to connect. */
@@ -36,7 +39,7 @@ export interface EndpointHost {
   /** Whether one more endpoint may be ejected. */
   mayEject(endpoint: Endpoint, nowMs: number): boolean;
   /** Something has happened to an endpoint. Called when its state is up to date. */
-  endpointChanged(endpoint: Endpoint, event: EndpointEvent | "condemned", cause?: unknown): void;
+  endpointChanged(endpoint: Endpoint, event: EndpointChange, cause?: unknown): void;
 }
 
 /** A call that ends at an endpoint. */
@@ -135,9 +138,10 @@ export class Endpoint extends Load
    * @param call A call that has begun.
    * @param nowMs The present time.
    * @param outcome How it ended, as far as the endpoint is to blame.
+   * @param roomInMs If it was refused: when there may be room, if the endpoint has said so.
    */
-  override end(call: EndedCall, nowMs: number, outcome: Outcome): void {
-    super.end(call, nowMs, outcome);
+  override end(call: EndedCall, nowMs: number, outcome: Outcome, roomInMs?: number): void {
+    super.end(call, nowMs, outcome, roomInMs);
     if (outcome === "success") {
       const { reportedLoad } = this;
       // What is told only when it changes is confirmed by a reply that does not tell it.
@@ -150,6 +154,9 @@ export class Endpoint extends Load
       // connection has followed it: the process there now is not to blame.
       if (call.client?.available) this.#fail(nowMs);
       else if (this.client === undefined) this.#hasLostCalls = true;
+    } else if (outcome === "refused") {
+      if (this.health.refuse(nowMs, roomInMs)) this.#eject(nowMs);
+      else if (this.health.isBusy(nowMs)) this.#host.endpointChanged(this, "busy");
     }
     this.#ended(call);
   }
@@ -236,8 +243,11 @@ export class Endpoint extends Load
   }
 
   #fail(nowMs: number): void {
+    if (this.health.fail(nowMs)) this.#eject(nowMs);
+  }
+
+  #eject(nowMs: number): void {
     const { health } = this;
-    if (!health.fail(nowMs)) return;
     if (this.#host.mayEject(this, nowMs)) {
       health.eject(nowMs);
       this.#host.endpointChanged(this, "ejected");

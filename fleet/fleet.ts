@@ -14,7 +14,7 @@ import { isSame, noServersText } from "../discovery/endpoint_list.ts";
 import { atFaultPoint } from "../internal/fault_points.ts";
 import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
 import type { ReportingSelector } from "../balance/types.ts";
-import { Endpoint, type EndpointHost } from "./endpoint.ts";
+import { Endpoint, type EndpointChange, type EndpointHost } from "./endpoint.ts";
 import type { EndpointEvent } from "./events.ts";
 import type { Health, HealthOptions } from "./health.ts";
 import { Reports } from "./reports.ts";
@@ -196,7 +196,9 @@ export class Fleet implements EndpointHost {
       const unhealthy = this.#count(({ health }) => health.state(nowMs) !== "healthy");
       if (unhealthy > 1 && unhealthy * 2 >= this.#endpoints.length) return fit;
       const notEjected = fit.filter(({ health }) => !health.isEjected);
-      return notEjected.length > 0 ? notEjected : fit;
+      const best = notEjected.length > 0 ? notEjected : fit;
+      const free = best.filter(({ health }) => !health.isBusy(nowMs));
+      return free.length * 2 >= best.length ? free : best; // if most are busy, that is the load
     }
     const due = some.filter(({ connector }) => connector.isDialDue(nowMs));
     return due.length > 0 ? due : some;
@@ -215,7 +217,8 @@ export class Fleet implements EndpointHost {
     for (const endpoint of this.#endpoints) {
       const { health, connector } = endpoint;
       const isFit = endpoint.isFit(nowMs);
-      if (!isFit || health.state(nowMs) !== "healthy") areAllFit = false;
+      const isWell = health.state(nowMs) === "healthy" && !health.isBusy(nowMs);
+      if (!isFit || !isWell) areAllFit = false;
       if (!isFit && connector.isDialDue(nowMs)) connector.connect().catch(() => {});
       if (isFit && health.isTrialDue(nowMs)) this.#onTrial = endpoint;
     }
@@ -241,13 +244,13 @@ export class Fleet implements EndpointHost {
 
   endpointChanged(
     endpoint: Endpoint,
-    event: EndpointEvent | "condemned",
+    event: EndpointChange,
     cause?: unknown,
   ): void {
     if (event === "connected" && endpoint.connector.wasUnreachable) this.#redialOthers();
     const isGood = event === "joined" || event === "connected";
     if (!isGood || this.#reviewAtMs < Infinity) this.#reviewAtMs = -Infinity;
-    if (event !== "condemned") this.#onEvent(endpoint, event, cause);
+    if (event !== "condemned" && event !== "busy") this.#onEvent(endpoint, event, cause);
   }
 
   /**

@@ -61,6 +61,13 @@ export function healthOptions(options: HealthOptions = {}): Required<HealthOptio
  */
 export type HealthState = "healthy" | "condemned" | "ejected" | "trial";
 
+/** One that refuses calls and answers none for so long is taken to be hung, in milliseconds. */
+const REFUSING_MS = 5000;
+/** One that refuses one call after the other is busy for so long the first time, if it does not say, … */
+const BUSY_MS = 50;
+/** … then for twice as long each time, up to this, and at most for so long if it says so, in milliseconds. */
+const LONGEST_BUSY_MS = 1000;
+const LONGEST_SAID_MS = 10_000;
 /** Into how many parts the window is cut; the oldest is dropped as a whole. */
 const WINDOW_PARTS = 3;
 
@@ -75,6 +82,10 @@ export class Health {
   /** The call that is the trial; `reserved` until that call begins. */
   #trial: object | "reserved" | undefined;
   #failuresInARow = 0;
+  /** How many calls it has refused since the last success, and since when. */
+  #refusals = 0;
+  #refusesSinceMs = 0;
+  #busyUntilMs = -Infinity;
   #successes = [0];
   #failures = [0];
   #part = -1;
@@ -157,6 +168,10 @@ export class Health {
    */
   succeed(nowMs: number): boolean {
     this.#failuresInARow = 0;
+    if (this.#refusals > 0) {
+      this.#refusals = 0;
+      this.#busyUntilMs = -Infinity;
+    }
     this.#count(nowMs, this.#successes);
     const state = this.state(nowMs);
     if (state === "condemned") this.#state = "healthy";
@@ -182,6 +197,36 @@ export class Health {
     const failures = sum(this.#failures);
     const calls = failures + sum(this.#successes);
     return calls >= this.#options.minCalls && 1 - failures / calls < this.#options.minSuccessRate;
+  }
+
+  /**
+   * It has refused a call because it has too much to do. That is no failure, and no success
+   * either. One that refuses two calls and answers none in between is busy for a while,
+   * and one that does nothing else for 5 s has hung.
+   *
+   * @param nowMs The present time.
+   * @param roomInMs When there may be room, if it has said so.
+   * @returns Whether it is to be ejected: `eject` or `condemn` follows.
+   */
+  refuse(nowMs: number, roomInMs = 0): boolean {
+    if (this.#refusals++ === 0) this.#refusesSinceMs = nowMs;
+    else {
+      const saidMs = Math.min(roomInMs, LONGEST_SAID_MS);
+      const backoffMs = (saidMs || BUSY_MS) * 2 ** Math.min(this.#refusals - 2, 10);
+      this.#busyUntilMs = nowMs + Math.max(Math.min(backoffMs, LONGEST_BUSY_MS), saidMs);
+    }
+    return this.state(nowMs) !== "ejected" && this.#refusals >= this.#options.failuresInARow &&
+      nowMs - this.#refusesSinceMs >= REFUSING_MS;
+  }
+
+  /**
+   * Whether it has refused one call after the other: for a while they go elsewhere, unless most
+   * of the others are busy, too.
+   *
+   * @param nowMs The present time.
+   */
+  isBusy(nowMs: number): boolean {
+    return nowMs < this.#busyUntilMs;
   }
 
   /**

@@ -11,10 +11,11 @@ const DECAY_MS = 10_000;
 const FAILURE_MS = 1000;
 
 /**
- * How a call ended, as far as its endpoint is to blame. `given_up` says nothing of it, but for the
- * time that it took; `refused` not even that: more calls were there than was expected.
+ * How a call ended, as far as its endpoint is to blame. `refused`: it was turned away because there
+ * is too much to do. `given_up` says nothing of the endpoint but the time that it took, and
+ * `unexpected` not even that: more calls were there than was expected.
  */
-export type Outcome = "success" | "failure" | "given_up" | "refused";
+export type Outcome = "success" | "failure" | "refused" | "given_up" | "unexpected";
 
 /**
  * A call in flight, as a link of the list in which {@linkcode Load} knows the
@@ -95,6 +96,8 @@ export class Load {
   othersInFlight = 0;
   /** When that was told, or confirmed by a reply. */
   reportedAtMs = 0;
+  /** How many calls were turned away because there was too much to do. */
+  refused = 0;
   #oldest: InFlight | undefined;
   #newest: InFlight | undefined;
 
@@ -131,8 +134,9 @@ export class Load {
    * @param call A call that has begun.
    * @param nowMs The present time.
    * @param outcome How it ended.
+   * @param roomInMs If it was refused: when there may be room, if the endpoint has said so.
    */
-  end(call: InFlight, nowMs: number, outcome: Outcome): void {
+  end(call: InFlight, nowMs: number, outcome: Outcome, roomInMs?: number): void {
     this.#remove(call);
     const tookMs = nowMs - call.startedAtMs;
     if (outcome === "success") {
@@ -141,6 +145,11 @@ export class Load {
     } else if (outcome === "failure") {
       this.failures++;
       this.#observe(Math.max(tookMs, FAILURE_MS), nowMs);
+    } else if (outcome === "refused") {
+      // As a call that would have waited there until there is room.
+      this.refused++;
+      const waitedMs = roomInMs === undefined ? FAILURE_MS : this.latencyMs + roomInMs;
+      this.#observe(Math.max(tookMs, waitedMs), nowMs);
     } else if (outcome === "given_up" && tookMs > this.latencyMs) {
       this.#observe(tookMs, nowMs); // it would have taken longer still
     }

@@ -102,6 +102,32 @@ export function isUnexpected(error: unknown): boolean {
   return error instanceof UnexpectedQueue;
 }
 
+/**
+ * Whether a server has turned a call away because it has too much to do. It is well: that is no
+ * failure of its own.
+ *
+ * @param error What an attempt failed with.
+ */
+export function isOverload(error: unknown): error is RpcError {
+  return error instanceof RpcError && error.code === "resource_exhausted" &&
+    error.execution === "rejected";
+}
+
+/** How a call that is turned away everywhere goes on: what its caller has said, if anything. */
+export type WaitForRoom = boolean | undefined;
+
+/**
+ * Whether an error is a reason to give up, rather than to wait for room, for a call that all
+ * servers turn away.
+ *
+ * @param error What an attempt failed with.
+ * @param waitForRoom What the caller has said.
+ */
+export function isNoRoom(error: unknown, waitForRoom: WaitForRoom): boolean {
+  if (waitForRoom === true) return false;
+  return waitForRoom === false ? isTurnedAway(error) : isOverload(error);
+}
+
 /** What is known of a call when one of its attempts has failed. */
 export interface Situation {
   /** Whether the failed attempt may be repeated; see {@linkcode mayRepeat}. */
@@ -123,6 +149,8 @@ export interface Situation {
   readonly hasBudget: boolean;
   /** Whether there is a server that has not been tried in this round. */
   readonly hasUntried: boolean;
+  /** Whether all servers of this round have turned it away, and it is not to wait for room. */
+  readonly isNoRoom?: boolean;
 }
 
 /**
@@ -145,14 +173,14 @@ export type NextStep =
  * @returns The next step.
  */
 export function nextStep(situation: Situation): NextStep {
-  const { failMode, others, hasUntried, isLasting = false } = situation;
+  const { failMode, others, hasUntried, isLasting = false, isNoRoom = false } = situation;
   if (!situation.mayRepeat) return "settle";
   if (situation.isBackingOff || others === "alive") return "wait";
   if (situation.isUnexpected) return "pick anew"; // whatever the budget says: it has cost nothing
   const isFailtry = failMode === FailMode.Failtry;
   if (
     failMode === FailMode.Failfast || !situation.hasBudget ||
-    isLasting && (isFailtry || !hasUntried)
+    isLasting && (isFailtry || !hasUntried) || isNoRoom && !isFailtry && !hasUntried
   ) {
     return others === "none" ? "settle" : "wait";
   }

@@ -14,6 +14,7 @@ import {
   callbackOr,
   type Checks,
   either,
+  flag,
   group,
   having,
   name,
@@ -24,6 +25,7 @@ import {
 } from "../internal/options.ts";
 import { checkFailMode, type FailMode } from "./fail_mode.ts";
 import { HEALTH_CHECKS, type HealthOptions, type HealthState } from "./health.ts";
+import { isOverload } from "./next_step.ts";
 import { BUDGET_CHECKS, type RetryBudgetOptions } from "./retry_budget.ts";
 
 /** How an `XClient` picks servers, connects to them, and repeats calls that fail. */
@@ -41,11 +43,20 @@ export interface XClientOptions extends ClientOptions {
   /** What happens to a call after a failed attempt. Default `FailMode.Failover`. */
   failMode?: FailMode;
   /**
-   * The most attempts of a call, the first included; at least 1. Default 3, and
-   * further ones, each after a backoff, for a call with `timeoutMs` that servers
-   * turn away: it waits for room.
+   * The most attempts of a call, the first included; at least 1. Default 3, and further
+   * ones, each after a backoff, for a call with `timeoutMs` that waits for room.
    */
   maxAttempts?: number;
+  /**
+   * Whether a call waits for room when all servers that it was tried at have turned it
+   * away: it is tried again when they say that there may be some (`retryAfterMs`), or after a
+   * backoff, until its deadline. `false`: it fails at once.
+   * Default: it waits where handlers turn it away for another reason (`unavailable`), and fails
+   * at once where servers have too much to do (`resource_exhausted`): calls that
+   * come back would be what they have too much of, and the caller hears of it before its
+   * deadline. `true` is for callers that have time, such as jobs.
+   */
+  waitForRoom?: boolean;
   /** Which methods may run twice: their names (`Service.Method`), or a test. Default: none. */
   idempotent?: readonly string[] | ((serviceMethod: string) => boolean);
   /** How many attempts beyond the first there may be. Default: 20 % of the calls and 10/s. */
@@ -58,7 +69,8 @@ export interface XClientOptions extends ClientOptions {
   /**
    * Whether an error is the server's fault, and counts against its health.
    * Default: timeouts, those of a signal (`AbortSignal.timeout`) too, `unavailable`, `internal`, `resource_exhausted`,
-   * `data_loss` and `deadline_exceeded`; what handlers throw does not. If it
+   * `data_loss` and `deadline_exceeded`; what handlers throw does not, nor calls that were turned
+   * away because there is too much to do (`resource_exhausted`, `rejected`). If it
    * throws, the default holds for that error, and what it threw is an uncaught error.
    */
   isFailure?: (error: unknown) => boolean;
@@ -82,6 +94,7 @@ export const XCLIENT_CHECKS: Checks<XClientOptions> = {
   random: callback,
   failMode: name(checkFailMode),
   maxAttempts: whole(1),
+  waitForRoom: flag,
   idempotent: callbackOr(texts),
   retryBudget: group(BUDGET_CHECKS),
   hedgeBudget: group(BUDGET_CHECKS),
@@ -131,6 +144,8 @@ export interface EndpointSnapshot {
   readonly successes: number;
   /** How many calls and dials failed by its fault. */
   readonly failures: number;
+  /** How many calls it has turned away because it had too much to do. */
+  readonly refused: number;
 }
 
 /** Which codes are the fault of the server that answers with them. */
@@ -161,5 +176,5 @@ const SERVERS_FAULTS: Readonly<Record<RpcCode, boolean>> = {
  */
 export function isServersFault(error: unknown): boolean {
   return isTimeout(error) ||
-    error instanceof RpcError && SERVERS_FAULTS[error.code] === true;
+    error instanceof RpcError && SERVERS_FAULTS[error.code] === true && !isOverload(error);
 }

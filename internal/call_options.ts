@@ -51,6 +51,7 @@ export function checkCallNames(options: object, known: readonly string[]): void 
       case "key":
       case "failMode":
       case "maxAttempts":
+      case "waitForRoom":
       case "hedgeAfterMs":
       case "quorum":
       case "concurrency":

@@ -207,15 +207,31 @@ export function retryAfterOf(retryAfterMs: number): number {
   return Math.min(Math.max(Math.ceil(retryAfterMs), 1), LONGEST_RETRY_AFTER_MS);
 }
 
+const RETRY_AFTER = /; retry after (\d{1,9}) ms$/;
+
 /**
- * Reads the field `RetryAfter` of a reply.
+ * The end of the text by which our own server says that it has not run a call, for clients that
+ * have nothing but the text to go by.
+ *
+ * @param retryAfterMs After how many milliseconds there may be room; `undefined` if that is not known.
+ */
+export function retryAfterText(retryAfterMs: number | undefined): string {
+  return retryAfterMs === undefined ? "" : `; retry after ${retryAfterOf(retryAfterMs)} ms`;
+}
+
+/**
+ * Reads the field `RetryAfter` of a reply, or where a protocol has none what
+ * {@linkcode retryAfterText} has written.
  *
  * @param header The header of the reply.
  * @returns `undefined` if there is none of use.
  */
 export function retryAfterIn(
-  { RetryAfter }: { readonly RetryAfter?: unknown },
+  { RetryAfter, Error }: { readonly RetryAfter?: unknown; readonly Error: string },
 ): number | undefined {
-  if (typeof RetryAfter !== "number" || !(RetryAfter > 0)) return undefined;
-  return Math.min(RetryAfter, LONGEST_RETRY_AFTER_MS);
+  const given = RetryAfter ??
+    (Error.startsWith(NOT_RUN) ? RETRY_AFTER.exec(Error)?.[1] : undefined);
+  const ms = typeof given === "string" ? Number(given) : given;
+  if (typeof ms !== "number" || !(ms > 0)) return undefined;
+  return Math.min(ms, LONGEST_RETRY_AFTER_MS);
 }

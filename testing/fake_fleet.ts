@@ -8,7 +8,12 @@
 import type { Clock } from "../clock.ts";
 import { MultiServerDiscovery } from "../discovery.ts";
 import type { Random } from "../balance/types.ts";
-import { type RegisterOptions, Server, type ServerCloseOptions } from "../server.ts";
+import {
+  type RegisterOptions,
+  Server,
+  type ServerCloseOptions,
+  type ServerOptions,
+} from "../server.ts";
 import { offeredMethods } from "../connection/offered_methods.ts";
 import type { CallContext } from "../connection/services.ts";
 import {
@@ -51,6 +56,8 @@ export interface FakeFleetOptions {
   workMs?: number | ((args: unknown, random: Random) => number);
   /** How many calls a server works on at full speed; more share them. Default `Infinity`. */
   cores?: number;
+  /** The options of every server, such as its limits; the clock is the fleet's. Default: none. */
+  server?: ServerOptions;
 }
 
 /** What is wrong with a {@linkcode FakeServer}. Default: nothing. */
@@ -80,6 +87,7 @@ const FLEET_CHECKS: Checks<FakeFleetOptions> = {
   delayMs: number(0),
   workMs: callbackOr(number(0)),
   cores: positive,
+  server: anObject, // `Server` checks what is in it
 };
 const FAULT_CHECKS: Checks<FakeFaults> = {
   delayMs: number(0),
@@ -116,7 +124,7 @@ export class FakeServer {
     this.#fleet = fleet;
     this.#options = options;
     this.#processor = new Processor(fleet.clock, options.cores ?? Infinity);
-    this.server = new Server({ clock: fleet.clock });
+    this.server = new Server({ ...options.server, clock: fleet.clock });
     const { services } = options;
     const offered = typeof services === "function" ? services(this) : services;
     for (const [name, service] of Object.entries(offered)) {

@@ -106,6 +106,10 @@ const number = (least: number, most = Infinity): Kind => ({
     ...OTHERS,
   ],
 });
+const upTo1e6: Kind = {
+  right: [1, 500, 1e6],
+  wrong: [...whole(1).wrong, 1e6 + 1, Infinity],
+};
 const duration: Kind = {
   right: [0.5, 1, 1e12, Infinity],
   wrong: [NaN, 0, -1, -Infinity, ...OTHERS],
@@ -230,6 +234,7 @@ const XCLIENT: Table<XClientOptions> = {
   random: callback,
   failMode: oneOf("failover", "failfast", "failtry", "failbackup"),
   maxAttempts: whole(1),
+  waitForRoom: flag,
   idempotent: { right: [() => true, [], ["S.M"]], wrong: [null, true, "S.M", {}, 1, [1]] },
   retryBudget: budget,
   hedgeBudget: budget,
@@ -312,6 +317,15 @@ const PARTS: Readonly<Record<string, Part>> = {
       },
       maxInFlight: whole(1),
       maxRunning: whole(1),
+      maxConcurrent: {
+        right: [1, 7, Infinity, "adaptive", {}, { min: 5, max: 5, initial: 5, tolerance: 2 }],
+        wrong: [
+          ...[NaN, 0, 1.5, -1, null, true, "5", "", "Adaptive", [], 5n, () => 1],
+          { mim: 1 }, // contradictions are in tests/connection/adaptive_limit_test.ts
+        ],
+        group: { initial: upTo1e6, min: upTo1e6, max: upTo1e6, tolerance: number(1, 10) },
+      },
+      maxWaiting: whole(0),
       maxWaitMs: duration,
       maxConnections: whole(1),
       maxConnectionsPerPeer: whole(1),
@@ -334,6 +348,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     {
       schema: { right: [gob.service({ Say: {} })], wrong: [...without("object"), null, 1] },
       methods: { right: [["Say"]], wrong: [null, true, "Say", {}, 1, [1]] },
+      unlimited: { right: [["Say"], []], wrong: [null, true, "Say", {}, 1, [1]] },
       interceptors: interceptors("handle"),
     },
     (o) => new Server().register("Echo", services.Echo as never, o),
@@ -495,6 +510,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       delayMs: number(0),
       workMs: { right: [0, 1.5, () => 1], wrong: [NaN, -1, null, true, "5", {}] },
       cores: duration,
+      server: { right: [{}, { maxConcurrent: 1 }], wrong: [null, true, "5", 1] },
     },
     async (o) => closed(await FakeFleet.start(1, { services, ...o })),
     "FakeFleet",
@@ -545,6 +561,7 @@ function partsAt(
         key: { right: ["", "a"], wrong: [...without("string"), 5] },
         failMode: XCLIENT.failMode,
         maxAttempts: whole(1),
+        waitForRoom: flag,
         hedgeAfterMs: number(0),
       },
       (o) => xclient.call("Gate.Echo", 1, o),
@@ -678,7 +695,7 @@ Deno.test("no group of options is left out", () => {
     ...Object.keys(partsAt("", network, xclient, undefined as never)),
     // Within the above:
     ...["ClientOptions", "HealthOptions", "LivenessOptions", "RetryBudgetOptions", "TlsOptions"],
-    ...["EtcdOptions"],
+    ...["AdaptiveLimitOptions", "EtcdOptions"],
     // What we give to a Network, be it another's, not what users give to us:
     ...["ConnectOptions", "ListenOptions"],
   ]);

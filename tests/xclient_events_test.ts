@@ -32,6 +32,7 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
         latencyMs: 0,
         successes: 0,
         failures: 0,
+        refused: 0,
       },
       {
         ...same,
@@ -42,6 +43,7 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
         latencyMs: 1000,
         successes: 0,
         failures: 1,
+        refused: 0,
       },
     ]);
     assert(Object.isFrozen(snapshot) && snapshot.every(Object.isFrozen));

@@ -65,6 +65,8 @@ export interface ServerFigures {
   readonly running: number;
   /** How many calls wait to run. */
   readonly waiting: number;
+  /** How many handlers may run at once now, by the option of that name; 0 if that is not limited. */
+  readonly maxConcurrent: number;
   /** What was refused since the server was made. */
   readonly refused: RefusedFigures;
   /** How long the handlers of each method took, if the server's option `latencies` asks for it. */

@@ -110,7 +110,8 @@ export class Introspection {
       Describe: () => toWire(this.describe()),
       Figures: () => toWire(this.figures()),
     };
-    offered.add(INTROSPECTION_SERVICE, methods, { around: this.#options.around });
+    const { around } = this.#options;
+    offered.add(INTROSPECTION_SERVICE, methods, { around, unlimited: Object.keys(methods) });
     return offered;
   }
 

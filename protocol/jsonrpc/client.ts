@@ -8,7 +8,7 @@ import type { ClientCodec, Limits, ReplySink } from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { ASCII } from "../ascii.ts";
 import { foreign, refusedConnection } from "../foreign.ts";
-import { tellOfDrain, verdictOf } from "../go_errors.ts";
+import { retryAfterIn, tellOfDrain, verdictOf } from "../go_errors.ts";
 import { check, overLimit, parse, stringify } from "../json.ts";
 import { MethodCache } from "../method_cache.ts";
 import { TextWriter } from "../text_writer.ts";
@@ -125,7 +125,8 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
       const call = this.#sink.take(seq);
       const verdict = verdictOf(message, call?.serviceMethod ?? "");
       tellOfDrain(message, verdict, this.#sink);
-      return call?.fail(verdict.code, message, verdict.execution);
+      const retryAfterMs = retryAfterIn({ Error: message });
+      return call?.fail(verdict.code, message, verdict.execution, retryAfterMs);
     }
     try {
       check(result, this.#limits.maxDepth);

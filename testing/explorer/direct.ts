@@ -61,6 +61,7 @@ export class DirectClient implements ExploredClient {
       latencyMs: 0,
       successes: 0,
       failures: 0,
+      refused: 0,
     }];
   }
 

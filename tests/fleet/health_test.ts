@@ -193,3 +193,60 @@ Deno.test("a server that never fails is never ejected; one that always does, at 
   }
   assert(now > 30_000);
 });
+
+Deno.test("refusals are neither failures nor successes; one that does nothing else for 5 s has hung", () => {
+  const health = new Health(healthOptions());
+  const refuse = (times: number, nowMs: number) => {
+    let out = false;
+    for (let time = 0; time < times; time++) out = health.refuse(nowMs);
+    return out;
+  };
+  assertEquals([refuse(1000, 0), refuse(1000, 4999)], [false, false]);
+  assertEquals(fail(health, 4, 4999), false);
+  assertEquals(refuse(1, 4999), false);
+  assertEquals(health.fail(4999), true); // it has failed five times in a row: they do not help it
+  health.succeed(4999);
+  assertEquals([refuse(1000, 5000), refuse(1000, 9999), refuse(1, 10_000)], [false, false, true]);
+  health.eject(10_000);
+  assertEquals(refuse(10, 10_001), false);
+  assertEquals(health.state(20_000), "trial");
+  assertEquals(refuse(1, 20_000), true); // still nothing else
+  const well = new Health(healthOptions());
+  fail(well, 5);
+  well.eject(0);
+  assertEquals([well.refuse(10_000), well.state(10_000)], [false, "trial"]); // that says nothing
+  assertEquals(well.succeed(10_001), true);
+  const few = new Health(healthOptions());
+  assertEquals([few.refuse(0), few.refuse(60_000), few.refuse(60_001), few.refuse(60_002)], [
+    false,
+    false,
+    false,
+    false,
+  ]);
+  assertEquals(few.refuse(60_003), true);
+});
+
+Deno.test("one refusal after the other: busy for as long as it says, and for twice as long each time", () => {
+  const table: readonly [roomInMs: number | undefined, forMs: readonly number[]][] = [
+    [undefined, [0, 50, 100, 200, 400, 800, 1000, 1000]],
+    [3, [0, 3, 6, 12, 24, 48, 96, 192, 384, 768, 1000]],
+    [4000, [0, 4000, 4000, 4000]],
+    [3_600_000, [0, 10_000, 10_000]],
+  ];
+  for (const [roomInMs, forMs] of table) {
+    const health = new Health(healthOptions({ failuresInARow: Infinity }));
+    let nowMs = 1000;
+    for (const ms of forMs) {
+      assertEquals(health.isBusy(nowMs), false);
+      health.refuse(nowMs, roomInMs);
+      if (ms > 0) assertEquals(health.isBusy(nowMs + ms - 1), true, `${roomInMs}: ${ms}`);
+      nowMs += ms;
+      assertEquals(health.isBusy(nowMs), false, `${roomInMs}: ${ms}`);
+    }
+    health.refuse(nowMs, roomInMs);
+    health.succeed(nowMs);
+    assertEquals(health.isBusy(nowMs), false);
+    health.refuse(nowMs, roomInMs);
+    assertEquals(health.isBusy(nowMs), false); // one says nothing
+  }
+});

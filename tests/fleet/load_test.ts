@@ -152,6 +152,28 @@ Deno.test("a call that was refused for the queue it met says nothing of the serv
   const load = new Load();
   run(load, 0, 10);
   const before = { ...load };
-  run(load, 20, 60_000, "refused");
+  run(load, 20, 60_000, "unexpected");
   assertEquals({ ...load }, before);
+});
+
+Deno.test("a refused call counts as one that would have waited until there is room", () => {
+  const refuse = (load: Load, fromMs: number, toMs: number, roomInMs?: number) => {
+    const call = new InFlight();
+    load.begin(call, fromMs);
+    load.end(call, toMs, "refused", roomInMs);
+  };
+  const load = new Load();
+  run(load, 0, 20);
+  refuse(load, 510, 520, 80);
+  const kept = Math.exp(-0.05);
+  assertAlmostEquals(load.latencyMs, 20 * kept + 100 * (1 - kept), 1e-9); // 20, and 80 of waiting
+  assertEquals(load.peakMs, 100);
+  assertEquals([load.successes, load.failures, load.refused, load.inFlight], [1, 0, 1, 0]);
+  const unsaid = new Load();
+  run(unsaid, 0, 20);
+  refuse(unsaid, 510, 520);
+  assertEquals(unsaid.peakMs, 1000); // as a failure
+  const late = new Load();
+  refuse(late, 0, 500, 80); // it has waited there for longer than that
+  assertEquals(late.latencyMs, 500);
 });

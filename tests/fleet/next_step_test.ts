@@ -96,6 +96,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     hasUntried: [false, true],
     isLasting: [false, true],
     isUnexpected: [false, true],
+    isNoRoom: [false, true],
   };
   const go = { mayRepeat: true, isBackingOff: false } as const;
   const paid = { ...go, hasBudget: true } as const;
@@ -113,7 +114,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     [{ ...paid, failMode: FailMode.Failtry, others: "none" }, "settle"],
     [{ ...paid, failMode: FailMode.Failtry, others: "stalled" }, "wait"],
     [{ ...paid, hasUntried: true }, "try elsewhere"],
-    [{ ...paid, isLasting: false }, "try later"],
+    [{ ...paid, isLasting: false, isNoRoom: false }, "try later"],
     [{ ...paid, others: "none" }, "settle"],
     [{ ...paid, others: "stalled" }, "wait"],
   ];
@@ -123,7 +124,7 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
       values.map((value) => ({ ...known, [name]: value }))
     );
   }
-  assertEquals(situations.length, 768);
+  assertEquals(situations.length, 1536);
   for (const situation of situations as Situation[]) {
     const [, step] = rows.find(([row]) =>
       Object.entries(row).every(([name, value]) => situation[name as keyof Situation] === value)

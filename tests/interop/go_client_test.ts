@@ -5,10 +5,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { setImmediate } from "node:timers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { dial } from "../../client.ts";
 import { gob } from "../../gob.ts";
 import { VERSION } from "../../internal/version.ts";
 import { DRAINING } from "../../protocol/go_errors.ts";
 import { type ServeOptions, Server } from "../../server.ts";
+import { deferred, settled } from "../support/helpers.ts";
 import { withGoClients } from "./peer.ts";
 import { arith, arithSchema, typesSchema } from "./services.ts";
 
@@ -81,6 +83,34 @@ withGoClients("Go's clients are not harmed by the word that a server drains", as
     await closing;
   }
 });
+
+withGoClients(
+  "Go's clients are told by our server's text that it has too much to do, and for how long",
+  async (peer) => {
+    for (const [kind, protocol] of KINDS.filter(([kind]) => kind.startsWith("tcp/"))) {
+      const server = new Server({ maxConcurrent: 1, maxWaiting: 0 });
+      const end = deferred<number>();
+      server.register("Arith", arith, { schema: arithSchema });
+      server.register("Gate", { Wait: () => end.promise });
+      const { address } = await server.listen("tcp@127.0.0.1:0", { protocol });
+      const client = await dial(address, { protocol });
+      const running = client.call("Gate.Wait");
+      while (server.running < 1) await settled();
+      const { right, divideError } = await peer.call(kind, address.slice("tcp@".length));
+      assertEquals(right, 0, kind);
+      const text = String(divideError);
+      assert(
+        text.startsWith("rpc server: the call did not run: 0 calls wait on this server"),
+        text,
+      );
+      assert(/; retry after \d+ ms$/.test(text), text);
+      end.resolve(1);
+      await running;
+      await client.close();
+      await server.close();
+    }
+  },
+);
 
 withGoClients("Go's clients ask our server about itself, over every protocol", async (peer) => {
   for (const [kind, protocol] of KINDS.filter(([kind]) => kind.startsWith("tcp/"))) {

@@ -5,6 +5,8 @@ import {
   netRpcText,
   NOT_RUN,
   refusesSomeMethod,
+  retryAfterIn,
+  retryAfterText,
   verdictIn,
   verdictOf,
 } from "../../protocol/go_errors.ts";
@@ -136,4 +138,28 @@ Deno.test("an unknown method: who has left the argument unread", () => {
   assertEquals(answersUnreadArgument({ Seq: 0, Error }), true);
   assertEquals(answersUnreadArgument({ Seq: 1, Error }), false);
   assertEquals(answersUnreadArgument({ Seq: 0, Error: "rpc server: go away" }), false);
+});
+
+Deno.test("when there may be room: by the field, or by the text of a server of ours that did not run the call", () => {
+  const text = (ms: number) => `${NOT_RUN}it is too much${retryAfterText(ms)}`;
+  assertEquals([retryAfterText(undefined), text(1.2)], [
+    "",
+    "rpc server: the call did not run: it is too much; retry after 2 ms",
+  ]);
+  const table: readonly [header: Parameters<typeof retryAfterIn>[0], ms: number | undefined][] = [
+    [{ Error: text(120) }, 120],
+    [{ Error: text(0) }, 1],
+    [{ Error: text(1e12) }, 86_400_000],
+    [{ Error: `${NOT_RUN}it is too much; retry after 999999999 ms` }, 86_400_000],
+    [{ Error: text(120), RetryAfter: 7 }, 7],
+    [{ Error: text(120), RetryAfter: -7 }, undefined],
+    [{ Error: "no", RetryAfter: 1e12 }, 86_400_000],
+    [{ Error: `${text(120)}.` }, undefined],
+    [{ Error: NOT_RUN }, undefined],
+    [{ Error: "it is too much; retry after 120 ms" }, undefined], // a handler's own
+    [{ Error: `${NOT_RUN}; retry after 0 ms` }, undefined],
+    [{ Error: `${NOT_RUN}; retry after -1 ms` }, undefined],
+    [{ Error: `${NOT_RUN}; retry after 12345678901 ms` }, undefined],
+  ];
+  for (const [header, ms] of table) assertEquals(retryAfterIn(header), ms, JSON.stringify(header));
 });

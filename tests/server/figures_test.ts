@@ -9,7 +9,7 @@ import { withRemotes } from "../support/remotes.ts";
 /** The counts that are not 0. */
 function refused(server: World["sites"][number]["server"]): Record<string, number> {
   const all = Object.entries(server.figures().refused);
-  assertEquals(all.length, 15);
+  assertEquals(all.length, 17);
   return Object.fromEntries(all.filter(([, count]) => count > 0));
 }
 
@@ -29,6 +29,7 @@ Deno.test("figures: a frozen snapshot of the load, which does not change later",
       accepted: 1,
       running: 1,
       waiting: 1,
+      maxConcurrent: 0,
       latencies: [],
     });
     assertEquals([before.uptimeMs, before.running, before.waiting], [0, 0, 0]);

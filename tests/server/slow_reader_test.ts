@@ -3,7 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ParsedAddress } from "../../address.ts";
 import { type CallContext, Server, type ServerEvent } from "../../server.ts";
-import { FakeClock } from "../../testing.ts";
+import { dial } from "../../client.ts";
+import { FakeClock, MemoryNetwork } from "../../testing.ts";
 import type { Network, Receiver, Transport } from "../../transport.ts";
 import { type Deferred, deferred, option, request, settled } from "../support/helpers.ts";
 
@@ -237,5 +238,33 @@ Deno.test("calls that wait too long for their client to read are turned away, an
   const { waiting } = server;
   await clock.advance(500);
   assertEquals([server.waiting, server.figures().refused.unreadReplies], [0, waiting]);
+  await server.close({ graceMs: 0 });
+});
+
+Deno.test("a reply that is held for a client that does not read has no place: others run", async () => {
+  const network = new SlowReader();
+  const memory = new MemoryNetwork();
+  const server = new Server({ maxConcurrent: 2, maxMessageBytes: 15_000 });
+  const ends: Deferred<string>[] = [];
+  const Later = () => {
+    ends.push(deferred());
+    return ends.at(-1)!.promise;
+  };
+  server.register("Big", { Get: () => "x".repeat(10_000), Later });
+  await server.listen("memory@slow", { network });
+  await server.listen("memory@a", { network: memory });
+  const client = await dial("memory@a", { network: memory });
+  network.begin();
+  network.send(option() + request(1, "Big.Later", null));
+  for (const seq of [2, 3, 4, 5]) network.send(request(seq, "Big.Get", null));
+  const calls = [client.call("Big.Later"), client.call("Big.Later")];
+  await settled();
+  assertEquals([ends.length, server.running, server.waiting], [2, 2, 2]); // one of them the slow client's
+  ends[0].resolve("held");
+  await settled();
+  assertEquals([ends.length, server.running, server.waiting], [3, 2, 1]);
+  for (const end of ends) end.resolve("fine");
+  assertEquals(await Promise.all(calls), ["fine", "fine"]);
+  await client.close();
   await server.close({ graceMs: 0 });
 });

@@ -21,7 +21,7 @@ import {
 } from "./helpers.ts";
 
 /** What a server does with a call. */
-export type Behaviour = "echo" | "hold" | "fail" | "reject" | "broken";
+export type Behaviour = "echo" | "hold" | "fail" | "reject" | "overloaded" | "broken";
 
 /** One server and what has come to it. */
 export interface Node {
@@ -69,9 +69,10 @@ async function start(world: World, name: string): Promise<Node> {
   const methods = {
     Do: (args: unknown, context: CallContext): unknown => {
       node.came++;
-      if (node.behaviour === "reject") {
+      if (node.behaviour === "reject" || node.behaviour === "overloaded") {
         const { retryAfterMs } = node;
-        throw context.reject(`${name} takes no calls`, { retryAfterMs });
+        const code = node.behaviour === "reject" ? "unavailable" : "resource_exhausted";
+        throw context.reject(`${name} takes no calls`, { code, retryAfterMs });
       }
       node.ran.push(args);
       const { deadline } = context;

@@ -194,3 +194,19 @@ Deno.test("a fake server offers what a real one would: an instance's own methods
   assertEquals(outcomes, ["own", no, no, no, "inherited", "helped"]);
   await client.close();
 });
+
+Deno.test("a fake fleet's servers have the options that they are given, and the fleet's clock", async () => {
+  const clock = new FakeClock();
+  await using fleet = await FakeFleet.start(1, {
+    clock,
+    services: { Echo: { Say: (text: string) => text } },
+    workMs: 20,
+    server: { maxConcurrent: 1, maxWaiting: 0 },
+  });
+  const client = await dial(fleet.addresses[0], fleet.clientOptions);
+  const calls = [1, 2].map((n) => client.call("Echo.Say", n).catch(({ code }) => code));
+  await clock.advance(20);
+  assertEquals(await Promise.all(calls), [1, "resource_exhausted"]);
+  assertEquals(fleet.servers[0].server.figures().uptimeMs, 20);
+  await client.close();
+});
