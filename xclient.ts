@@ -105,9 +105,14 @@ export class XClient implements AsyncDisposable {
     const liveness = new Liveness(clock, options.liveness);
     const fleet = this.#fleet = new Fleet({
       source: toServerSource(servers),
-      selector: typeof mode === "string"
-        ? createSelector(mode, { random, boundedLoad: options.boundedLoad })
-        : new OwnSelector(mode),
+      selector: () =>
+        typeof mode === "string"
+          ? createSelector(mode, { random, boundedLoad: options.boundedLoad })
+          : new OwnSelector(mode),
+      mode: typeof mode === "string" ? mode : undefined,
+      slowStartMs: options.slowStartMs ?? 0,
+      // The same key goes to the same endpoint, whoever asks.
+      zone: mode === SelectMode.ConsistentHash ? undefined : options.zone,
       client: options,
       health: healthOptions(options.health),
       random,
@@ -366,7 +371,9 @@ export class XClient implements AsyncDisposable {
     return Object.freeze(this.#fleet.endpoints.map((endpoint) =>
       Object.freeze({
         address: endpoint.address,
-        weight: endpoint.weight,
+        weight: endpoint.listedWeight,
+        effectiveWeight: endpoint.weight,
+        zone: endpoint.zone,
         connected: endpoint.client !== undefined,
         health: endpoint.health.state(nowMs),
         stalled: endpoint.connector.isStalled,

@@ -8,8 +8,10 @@
 export interface EndpointView {
   /** Its address: no other endpoint has the same one. */
   readonly address: string;
-  /** Its share of the calls, relative to the others'. */
+  /** Its share of the calls, relative to the others'; less than is listed in its slow start. */
   readonly weight: number;
+  /** Where it is; empty if its address does not say. An `XClient` always knows it. */
+  readonly zone?: string;
   /** How many calls are in flight there. */
   readonly inFlight: number;
   /** When the oldest of these began, in milliseconds; meaningless if there are none. */

@@ -34,7 +34,10 @@ export async function picker(
   let nowMs = 0;
   const fleet = new Fleet({
     source: new MultiServerDiscovery(servers),
-    selector: createSelector(mode, { random }),
+    selector: () => createSelector(mode, { random }),
+    mode,
+    slowStartMs: 0,
+    zone: undefined,
     client: {},
     health: healthOptions(),
     random,

@@ -221,6 +221,8 @@ const XCLIENT_OPTIONS: Readonly<Record<string, Check>> = Object.fromEntries(
   [
     "mode",
     "boundedLoad",
+    "slowStartMs",
+    "zone",
     "failMode",
     "maxAttempts",
     "waitForRoom",

@@ -57,8 +57,16 @@ export class Endpoint extends Load
   readonly health: Health;
   /** Its connection. */
   readonly connector: Connector;
+  /** Its share of the calls, relative to the others': what is listed, less in its slow start. */
+  weight: number;
+  /** Which part of its listed weight counts: 1, but for its slow start. */
+  share = 1;
+  /** Since when it has been there without a break; `-Infinity`: it was always there. */
+  cameAtMs = -Infinity;
   readonly #host: EndpointHost;
   #parsed: ParsedAddress;
+  /** Whether it has been connected before. */
+  #wasConnected = false;
   /** Whether calls have failed because the present connection is being lost. */
   #hasLostCalls = false;
   readonly #pulse: Pulse;
@@ -74,15 +82,21 @@ export class Endpoint extends Load
     super();
     this.address = parsed.address;
     this.#parsed = parsed;
+    this.weight = parsed.weight;
     this.#host = host;
     this.health = health;
     this.connector = new Connector(this);
     this.#pulse = new Pulse(host.clock);
   }
 
-  /** Its share of the calls, relative to the others'. */
-  get weight(): number {
+  /** Its weight as it is listed. */
+  get listedWeight(): number {
     return this.#parsed.weight;
+  }
+
+  /** Where it is; empty if the list does not say. */
+  get zone(): string {
+    return this.#parsed.metadata.zone ?? "";
   }
 
   /** The connection, if there is one that takes calls. */
@@ -125,6 +139,29 @@ export class Endpoint extends Load
    */
   relist(parsed: ParsedAddress): void {
     this.#parsed = parsed;
+    this.weight = parsed.weight * this.share;
+  }
+
+  /**
+   * It is new in the list, or is there again: a slow start begins, if there is such a thing.
+   *
+   * @param nowMs The present time.
+   */
+  arrive(nowMs: number): void {
+    this.cameAtMs = nowMs;
+  }
+
+  /**
+   * Sets which part of its weight counts.
+   *
+   * @param share From 0 to 1, or a bit more for a pick.
+   * @returns Whether it was another one.
+   */
+  setShare(share: number): boolean {
+    if (share === this.share) return false;
+    this.share = share;
+    this.weight = this.#parsed.weight * share;
+    return true;
   }
 
   override begin(call: InFlight, nowMs: number): void {
@@ -148,7 +185,10 @@ export class Endpoint extends Load
       if (reportedLoad !== undefined && nowMs > this.reportedAtMs) {
         this.#host.reports.observe(this.report(reportedLoad, this.inFlight, nowMs));
       }
-      if (this.health.succeed(nowMs)) this.#host.endpointChanged(this, "restored");
+      if (this.health.succeed(nowMs)) {
+        this.arrive(nowMs);
+        this.#host.endpointChanged(this, "restored");
+      }
     } else if (outcome === "failure") {
       // All calls that a lost connection takes along are one failure; none, if another
       // connection has followed it: the process there now is not to blame.
@@ -207,6 +247,11 @@ export class Endpoint extends Load
   connectionChanged(event: ConnectorEvent, cause?: unknown): void {
     if (event !== "unreachable" && event !== "stalled") this.#pulse.forget();
     if (event === "disconnected") this.forgetReport();
+    if (event === "connected") {
+      // Not its first connection, or not at the first try: it was away.
+      if (this.#wasConnected || this.connector.wasUnreachable) this.arrive(this.clock.now());
+      this.#wasConnected = true;
+    }
     if (event === "disconnected" && this.#hasLostCalls) {
       this.#hasLostCalls = false;
       this.#fail(this.#host.clock.now());

@@ -12,27 +12,45 @@ import type { Clock } from "../clock.ts";
 import type { Liveness } from "../connection/liveness.ts";
 import { isSame, noServersText } from "../discovery/endpoint_list.ts";
 import { atFaultPoint } from "../internal/fault_points.ts";
-import { type PickContext, type Random, type Selector, subsetOf } from "../selector.ts";
-import type { ReportingSelector } from "../balance/types.ts";
+import {
+  type PickContext,
+  type Random,
+  type SelectMode,
+  type Selector,
+  subsetOf,
+} from "../selector.ts";
 import { Endpoint, type EndpointChange, type EndpointHost } from "./endpoint.ts";
 import type { EndpointEvent } from "./events.ts";
 import type { Health, HealthOptions } from "./health.ts";
+import { Pool } from "./pool.ts";
 import { Reports } from "./reports.ts";
 import type { ServerSource } from "./server_source.ts";
+import { SlowStart } from "./slow_start.ts";
+import { Zones } from "./zones.ts";
 
 /** Beyond so many endpoints a policy that looks at each is given a subset. Source: gRPC A68. */
 const SUBSET_SIZE = 128;
 /** At most this share of the endpoints is ejected; one always may be. */
 const MAX_EJECTED = 0.1;
-/** How often dials and trials are looked after while some endpoint is not fit, in milliseconds. */
+/** How often dials, trials and shares are looked after while some endpoint is not fit or is new, in milliseconds. */
 const REVIEW_EVERY_MS = 100;
+/** How often zones are compared otherwise. */
+const ZONES_EVERY_MS = 500;
+/** What there is to say of shares without a slow start. */
+const NOT_SLOW = { hasChanged: false, isOver: true };
 
 /** What a fleet needs of its `XClient`. */
 export interface FleetOptions {
   /** Where the list of servers comes from. */
   readonly source: ServerSource;
-  /** The policy. */
-  readonly selector: Selector;
+  /** Makes the policy: one for calls that stay in the caller's zone, one for those that leave it. */
+  readonly selector: () => Selector;
+  /** The policy's name; `undefined` for one of the caller's own. */
+  readonly mode: SelectMode | undefined;
+  /** Over how long an endpoint that comes gets its share, in milliseconds; 0: at once. */
+  readonly slowStartMs: number;
+  /** The caller's zone; `undefined` if calls go everywhere. */
+  readonly zone: string | undefined;
   /** How to connect. */
   readonly client: ClientOptions;
   /** When an endpoint is ejected for its failures. */
@@ -56,7 +74,13 @@ export class Fleet implements EndpointHost {
   readonly liveness: Pick<Liveness, "watch">;
   readonly reports = new Reports();
   readonly #source: ServerSource;
-  readonly #selector: Selector & Partial<ReportingSelector>;
+  readonly #subsets: boolean;
+  readonly #slowStart: SlowStart | undefined;
+  readonly #zones: Zones | undefined;
+  /** What calls are given to; with zones, to those that stay in the caller's own. */
+  readonly #pool: Pool;
+  /** What calls are given to that leave the caller's zone. */
+  readonly #elsewhere: Pool;
   readonly #onEvent: FleetOptions["onEvent"];
   readonly #watchAbort = new AbortController();
   /** Those that are listed no more, but whose last calls have not ended. */
@@ -75,11 +99,9 @@ export class Fleet implements EndpointHost {
   /** The list that `#endpoints` was made from. */
   #servers: readonly string[] | undefined;
   #endpoints: readonly Endpoint[] = [];
-  /** Those of them that the policy may ever be shown. */
+  /** Those of them that the policy may ever be shown. It is shown the best of them. */
   #candidates: readonly Endpoint[] = [];
-  /** The best of them, which the policy is shown: all, while all are fit. */
-  #best: readonly Endpoint[] = [];
-  /** When dials and trials are looked after next; `Infinity` while all are fit. */
+  /** When dials, trials and shares are looked after next; `Infinity` while all are fit and none is new. */
   #reviewAtMs = Infinity;
   /** The endpoint that gets the next call as its trial. */
   #onTrial: Endpoint | undefined;
@@ -92,8 +114,14 @@ export class Fleet implements EndpointHost {
     this.clock = options.clock;
     this.liveness = options.liveness;
     this.#source = options.source;
-    this.#selector = options.selector;
     this.#onEvent = options.onEvent;
+    const { selector, mode, random, slowStartMs, zone } = options;
+    const policy = selector();
+    this.#subsets = policy.subsets ?? false;
+    this.#pool = new Pool(policy, mode, random);
+    this.#elsewhere = zone === undefined ? this.#pool : new Pool(selector(), mode, random);
+    this.#slowStart = slowStartMs > 0 ? new SlowStart(slowStartMs) : undefined;
+    this.#zones = zone === undefined ? undefined : new Zones(zone, random);
   }
 
   /** All that are listed now. */
@@ -152,19 +180,23 @@ export class Fleet implements EndpointHost {
     if (tried !== undefined) {
       const others = this.#candidates.filter((endpoint) => !tried.has(endpoint));
       if (others.length === 0) return undefined;
-      return this.#selector.pick(this.#bestOf(others, nowMs), context);
+      const best = this.#bestOf(others, nowMs);
+      return this.#pool.pickFrom(this.#zones?.prefer(best, nowMs) ?? best, context);
     }
     const onTrial = this.#takeTrial(nowMs);
     if (onTrial !== undefined) return onTrial;
-    const picked = this.#selector.pick(this.#best, context);
+    const pool = this.#zones !== undefined && this.#zones.leaves(nowMs)
+      ? this.#elsewhere
+      : this.#pool;
+    const picked = pool.pick(context);
     if (picked === undefined || picked.isFit(nowMs)) return picked;
     this.#review(nowMs);
-    return this.#selector.pick(this.#best, context);
+    return this.#pool.pick(context);
   }
 
   /** Whether what servers tell of their load makes a difference now. */
   get usesReports(): boolean {
-    return this.#selector.reportsFadeMs! > 0;
+    return this.#pool.reportsFadeMs > 0;
   }
 
   /**
@@ -173,8 +205,8 @@ export class Fleet implements EndpointHost {
    * @param nowMs The present time.
    */
   callBegins(nowMs: number): void {
-    const { reportsFadeMs = 0 } = this.#selector;
-    if (reportsFadeMs > 0) this.reports.callBegins(this.#best, nowMs, reportsFadeMs);
+    const { reportsFadeMs, endpoints } = this.#pool;
+    if (reportsFadeMs > 0) this.reports.callBegins(endpoints, nowMs, reportsFadeMs);
   }
 
   /**
@@ -185,16 +217,14 @@ export class Fleet implements EndpointHost {
    */
   expectedAt(endpoint: Endpoint, nowMs: number): number {
     const { meanOthers } = this.reports;
-    return Math.floor(this.#selector.callsAt!(endpoint, { nowMs, meanOthers }));
+    return Math.floor(this.#pool.callsAt(endpoint, { nowMs, meanOthers }));
   }
 
   /** The best of some: those that are fit and not ejected, else fit, else due to be dialled. */
   #bestOf(some: readonly Endpoint[], nowMs: number): readonly Endpoint[] {
     const fit = some.filter((endpoint) => endpoint.isFit(nowMs));
     if (fit.length > 0) {
-      // Panic mode, as Envoy calls it: if half of them fail, the fault is more likely elsewhere.
-      const unhealthy = this.#count(({ health }) => health.state(nowMs) !== "healthy");
-      if (unhealthy > 1 && unhealthy * 2 >= this.#endpoints.length) return fit;
+      if (this.#isPanic(nowMs)) return fit;
       const notEjected = fit.filter(({ health }) => !health.isEjected);
       const best = notEjected.length > 0 ? notEjected : fit;
       const free = best.filter(({ health }) => !health.isBusy(nowMs));
@@ -204,14 +234,27 @@ export class Fleet implements EndpointHost {
     return due.length > 0 ? due : some;
   }
 
+  /**
+   * Panic mode, as Envoy calls it: if half of them fail, the fault is more likely elsewhere.
+   * Not so if those that are well are in another zone than the others, and have room.
+   */
+  #isPanic(nowMs: number): boolean {
+    const unhealthy = this.#count(({ health }) => health.state(nowMs) !== "healthy");
+    return unhealthy > 1 && unhealthy * 2 >= this.#endpoints.length && !this.#zones?.hasRoom;
+  }
+
   #count(test: (endpoint: Endpoint) => boolean): number {
     let count = 0;
     for (const endpoint of this.#endpoints) if (test(endpoint)) count++;
     return count;
   }
 
-  /** Dials those that are due, and finds the one on trial and the best. */
-  #review(nowMs: number): void {
+  /**
+   * Dials those that are due, and finds the one on trial and the best.
+   *
+   * @param isNewList Whether weights may have changed, though all endpoints stay.
+   */
+  #review(nowMs: number, isNewList = false): void {
     let areAllFit = true;
     this.#onTrial = undefined;
     for (const endpoint of this.#endpoints) {
@@ -222,12 +265,19 @@ export class Fleet implements EndpointHost {
       if (!isFit && connector.isDialDue(nowMs)) connector.connect().catch(() => {});
       if (isFit && health.isTrialDue(nowMs)) this.#onTrial = endpoint;
     }
-    this.#reviewAtMs = areAllFit ? Infinity : nowMs + REVIEW_EVERY_MS;
+    const { hasChanged, isOver } = this.#slowStart?.update(this.#candidates, nowMs) ?? NOT_SLOW;
+    this.#reviewAtMs = !areAllFit || !isOver
+      ? nowMs + REVIEW_EVERY_MS
+      : this.#zones === undefined
+      ? Infinity
+      : nowMs + ZONES_EVERY_MS;
+    this.#zones?.update(this.#candidates, nowMs);
     const best = areAllFit ? this.#candidates : this.#bestOf(this.#candidates, nowMs);
-    // The same array as long as it holds the same: policies keep what they know of it.
-    if (!areSame(best, this.#best)) {
-      this.#best = areSame(best, this.#candidates) ? this.#candidates : best;
-    }
+    const isNew = isNewList || hasChanged;
+    if (this.#zones === undefined) return this.#pool.update(best, isNew);
+    const [staying, leaving] = this.#zones.divide(best, !areAllFit && this.#isPanic(nowMs));
+    this.#pool.update(staying, isNew);
+    this.#elsewhere.update(leaving, isNew);
   }
 
   #takeTrial(nowMs: number): Endpoint | undefined {
@@ -248,7 +298,8 @@ export class Fleet implements EndpointHost {
     cause?: unknown,
   ): void {
     if (event === "connected" && endpoint.connector.wasUnreachable) this.#redialOthers();
-    const isGood = event === "joined" || event === "connected";
+    // With a slow start, one that is connected again has less of a share.
+    const isGood = event === "joined" || event === "connected" && this.#slowStart === undefined;
     if (!isGood || this.#reviewAtMs < Infinity) this.#reviewAtMs = -Infinity;
     if (event !== "condemned" && event !== "busy") this.#onEvent(endpoint, event, cause);
   }
@@ -274,7 +325,9 @@ export class Fleet implements EndpointHost {
     if (!this.#isClosed) {
       this.#isClosed = true;
       this.#closing = [...this.#endpoints, ...this.#leaving];
-      this.#endpoints = this.#candidates = this.#best = [];
+      this.#endpoints = this.#candidates = [];
+      this.#pool.update([], false);
+      this.#elsewhere.update([], false);
       this.#onTrial = undefined;
       this.#watchAbort.abort();
     }
@@ -335,9 +388,10 @@ export class Fleet implements EndpointHost {
     for (const endpoint of left) this.#leaving.add(endpoint);
     const nowMs = this.clock.now();
     this.#remember(joined, left, nowMs);
-    this.#candidates = this.#subset();
-    this.#best = []; // even if all stay: weights may have changed
-    this.#review(nowMs);
+    // The first to come are all alike.
+    if (before.size > 0) { for (const endpoint of joined) endpoint.arrive(nowMs); }
+    this.#candidates = this.#subsets ? this.#subset() : this.#endpoints;
+    this.#review(nowMs, true);
     for (const endpoint of joined) this.endpointChanged(endpoint, "joined");
     for (const endpoint of left) {
       endpoint.leave().then(() => this.#leaving.delete(endpoint));
@@ -355,12 +409,15 @@ export class Fleet implements EndpointHost {
     }
   }
 
+  /** Of a large fleet a part: of the caller's zone, and of all others. */
   #subset(): readonly Endpoint[] {
-    if (!this.#selector.subsets || this.#endpoints.length <= SUBSET_SIZE) {
-      return this.#endpoints;
-    }
-    this.#seed ??= Math.floor(this.random() * 2 ** 32);
-    return subsetOf(this.#endpoints, this.#seed, SUBSET_SIZE);
+    const zones = this.#zones;
+    if (this.#endpoints.length <= SUBSET_SIZE) return this.#endpoints;
+    const seed = this.#seed ??= Math.floor(this.random() * 2 ** 32);
+    if (zones === undefined) return subsetOf(this.#endpoints, seed, SUBSET_SIZE);
+    const own = this.#endpoints.filter((endpoint) => zones.isOwn(endpoint));
+    const others = this.#endpoints.filter((endpoint) => !zones.isOwn(endpoint));
+    return [own, others].flatMap((some) => subsetOf(some, seed, SUBSET_SIZE));
   }
 
   /** Follows the source while no calls are made too, so that endpoints that leave are closed. */
@@ -388,9 +445,4 @@ export class Fleet implements EndpointHost {
 function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
-}
-
-function areSame(some: readonly Endpoint[], others: readonly Endpoint[]): boolean {
-  return some.length === others.length &&
-    some.every((endpoint, place) => endpoint === others[place]);
 }

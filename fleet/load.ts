@@ -98,6 +98,9 @@ export class Load {
   reportedAtMs = 0;
   /** How many calls were turned away because there was too much to do. */
   refused = 0;
+  /** How many reply times are known, and all of them together. */
+  replies = 0;
+  repliesMs = 0;
   #oldest: InFlight | undefined;
   #newest: InFlight | undefined;
 
@@ -200,6 +203,8 @@ export class Load {
    * it is tried again recovers faster than that: its old figure fades twice.
    */
   #observe(tookMs: number, nowMs: number): void {
+    this.replies++;
+    this.repliesMs += tookMs;
     const passedMs = nowMs - this.updatedAtMs;
     // Many replies come in the same turn, and no time has passed between them.
     const kept = this.latencyMs === 0 ? 0 : passedMs === 0 ? 1 : Math.exp(-passedMs / DECAY_MS);

@@ -19,6 +19,7 @@ import {
   having,
   name,
   number,
+  numberFrom,
   text,
   texts,
   whole,
@@ -37,6 +38,18 @@ export interface XClientOptions extends ClientOptions {
    * may have, at least 1. Default `Infinity`.
    */
   boundedLoad?: number;
+  /**
+   * Over how long a server that comes gets its share of the calls, in milliseconds: one that
+   * joins the list, or is there again after it could not be reached, drained or was ejected.
+   * It begins with a tenth. 0 to 86,400,000. Default 0: it gets its share at once.
+   */
+  slowStartMs?: number;
+  /**
+   * Where this client is: calls stay at servers that have the same `zone=` in their
+   * address while these have room. A server without one is in the zone `""`. It
+   * makes no difference to `consistent_hash`. Default: calls go to all servers alike.
+   */
+  zone?: string;
   /** Where policies and backoff take chance from. Default `Math.random`. */
   random?: Random;
 
@@ -91,6 +104,8 @@ export const XCLIENT_CHECKS: Checks<XClientOptions> = {
     having("a SelectMode or a Selector, with pick", "pick"),
   ),
   boundedLoad: number(1),
+  slowStartMs: numberFrom(0, 86_400_000),
+  zone: text,
   random: callback,
   failMode: name(checkFailMode),
   maxAttempts: whole(1),
@@ -121,6 +136,10 @@ export interface EndpointSnapshot {
   readonly address: string;
   /** Its share of the calls, relative to the others'. */
   readonly weight: number;
+  /** The same, but lower in its slow start; see {@linkcode XClientOptions.slowStartMs}. */
+  readonly effectiveWeight: number;
+  /** Where it is; empty if its address does not say. */
+  readonly zone: string;
   /** Whether it has a connection that takes calls. */
   readonly connected: boolean;
   /** Whether it is given calls, as far as its own have failed. */

@@ -21,6 +21,9 @@ function viewOf(endpoint: EndpointView): EndpointView {
     get weight() {
       return endpoint.weight;
     },
+    get zone() {
+      return endpoint.zone;
+    },
     get inFlight() {
       return endpoint.inFlight;
     },

@@ -231,6 +231,8 @@ const XCLIENT: Table<XClientOptions> = {
     wrong: [...OTHERS, "no such", "RoundRobin", 7, {}],
   },
   boundedLoad: number(1),
+  slowStartMs: number(0, 86_400_000),
+  zone: { ...text, right: ["a", ""], wrong: text.wrong.filter((value) => value !== "") },
   random: callback,
   failMode: oneOf("failover", "failfast", "failtry", "failbackup"),
   maxAttempts: whole(1),

@@ -17,6 +17,8 @@ Deno.test("endpoints: a frozen snapshot of the live figures", () =>
     const snapshot = xclient.endpoints();
     const same = {
       weight: 1,
+      effectiveWeight: 1,
+      zone: "",
       connected: true,
       health: "healthy",
       stalled: false,

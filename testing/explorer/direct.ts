@@ -55,6 +55,8 @@ export class DirectClient implements ExploredClient {
       inFlight,
       connected: available,
       weight: 1,
+      effectiveWeight: 1,
+      zone: "",
       health: "healthy",
       stalled: false,
       oldestAgeMs: 0,

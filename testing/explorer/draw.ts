@@ -140,6 +140,15 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
     for (let count = dice.whole(1, 4); count > 0; count--) steps.push(drawPoint(dice, lengthMs));
     steps.sort((one, other) => one.atMs - other.atMs);
   }
+  // Last, so that the rest of a seed's plan stays what it was.
+  if (dice.chance(0.3)) {
+    for (const one of [...servers, ...clients]) {
+      if (dice.chance(0.8)) one.zone = dice.one(["a", "b"]);
+    }
+  }
+  for (const client of clients) {
+    if (dice.chance(0.3)) client.slowStartMs = dice.one([200, 5000]);
+  }
   return plan;
 }
 
@@ -150,7 +159,7 @@ function drawClient(
   name: string,
   servers: readonly ServerPlan[],
   has: (feature: Feature) => boolean,
-): ClientPlan {
+): Writable<ClientPlan> {
   const client: Writable<ClientPlan> = {
     name,
     mode: dice.one(MODES),

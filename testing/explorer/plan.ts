@@ -18,6 +18,8 @@ export interface ServerPlan {
   readonly protocol: PlanProtocol;
   /** Its share of the calls. Default 1. */
   readonly weight?: number;
+  /** Where it is. Default: the list does not say. */
+  readonly zone?: string;
   /** The most handlers that one connection may run. Default: the server's. */
   readonly maxInFlight?: number;
   /** Whether the list has it from the start. Default `true`. */
@@ -55,6 +57,10 @@ export interface ClientPlan {
   };
   /** For consistent hashing. */
   readonly boundedLoad?: number;
+  /** Over how long a server that comes gets its share. */
+  readonly slowStartMs?: number;
+  /** Where it is: its calls stay there. */
+  readonly zone?: string;
   /** The most calls in flight on a connection. */
   readonly maxInFlight?: number;
   /** What a server that speaks GeeRPC gives each call. */

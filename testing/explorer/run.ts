@@ -225,6 +225,8 @@ export class Run {
       retryBudget,
       hedgeBudget,
       boundedLoad,
+      slowStartMs: plan.slowStartMs,
+      zone: plan.zone,
       maxInFlight,
       health: plan.health,
       liveness: { muteMs: MUTE_MS, ...plan.liveness },

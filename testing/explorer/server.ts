@@ -70,6 +70,7 @@ export class ExplorerServer {
     this.address = `memory@${plan.name}`;
     const metadata = new URLSearchParams({ protocol: plan.protocol });
     if (plan.weight !== undefined) metadata.set("weight", `${plan.weight}`);
+    if (plan.zone !== undefined) metadata.set("zone", plan.zone);
     this.listing = `${this.address}?${metadata}`;
   }
 

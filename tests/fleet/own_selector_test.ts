@@ -34,6 +34,7 @@ Deno.test("a caller's own policy sees figures, the same object for the same serv
     assertEquals({ ...view }, {
       address: a.address,
       weight: 1,
+      zone: "",
       inFlight: 1,
       oldestAtMs: 0,
       latencyMs: 0,

@@ -3,7 +3,8 @@
 import { getEventListeners } from "node:events";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RegistryDiscovery } from "../../registry.ts";
-import { SelectMode } from "../../selector.ts";
+import { type EndpointView, SelectMode } from "../../selector.ts";
+import { XClient } from "../../xclient.ts";
 import { assertFails, failure } from "../support/helpers.ts";
 import { goRegistry, Watched, withDiscovery } from "../support/watched_registry.ts";
 import { inWeb, ORIGIN, REGISTRY, settle } from "../support/memory_web.ts";
@@ -250,3 +251,22 @@ Deno.test("an invalid URL or duration is refused", () => {
   }
   assertEquals(getEventListeners(signal, "abort").length, 0);
 });
+
+withDiscovery(
+  "a server's zone comes with its address, and a change of it",
+  async (web, watched) => {
+    web.registry();
+    const zones: string[] = [];
+    const pick = <T extends EndpointView>(shown: readonly T[]): undefined => {
+      zones.push(shown.map(({ address, zone }) => `${address.at(-3)} ${zone}`).join(", "));
+    };
+    for (const server of [`${A}?zone=x`, `${B}?zone=y&weight=2`, C]) await web.post(server);
+    const xclient = new XClient(watched.discovery, { mode: { pick }, zone: "y", clock: web.clock });
+    await failure(xclient.call("S.M"));
+    await web.post(`${A}?zone=y`); // its next heartbeat says another one
+    await settle();
+    await failure(xclient.call("S.M"));
+    assertEquals(zones, ["b y", "a y, b y"]);
+    await xclient.close();
+  },
+);
