@@ -16,12 +16,15 @@ function overload(name: string, server: Omit<ServerOptions, "clock">, inTurn: bo
     policies: ["shortest_expected_delay"],
     load: 1.5,
     durationMs: 35_000,
-    fleet: { server, firstComeFirstServed: inTurn },
+    fleet: { server, firstComeFirstServed: inTurn, delayMs: 0.25 },
   };
 }
 
-/** Servers that limit how many calls run. */
-export const LIMITED: readonly Scenario[] = [];
+/** Servers that limit how many calls run: to so many, or to what they find out to be best. */
+export const LIMITED: readonly Scenario[] = [false, true].flatMap((inTurn) => [
+  overload("limit of 8", { maxConcurrent: 8 }, inTurn),
+  overload("adaptive limit", { maxConcurrent: "adaptive" }, inTurn),
+]);
 
 /** The same with a server as it is by default. */
 export const OVERLOADS: readonly Scenario[] = [

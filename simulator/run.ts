@@ -98,6 +98,7 @@ export async function run(
       random,
       mode: modeOf(policy, fleet, random),
       ...scenario.client,
+      zone: zones?.areTold ? zones.ofClient(place) : undefined,
       ...options,
     });
   });

@@ -33,8 +33,8 @@ export interface Scenario {
   readonly warmUpMs: number;
   /** Seeds the calls that are made. */
   readonly seed: number;
-  /** How the servers differ from those with one core, which their calls share. */
-  readonly fleet?: Pick<FakeFleetOptions, "server" | "firstComeFirstServed">;
+  /** How the fleet differs from one that is no time away, with one core that calls share. */
+  readonly fleet?: Pick<FakeFleetOptions, "server" | "firstComeFirstServed" | "delayMs">;
   /** Options of all clients. */
   readonly client?: XClientOptions;
   /** In which zones servers and clients are. Default: there are none. */

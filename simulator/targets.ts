@@ -9,17 +9,7 @@ import { LIMITED } from "./overload.ts";
 import type { Policy } from "./policies.ts";
 import type { Job } from "./pool.ts";
 import type { Outcome } from "./run.ts";
-import {
-  A70,
-  A90,
-  B70,
-  BLACK_HOLE,
-  C70,
-  CROWDED,
-  OUTAGE,
-  RECOVERY,
-  SLOW_TO_MS,
-} from "./scenarios.ts";
+import { A70, A90, B70, BLACK_HOLE, C70, OUTAGE, RECOVERY, SLOW_TO_MS } from "./scenarios.ts";
 import { SMALL_FLEETS } from "./small_fleets.ts";
 import { clientsText } from "./workload.ts";
 

@@ -46,16 +46,27 @@ function zones(
   };
 }
 
-/** Loses half of the first zone's servers. */
-function loseHalf(fleet: FakeFleet, clock: Clock): void {
+/** Half of the first zone's servers crash, and stay in the list. */
+function crash(fleet: FakeFleet, clock: Clock): void {
+  clock.setTimer(LOST_AT_MS, () => {
+    for (const server of fleet.servers.slice(0, 5)) {
+      server.setFaults({ refuse: true });
+      server.cut();
+    }
+  });
+}
+
+/** Half of the first zone's servers leave the list. */
+function leave(fleet: FakeFleet, clock: Clock): void {
   clock.setTimer(LOST_AT_MS, () => {
     for (const server of fleet.servers.slice(0, 5)) void fleet.remove(server);
   });
 }
 
 /** Zones that have room, one that loses half of its servers, and one that is too small. */
-export const ZONES: readonly Scenario[] = [false].flatMap((areTold) => [
+export const ZONES: readonly Scenario[] = [false, true].flatMap((areTold) => [
   zones("two zones", [10, 10], areTold, () => {}),
-  zones("half a zone lost", [10, 10], areTold, loseHalf),
+  zones("half a zone crashes", [10, 10], areTold, crash),
+  zones("half a zone leaves", [10, 10], areTold, leave),
   zones("small zone", [3, 8, 9], areTold, () => {}),
 ]);
