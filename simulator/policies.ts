@@ -5,15 +5,15 @@
  * @module
  */
 
-import type { EndpointView, Selector } from "../selector.ts";
-import { SelectMode } from "../selector.ts";
+import type { EndpointView, PickContext, Selector } from "../selector.ts";
+import { createSelector, SelectMode } from "../selector.ts";
 import type { FakeFleet } from "../testing.ts";
 import { ServersByAddress } from "./servers_by_address.ts";
 import { ProbingSelector } from "./probing.ts";
 import { MEAN_WORK_MS } from "./workload.ts";
 
-/** The name of a policy of the library, of Prequal's probing, or of the oracle. */
-export type Policy = SelectMode | "probing" | "oracle";
+/** A policy of the library by its name, what it was without reports, a rival, or the oracle. */
+export type Policy = SelectMode | "without_reports" | "probing" | "oracle";
 
 /** All of them. All weights are 1, so `weighted_round_robin` and `round_robin` hardly differ. */
 export const POLICIES: readonly Policy[] = [
@@ -23,6 +23,7 @@ export const POLICIES: readonly Policy[] = [
   SelectMode.ConsistentHash,
   SelectMode.LeastLoaded,
   SelectMode.PeakEwma,
+  "without_reports",
   "probing",
   SelectMode.ShortestExpectedDelay,
   "oracle",
@@ -33,6 +34,7 @@ export const RIVALS: readonly Policy[] = [
   SelectMode.RoundRobin,
   SelectMode.LeastLoaded,
   SelectMode.PeakEwma,
+  "without_reports",
   "probing",
   SelectMode.ShortestExpectedDelay,
   "oracle",
@@ -53,7 +55,36 @@ export function modeOf(
 ): SelectMode | Selector {
   if (policy === "oracle") return new OracleSelector(fleet, random);
   if (policy === "probing") return new ProbingSelector(fleet, random);
+  if (policy === "without_reports") return new WithoutReports(random);
   return policy;
+}
+
+/**
+ * The default policy as it is where servers tell nothing of their load: at
+ * servers of others, and in other protocols. It sees each endpoint without its
+ * reports; as it is none of the library's own policies, no call says how many
+ * others it expects, and nothing is asked.
+ */
+export class WithoutReports implements Selector {
+  readonly subsets = true;
+  readonly #selector: Selector;
+  #endpoints: readonly EndpointView[] = [];
+  #views: readonly EndpointView[] = [];
+
+  /** @param random Breaks ties. */
+  constructor(random: () => number) {
+    this.#selector = createSelector(SelectMode.ShortestExpectedDelay, { random });
+  }
+
+  pick<T extends EndpointView>(endpoints: readonly T[], { nowMs }: PickContext): T | undefined {
+    if (endpoints !== this.#endpoints) {
+      this.#endpoints = endpoints;
+      const untold = { reportedLoad: { value: undefined }, lateAtMs: { value: Infinity } };
+      this.#views = endpoints.map((endpoint) => Object.create(endpoint, untold));
+    }
+    const picked = this.#selector.pick(this.#views, { nowMs });
+    return picked && endpoints[this.#views.indexOf(picked)];
+  }
 }
 
 /**

@@ -48,6 +48,8 @@ export interface Outcome {
   readonly tries: number;
   /** How many of these the faulty servers received: the first, unless the scenario says more. */
   readonly triesAtFaulty: number;
+  /** How many further tries servers did not run, because they had more calls than was expected. */
+  readonly refusedTries: number;
   /** The share of the answers that came from another zone than the client's. */
   readonly outOfZone: number;
   /** For each second from the start, the calls of the faulty servers over their fair share. */
@@ -149,8 +151,12 @@ export async function run(
   };
 }
 
-/** How many calls the faulty servers had received so far, and all of them. */
-type Count = readonly [number, number];
+/** How many calls servers had received so far: the faulty ones, all, and those not run. */
+interface Count {
+  readonly faulty: number;
+  readonly all: number;
+  readonly refused: number;
+}
 
 /** Counts the calls that servers have received, each second. */
 function countEverySecond(
@@ -163,21 +169,31 @@ function countEverySecond(
   clock.setTimer(0, function count() {
     for (const server of fleet.servers) ever.add(server);
     const calls = [...ever].map((server) => server.calls);
-    counts.push([sum(calls.slice(0, faulty)), sum(calls)]);
+    counts.push({
+      faulty: sum(calls.slice(0, faulty)),
+      all: sum(calls),
+      refused: sum([...ever].map(refusedBy)),
+    });
     if (clock.now() < durationMs) clock.setTimer(1000, count);
   });
   return counts;
 }
 
+function refusedBy({ server }: FakeServer): number {
+  const { moreThanExpected = 0 }: Partial<Record<string, number>> = { ...server.figures().refused };
+  return moreThanExpected;
+}
+
 function sharesOf({ servers, faulty, warmUpMs }: Scenario, counts: readonly Count[]) {
-  const [faultyBefore, allBefore] = counts[Math.ceil(warmUpMs / 1000)];
-  const [faultyAfter, allAfter] = counts.at(-1)!;
+  const before = counts[Math.ceil(warmUpMs / 1000)];
+  const after = counts.at(-1)!;
   return {
-    tries: allAfter - allBefore,
-    triesAtFaulty: faultyAfter - faultyBefore,
-    shares: counts.slice(1).map(([atFaulty, atAll], second) => {
-      const [faultySoFar, allSoFar] = counts[second];
-      return (atFaulty - faultySoFar) / Math.max(1, atAll - allSoFar) * servers / faulty;
+    tries: after.all - before.all,
+    triesAtFaulty: after.faulty - before.faulty,
+    refusedTries: after.refused - before.refused,
+    shares: counts.slice(1).map((count, second) => {
+      const inSecond = Math.max(1, count.all - counts[second].all);
+      return (count.faulty - counts[second].faulty) / inSecond * servers / faulty;
     }),
   };
 }
