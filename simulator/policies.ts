@@ -29,7 +29,7 @@ export const POLICIES: readonly Policy[] = [
   "oracle",
 ];
 
-/** Those that do worse the less a client knows of the others: one of each kind, for more scenarios. */
+/** Those that show what there is to see, for scenarios that not all of them have to run. */
 export const RIVALS: readonly Policy[] = [
   SelectMode.RoundRobin,
   SelectMode.LeastLoaded,

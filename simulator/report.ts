@@ -5,7 +5,7 @@
  */
 
 import { OVERLOADS } from "./overload.ts";
-import { POLICIES } from "./policies.ts";
+import { POLICIES, type Policy } from "./policies.ts";
 import { RESTARTS } from "./restarts.ts";
 import type { Outcome } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
@@ -45,18 +45,8 @@ const FAULT_HEADS = [
  * @returns Markdown.
  */
 export function report(outcomes: readonly Outcome[], checks: readonly Check[]): string {
-  const oracle = (one: Outcome) =>
-    outcomes.find(({ scenario, clients, policy }) =>
-      scenario === one.scenario && clients === one.clients && policy === "oracle"
-    );
-  const times = (outcome: Outcome) => [
-    outcome.p50.toFixed(1),
-    outcome.p99.toFixed(0),
-    (outcome.p99 / (oracle(outcome)?.p99 ?? NaN)).toFixed(2),
-    percent(outcome.timeouts / outcome.calls, 2),
-  ];
   const timesTable = (scenarios: readonly Scenario[], clients: number) => {
-    const heads = scenarios.flatMap(({ name }) => [`${name} p50`, "p99", "× oracle", "late"]);
+    const heads = scenarios.flatMap(({ name }) => [`${name} p50`, "p99", "late"]);
     return table(["policy", ...heads], byPolicy(outcomes, scenarios, clients, times));
   };
   return [
@@ -68,6 +58,8 @@ export function report(outcomes: readonly Outcome[], checks: readonly Check[]): 
     timesTable(CROWDED, 100),
     "### The same with 20 clients and servers whose calls wait for each other",
     timesTable(IN_TURN, 20),
+    "### What servers report of their load: p50/p99 in ms",
+    table(REPORT_HEADS, reports(outcomes)),
     ...BLACK_HOLE.clients.flatMap((clients) => [
       `### Faults: ${clientsText(clients)}`,
       table(["policy", ...FAULT_HEADS], byPolicy(outcomes, FAULTS, clients, faults)),
@@ -117,6 +109,43 @@ function byScenario(
   );
 }
 
+function times({ p50, p99, timeouts, calls }: Outcome): string[] {
+  return [p50.toFixed(1), p99.toFixed(0), percent(timeouts / calls, 2)];
+}
+
+const REPORT_HEADS = [
+  "scenario",
+  "clients",
+  "without reports",
+  "probing",
+  "with reports",
+  "oracle",
+  "p99 over the oracle's",
+  "refused tries per call",
+];
+
+/** The default policy with and without reports, and what it is to be compared with. */
+function reports(outcomes: readonly Outcome[]): string[][] {
+  const both = ({ p50, p99 }: Outcome) => `${p50.toFixed(1)}/${p99.toFixed(0)}`;
+  return [...UNDER_LOAD, ...CROWDED, ...IN_TURN].flatMap((scenario) =>
+    scenario.clients.map((clients) => {
+      const of = (policy: Policy) =>
+        outcomes.find((one) =>
+          one.scenario === scenario.name && one.clients === clients && one.policy === policy
+        )!;
+      const ours = of("shortest_expected_delay");
+      const oracle = of("oracle");
+      return [
+        scenario.name,
+        String(clients),
+        ...[of("without_reports"), of("probing"), ours, oracle].map(both),
+        (ours.p99 / oracle.p99).toFixed(2),
+        (ours.refusedTries / ours.calls).toFixed(2),
+      ];
+    })
+  );
+}
+
 function faults(outcome: Outcome): string[] {
   const { scenario, calls, errors, tries, triesAtFaulty, p99, shares } = outcome;
   if (scenario === BLACK_HOLE.name) {
@@ -162,7 +191,7 @@ function overload(outcome: Outcome): string[] {
   ];
 }
 
-const RESTART_HEADS = ["clients", "number", "policy", "p50", "p99", "late"];
+const RESTART_HEADS = ["clients", "their number", "policy", "p50", "p99", "late"];
 
 function restarts({ clients, policy, p50, p99, timeouts, calls }: Outcome): string[] {
   const late = percent(timeouts / calls, 2);

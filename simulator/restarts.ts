@@ -43,6 +43,6 @@ function restarts(name: string, client: XClientOptions): Scenario {
 
 /** With clients that give a server its whole share at once, and such that give it bit by bit. */
 export const RESTARTS: readonly Scenario[] = [
-  restarts("restarts", {}),
-  restarts("restarts, slow start", { slowStartMs: 10_000 }),
+  restarts("whole share at once", {}),
+  restarts("slow start of 10 s", { slowStartMs: 10_000 }),
 ];

@@ -102,6 +102,7 @@ export const CROWDED: readonly Scenario[] = [A70, A90, B70].map((scenario) => ({
   name: `${scenario.name} crowded`,
   clients: [100],
   policies: RIVALS,
+  durationMs: 45_000,
 }));
 
 /** The same with 20 clients and servers whose calls wait for each other. */
@@ -110,6 +111,7 @@ export const IN_TURN: readonly Scenario[] = [A70, A90, B70].map((scenario) => ({
   name: `${scenario.name} in turn`,
   clients: [20],
   policies: RIVALS,
+  durationMs: 45_000,
   fleet: { firstComeFirstServed: true },
 }));
 

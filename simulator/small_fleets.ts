@@ -32,7 +32,7 @@ function smallFleet(
     faulty: each.length,
     load: 0.1 * fast / servers,
     deadlineMs: Infinity,
-    durationMs: 305_000, // so that there are some thousand calls, in spite of the low load
+    durationMs: 185_000, // so that there are some thousand calls, in spite of the low load
     script(fleet) {
       each.forEach((times, place) => fleet.servers[place].setFaults({ slow: times }));
     },
