@@ -1,6 +1,6 @@
 /**
- * Which calls of a connection run now, which wait, and which are turned away
- * because there are too many.
+ * This file is one class: which calls of a connection run now, which wait, and
+ * which are turned away because there are too many.
  *
  * @module
  */

@@ -13,9 +13,7 @@ const WHOLE = ["recovery", "outage", ...SMALL_FLEETS.map(({ name }) => name)];
 /** The targets that are checked, by their names. */
 const CHECKED = [
   "A70, 1 client: p99 over oracle",
-  "C70, 1 client: p99 over oracle",
   "A70, 20 clients: p99 over oracle",
-  "A90, 20 clients: p99 over oracle",
   "B70, 20 clients: p99 over oracle",
   "B70, 20 clients: p99 without_reports over least_loaded",
   "black hole, 20 clients: failed calls, %",
