@@ -10,8 +10,8 @@ import type { FakeFleet, FakeServer } from "../testing.ts";
 import { ServersByAddress } from "./servers_by_address.ts";
 import { MEAN_WORK_MS } from "./workload.ts";
 
-/** How long a probe travels in one direction, in milliseconds; calls travel in no time. */
-const PROBE_DELAY_MS = 0.25;
+/** How long a probe travels in one direction, in milliseconds; most calls travel in no time. */
+const PROBE_DELAY_MS = 0.5;
 const PROBES_PER_CALL = 3;
 const POOL_SIZE = 16;
 const MAX_AGE_MS = 1000;

@@ -16,6 +16,7 @@ import {
   BLACK_HOLE,
   C70,
   CROWDED,
+  FAR,
   IN_TURN,
   OUTAGE,
   RECOVERY,
@@ -127,7 +128,7 @@ const REPORT_HEADS = [
 /** The default policy with and without reports, and what it is to be compared with. */
 function reports(outcomes: readonly Outcome[]): string[][] {
   const both = ({ p50, p99 }: Outcome) => `${p50.toFixed(1)}/${p99.toFixed(0)}`;
-  return [...UNDER_LOAD, ...CROWDED, ...IN_TURN].flatMap((scenario) =>
+  return [...UNDER_LOAD, ...CROWDED, FAR, ...IN_TURN].flatMap((scenario) =>
     scenario.clients.map((clients) => {
       const of = (policy: Policy) =>
         outcomes.find((one) =>

@@ -105,6 +105,16 @@ export const CROWDED: readonly Scenario[] = [A70, A90, B70].map((scenario) => ({
   durationMs: 45_000,
 }));
 
+/** The same with 20 clients that are a round trip of 1 ms away from all servers. */
+export const FAR: Scenario = {
+  ...A70,
+  name: "A70 far",
+  clients: [20],
+  policies: RIVALS,
+  durationMs: 45_000,
+  fleet: { delayMs: 0.5 },
+};
+
 /** The same with 20 clients and servers whose calls wait for each other. */
 export const IN_TURN: readonly Scenario[] = [A70, A90, B70].map((scenario) => ({
   ...scenario,
@@ -122,6 +132,7 @@ export const SCENARIOS: readonly Scenario[] = [
   B70,
   C70,
   ...CROWDED,
+  FAR,
   ...IN_TURN,
   BLACK_HOLE,
   RECOVERY,
