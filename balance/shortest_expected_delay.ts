@@ -70,7 +70,7 @@ export class ShortestExpectedDelaySelector implements ReportingSelector {
         const ageMs = nowMs - endpoint.oldestAtMs;
         if (ageMs > expectedMs) expectedMs = ageMs;
       }
-      const calls = usesReports ? this.callsAt(endpoint, context) : inFlight;
+      const calls = usesReports ? inFlight + this.#othersAt(endpoint, context) : inFlight;
       let delay = (calls + 1) / endpoint.weight;
       if (expectedMs >= slowMs) delay *= expectedMs / referenceMs;
       if (usesReports && nowMs >= (endpoint.lateAtMs ?? Infinity)) delay += LATE;
@@ -85,11 +85,20 @@ export class ShortestExpectedDelaySelector implements ReportingSelector {
     return best;
   }
 
-  callsAt(endpoint: EndpointView, { nowMs, meanOthers = 0 }: PickContext): number {
-    const { inFlight, reportedLoad, othersInFlight = 0, reportedAtMs = 0 } = endpoint;
-    if (reportedLoad === undefined) return inFlight + meanOthers;
+  expectedAt(endpoint: EndpointView, context: PickContext): number {
+    const { inFlight, roundTripMs = 0 } = endpoint;
+    // To be sent away costs a round trip: so many calls may be there as are done meanwhile.
+    const workMs = this.#referenceMs - roundTripMs;
+    const done = workMs > 0 ? Math.floor(roundTripMs / workMs) : Infinity;
+    return Math.floor(inFlight + this.#othersAt(endpoint, context)) + done;
+  }
+
+  /** How many calls of others are at an endpoint, as far as is known. */
+  #othersAt(endpoint: EndpointView, { nowMs, meanOthers = 0 }: PickContext): number {
+    const { reportedLoad, othersInFlight = 0, reportedAtMs = 0 } = endpoint;
+    if (reportedLoad === undefined) return meanOthers;
     const kept = Math.exp((reportedAtMs - nowMs) / this.reportsFadeMs);
-    return inFlight + meanOthers + (othersInFlight - meanOthers) * kept;
+    return meanOthers + (othersInFlight - meanOthers) * kept;
   }
 }
 

@@ -39,6 +39,8 @@ export interface EndpointView {
    * none.
    */
   readonly lateAtMs?: number;
+  /** How long the answer to a ping takes, in milliseconds; 0 while it is not known. */
+  readonly roundTripMs?: number;
 }
 
 /** What a pick is for. */
@@ -77,12 +79,13 @@ export interface ReportingSelector extends Selector {
    */
   readonly reportsFadeMs: number;
   /**
-   * How many calls run or wait at an endpoint, as far as is known.
+   * How many calls may run or wait at an endpoint when a call arrives there: if there are more, it
+   * is better off elsewhere.
    *
-   * @param endpoint The endpoint.
+   * @param endpoint The endpoint, where the call is in flight already.
    * @param context Time and mean, as of a pick.
    */
-  callsAt(endpoint: EndpointView, context: PickContext): number;
+  expectedAt(endpoint: EndpointView, context: PickContext): number;
 }
 
 /** A source of randomness, `Math.random` or a seeded one: numbers from 0 to below 1. */

@@ -170,7 +170,8 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { fleet, turnClock } = this.context;
     if (!fleet.usesReports || client?.server === undefined || !this.#mayMove) return undefined;
     if (this.#attempts.length > 1 && !this.#mayGoOn()) return undefined;
-    return fleet.expectedAt(endpoint, turnClock.now());
+    const expected = fleet.expectedAt(endpoint, turnClock.now());
+    return expected < Infinity ? expected : undefined;
   }
 
   /** Whether a further attempt may find more calls than was expected, and go on elsewhere. */

@@ -197,7 +197,7 @@ export class Endpoint extends Load
     } else if (outcome === "refused") {
       if (this.health.refuse(nowMs, roomInMs)) this.#eject(nowMs);
       else if (this.health.isBusy(nowMs)) this.#host.endpointChanged(this, "busy");
-    }
+    } else if (outcome === "unexpected") this.#pulse.observe(nowMs - call.startedAtMs);
     this.#ended(call);
   }
 
@@ -231,6 +231,11 @@ export class Endpoint extends Load
   /** From when on it is late with the answer to a ping; `Infinity` if it owes none. */
   get lateAtMs(): number {
     return this.#pulse.lateAtMs;
+  }
+
+  /** How long the answer to a ping takes; 0 while it is not known. */
+  get roundTripMs(): number {
+    return this.#pulse.roundTripMs;
   }
 
   /** Whether a ping can tell its load, and none is under way. */

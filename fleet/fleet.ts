@@ -210,14 +210,15 @@ export class Fleet implements EndpointHost {
   }
 
   /**
-   * How many calls may run or wait at an endpoint without it being news.
+   * How many calls may run or wait at an endpoint when a call arrives there.
    *
    * @param endpoint Where a call is about to be sent, which is in flight there already.
    * @param nowMs The present time.
+   * @returns `Infinity` if it is to run there in any case.
    */
   expectedAt(endpoint: Endpoint, nowMs: number): number {
     const { meanOthers } = this.reports;
-    return Math.floor(this.#pool.callsAt(endpoint, { nowMs, meanOthers }));
+    return this.#pool.expectedAt(endpoint, { nowMs, meanOthers });
   }
 
   /** The best of some: those that are fit and not ejected, else fit, else due to be dialled. */

@@ -51,6 +51,9 @@ function viewOf(endpoint: EndpointView): EndpointView {
     get lateAtMs() {
       return endpoint.lateAtMs;
     },
+    get roundTripMs() {
+      return endpoint.roundTripMs;
+    },
   });
 }
 

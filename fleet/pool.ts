@@ -67,13 +67,13 @@ export class Pool {
   }
 
   /**
-   * How many calls run or wait at an endpoint, as far as the policy knows. Only while reports count.
+   * How many calls may run or wait at an endpoint without it being news. Only while reports count.
    *
    * @param endpoint The endpoint.
    * @param context Time and mean, as of a pick.
    */
-  callsAt(endpoint: Endpoint, context: PickContext): number {
-    return this.#selector.callsAt!(endpoint, context);
+  expectedAt(endpoint: Endpoint, context: PickContext): number {
+    return this.#selector.expectedAt!(endpoint, context);
   }
 
   /**

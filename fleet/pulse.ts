@@ -21,7 +21,7 @@ export class Pulse {
   #lateAtMs = Infinity;
   /** The connection whose answer is waited for. */
   #asked: ClientConnection | undefined;
-  /** How long an answer takes; below 0 while none is known. */
+  /** How long an answer takes usually; below 0 while none is known. */
   #usualMs = -1;
 
   /** @param clock Where the time comes from. */
@@ -32,6 +32,11 @@ export class Pulse {
   /** From when on it is late with an answer; `Infinity` if it owes none. */
   get lateAtMs(): number {
     return this.#lateAtMs;
+  }
+
+  /** How long an answer takes usually, in milliseconds; 0 while none is known. */
+  get roundTripMs(): number {
+    return Math.max(0, this.#usualMs);
   }
 
   /**
@@ -58,9 +63,7 @@ export class Pulse {
         if (this.#asked !== client) return;
         this.forget();
         // One that was stalled says little of what is usual.
-        const tookMs = Math.min(this.#clock.now() - askedAtMs, Math.max(limitMs, replyMs));
-        if (this.#usualMs < 0) this.#usualMs = tookMs;
-        else this.#usualMs += WEIGHT * (tookMs - this.#usualMs);
+        this.observe(Math.min(this.#clock.now() - askedAtMs, Math.max(limitMs, replyMs)));
       },
       reject: () => {
         if (this.#asked === client) this.forget();
@@ -69,6 +72,16 @@ export class Pulse {
     if (!isAsked) return;
     this.#asked = client;
     this.#lateAtMs = askedAtMs + limitMs;
+  }
+
+  /**
+   * An answer has come for which nothing had to be done there.
+   *
+   * @param tookMs How long it took, in milliseconds.
+   */
+  observe(tookMs: number): void {
+    if (this.#usualMs < 0) this.#usualMs = tookMs;
+    else this.#usualMs += WEIGHT * (tookMs - this.#usualMs);
   }
 
   /** Nothing is owed: it has answered, or another connection has taken the place of the one that was asked. */

@@ -1,6 +1,6 @@
 /** What servers have told of their load, in the default policy: by hand-computed values. */
 
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { EndpointView, PickContext } from "../../selector.ts";
 import { ShortestExpectedDelaySelector } from "../../balance/shortest_expected_delay.ts";
 import { endpoint } from "../support/endpoint_views.ts";
@@ -11,7 +11,7 @@ function pick(
   context: Partial<PickContext> = {},
 ): string | undefined {
   const selector = new ShortestExpectedDelaySelector(() => 0.999);
-  return selector.pick(from, { nowMs: 0, ...context })?.address;
+  return selector.pick(from, { nowMs: 0, meanOthers: 1, ...context })?.address;
 }
 
 /** An endpoint with reply times of 10 ms, so that what is told fades within 640 ms. */
@@ -54,16 +54,21 @@ Deno.test("the calls of others count like our own; what is not known counts as t
   }
 });
 
-Deno.test("only where calls may queue: with two endpoints, and replies that take a millisecond", () => {
+Deno.test("only where calls may queue: two endpoints, replies of a millisecond, other clients", () => {
   const [busy, free] = [told("a", 9), told("b", 0, { inFlight: 1 })];
   assertEquals(pick([busy, free]), "b");
+  assertEquals([0.01, 0.009, 0].map((meanOthers) => pick([busy, free], { meanOthers })), [
+    "b",
+    "a",
+    "a",
+  ]);
   const quick = [busy, free].map((view) => ({ ...view, latencyMs: 0.99 }));
   assertEquals(pick(quick), "a");
   const unknown = [busy, free].map((view) => ({ ...view, latencyMs: 0 }));
   assertEquals(pick(unknown), "a");
   const selector = new ShortestExpectedDelaySelector(() => 0);
   const fadeMs = (from: readonly EndpointView[], nowMs: number) => {
-    selector.pick(from, { nowMs });
+    selector.pick(from, { nowMs, meanOthers: 1 });
     return selector.reportsFadeMs;
   };
   assertEquals([fadeMs([busy], 0), fadeMs([busy, free], 1), fadeMs(quick, 2)], [0, 640, 0]);
@@ -73,12 +78,22 @@ Deno.test("how many calls are expected: ours, and others' as far as the report i
   const selector = new ShortestExpectedDelaySelector(() => 0);
   const a = told("a", 8, { inFlight: 2, reportedAtMs: 100 });
   const b = known("b", { inFlight: 1 });
-  selector.pick([a, b], { nowMs: 100 });
-  assertEquals(selector.callsAt(a, { nowMs: 100, meanOthers: 3 }), 10);
-  assertAlmostEquals(selector.callsAt(a, { nowMs: 100 + HALF_MS, meanOthers: 3 }), 7.5, 1e-9);
-  assertAlmostEquals(selector.callsAt(a, { nowMs: 1e6, meanOthers: 3 }), 5, 1e-9);
-  assertEquals(selector.callsAt(b, { nowMs: 100, meanOthers: 3 }), 4);
-  assertEquals(selector.callsAt(b, { nowMs: 100 }), 1);
+  selector.pick([a, b], { nowMs: 100, meanOthers: 3 });
+  const expected = (view: EndpointView, nowMs: number, meanOthers = 3) =>
+    selector.expectedAt(view, { nowMs, meanOthers });
+  assertEquals([99, 100, 100 + HALF_MS, 1e6].map((ms) => expected(a, ms)), [10, 10, 7, 5]);
+  assertEquals([expected(b, 100), expected(b, 100, 2.9), expected(b, 100, 0)], [4, 3, 1]);
+});
+
+Deno.test("so many calls more as are done while a call is sent away", () => {
+  const selector = new ShortestExpectedDelaySelector(() => 0);
+  const a = told("a", 2, { inFlight: 1 });
+  selector.pick([a, known("b")], { nowMs: 0, meanOthers: 3 });
+  const table = [[0, 3], [4.9, 3], [5, 4], [7, 5], [8, 7], [10, Infinity], [50, Infinity]];
+  for (const [roundTripMs, calls] of table) {
+    const expected = selector.expectedAt({ ...a, roundTripMs }, { nowMs: 0, meanOthers: 3 });
+    assertEquals(expected, calls, `${roundTripMs} ms of 10 ms`);
+  }
 });
 
 Deno.test("one that is late with its answer to a ping is passed over while others are there", () => {

@@ -44,6 +44,7 @@ Deno.test("a caller's own policy sees figures, the same object for the same serv
       othersInFlight: 0,
       reportedAtMs: 0,
       lateAtMs: Infinity,
+      roundTripMs: 0,
     });
     for (const candidates of seen) {
       assert(Object.isFrozen(candidates) && candidates.every(Object.isFrozen));

@@ -38,9 +38,12 @@ function scene() {
 
 Deno.test("late after 20 ms, or four times what is usual", () => {
   const { pulse, ask } = scene();
-  assertEquals(pulse.lateAtMs, Infinity);
+  assertEquals([pulse.lateAtMs, pulse.roundTripMs], [Infinity, 0]);
   assertEquals([ask(3), ask(3), ask(10)], [20, 20, 20]);
   assertEquals(pulse.lateAtMs, Infinity); // it was answered
+  assertEquals(pulse.roundTripMs, 3 + 0.1 * 7);
+  pulse.observe(13.7); // a refusal takes no longer than a ping
+  assertEquals(pulse.roundTripMs, 4.7);
   const far = scene();
   assertEquals(far.ask(30, 50), 50); // nothing is known: a ping takes no longer than a call
   assertEquals(far.ask(30, 50), 120);

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Client } from "../../client.ts";
-import { RpcError } from "../../errors.ts";
+import type { RpcError } from "../../errors.ts";
 import { FailMode } from "../../fleet/fail_mode.ts";
 import type { XClientOptions } from "../../fleet/options.ts";
 import { type EndpointView, SelectMode } from "../../selector.ts";
