@@ -7,7 +7,18 @@
 import { type Checks, numberFrom, wholeFrom } from "../internal/options.ts";
 import { RunningMean } from "./running_mean.ts";
 
-/** Bounds of a limit that adapts itself. */
+/**
+ * Bounds of a limit that adapts itself.
+ *
+ * @example
+ * ```ts
+ * import { type AdaptiveLimitOptions, Server } from "@geerpc/xclient";
+ *
+ * const maxConcurrent: AdaptiveLimitOptions = { min: 10, max: 200 };
+ * const server = new Server({ maxConcurrent });
+ * await server.close();
+ * ```
+ */
 export interface AdaptiveLimitOptions {
   /** The limit at first, a whole number from `min` to `max`. Default 20, within these. */
   initial?: number;
@@ -85,7 +96,8 @@ const IS_FASTER = 0.6;
  *
  * ```text
  * gradient = long term × tolerance / short term, from 0.5 to 1
- * limit    = limit × gradient + √limit, of which a fifth is taken over
+ * limit    = limit × gradient + √limit, of which a fifth is taken over;
+ *            all of it until the limit falls for the first time
  * ```
  *
  * So the limit rises by a little while calls take no longer than usual, which
@@ -113,6 +125,8 @@ export class AdaptiveLimit {
   #windowFromMs: number | undefined;
   /** The most calls that ran at once in this window. */
   #peak = 0;
+  /** Whether it has been too high before: until then it rises faster. */
+  #hasFallen = false;
   /** Since when each window has reached the limit. */
   #atLimitSinceMs: number | undefined;
   /** While lower limits are tried: the one that was, and how long calls took with the last one. */
@@ -172,7 +186,8 @@ export class AdaptiveLimit {
     const next = this.#limit * Math.min(Math.max(gradient, LEAST_GRADIENT), 1) +
       Math.sqrt(this.#limit);
     if (next > this.#limit && !isAtLimit) return;
-    this.#set(this.#limit + (next - this.#limit) * SMOOTHING);
+    if (next < this.#limit) this.#hasFallen = true;
+    this.#set(this.#limit + (next - this.#limit) * (this.#hasFallen ? SMOOTHING : 1));
     if (isAtLimit && nowMs - this.#atLimitSinceMs! >= PROBE_AFTER_MS) {
       this.#tryHalf(this.#limit, shortTermMs);
     }

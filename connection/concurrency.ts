@@ -8,6 +8,7 @@
 import type { Clock } from "../clock.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { AdaptiveLimit } from "./adaptive_limit.ts";
+import { WAITING_SHARE } from "./request_queue.ts";
 import { RunningMean } from "./running_mean.ts";
 import type { ServerLoad } from "./server_load.ts";
 import type { ServerLimits } from "./server_options.ts";
@@ -33,10 +34,13 @@ export interface Refused {
 
 /** In how many of the last calls times are averaged. */
 const MEMORY = 100;
+/** Behind so many, one that is many times as long as the others counts as so many times as long. */
+const OUTLIER_FREE = 10;
+const OUTLIER = 10;
+/** The least time whose logarithm is taken, in milliseconds. */
+const LEAST_MS = 0.001;
 /** What share of the longest wait calls may wait behind a queue that has not been empty for that long. */
 const STANDING_SHARE = 1 / 20;
-/** What share of its time a call may wait: the rest is for running, here or elsewhere. */
-const WAITING_SHARE = 0.5;
 /** The longest time after which refused callers are told to come back, in milliseconds. */
 const LONGEST_RETRY_AFTER_MS = 10_000;
 
@@ -59,12 +63,17 @@ export class Concurrency {
   /** The connections that wait, in the order of their turns. */
   readonly #turns = new Set<Waiter>();
   /** Since when some connection has waited at any time. */
-  #standsSinceMs = 0;
-  /** How long calls have run of late, of all methods and of each. */
+  #standsSinceMs = -Infinity;
+  /** When a connection last had its last turn. */
+  #stoodUntilMs = -Infinity;
+  /** How much time has passed of late between the ends of two calls, while as many ran as may. */
+  readonly #gapMs = new RunningMean(MEMORY);
+  /** How long calls have run of late. */
   readonly #tookMs = new RunningMean(MEMORY);
-  readonly #tookMsBy = new WeakMap<Method, RunningMean>();
-  /** When a call last ended, or the first of them began. */
-  #lastEndMs: number;
+  /** The logarithms of how long those of each method have run: a few long ones say little. */
+  readonly #logMsBy = new WeakMap<Method, RunningMean>();
+  /** When a call last began or ended. */
+  #movedAtMs: number;
   #isReleasing = false;
 
   /**
@@ -80,7 +89,7 @@ export class Concurrency {
       ? undefined
       : new AdaptiveLimit(maxConcurrent);
     this.#limit = typeof maxConcurrent === "number" ? maxConcurrent : this.#adaptive!.value;
-    this.#lastEndMs = clock.now();
+    this.#movedAtMs = clock.now();
   }
 
   /** How many calls may run at once now. */
@@ -99,9 +108,8 @@ export class Concurrency {
    * @returns The present time, for `ended`.
    */
   began(): number {
-    const nowMs = this.#clock.now();
-    if (this.#running++ === 0) this.#lastEndMs = nowMs;
-    return nowMs;
+    this.#running++;
+    return this.#movedAtMs = this.#clock.now();
   }
 
   /**
@@ -114,9 +122,15 @@ export class Concurrency {
   ended(method: Method, beganAtMs: number, isMeasure: boolean): void {
     const nowMs = this.#clock.now();
     const tookMs = nowMs - beganAtMs;
-    this.#lastEndMs = nowMs;
+    if (!this.hasRoom) {
+      const gap = this.#gapMs;
+      const gapMs = nowMs - this.#movedAtMs;
+      // All handlers hung for an hour: that says nothing of the time from here on.
+      gap.add(gap.count < OUTLIER_FREE ? gapMs : Math.min(gapMs, OUTLIER * gap.value + 1));
+    }
+    this.#movedAtMs = nowMs;
     this.#tookMs.add(tookMs);
-    this.#meanOf(method).add(tookMs);
+    this.#logsOf(method).add(Math.log(Math.max(tookMs, LEAST_MS)));
     if (isMeasure && this.#adaptive !== undefined) {
       this.#adaptive.observe(tookMs, this.#running, nowMs);
       this.#limit = this.#adaptive.value;
@@ -138,16 +152,14 @@ export class Concurrency {
     const waitMs = this.#expectedMs(ahead, nowMs);
     const mostMs = this.#mostMs(nowMs);
     const { timeoutMs = Infinity } = extras;
-    const ownMs = method === undefined ? 0 : this.#tookMsBy.get(method)?.value ?? 0;
-    if (waitMs <= Math.min(mostMs, timeoutMs * WAITING_SHARE) && waitMs + ownMs <= timeoutMs) {
-      return undefined;
-    }
-    const most = waitMs > mostMs
+    const most = Math.min(mostMs, timeoutMs * WAITING_SHARE, timeoutMs - this.#usualMs(method));
+    if (waitMs <= most) return undefined;
+    const limit = waitMs > mostMs
       ? `no call is to wait for more than ${Math.round(mostMs)} ms now (maxWaitMs)`
       : `its caller gives it ${Math.round(timeoutMs)} ms`;
     const why =
       `it would wait for ${Math.ceil(waitMs)} ms until it is one of ${this.#limit} that ` +
-      `run (maxConcurrent), and ${most}`;
+      `run (maxConcurrent), and ${limit}`;
     return { why, retryAfterMs: this.#retryAfter(waitMs) };
   }
 
@@ -162,13 +174,17 @@ export class Concurrency {
 
   /** A connection has calls that may run when it is their turn. */
   join(waiter: Waiter): void {
-    if (this.#turns.size === 0) this.#standsSinceMs = this.#clock.now();
+    if (this.#turns.size === 0) {
+      const nowMs = this.#clock.now();
+      const emptyForMs = nowMs - this.#stoodUntilMs;
+      if (emptyForMs > this.#maxWaitMs * STANDING_SHARE) this.#standsSinceMs = nowMs;
+    }
     this.#turns.add(waiter);
   }
 
   /** A connection has no calls that wait for their turn any more. */
   leave(waiter: Waiter): void {
-    this.#turns.delete(waiter);
+    if (this.#turns.delete(waiter)) this.#stoodUntilMs = this.#movedAtMs;
   }
 
   /** Gives the places that are free to those whose turn it is. */
@@ -178,35 +194,46 @@ export class Concurrency {
     try {
       while (this.#turns.size > 0 && this.hasRoom) {
         const [next] = this.#turns;
-        const isStanding = next.takeTurn();
+        const isBack = next.takeTurn();
         this.#turns.delete(next);
-        if (isStanding) this.#turns.add(next);
+        if (isBack) this.#turns.add(next);
+        else this.#stoodUntilMs = this.#movedAtMs;
       }
     } finally {
       this.#isReleasing = false;
     }
   }
 
-  #meanOf(method: Method): RunningMean {
-    let mean = this.#tookMsBy.get(method);
-    if (mean === undefined) this.#tookMsBy.set(method, mean = new RunningMean(MEMORY));
-    return mean;
+  #logsOf(method: Method): RunningMean {
+    let logs = this.#logMsBy.get(method);
+    if (logs === undefined) this.#logMsBy.set(method, logs = new RunningMean(MEMORY));
+    return logs;
+  }
+
+  /** What a call of a method takes as a rule: half of them, more or less, take no longer. */
+  #usualMs(method: Method | undefined): number {
+    const logs = method && this.#logMsBy.get(method);
+    return logs === undefined ? 0 : Math.exp(logs.value);
   }
 
   /**
    * How long a call would wait for its turn. So many calls have to end first, its own turn
-   * included; and if none has ended for some time, that will take as long again.
+   * included; and if none has begun or ended for some time, that will take as long again.
    */
   #expectedMs(ahead: number, nowMs: number): number {
     const turns = ahead === 0 ? this.#turns.size + 1 : Math.max(this.#turns.size, 1);
-    const ends = Math.min(this.#load.waiting + 1, (ahead + 1) * turns);
-    return Math.max(ends * this.#tookMs.value / this.#limit, nowMs - this.#lastEndMs);
+    const tooMany = Math.max(0, this.#running - this.#limit); // where the limit has fallen
+    const ends = tooMany + Math.min(this.#load.waiting + 1, (ahead + 1) * turns);
+    const gapMs = this.#gapMs.count > 0 ? this.#gapMs.value : this.#tookMs.value / this.#limit;
+    return Math.max(ends * gapMs, nowMs - this.#movedAtMs);
   }
 
   /**
    * How long calls may wait now. A queue takes in a burst; one that has not been empty for as
-   * long as calls may wait is no burst, and would make every call wait for nothing. Source: B.
-   * Maurer, "Fail at Scale" (ACM Queue 13/8), after CoDel (Nichols and Jacobson, RFC 8289).
+   * long as calls may wait is no burst, and would make every call wait for nothing. That is over
+   * when it has been empty for as long as calls may wait in it then.
+   *
+   * Source: B. Maurer, "Fail at Scale" (ACM Queue 13/8), after CoDel (RFC 8289).
    */
   #mostMs(nowMs: number): number {
     const isStanding = this.#turns.size > 0 && nowMs - this.#standsSinceMs > this.#maxWaitMs;

@@ -14,7 +14,7 @@ import type { ServerLoad } from "./server_load.ts";
 /** How many bytes a request counts beside those that were read: what its objects take, about. */
 const OBJECT_BYTES = 256;
 /** How much of the time that its caller gives it a call waits at most: the rest is for elsewhere. */
-const WAITING_SHARE = 0.5;
+export const WAITING_SHARE = 0.5;
 
 /** A call that waits to run. */
 export class QueuedRequest implements Expiring {

@@ -51,10 +51,10 @@ export interface ServerOptions {
   /**
    * The most calls running at once on all connections; more of them wait until some end, at most
    * `maxWaiting` for at most `maxWaitMs`. Connections that wait take turns, each with its oldest
-   * call. A call that would wait too long for its caller's time, as far as the calls
-   * before it and how long they take of late show, is rejected at once as `resource_exhausted`, with
-   * `retryAfterMs`, so that its caller goes elsewhere. Handlers that return no promise
-   * do not count, and a cancelled call counts until its handler ends.
+   * call. A call that would wait too long, by the calls before it and how often calls end of
+   * late, is rejected at once as `resource_exhausted`, with `retryAfterMs`, so that its caller goes
+   * elsewhere. Handlers that return no promise and methods that are registered as `unlimited` do
+   * not count, and a cancelled call counts until its handler ends.
    *
    * `"adaptive"`: as many as run without making each other slow, found out from how long
    * calls take, from 4 to 1,000; or an object with bounds of your own, as `{ min: 10, max: 200 }`.
@@ -73,7 +73,7 @@ export interface ServerOptions {
    * How long a call waits for others to end, in milliseconds, but no longer
    * than half of the time that its caller gives it. Then it is
    * rejected as `resource_exhausted`, so that its caller goes elsewhere. While
-   * calls have waited for `maxConcurrent` without a break for longer than this, new ones are to wait
+   * some call has always waited for `maxConcurrent` for longer than this, new ones are to wait
    * no longer than a twentieth of it, or than a call takes if that is more.
    * Default 10,000, and 1,000 with `maxConcurrent`; `Infinity`: for ever.
    */

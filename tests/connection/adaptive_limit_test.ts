@@ -50,10 +50,15 @@ Deno.test("it rises while calls take no longer, whatever the load wants of it", 
   assertEquals(scene.limit.value, 20);
   const { least, last } = scene.run(10_000, () => 10);
   assert(least >= 20 && last > 200, `${least} ${last}`);
-  // Each window adds a fifth of the root: 20 + 0.2 √20.
+  // Each window adds the root, and a fifth of it once the limit has been too high.
   const next = new Scene();
   next.run(150, () => 20);
-  assertEquals(next.limit.value, Math.floor(20 + 0.2 * Math.sqrt(20)));
+  assertEquals(next.limit.value, Math.floor(20 + Math.sqrt(20)));
+  while (next.limit.value >= 24) next.run(100, () => 100);
+  const before = next.limit.value;
+  next.run(1000, () => 20);
+  const rise = next.limit.value - before;
+  assert(rise > 2 && rise < 15, `${before} + ${rise}`); // ten windows, by 1 each; they were of 5
 });
 
 Deno.test("it falls when calls take longer than the tolerance, and not when they take less than that", () => {

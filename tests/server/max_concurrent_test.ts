@@ -96,7 +96,7 @@ Deno.test("a caller's deadline that can't be met: refused at once; one that has 
     const running = client.call("Gate.Wait", 1);
     await gate.untilBegun(1);
     const late = failure(client.call("Gate.Wait", 2, { timeoutMs: 199 })); // 100 ms, and 100 ms to run
-    const waiting = client.call("Gate.Wait", 3, { timeoutMs: 200 });
+    const waiting = client.call("Gate.Wait", 3, { timeoutMs: 201 });
     assertFailure(await late, {
       code: "resource_exhausted",
       message: "(maxConcurrent), and its caller gives it 199 ms; retry after 100 ms",
