@@ -43,7 +43,7 @@ const NOT_SLOW = { hasChanged: false, isOver: true };
 export interface FleetOptions {
   /** Where the list of servers comes from. */
   readonly source: ServerSource;
-  /** Makes the policy: one for calls that stay in the caller's zone, one for those that leave it. */
+  /** Makes the policy: with zones, one for calls that stay in the caller's, one for those that leave it. */
   readonly selector: () => Selector;
   /** The policy's name; `undefined` for one of the caller's own. */
   readonly mode: SelectMode | undefined;
@@ -74,7 +74,6 @@ export class Fleet implements EndpointHost {
   readonly liveness: Pick<Liveness, "watch">;
   readonly reports = new Reports();
   readonly #source: ServerSource;
-  readonly #subsets: boolean;
   readonly #slowStart: SlowStart | undefined;
   readonly #zones: Zones | undefined;
   /** What calls are given to; with zones, to those that stay in the caller's own. */
@@ -116,10 +115,8 @@ export class Fleet implements EndpointHost {
     this.#source = options.source;
     this.#onEvent = options.onEvent;
     const { selector, mode, random, slowStartMs, zone } = options;
-    const policy = selector();
-    this.#subsets = policy.subsets ?? false;
-    this.#pool = new Pool(policy, mode, random);
-    this.#elsewhere = zone === undefined ? this.#pool : new Pool(selector(), mode, random);
+    this.#pool = new Pool(selector, mode, random);
+    this.#elsewhere = zone === undefined ? this.#pool : new Pool(selector, mode, random);
     this.#slowStart = slowStartMs > 0 ? new SlowStart(slowStartMs) : undefined;
     this.#zones = zone === undefined ? undefined : new Zones(zone, random);
   }
@@ -391,7 +388,7 @@ export class Fleet implements EndpointHost {
     this.#remember(joined, left, nowMs);
     // The first to come are all alike.
     if (before.size > 0) { for (const endpoint of joined) endpoint.arrive(nowMs); }
-    this.#candidates = this.#subsets ? this.#subset() : this.#endpoints;
+    this.#candidates = this.#subset();
     this.#review(nowMs, true);
     for (const endpoint of joined) this.endpointChanged(endpoint, "joined");
     for (const endpoint of left) {
@@ -413,7 +410,9 @@ export class Fleet implements EndpointHost {
   /** Of a large fleet a part: of the caller's zone, and of all others. */
   #subset(): readonly Endpoint[] {
     const zones = this.#zones;
-    if (this.#endpoints.length <= SUBSET_SIZE) return this.#endpoints;
+    if (!this.#pool.selector.subsets || this.#endpoints.length <= SUBSET_SIZE) {
+      return this.#endpoints;
+    }
     const seed = this.#seed ??= Math.floor(this.random() * 2 ** 32);
     if (zones === undefined) return subsetOf(this.#endpoints, seed, SUBSET_SIZE);
     const own = this.#endpoints.filter((endpoint) => zones.isOwn(endpoint));

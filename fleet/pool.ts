@@ -35,7 +35,9 @@ const IN_TURN = 1 + 1e-9;
 
 /** A policy, and what it picks from. */
 export class Pool {
-  readonly #selector: Selector & Partial<ReportingSelector>;
+  /** The policy. */
+  readonly selector: Selector & Partial<ReportingSelector>;
+  readonly #newSelector: () => Selector;
   readonly #random: Random;
   readonly #start: Start;
   /** All that calls are given to. */
@@ -44,14 +46,17 @@ export class Pool {
   #shown: readonly Endpoint[] = [];
   /** While some are in their slow start, and the policy needs it. */
   #turns: Turns | undefined;
+  /** The policy for turns, so that the other one is shown the same endpoints all the time. */
+  #turnSelector: Selector | undefined;
 
   /**
-   * @param selector The policy.
+   * @param newSelector Makes the policy.
    * @param mode Its name; `undefined` for one of the caller's own, which sees weights.
    * @param random Where chance comes from.
    */
-  constructor(selector: Selector, mode: SelectMode | undefined, random: Random) {
-    this.#selector = selector;
+  constructor(newSelector: () => Selector, mode: SelectMode | undefined, random: Random) {
+    this.selector = newSelector();
+    this.#newSelector = newSelector;
     this.#random = random;
     this.#start = mode === undefined ? "weight" : STARTS[mode];
   }
@@ -63,7 +68,7 @@ export class Pool {
 
   /** Within what time reports give way to the mean of all, in milliseconds; 0 while none count. */
   get reportsFadeMs(): number {
-    return this.#selector.reportsFadeMs ?? 0;
+    return this.selector.reportsFadeMs ?? 0;
   }
 
   /**
@@ -73,7 +78,7 @@ export class Pool {
    * @param context Time and mean, as of a pick.
    */
   expectedAt(endpoint: Endpoint, context: PickContext): number {
-    return this.#selector.expectedAt!(endpoint, context);
+    return this.selector.expectedAt!(endpoint, context);
   }
 
   /**
@@ -102,10 +107,10 @@ export class Pool {
    */
   pick(context: PickContext): Endpoint | undefined {
     const turns = this.#turns;
-    if (turns === undefined) return this.#selector.pick(this.#shown, context);
+    if (turns === undefined) return this.selector.pick(this.#shown, context);
     const next = turns.next();
     if (next !== undefined && this.#takesTurn(next, context)) return next;
-    const picked = this.#selector.pick(this.#shown, context);
+    const picked = this.selector.pick(this.#shown, context);
     if (picked !== undefined) turns.took(picked);
     return picked;
   }
@@ -118,7 +123,7 @@ export class Pool {
    * @returns `undefined` if there are none.
    */
   pickFrom(some: readonly Endpoint[], context: PickContext): Endpoint | undefined {
-    return this.#selector.pick(this.#withoutTurns(some), context);
+    return this.selector.pick(this.#withoutTurns(some), context);
   }
 
   /** Those that a policy is shown that knows no weights: all that have their full share. */
@@ -137,10 +142,11 @@ export class Pool {
     const others = this.#endpoints.filter((other) => other !== endpoint);
     if (others.length === 0) return true;
     const other = others[Math.floor(this.#random() * others.length)];
+    this.#turnSelector ??= this.#newSelector();
     const { share } = endpoint;
     endpoint.setShare(IN_TURN);
     try {
-      return this.#selector.pick([endpoint, other], context) === endpoint;
+      return this.#turnSelector.pick([endpoint, other], context) === endpoint;
     } finally {
       endpoint.setShare(share);
     }

@@ -78,10 +78,9 @@ export class Zones {
     this.#hasRoom = own.length > 0 && others.length > 0 && room >= 1;
     // Without zones, so many would leave: to send away more can't be right.
     const most = elsewhere.well / (here.well + elsewhere.well || 1);
-    this.#staying = Math.min(
-      this.#hasRoom ? ownRoom : ownRoom / (room || 1),
-      1 - this.#load.update(own, others, most, nowMs),
-    );
+    const slow = this.#load.update(own, others, most, nowMs);
+    const lacking = 1 - (this.#hasRoom ? ownRoom : ownRoom / (room || 1));
+    this.#staying = 1 - Math.min(most, Math.max(lacking, slow));
     const { well, listed } = this.#staying < 0.5 ? here : elsewhere;
     this.#rarely = well * 2 < listed ? RARELY : 1;
   }

@@ -86,7 +86,22 @@ Deno.test("zones: a weight counts, when a zone lacks some", () =>
     await answeredBy(zoned, 20);
     await sever(test, a);
     await answeredBy(zoned, 20);
-    assertEquals(await counts(zoned, 200), "28b 43c 129d"); // 0.1 × 1.4 stay
+    assertEquals(await counts(zoned, 200), "40b 40c 120d"); // a fifth would be there without zones
+  }));
+
+Deno.test("zones: never more calls leave than would without zones", () =>
+  withNodes(3, async (test) => {
+    const { client, discovery, nodes: [a, b, c] } = test;
+    const zoned = client({ zone: "x", mode: SelectMode.WeightedRoundRobin });
+    await discovery.update([
+      `${a.address}?zone=x&weight=4`,
+      `${b.address}?zone=x&weight=4`,
+      `${c.address}?zone=y`,
+    ]);
+    await answeredBy(zoned, 20);
+    await sever(test, b);
+    await answeredBy(zoned, 20);
+    assertEquals(await counts(zoned, 100), "80a 20c"); // not 30, which `b` lacks
   }));
 
 Deno.test("zones: where the others lack more, calls are shared by what there is", () =>
