@@ -1,6 +1,5 @@
 /**
- * One endpoint of an `XClient`: an address of the list with its load, its
- * health and its connection.
+ * This file is one class: an endpoint, with its load, its health, its connection.
  *
  * @module
  */
