@@ -1,6 +1,6 @@
 /**
- * This file is one class: which calls of a connection run now, which wait, and which are turned away
- * because there are too many.
+ * This file is one class: which calls of a connection run now, which wait, and
+ * which are turned away because there are too many.
  *
  * @module
  */
@@ -28,10 +28,10 @@ export interface AdmissionOptions {
   readonly limits: ServerLimits;
   /** What runs and waits on all connections. */
   readonly load: ServerLoad;
-  /** How many calls of all connections run at once; `undefined` if there is no limit. */
-  readonly concurrency: Concurrency | undefined;
   /** What clients are told of it. */
   readonly reported: ReportedLoad;
+  /** How many calls of all connections run at once; `undefined` if there is no limit. */
+  readonly concurrency: Concurrency | undefined;
   /** What may be called. */
   readonly services: Services;
   /** Runs calls. */

@@ -45,10 +45,10 @@ export interface ServerContext {
   readonly introspection: Introspection;
   /** What runs, waits and is refused on all connections. */
   readonly load: ServerLoad;
-  /** How many calls run at once on all connections, if that is limited. */
-  readonly concurrency: Concurrency | undefined;
   /** What clients are told of it. */
   readonly reported: ReportedLoad;
+  /** How many calls run at once on all connections, if that is limited. */
+  readonly concurrency: Concurrency | undefined;
   /** Whom to tell of errors and events. */
   readonly listeners: ServerListeners;
   /** Where deadlines and limits take the time from. */

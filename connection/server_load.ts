@@ -27,12 +27,12 @@ export interface RefusedFigures {
   readonly maxInFlight: number;
   /** Calls that were too many on all connections. */
   readonly maxRunning: number;
+  /** Calls whose callers expected that fewer run or wait here, and went elsewhere. */
+  readonly moreThanExpected: number;
   /** Calls that would have waited too long for others of all connections to end, or have. */
   readonly maxConcurrent: number;
   /** Calls that were too many to wait. */
   readonly maxWaiting: number;
-  /** Calls whose callers expected that fewer run or wait here, and went elsewhere. */
-  readonly moreThanExpected: number;
   /** Calls that came while those that waited took too many bytes already. */
   readonly maxMessageBytes: number;
   /** Calls that waited too long because their client read too few replies. */
@@ -62,9 +62,9 @@ export class ServerLoad {
     writeTimeoutMs: 0,
     maxInFlight: 0,
     maxRunning: 0,
+    moreThanExpected: 0,
     maxConcurrent: 0,
     maxWaiting: 0,
-    moreThanExpected: 0,
     maxMessageBytes: 0,
     unreadReplies: 0,
     draining: 0,

@@ -1,6 +1,5 @@
 /**
- * One endpoint of an `XClient`: an address of the list with its load, its
- * health and its connection.
+ * This file is one class: an endpoint, with its load, its health, its connection.
  *
  * @module
  */
@@ -250,13 +249,13 @@ export class Endpoint extends Load
   }
 
   connectionChanged(event: ConnectorEvent, cause?: unknown): void {
+    if (event !== "unreachable" && event !== "stalled") this.#pulse.forget();
+    if (event === "disconnected") this.forgetReport();
     if (event === "connected") {
       // Not its first connection, or not at the first try: it was away.
       if (this.#wasConnected || this.connector.wasUnreachable) this.arrive(this.clock.now());
       this.#wasConnected = true;
     }
-    if (event !== "unreachable" && event !== "stalled") this.#pulse.forget();
-    if (event === "disconnected") this.forgetReport();
     if (event === "disconnected" && this.#hasLostCalls) {
       this.#hasLostCalls = false;
       this.#fail(this.#host.clock.now());

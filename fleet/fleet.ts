@@ -19,7 +19,6 @@ import {
   type Selector,
   subsetOf,
 } from "../selector.ts";
-import type { ReportingSelector } from "../balance/types.ts";
 import { Endpoint, type EndpointChange, type EndpointHost } from "./endpoint.ts";
 import type { EndpointEvent } from "./events.ts";
 import type { Health, HealthOptions } from "./health.ts";
@@ -192,14 +191,9 @@ export class Fleet implements EndpointHost {
     return this.#pool.pick(context);
   }
 
-  /** The policy, if it goes by reports; with zones, that of calls that stay. */
-  get #reporting(): Partial<ReportingSelector> {
-    return this.#pool.selector as Selector & Partial<ReportingSelector>;
-  }
-
   /** Whether what servers tell of their load makes a difference now. */
   get usesReports(): boolean {
-    return this.#reporting.reportsFadeMs! > 0;
+    return this.#pool.reportsFadeMs > 0;
   }
 
   /**
@@ -208,8 +202,8 @@ export class Fleet implements EndpointHost {
    * @param nowMs The present time.
    */
   callBegins(nowMs: number): void {
-    const { reportsFadeMs = 0 } = this.#reporting;
-    if (reportsFadeMs > 0) this.reports.callBegins(this.#pool.endpoints, nowMs, reportsFadeMs);
+    const { reportsFadeMs, endpoints } = this.#pool;
+    if (reportsFadeMs > 0) this.reports.callBegins(endpoints, nowMs, reportsFadeMs);
   }
 
   /**
@@ -221,7 +215,7 @@ export class Fleet implements EndpointHost {
    */
   expectedAt(endpoint: Endpoint, nowMs: number): number {
     const { meanOthers } = this.reports;
-    return this.#reporting.expectedAt!(endpoint, { nowMs, meanOthers });
+    return this.#pool.expectedAt(endpoint, { nowMs, meanOthers });
   }
 
   /** The best of some: those that are fit and not ejected, else fit, else due to be dialled. */

@@ -11,9 +11,8 @@ const DECAY_MS = 10_000;
 const FAILURE_MS = 1000;
 
 /**
-/**
  * How a call ended, as far as its endpoint is to blame. `refused`: it was turned away because there
- * is too much to do. `given_up` says nothing of the endpoint, but for the time that it took;
+ * is too much to do. `given_up` says nothing of the endpoint but the time that it took, and
  * `unexpected` not even that: more calls were there than was expected.
  */
 export type Outcome = "success" | "failure" | "refused" | "given_up" | "unexpected";
@@ -91,17 +90,17 @@ export class Load {
   successes = 0;
   /** How many calls and dials failed. */
   failures = 0;
-  /** How many calls were turned away because there was too much to do. */
-  refused = 0;
-  /** How many reply times are known, and all of them together. */
-  replies = 0;
-  repliesMs = 0;
   /** How many calls of all clients ran or waited there when it last told; `undefined` if it has not. */
   reportedLoad: number | undefined = undefined;
   /** How many of these were none of ours. */
   othersInFlight = 0;
   /** When that was told, or confirmed by a reply. */
   reportedAtMs = 0;
+  /** How many calls were turned away because there was too much to do. */
+  refused = 0;
+  /** How many reply times are known, and all of them together. */
+  replies = 0;
+  repliesMs = 0;
   #oldest: InFlight | undefined;
   #newest: InFlight | undefined;
 

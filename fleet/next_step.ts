@@ -93,6 +93,16 @@ export function isTurnedAway(error: unknown): error is RpcError {
 }
 
 /**
+ * Whether a server did not run a call because more calls were there than was expected. That is no
+ * failure, only news of the server: the call is as if it had not been made.
+ *
+ * @param error What an attempt failed with.
+ */
+export function isUnexpected(error: unknown): boolean {
+  return error instanceof UnexpectedQueue;
+}
+
+/**
  * Whether a server has turned a call away because it has too much to do. It is well: that is no
  * failure of its own.
  *
@@ -116,16 +126,6 @@ export type WaitForRoom = boolean | undefined;
 export function isNoRoom(error: unknown, waitForRoom: WaitForRoom): boolean {
   if (waitForRoom === true) return false;
   return waitForRoom === false ? isTurnedAway(error) : isOverload(error);
-}
-
-/**
- * Whether a server did not run a call because more calls were there than was expected. That is no
- * failure, only news of the server: the call is as if it had not been made.
- *
- * @param error What an attempt failed with.
- */
-export function isUnexpected(error: unknown): boolean {
-  return error instanceof UnexpectedQueue;
 }
 
 /** What is known of a call when one of its attempts has failed. */

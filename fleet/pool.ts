@@ -6,6 +6,7 @@
  */
 
 import { type PickContext, type Random, SelectMode, type Selector } from "../selector.ts";
+import type { ReportingSelector } from "../balance/types.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Turns } from "./turns.ts";
 
@@ -35,7 +36,7 @@ const IN_TURN = 1 + 1e-9;
 /** A policy, and what it picks from. */
 export class Pool {
   /** The policy. */
-  readonly selector: Selector;
+  readonly selector: Selector & Partial<ReportingSelector>;
   readonly #newSelector: () => Selector;
   readonly #random: Random;
   readonly #start: Start;
@@ -63,6 +64,21 @@ export class Pool {
   /** All that calls are given to. */
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints;
+  }
+
+  /** Within what time reports give way to the mean of all, in milliseconds; 0 while none count. */
+  get reportsFadeMs(): number {
+    return this.selector.reportsFadeMs ?? 0;
+  }
+
+  /**
+   * How many calls may run or wait at an endpoint without it being news. Only while reports count.
+   *
+   * @param endpoint The endpoint.
+   * @param context Time and mean, as of a pick.
+   */
+  expectedAt(endpoint: Endpoint, context: PickContext): number {
+    return this.selector.expectedAt!(endpoint, context);
   }
 
   /**

@@ -15,8 +15,8 @@ import { checkTargets } from "./targets.ts";
 import { clientsText } from "./workload.ts";
 
 const folder = Deno.args[0] ?? "build/simulation";
-const jobs = SCENARIOS.flatMap(({ name, clients: counts }) =>
-  counts.flatMap((clients) => POLICIES.map((policy) => ({ scenario: name, policy, clients })))
+const jobs = SCENARIOS.flatMap(({ name, clients: counts, policies = POLICIES }) =>
+  counts.flatMap((clients) => policies.map((policy) => ({ scenario: name, policy, clients })))
 );
 let done = 0;
 const outcomes = await runAll(jobs, ({ scenario, clients, policy }) => {
@@ -30,4 +30,4 @@ Deno.mkdirSync(folder, { recursive: true });
 Deno.writeTextFileSync(`${folder}/results.md`, `${tables}\n`);
 for (const [name, svg] of pictures(outcomes)) Deno.writeTextFileSync(`${folder}/${name}`, svg);
 console.log(`\nTables and pictures are in ${folder}.`);
-if (checks.some(({ value, limit }) => value > limit)) Deno.exit(1);
+if (checks.some(({ isMet }) => !isMet)) Deno.exit(1);

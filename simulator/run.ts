@@ -6,13 +6,13 @@
  * @module
  */
 
-import { RpcError, TimeoutError } from "../errors.ts";
-import { FakeClock, FakeFleet, seededRandom } from "../testing.ts";
+import { FakeClock, FakeFleet, type FakeServer, seededRandom } from "../testing.ts";
 import { XClient } from "../xclient.ts";
 import type { XClientOptions } from "../fleet/options.ts";
-import { OracleSelector, type Policy } from "./policies.ts";
-import type { Scenario } from "./scenarios.ts";
-import { type Arrival, arrivals } from "./workload.ts";
+import { modeOf, type Policy } from "./policies.ts";
+import type { Scenario } from "./scenario.ts";
+import { quantile, Tally } from "./tally.ts";
+import { type Arrival, arrivals, MEAN_WORK_MS } from "./workload.ts";
 
 /** For how long after the last call its run goes on, in milliseconds. */
 const RUN_OUT_MS = 2000;
@@ -32,10 +32,26 @@ export interface Outcome {
   readonly p50: number;
   /** The 99th percentile, likewise. */
   readonly p99: number;
+  /** The median time of the calls that were answered. */
+  readonly answeredP50: number;
+  /** The 99th percentile of these. */
+  readonly answeredP99: number;
+  /** The median time of the calls that failed otherwise than by their deadline. */
+  readonly failedP50: number;
+  /** The 99th percentile of these. */
+  readonly failedP99: number;
+  /** How many calls were answered, over how many all servers can answer at normal speed. */
+  readonly goodput: number;
+  /** The work of the answered calls, over what all servers can do at normal speed. */
+  readonly usefulWork: number;
   /** How many calls the servers received, retries included. */
   readonly tries: number;
   /** How many of these the faulty servers received: the first, unless the scenario says more. */
   readonly triesAtFaulty: number;
+  /** How many further tries servers did not run, because they had more calls than was expected. */
+  readonly refusedTries: number;
+  /** The share of the answers that came from another zone than the client's. */
+  readonly outOfZone: number;
   /** For each second from the start, the calls of the faulty servers over their fair share. */
   readonly shares: readonly number[];
 }
@@ -55,42 +71,51 @@ export async function run(
   clients: number,
   options: XClientOptions = {},
 ): Promise<Outcome> {
-  const { servers, faulty, durationMs, warmUpMs, load, seed, deadlineMs: timeoutMs } = scenario;
+  const { servers, durationMs, warmUpMs, load, seed, deadlineMs: timeoutMs, zones } = scenario;
   const clock = new FakeClock();
+  const tally = new Tally(warmUpMs);
+  let outOfZone = 0;
+  /** Ends a call at a server: the argument is its work, and who makes it. */
+  const work = (server: FakeServer) => ({
+    Do: ([, client]: [number, number]) => {
+      if (zones !== undefined && clock.now() >= warmUpMs) {
+        if (zones.ofServer(server) !== zones.ofClient(client)) outOfZone++;
+      }
+      return null;
+    },
+  });
   const fleet = await FakeFleet.start(servers, {
     clock,
-    services: { Work: { Do: () => null } },
-    workMs: (args) => args as number,
+    services: (server) => ({ Work: work(server) }),
+    workMs: (args) => (args as [number, number])[0],
     cores: 1,
     random: seededRandom(1),
+    metadata: (server) => zones === undefined ? "" : `zone=${zones.ofServer(server)}`,
+    ...scenario.fleet,
   });
   const xclients = Array.from({ length: clients }, (_, place) => {
     const random = seededRandom(1000 * seed + place);
     return new XClient(fleet.discovery, {
       ...fleet.clientOptions,
       random,
-      mode: policy === "oracle" ? new OracleSelector(fleet, random) : policy,
+      mode: modeOf(policy, fleet, random),
+      ...scenario.client,
+      zone: zones?.areTold ? zones.ofClient(place) : undefined,
       ...options,
     });
   });
   scenario.script(fleet, clock);
+  const counts = countEverySecond(scenario, fleet, clock);
 
-  const tally = new Tally(warmUpMs);
-  const counts: number[][] = [];
-  clock.setTimer(0, function count() {
-    const calls = fleet.servers.map((server) => server.calls);
-    counts.push([sum(calls.slice(0, faulty)), sum(calls)]);
-    if (clock.now() < durationMs) clock.setTimer(1000, count);
-  });
-  const all = arrivals({ servers, load, clients, durationMs, seed });
   let key = 0;
   const make = ({ atMs, workMs, client }: Arrival) => {
     const options = { timeoutMs, key: policy === "consistent_hash" ? `${key++}` : "" };
-    xclients[client].call("Work.Do", workMs, options).then(
-      () => tally.succeeded(atMs, clock.now()),
+    xclients[client].call("Work.Do", [workMs, client], options).then(
+      () => tally.succeeded(atMs, clock.now(), workMs),
       (error) => tally.failed(atMs, clock.now(), error),
     );
   };
+  const all = arrivals({ servers, load, clients, durationMs, seed });
   const next = () => {
     const { value, done } = all.next();
     if (done) return;
@@ -104,47 +129,73 @@ export async function run(
   await Promise.all(xclients.map((xclient) => xclient.close()));
   await fleet.close();
 
-  const { tookMs, timeouts, errors } = tally;
-  tookMs.sort((one, other) => one - other);
-  const [faultyBefore, allBefore] = counts[Math.ceil(warmUpMs / 1000)];
-  const [faultyAfter, allAfter] = counts.at(-1)!;
+  const { tookMs, answeredMs, failedMs, timeouts } = tally;
+  const capacityMs = servers * (durationMs - warmUpMs);
   return {
     scenario: scenario.name,
     clients,
     policy,
     calls: tookMs.length,
     timeouts,
-    errors,
-    p50: tookMs[Math.floor(tookMs.length * 0.5)],
-    p99: tookMs[Math.floor(tookMs.length * 0.99)],
-    tries: allAfter - allBefore,
-    triesAtFaulty: faultyAfter - faultyBefore,
-    shares: counts.slice(1).map(([atFaulty, atAll], second) => {
-      const [faultySoFar, allSoFar] = counts[second];
-      return (atFaulty - faultySoFar) / Math.max(1, atAll - allSoFar) * servers / faulty;
-    }),
+    errors: failedMs.length,
+    p50: quantile(tookMs, 0.5),
+    p99: quantile(tookMs, 0.99),
+    answeredP50: quantile(answeredMs, 0.5),
+    answeredP99: quantile(answeredMs, 0.99),
+    failedP50: quantile(failedMs, 0.5),
+    failedP99: quantile(failedMs, 0.99),
+    goodput: answeredMs.length * MEAN_WORK_MS / capacityMs,
+    usefulWork: tally.workMs / capacityMs,
+    outOfZone: outOfZone / answeredMs.length,
+    ...sharesOf(scenario, counts),
   };
 }
 
-/** Counts calls from the end of the warm-up on. */
-class Tally {
-  readonly tookMs: number[] = [];
-  timeouts = 0;
-  errors = 0;
+/** How many calls servers had received so far: the faulty ones, all, and those not run. */
+interface Count {
+  readonly faulty: number;
+  readonly all: number;
+  readonly refused: number;
+}
 
-  constructor(readonly fromMs: number) {}
+/** Counts the calls that servers have received, each second. */
+function countEverySecond(
+  { faulty, durationMs }: Scenario,
+  fleet: FakeFleet,
+  clock: FakeClock,
+): readonly Count[] {
+  const counts: Count[] = [];
+  const ever = new Set<FakeServer>();
+  clock.setTimer(0, function count() {
+    for (const server of fleet.servers) ever.add(server);
+    const calls = [...ever].map((server) => server.calls);
+    counts.push({
+      faulty: sum(calls.slice(0, faulty)),
+      all: sum(calls),
+      refused: sum([...ever].map(refusedBy)),
+    });
+    if (clock.now() < durationMs) clock.setTimer(1000, count);
+  });
+  return counts;
+}
 
-  succeeded(atMs: number, nowMs: number): void {
-    if (atMs >= this.fromMs) this.tookMs.push(nowMs - atMs);
-  }
+function refusedBy({ server }: FakeServer): number {
+  const { moreThanExpected = 0 }: Partial<Record<string, number>> = { ...server.figures().refused };
+  return moreThanExpected;
+}
 
-  failed(atMs: number, nowMs: number, error: unknown): void {
-    if (atMs < this.fromMs) return;
-    if (error instanceof TimeoutError) this.timeouts++;
-    else if (error instanceof RpcError) this.errors++;
-    else throw error;
-    this.tookMs.push(nowMs - atMs);
-  }
+function sharesOf({ servers, faulty, warmUpMs }: Scenario, counts: readonly Count[]) {
+  const before = counts[Math.ceil(warmUpMs / 1000)];
+  const after = counts.at(-1)!;
+  return {
+    tries: after.all - before.all,
+    triesAtFaulty: after.faulty - before.faulty,
+    refusedTries: after.refused - before.refused,
+    shares: counts.slice(1).map((count, second) => {
+      const inSecond = Math.max(1, count.all - counts[second].all);
+      return (count.faulty - counts[second].faulty) / inSecond * servers / faulty;
+    }),
+  };
 }
 
 function sum(numbers: readonly number[]): number {

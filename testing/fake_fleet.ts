@@ -56,8 +56,18 @@ export interface FakeFleetOptions {
   workMs?: number | ((args: unknown, random: Random) => number);
   /** How many calls a server works on at full speed; more share them. Default `Infinity`. */
   cores?: number;
-  /** The options of every server, such as its limits; the clock is the fleet's. Default: none. */
-  server?: ServerOptions;
+  /**
+   * Whether calls beyond the number of `cores`, which is rounded down, wait until those that came
+   * first are done, instead of sharing. Default `false`.
+   */
+  firstComeFirstServed?: boolean;
+  /** Options of every server, such as its limits. The clock is the fleet's. Default: none. */
+  server?: Omit<ServerOptions, "clock">;
+  /**
+   * What the discovery's list says of a server behind its address: `weight=2&zone=a`, or `""` for
+   * nothing. Default: nothing.
+   */
+  metadata?: (server: FakeServer) => string;
 }
 
 /** What is wrong with a {@linkcode FakeServer}. Default: nothing. */
@@ -87,7 +97,9 @@ const FLEET_CHECKS: Checks<FakeFleetOptions> = {
   delayMs: number(0),
   workMs: callbackOr(number(0)),
   cores: positive,
-  server: anObject, // `Server` checks what is in it
+  firstComeFirstServed: flag,
+  server: anObject, // the server checks what is in it
+  metadata: callback,
 };
 const FAULT_CHECKS: Checks<FakeFaults> = {
   delayMs: number(0),
@@ -123,9 +135,9 @@ export class FakeServer {
     this.address = address;
     this.#fleet = fleet;
     this.#options = options;
-    this.#processor = new Processor(fleet.clock, options.cores ?? Infinity);
+    const { services, cores = Infinity, firstComeFirstServed = false } = options;
+    this.#processor = new Processor(fleet.clock, cores, firstComeFirstServed);
     this.server = new Server({ ...options.server, clock: fleet.clock });
-    const { services } = options;
     const offered = typeof services === "function" ? services(this) : services;
     for (const [name, service] of Object.entries(offered)) {
       const wrapped = this.#wrapped(name, service);
@@ -133,7 +145,7 @@ export class FakeServer {
     }
   }
 
-  /** How many calls it is working on. */
+  /** How many calls it is working on, those included that wait for a core. */
   get running(): number {
     return this.#processor.running;
   }
@@ -301,10 +313,13 @@ export class FakeFleet implements AsyncDisposable {
   /**
    * Starts one more server, and adds it to the discovery's list.
    *
+   * @param address Its address, as that of a server that was removed: it comes back. Default: a
+   * new one.
    * @returns The server, which is listening.
+   * @throws {RpcError} `unavailable` if there is a server at that address.
    */
-  async add(): Promise<FakeServer> {
-    const server = new FakeServer(`memory@server-${++this.#count}`, this, this.#options);
+  async add(address: string = `memory@server-${++this.#count}`): Promise<FakeServer> {
+    const server = new FakeServer(address, this, this.#options);
     await server.server.listen(server.address, { network: this.network });
     await this.#list([...this.#servers, server]);
     return server;
@@ -344,6 +359,10 @@ export class FakeFleet implements AsyncDisposable {
 
   #list(servers: readonly FakeServer[]): Promise<void> {
     this.#servers = servers;
-    return this.discovery.update(this.addresses);
+    const { metadata = () => "" } = this.#options;
+    return this.discovery.update(servers.map((server) => {
+      const said = metadata(server);
+      return said === "" ? server.address : `${server.address}?${said}`;
+    }));
   }
 }

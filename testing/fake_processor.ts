@@ -1,6 +1,6 @@
 /**
- * How long work takes on a fake server: its calls share its cores, it can be
- * slow, and it can be stalled.
+ * How long work takes on a fake server: its calls share its cores or take them in
+ * turn, it can be slow, and it can be stalled.
  *
  * @module
  */
@@ -12,19 +12,24 @@ export const MIN_SLOWDOWN = 1e-6;
 
 /** The work of one call. */
 interface Job {
-  /** At which value of `#progressMs` it is done. */
-  readonly doneAtMs: number;
+  readonly workMs: number;
   readonly resolve: () => void;
+  /** At which value of `#progressMs` it is done; `Infinity` while it waits. */
+  doneAtMs: number;
 }
 
 /**
- * A processor-sharing queue: as long as there are no more jobs than cores, each
- * runs at full speed; beyond that all share the cores evenly.
+ * As long as there are no more jobs than cores, each runs at full speed. Beyond
+ * that either all share the cores evenly, or those that came first have one
+ * each and the others wait.
  */
 export class Processor {
   readonly #clock: Clock;
   readonly #cores: number;
+  /** How many jobs may run at a time. */
+  readonly #most: number;
   readonly #jobs = new Set<Job>();
+  readonly #waiting = new Set<Job>();
   #slowdown = 1;
   #stalledUntilMs = -Infinity;
   /** How much work a job that was here from the start would have behind it, in milliseconds. */
@@ -36,16 +41,18 @@ export class Processor {
   /**
    * @param clock Where the time comes from.
    * @param cores How many jobs run at full speed.
+   * @param inTurn Whether more jobs wait for those that came before them, rather than share.
    */
-  constructor(clock: Clock, cores: number) {
+  constructor(clock: Clock, cores: number, inTurn: boolean) {
     this.#clock = clock;
     this.#cores = cores;
+    this.#most = inTurn ? Math.max(1, Math.floor(cores)) : Infinity;
     this.#countedToMs = clock.now();
   }
 
-  /** How many jobs are running. */
+  /** How many jobs run or wait. */
   get running(): number {
-    return this.#jobs.size;
+    return this.#jobs.size + this.#waiting.size;
   }
 
   /**
@@ -83,11 +90,11 @@ export class Processor {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       this.#proceed();
-      const job = { doneAtMs: this.#progressMs + workMs, resolve };
-      this.#jobs.add(job);
+      const job: Job = { workMs, resolve, doneAtMs: Infinity };
+      this.#waiting.add(job);
       signal.addEventListener("abort", () => {
         this.#proceed();
-        if (!this.#jobs.delete(job)) return;
+        if (!this.#waiting.delete(job) && !this.#jobs.delete(job)) return;
         this.#arm();
         reject(signal.reason);
       });
@@ -108,8 +115,14 @@ export class Processor {
     this.#countedToMs = nowMs;
   }
 
-  /** Sets the timer for the job that is done first. */
+  /** Lets those that wait begin where there is room, and sets the timer for the job done first. */
   #arm(): void {
+    for (const job of this.#waiting) {
+      if (this.#jobs.size >= this.#most) break;
+      this.#waiting.delete(job);
+      job.doneAtMs = this.#progressMs + job.workMs;
+      this.#jobs.add(job);
+    }
     this.#timer?.cancel();
     this.#timer = undefined;
     let firstMs = Infinity;

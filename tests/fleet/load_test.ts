@@ -136,6 +136,26 @@ Deno.test("calls may end while they are gone through", () => {
   assertEquals([seen, load.inFlight], [3, 0]);
 });
 
+Deno.test("what the server tells of its load, without our own calls", () => {
+  const load = new Load();
+  assertEquals([load.reportedLoad, load.othersInFlight], [undefined, 0]);
+  assertEquals([load.report(7, 2, 100), load.othersInFlight], [5, 5]);
+  assertEquals([load.reportedLoad, load.reportedAtMs], [7, 100]);
+  assertEquals(load.report(1, 3, 200), 0); // two of ours have not arrived there
+  assertEquals([load.reportedLoad, load.othersInFlight, load.reportedAtMs], [1, 0, 200]);
+  load.report(9, 0, 300);
+  load.forgetReport();
+  assertEquals([load.reportedLoad, load.othersInFlight], [undefined, 0]);
+});
+
+Deno.test("a call that was refused for the queue it met says nothing of the server", () => {
+  const load = new Load();
+  run(load, 0, 10);
+  const before = { ...load };
+  run(load, 20, 60_000, "unexpected");
+  assertEquals({ ...load }, before);
+});
+
 Deno.test("a refused call counts as one that would have waited until there is room", () => {
   const refuse = (load: Load, fromMs: number, toMs: number, roomInMs?: number) => {
     const call = new InFlight();
@@ -156,24 +176,4 @@ Deno.test("a refused call counts as one that would have waited until there is ro
   const late = new Load();
   refuse(late, 0, 500, 80); // it has waited there for longer than that
   assertEquals(late.latencyMs, 500);
-});
-
-Deno.test("what the server tells of its load, without our own calls", () => {
-  const load = new Load();
-  assertEquals([load.reportedLoad, load.othersInFlight], [undefined, 0]);
-  assertEquals([load.report(7, 2, 100), load.othersInFlight], [5, 5]);
-  assertEquals([load.reportedLoad, load.reportedAtMs], [7, 100]);
-  assertEquals(load.report(1, 3, 200), 0); // two of ours have not arrived there
-  assertEquals([load.reportedLoad, load.othersInFlight, load.reportedAtMs], [1, 0, 200]);
-  load.report(9, 0, 300);
-  load.forgetReport();
-  assertEquals([load.reportedLoad, load.othersInFlight], [undefined, 0]);
-});
-
-Deno.test("a call that was refused for the queue it met says nothing of the server", () => {
-  const load = new Load();
-  run(load, 0, 10);
-  const before = { ...load };
-  run(load, 20, 60_000, "unexpected");
-  assertEquals({ ...load }, before);
 });

@@ -95,8 +95,8 @@ Deno.test("the next step: each row holds whatever it leaves open", () => {
     hasBudget: [false, true],
     hasUntried: [false, true],
     isLasting: [false, true],
-    isNoRoom: [false, true],
     isUnexpected: [false, true],
+    isNoRoom: [false, true],
   };
   const go = { mayRepeat: true, isBackingOff: false } as const;
   const paid = { ...go, hasBudget: true } as const;

@@ -59,6 +59,47 @@ Deno.test("a cancelled call makes room for the others", async () => {
   });
 });
 
+Deno.test("a server that serves in turn makes later calls wait, and skips those that were given up", async () => {
+  const options = { workMs: (ms: unknown) => Number(ms), cores: 2, firstComeFirstServed: true };
+  await withFleet(1, options, async ({ clock, fleet, xclient }) => {
+    const [server] = fleet.servers;
+    const ends = [10, 40, 20, 5].map((ms) => ended(clock, xclient.call("Echo.Say", ms)));
+    const lost = ended(clock, xclient.call("Echo.Say", 1000, { timeoutMs: 8 }));
+    const last = ended(clock, xclient.call("Echo.Say", 7));
+    await clock.advance(5);
+    assertEquals(server.running, 6);
+    await clock.advance(5);
+    assertEquals(server.running, 4);
+    server.setFaults({ slow: 2 });
+    await clock.advance(200);
+    assertEquals(await Promise.all(ends), [[10, 10], [70, 40], [50, 20], [60, 5]]);
+    assertEquals((await lost)[0], 8);
+    assertEquals(await last, [74, 7]);
+  });
+});
+
+Deno.test("options of its servers hold, and a server comes back to its address", async () => {
+  const options = { workMs: 10, server: { maxRunning: 1 } };
+  await withFleet(1, options, async ({ clock, fleet, xclient }) => {
+    const say = (text: string) => ended(clock, xclient.call("Echo.Say", text, { maxAttempts: 1 }));
+    const first = say("first");
+    const [at, error] = await say("second");
+    assertEquals(at, 0);
+    assertEquals((error as RpcError).code, "resource_exhausted");
+    await clock.advance(10);
+    assertEquals(await first, [10, "first"]);
+
+    const [{ address }] = fleet.servers;
+    await assertRejects(() => fleet.add(address), RpcError, "already in use");
+    await fleet.remove(fleet.servers[0]);
+    await fleet.add(address);
+    assertEquals(fleet.addresses, [address]);
+    const again = say("again");
+    await clock.advance(1000);
+    assertEquals((await again)[1], "again");
+  });
+});
+
 Deno.test("a server can be far away, slow and stalled", async () => {
   await withFleet(1, { workMs: 10 }, async ({ clock, fleet, xclient }) => {
     const [server] = fleet.servers;
@@ -147,6 +188,16 @@ Deno.test("a crash fails calls at once, and a silent server is found by liveness
     await clock.advance(15_000);
     assertEquals(await Promise.all(replies), [6, 7, 8]);
     second.setFaults();
+  });
+});
+
+Deno.test("the discovery's list says what it is told to say of a server", async () => {
+  const metadata = ({ address }: { address: string }) => address.endsWith("-1") ? "weight=3" : "";
+  await withFleet(2, { metadata }, async ({ fleet, xclient }) => {
+    await xclient.call("Echo.Say", "x");
+    const seen = xclient.endpoints().map(({ address, weight }) => [address, weight]);
+    assertEquals(seen, [["memory@server-1", 3], ["memory@server-2", 1]]);
+    assertEquals(fleet.addresses, ["memory@server-1", "memory@server-2"]);
   });
 });
 
