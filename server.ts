@@ -16,6 +16,7 @@ import {
   type ServiceStatus,
 } from "./connection/introspection/reports.ts";
 import { Statuses } from "./connection/introspection/statuses.ts";
+import { KeptAnswers } from "./connection/kept_answers/store.ts";
 import { Latencies } from "./connection/latencies.ts";
 import { PeerConnections } from "./connection/peers.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
@@ -168,6 +169,7 @@ export class Server implements AsyncDisposable {
     const limits = serverLimitsOf(options);
     const { clock = systemClock, introspection: mode = "loopback" } = options;
     const load = new ServerLoad();
+    const kept = new KeptAnswers(limits, clock);
     const latencies = options.latencies ? new Latencies(clock) : undefined;
     const services = this.#services = new Services(latencies?.measure);
     this.#peers = new PeerConnections(limits.maxConnectionsPerPeer);
@@ -183,6 +185,7 @@ export class Server implements AsyncDisposable {
         running: load.running,
         waiting: load.waiting,
         refused: load.refused,
+        kept: kept.figures,
         latencies: latencies?.figures ?? [],
       }),
     });
@@ -191,6 +194,7 @@ export class Server implements AsyncDisposable {
       introspection,
       limits,
       load,
+      kept,
       listeners: new ServerListeners(options),
       clock,
       connectPaths: checkConnectPaths(options.connectPaths),
@@ -398,9 +402,12 @@ export class Server implements AsyncDisposable {
     const drained = Promise.all(listeners).then(() =>
       Promise.all([...this.#connections].map(({ closed }) => closed))
     );
-    await Promise.race([drained, graceIsOver]);
+    // Handlers whose connection is gone, and whose callers want to be certain, end in the grace too.
+    const { kept } = this.#context;
+    await Promise.race([drained.then(() => kept.idle), graceIsOver]);
     this.#isOver = true;
     for (const connection of this.#connections) connection.close();
+    kept.close();
     await drained;
   }
 

@@ -33,6 +33,8 @@ export interface AdmissionOptions {
   readonly replies: Replies;
   /** Looks up a method of the server's own service, if this client may call it. */
   findOwn(serviceMethod: string): Method | undefined;
+  /** A method whose answer is kept: the call has an id. */
+  keep(method: Method, extras: RequestExtras): Method;
   /** Whether the client does not read its replies. */
   isBehind(): boolean;
   /** Called when calls begin to be turned away, and when none waits any more. */
@@ -161,7 +163,8 @@ export class Admission {
       const why = `${this.#maxRunning} calls run on this server already (maxRunning)`;
       return this.#turnAway(seq, serviceMethod, "maxRunning", why);
     }
-    this.#running.run(seq, method, args, extras);
+    const run = extras.id === undefined ? method : this.#options.keep(method, extras);
+    this.#running.run(seq, run, args, extras);
   }
 
   #isUnlisted(serviceMethod: string): boolean {

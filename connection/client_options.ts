@@ -64,7 +64,7 @@ export interface ClientOptions {
   liveness?: LivenessOptions;
   /** What stands around every call, and around every attempt; the outermost first. Default: nothing. */
   interceptors?: ClientInterceptors;
-  /** The time and the metadata of calls that do not say their own, for all and by method. */
+  /** Time, metadata and certainty of calls that do not say their own, for all and by method. */
   defaults?: CallDefaults;
   /**
    * Whether a call that is made while this process serves another one inherits from that: its
@@ -87,6 +87,8 @@ export interface MethodDefaults {
   timeoutMs?: number;
   /** Metadata for the server; a call's own goes over it, name by name. */
   meta?: Readonly<Record<string, string>>;
+  /** Whether to learn what became of a call whose connection is lost. Default `false`. */
+  certain?: boolean;
 }
 
 /**
@@ -151,7 +153,11 @@ const LIVENESS_CHECKS: Checks<LivenessOptions> = {
   muteMs: positive,
 };
 
-const METHOD_DEFAULTS_CHECKS: Checks<MethodDefaults> = { timeoutMs: positive, meta: textByName };
+const METHOD_DEFAULTS_CHECKS: Checks<MethodDefaults> = {
+  timeoutMs: positive,
+  meta: textByName,
+  certain: flag,
+};
 const methodDefaults = group(METHOD_DEFAULTS_CHECKS);
 const DEFAULTS_CHECKS: Checks<CallDefaults> = {
   ...METHOD_DEFAULTS_CHECKS,

@@ -25,6 +25,8 @@ export interface Settler {
   resolve(value: unknown): void;
   /** The call failed, or was given up. */
   reject(error: unknown): void;
+  /** In place of `reject`: the connection is over, and nobody knows whether the call has run. */
+  lost?(error: RpcError): void;
 }
 
 /** One call that waits for its reply. */
@@ -87,7 +89,7 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   fail(
     code: RpcCode,
     message: string,
-    execution: "answered" | "rejected",
+    execution: "answered" | "rejected" | "unknown",
     retryAfterMs?: number,
   ): void {
     if (execution === "answered") this.table.answer(this);
@@ -111,8 +113,12 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   /** Fails the call because the connection is over. */
   lose(code: RpcCode, what: string, cause: unknown): void {
     this.table.release(this);
-    const details = { ...this.#details(this.table.executionOf(this.seq)), cause };
-    this.settler.reject(new RpcError(code, `${this.#place}: ${what}`, details));
+    const execution = this.table.executionOf(this.seq);
+    const details = { ...this.#details(execution), cause };
+    const error = new RpcError(code, `${this.#place}: ${what}`, details);
+    const { settler } = this;
+    if (execution === "unknown" && settler.lost !== undefined) settler.lost(error);
+    else settler.reject(error);
   }
 
   expire(): void {

@@ -12,6 +12,7 @@ import type { RequestExtras } from "../protocol/codec.ts";
 import { isPromise, settlingOnce } from "../internal/promise.ts";
 import { goDuration } from "../protocol/go_duration.ts";
 import { isBadReply } from "./bad_reply.ts";
+import { isKeptAnswer } from "./kept_answers/kept_answer.ts";
 import type { Replies } from "./replies.ts";
 import { isRpcError, RunningCall, type RunningCallOwner } from "./running_call.ts";
 import { SeqTable } from "./seq_table.ts";
@@ -258,7 +259,8 @@ export class RunningCalls implements RunningCallOwner {
 
   #fail(call: RunningCall, error: unknown): void {
     const { seq, serviceMethod } = call;
-    if (call.hasRejectedWith(error)) {
+    if (isKeptAnswer(error)) this.#replies.answer(seq, error);
+    else if (call.hasRejectedWith(error)) {
       const { retryAfterMs } = error;
       this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error), retryAfterMs);
     } else {
@@ -268,6 +270,7 @@ export class RunningCalls implements RunningCallOwner {
   }
 
   #report(call: RunningCall, error: unknown): void {
+    if (isKeptAnswer(error)) return; // what it was is told where it ran
     if (!isRpcError(error)) this.#owner.handlerFailed(call.serviceMethod, error);
     else if (isBadReply(error)) this.#owner.handlerFailed(call.serviceMethod, error.cause);
   }

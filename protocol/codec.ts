@@ -50,6 +50,10 @@ export interface RequestExtras {
   readonly schema?: MethodSchema;
   /** Whether it is not sent before it is known if the server has our extensions. */
   readonly awaitsExtensions?: boolean;
+  /** Whether its caller wants to learn what became of it, also if the connection is lost. */
+  readonly certain?: boolean;
+  /** Names the call, so that its answer is kept; only `geerpc/json` sends it, to a server of ours. */
+  readonly id?: string;
 }
 
 /**
@@ -89,11 +93,11 @@ export interface PendingReply {
   readonly schema?: MethodSchema | undefined;
   /** Ends the call with its reply. */
   resolve(value: unknown): void;
-  /** Fails the call with the server's error. */
+  /** Fails the call with the server's error; `unknown` if the server itself knows nothing of it. */
   fail(
     code: RpcCode,
     message: string,
-    execution: "answered" | "rejected",
+    execution: "answered" | "rejected" | "unknown",
     retryAfterMs?: number,
   ): void;
   /** Fails the call because its reply has arrived and can't be decoded. */
@@ -142,6 +146,15 @@ export interface ClientCodec {
    * has none that is safe.
    */
   ping?(seq: number): void;
+  /** Adds a question for the answer to a call that was sent with this id. Absent where there are none. */
+  recall?(seq: number, id: string): void;
+  /**
+   * The answer to the call with this id is here: the server is told with the next ping, or the next
+   * call that has an id.
+   *
+   * @returns How many are to be told of.
+   */
+  acknowledge?(id: string): number;
   /** How many bytes {@linkcode take} would return. */
   readonly bufferedBytes: number;
   /**
@@ -185,6 +198,10 @@ export interface RequestSink {
   cancel(seq: number): void;
   /** The codec has added an answer of its own, which is to be written. */
   answered(): void;
+  /** The client asks for the answer to a call with this id. */
+  recall?(seq: number, id: string): void;
+  /** The client has the answers to the calls with these ids. */
+  acknowledged?(ids: readonly string[]): void;
 }
 
 /** The server's half of a protocol, for one connection. */
@@ -213,6 +230,8 @@ export interface ServerCodec {
   reply(seq: number, serviceMethod: string, value: unknown, schema?: AnySchema): void;
   /** Adds an error as the reply. */
   fail(seq: number, serviceMethod: string, failure: Failure): void;
+  /** Adds a reply or an error that was encoded before; see `geerpc_json/answer_encoder.ts`. */
+  answer?(seq: number, serviceMethod: string, answer: Uint8Array): void;
   /** Adds that no new calls are taken. */
   drain(): void;
   /** Adds that nothing more is run, behind the replies to all that has run. */

@@ -30,6 +30,10 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   #header: Header | undefined;
   #seq = 0;
   #inBody = false;
+  /** Whether the server has said that it knows our extensions. */
+  #isExtended = false;
+  /** The calls whose answers the server need not keep any more. */
+  #acknowledged: string[] = [];
 
   /**
    * @param limits The largest message and the deepest nesting.
@@ -43,14 +47,26 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   }
 
   request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    const { timeoutMs = Infinity, meta } = extras;
-    if (timeoutMs === Infinity && meta === undefined) {
+    const { timeoutMs = Infinity, meta, id } = extras;
+    if (timeoutMs === Infinity && meta === undefined && id === undefined) {
       return this.#writer.add(seq, serviceMethod, CALL_END, args);
     }
     let more = "";
     if (timeoutMs !== Infinity) more += `,"Timeout":${Math.ceil(timeoutMs)}`;
     if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits, "meta")}`;
-    this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
+    if (id === undefined || !this.#isExtended) {
+      return this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
+    }
+    this.#writer.add(seq, serviceMethod, `${more},"Id":"${id}"${this.#ack}}\n`, args);
+    this.#acknowledged = []; // only now: what throws adds nothing
+  }
+
+  recall(seq: number, id: string): void {
+    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Recall":"${id}"}\nnull\n`);
+  }
+
+  acknowledge(id: string): number {
+    return this.#acknowledged.push(id);
   }
 
   cancel(seq: number): void {
@@ -58,7 +74,14 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   }
 
   ping(seq: number): void {
-    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Ping":true}\nnull\n`);
+    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Ping":true${this.#ack}}\nnull\n`);
+    this.#acknowledged = [];
+  }
+
+  /** The field of a header that says which answers need not be kept; empty if there are none. */
+  get #ack(): string {
+    const ids = this.#acknowledged;
+    return ids.length === 0 ? "" : `,"Ack":${JSON.stringify(ids.length === 1 ? ids[0] : ids)}`;
   }
 
   get bufferedBytes(): number {
@@ -119,6 +142,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (typeof Instance !== "string" || !Number.isSafeInteger(Load) || Load! < 0) {
       throw new RpcError("data_loss", "a server's answer about extensions with a wrong field");
     }
+    this.#isExtended = true;
     this.#sink.extended?.({ instance: Instance, load: Load! });
   }
 
@@ -131,7 +155,10 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (header !== undefined && header.Error !== "") {
       lines.skip();
       const { code, execution } = verdictIn(header, call.serviceMethod);
-      return call.fail(code, header.Error, execution, retryAfterIn(header));
+      // Of no method: the server says that it does not know what became of a call with an id.
+      const isUnknown = this.#isExtended && header.ServiceMethod === "" && !header.Rejected;
+      const certain = isUnknown ? "unknown" : execution;
+      return call.fail(code, header.Error, certain, retryAfterIn(header));
     }
     if (this.#fastValue.read(lines)) return call.resolve(this.#fastValue.value);
     this.#resolve(call, lines.text());

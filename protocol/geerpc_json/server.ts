@@ -31,6 +31,8 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   #inBody = false;
   #serviceMethod = "";
   #seq = 0;
+  /** Whether the client was told that this server knows our extensions. */
+  #isExtended = false;
   /** The header whose body comes next, unless it was read on the fast path. */
   #header: Header | undefined;
 
@@ -42,6 +44,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   extend(instance: string, load: number): void {
+    this.#isExtended = true;
     const header = { ServiceMethod: "", Seq: 0, Ext: { Instance: instance, Load: load } };
     this.#writer.append(`${JSON.stringify(header)}\nnull\n`);
   }
@@ -78,6 +81,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     if (rejected) header += ',"Rejected":true';
     if (retryAfterMs !== undefined) header += `,"RetryAfter":${retryAfterOf(retryAfterMs)}`;
     this.#writer.append(`${header}}\n{}\n`);
+  }
+
+  answer(seq: number, serviceMethod: string, answer: Uint8Array): void {
+    this.#writer.addEncoded(seq, serviceMethod, answer);
   }
 
   drain(): void {
@@ -132,6 +139,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     }
     const text = lines.text();
     if (header?.Cancel) return this.#sink.cancel(this.#seq);
+    if (this.#isExtended && header?.Ack !== undefined) this.#sink.acknowledged?.(idsIn(header.Ack));
+    if (this.#isExtended && typeof header?.Recall === "string") {
+      return this.#sink.recall?.(this.#seq, header.Recall);
+    }
     if (header?.Ping) {
       this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true}\nnull\n`);
       return this.#sink.answered();
@@ -148,7 +159,15 @@ export class JsonServerCodec implements ServerCodec, LineSink {
       const message = `rpc server: the arguments can't be decoded: ${errorText(error)}`;
       return this.#sink.refuse(this.#seq, this.#serviceMethod, code, message);
     }
-    this.#sink.call(this.#seq, this.#serviceMethod, args, header ? extrasOf(header) : NO_EXTRAS);
+    this.#sink.call(this.#seq, this.#serviceMethod, args, this.#extrasOf(header));
+  }
+
+  #extrasOf(header: Header | undefined): RequestExtras {
+    if (header === undefined) return NO_EXTRAS;
+    const extras = extrasOf(header);
+    return this.#isExtended && typeof header.Id === "string"
+      ? { ...extras, id: header.Id }
+      : extras;
   }
 }
 
@@ -162,4 +181,10 @@ function extrasOf(header: Header): RequestExtras {
     }
   }
   return { timeoutMs: typeof Timeout === "number" ? Timeout : undefined, meta };
+}
+
+/** What a client acknowledges: one id, or some. */
+function idsIn(ack: NonNullable<Header["Ack"]>): string[] {
+  const ids: unknown[] = Array.isArray(ack) ? ack : [ack];
+  return ids.filter((id) => typeof id === "string");
 }

@@ -1,0 +1,126 @@
+/**
+ * The calls of a `Client` whose answers are kept. Its connection is over when they are to be asked
+ * for, and stays so: another one is for nothing else, and is closed when no answer is missing.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../clock.ts";
+import { RpcError } from "../../errors.ts";
+import type { ClientConnection } from "../client_connection.ts";
+import type { RequestExtras } from "../../protocol/codec.ts";
+import type { Liveness } from "../liveness.ts";
+import type { Settler } from "../pending_calls.ts";
+import type { CertainCall, RecallLine } from "./certain_call.ts";
+import { CertainCalls } from "./certain_calls.ts";
+
+/** Connects to the client's server. */
+export type Redial = (signal: AbortSignal) => Promise<ClientConnection>;
+
+/** The calls of one client whose answers are kept. */
+export class DirectCertain {
+  readonly #calls: CertainCalls;
+  readonly #line: DirectLine;
+
+  /**
+   * @param clock Where the time comes from.
+   * @param liveness Finds out if a connection is dead.
+   * @param redial Connects.
+   */
+  constructor(clock: Clock, liveness: Liveness, redial: Redial) {
+    this.#line = new DirectLine(async (signal) => {
+      const connection = await redial(signal);
+      liveness.watch(connection);
+      return connection;
+    });
+    this.#calls = new CertainCalls({
+      clock,
+      random: Math.random,
+      wake: () => liveness.wake(),
+      rest: () => this.#line.rest(),
+    });
+  }
+
+  /** How many calls have lost their connection, and have not ended. */
+  get recalled(): number {
+    return this.#calls.recalled;
+  }
+
+  /** Sends a call; see {@linkcode CertainCalls.send}. */
+  send(
+    connection: ClientConnection,
+    serviceMethod: string,
+    args: unknown,
+    extras: RequestExtras,
+    settler: Settler,
+  ): CertainCall | undefined {
+    return this.#calls.send(connection, this.#line, serviceMethod, args, extras, settler);
+  }
+
+  /**
+   * Ends the calls that have lost their connection.
+   *
+   * @param graceMs How long answers that are asked for may take to come.
+   */
+  async close(graceMs: number): Promise<void> {
+    this.#calls.close();
+    await this.#line.close(graceMs);
+  }
+}
+
+/** One connection at a time, dialled when an answer is to be asked for. */
+class DirectLine implements RecallLine {
+  readonly #dial: Redial;
+  readonly #closing = new AbortController();
+  #connection: Promise<ClientConnection> | undefined;
+  /** Those that are open. */
+  readonly #open = new Set<ClientConnection>();
+
+  /** @param dial Connects to the client's server. */
+  constructor(dial: Redial) {
+    this.#dial = dial;
+  }
+
+  connect(): Promise<ClientConnection> {
+    return this.#connection ??= this.#connect();
+  }
+
+  /** No answer is missing: what is left to be told is told, and the connection ends. */
+  rest(): void {
+    this.#connection = undefined;
+    for (const connection of this.#open) {
+      const retire = () => connection.retire("no answer is missing");
+      if (!connection.ping({ resolve: retire, reject: retire })) retire();
+    }
+  }
+
+  /**
+   * Ends it: dials fail as `canceled` from now on.
+   *
+   * @param graceMs How long answers that are asked for may take to come.
+   */
+  async close(graceMs: number): Promise<void> {
+    const message = "the client is closed";
+    this.#closing.abort(new RpcError("canceled", message, { execution: "not_sent" }));
+    await this.#connection?.catch(() => {});
+    await Promise.all([...this.#open].map((connection) => connection.close({ graceMs })));
+  }
+
+  async #connect(): Promise<ClientConnection> {
+    const { signal } = this.#closing;
+    try {
+      signal.throwIfAborted();
+      const connection = await this.#dial(signal);
+      this.#open.add(connection);
+      connection.closed.then(() => {
+        this.#open.delete(connection);
+        this.#connection = undefined;
+      });
+      if (signal.aborted) await connection.close();
+      return connection;
+    } catch (error) {
+      this.#connection = undefined;
+      throw error;
+    }
+  }
+}
