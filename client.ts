@@ -71,7 +71,7 @@ export async function dial(address: string, options: DialOptions = {}): Promise<
   const { clock = systemClock } = options;
   const liveness = new Liveness(clock, options.liveness);
   const pipeline = clientPipeline(options, clock);
-  const certain = new DirectCertain(clock, liveness, (signal) => {
+  const certain = new DirectCertain(options, liveness, (signal) => {
     return dialConnection(address, { ...options, signal });
   });
   return new Client(await dialConnection(address, options), liveness, pipeline, certain);

@@ -100,6 +100,8 @@ export class ClientConnection {
   #isDrained = false;
   #isRefused = false;
   readonly #extensions: ServerExtensions;
+  /** Whether the server keeps, or may be asked for, the answers to calls of this connection. */
+  #hasKept = false;
   readonly #onDrain: (() => void) | undefined;
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
@@ -225,6 +227,7 @@ export class ClientConnection {
     const refusal = this.#refusal();
     if (refusal !== undefined) return void settler.reject(this.#notSent(serviceMethod, refusal));
     const seq = this.#calls.nextSeq;
+    if (extras.id !== undefined) this.#hasKept = true;
     if (extras.awaitsExtensions === true && !this.#extensions.isKnown) {
       return this.#sendLater(seq, serviceMethod, args, extras, settler);
     }
@@ -275,6 +278,7 @@ export class ClientConnection {
         const details = { address, serviceMethod, execution: "unknown" } as const;
         return new RpcError("unavailable", "another process answers there now", details);
       }
+      this.#hasKept = true;
       this.#codec.recall(seq, id);
     };
     if (!this.#extensions.isKnown) {
@@ -336,6 +340,7 @@ export class ClientConnection {
         this.#idle ??= new AbortController();
         await sleep(this.#clock, graceMs, this.#idle.signal);
       }
+      this.#cancelKept();
       this.#over("canceled", "the client was closed");
     }
     return this.closed;
@@ -381,7 +386,9 @@ export class ClientConnection {
     const isFirst = this.#extensions.wait(() => {
       if (!this.#calls.isUnsent(seq)) return; // it was given up
       const failed = encode();
-      if (!this.#calls.isUnsent(seq)) return; // the same, while it was encoded
+      if (!this.#calls.isUnsent(seq)) { // the same, while it was encoded: it is buffered, unless that failed
+        return failed === undefined ? this.#cancel(seq) : undefined;
+      }
       this.#calls.sent(seq);
       if (failed === undefined) this.#writeSoon();
       else if (this.#calls.take(seq) === call) {
@@ -395,6 +402,17 @@ export class ClientConnection {
     };
     if (isFirst) this.ping({ resolve: learn, reject: learn });
     return call;
+  }
+
+  /**
+   * The calls in flight are given up. A server that keeps answers does not take the connection's end
+   * for it, so it is told, as far as that costs no time.
+   */
+  #cancelKept(): void {
+    if (!this.#hasKept || this.server === undefined || this.#isOver() || this.#isEncoding) return;
+    if (this.#writer.isWriting || this.#codec.bufferedBytes > 0) return;
+    for (const seq of this.#calls.sentSeqs()) this.#codec.cancel?.(seq);
+    if (this.#codec.bufferedBytes > 0) this.#transport.write(this.#codec.take()).catch(() => {});
   }
 
   #isOver(): boolean {

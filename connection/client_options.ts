@@ -12,6 +12,7 @@ import {
   anObject,
   anything,
   aSignal,
+  callback,
   type Check,
   checkOptions,
   type Checks,
@@ -76,6 +77,8 @@ export interface ClientOptions {
   network?: Network;
   /** Where timeouts take the time from. Default: the system's clock. */
   clock?: Clock;
+  /** Where backoff takes chance from. Default `Math.random`. */
+  random?: () => number;
 }
 
 /** What a call is given that does not say its own. */
@@ -220,6 +223,7 @@ export const CLIENT_CHECKS: Checks<ClientOptions> = {
   inherit: flag,
   network: aNetwork,
   clock: aClock,
+  random: callback,
 };
 
 /** An `XClient`'s, which are a client's and more: one object of options may be for both. */

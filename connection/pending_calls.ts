@@ -258,6 +258,11 @@ export class PendingCalls {
     if (this.#pings > 0) this.#pings--;
   }
 
+  /** The numbers of the calls that were sent and wait for a reply. */
+  sentSeqs(): number[] {
+    return this.#calls.list().map(({ seq }) => seq).filter((seq) => !this.#unsent.has(seq));
+  }
+
   /** All calls so far are handed to the transport: from here on they may run. */
   handOver(): void {
     this.#handedOverSeq = this.#lastSeq;

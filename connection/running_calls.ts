@@ -12,7 +12,7 @@ import type { RequestExtras } from "../protocol/codec.ts";
 import { isPromise, settlingOnce } from "../internal/promise.ts";
 import { goDuration } from "../protocol/go_duration.ts";
 import { isBadReply } from "./bad_reply.ts";
-import { isKeptAnswer } from "./kept_answers/kept_answer.ts";
+import { isKeptAnswer, NO_ANSWER } from "./kept_answers/kept_answer.ts";
 import type { Replies } from "./replies.ts";
 import { isRpcError, RunningCall, type RunningCallOwner } from "./running_call.ts";
 import { SeqTable } from "./seq_table.ts";
@@ -174,7 +174,7 @@ export class RunningCalls implements RunningCallOwner {
     const { seq, serviceMethod, lateAnswer } = call;
     if (lateAnswer !== undefined) {
       this.#replies.fail(seq, serviceMethod, "deadline_exceeded", lateAnswer);
-    } else if (this.#unanswered.size < MAX_UNANSWERED) this.#unanswered.add(seq);
+    } else this.#leave(seq);
     const reason = lateAnswer ?? "the caller's deadline has passed";
     call.abort(new TimeoutError(reason, { serviceMethod }));
     this.#owner.callEnded();
@@ -248,6 +248,11 @@ export class RunningCalls implements RunningCallOwner {
     else this.#fail(call, result);
   }
 
+  /** A call has run and is not answered. */
+  #leave(seq: number): void {
+    if (this.#unanswered.size < MAX_UNANSWERED) this.#unanswered.add(seq);
+  }
+
   /** Takes a call out; `false` if it was out already. */
   #take(call: RunningCall): boolean {
     if (this.#calls.get(call.seq) !== call) return false;
@@ -259,7 +264,8 @@ export class RunningCalls implements RunningCallOwner {
 
   #fail(call: RunningCall, error: unknown): void {
     const { seq, serviceMethod } = call;
-    if (isKeptAnswer(error)) this.#replies.answer(seq, error);
+    if (error === NO_ANSWER) this.#leave(seq);
+    else if (isKeptAnswer(error)) this.#replies.answer(seq, error);
     else if (call.hasRejectedWith(error)) {
       const { retryAfterMs } = error;
       this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error), retryAfterMs);

@@ -79,7 +79,6 @@ export const XCLIENT_CHECKS: Checks<XClientOptions> = {
     having("a SelectMode or a Selector, with pick", "pick"),
   ),
   boundedLoad: number(1),
-  random: callback,
   failMode: name(checkFailMode),
   maxAttempts: whole(1),
   idempotent: callbackOr(texts),

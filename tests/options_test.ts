@@ -187,7 +187,7 @@ const interceptors = (...methods: readonly string[]): Kind => ({
     [{ [methods[0]]: () => 1, isActive: true }],
   ],
 });
-const defaults = { timeoutMs: duration, meta: texts };
+const defaults = { timeoutMs: duration, meta: texts, certain: { ...flag, right: [true, false] } };
 const limits = { maxMessageBytes: whole(1), maxDepth: { ...whole(1), right: [1, 1000] } };
 const CLIENT: Table<ClientOptions> = {
   protocol: oneOf("geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"),
@@ -218,6 +218,7 @@ const CLIENT: Table<ClientOptions> = {
   inherit: { ...flag, right: [true, false] },
   network,
   clock,
+  random: callback,
 };
 const budget = group<RetryBudgetOptions>({ ratio: number(0), perSecond: number(0) });
 const XCLIENT: Table<XClientOptions> = {
@@ -227,7 +228,6 @@ const XCLIENT: Table<XClientOptions> = {
     wrong: [...OTHERS, "no such", "RoundRobin", 7, {}],
   },
   boundedLoad: number(1),
-  random: callback,
   failMode: oneOf("failover", "failfast", "failtry", "failbackup"),
   maxAttempts: whole(1),
   idempotent: { right: [() => true, [], ["S.M"]], wrong: [null, true, "S.M", {}, 1, [1]] },
@@ -249,6 +249,7 @@ const CALL: Table<CallOptions> = {
   timeoutMs: callTime,
   meta: texts,
   idempotent: { ...flag, right: [true, false] },
+  certain: { ...flag, right: [true, false] },
   schema: { right: [{}], wrong: [...without("object"), null, 1] },
 };
 const SOURCE: Table<SourceOptions> = { signal, onEvent: callback, clock, random: callback };
@@ -320,6 +321,8 @@ const PARTS: Readonly<Record<string, Part>> = {
       handshakeTimeoutMs: duration,
       idleTimeoutMs: duration,
       writeTimeoutMs: duration,
+      keepAnswersMs: duration,
+      keepAnswersBytes: whole(1),
       onError: callback,
       onEvent: callback,
       interceptors: interceptors("handle"),

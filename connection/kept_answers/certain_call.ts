@@ -69,8 +69,9 @@ export class CertainCall implements Settler, Abortable, Expiring {
   #timeoutMs = Infinity;
   /** What it was lost with, if it was. */
   #lost: RpcError | undefined;
-  /** Since when nobody could be asked. */
+  /** Since when nobody could be asked: later by the time in which an answer was waited for. */
   #lostAtMs = 0;
+  #askedAtMs = 0;
   #failures = 0;
   #recalls = 0;
   #timer: Timer | undefined;
@@ -162,8 +163,9 @@ export class CertainCall implements Settler, Abortable, Expiring {
     if (this.#connection.server === undefined || error.code === "canceled") {
       return this.reject(error); // it has no id there, or its client was closed
     }
+    this.#pending = undefined;
     this.#lost = error;
-    this.#lostNow();
+    this.#lostAtMs = this.#calls.clock.now();
     this.#calls.began(this);
     if (this.dueAt < Infinity) this.#calls.deadlines.add(this);
     this.#connection.closed.then(() => this.#dial()); // behind what its owner does about the loss
@@ -196,6 +198,7 @@ export class CertainCall implements Settler, Abortable, Expiring {
     const { instance } = this.#connection.server!;
     const [id, serviceMethod, schema] = [this.#id, this.#serviceMethod, this.#schema];
     this.#recalls++;
+    this.#askedAtMs = this.#calls.clock.now();
     this.#pending = connection.recall({ id, instance, serviceMethod, schema }, {
       resolve: (value) => {
         this.#answeredAt(connection);
@@ -230,12 +233,8 @@ export class CertainCall implements Settler, Abortable, Expiring {
     this.#pending = undefined;
     if (this.#isOver) return;
     if (error.code === "canceled") return this.#giveUp("the client was closed", "canceled");
-    if (this.#failures === 0) this.#lostNow(); // the server was there
+    this.#lostAtMs += this.#calls.clock.now() - this.#askedAtMs;
     this.#again(errorText(error));
-  }
-
-  #lostNow(): void {
-    this.#lostAtMs = this.#calls.clock.now();
   }
 
   /** Dials once more, unless it has taken too long. */
@@ -259,7 +258,8 @@ export class CertainCall implements Settler, Abortable, Expiring {
   /** The server need not keep its answer any more. */
   #answeredAt(connection: ClientConnection): void {
     this.#pending = undefined;
-    connection.acknowledge(this.#id);
+    const { server } = this.#connection;
+    if (server?.instance === connection.server?.instance) connection.acknowledge(this.#id);
   }
 
   get #place(): string {

@@ -5,9 +5,10 @@
  * @module
  */
 
-import type { Clock } from "../../clock.ts";
+import { systemClock } from "../../clock.ts";
 import { RpcError } from "../../errors.ts";
 import type { ClientConnection } from "../client_connection.ts";
+import type { ClientOptions } from "../client_options.ts";
 import type { RequestExtras } from "../../protocol/codec.ts";
 import type { Liveness } from "../liveness.ts";
 import type { Settler } from "../pending_calls.ts";
@@ -23,11 +24,16 @@ export class DirectCertain {
   readonly #line: DirectLine;
 
   /**
-   * @param clock Where the time comes from.
+   * @param options Where time and chance come from.
    * @param liveness Finds out if a connection is dead.
    * @param redial Connects.
    */
-  constructor(clock: Clock, liveness: Liveness, redial: Redial) {
+  constructor(
+    options: Pick<ClientOptions, "clock" | "random">,
+    liveness: Liveness,
+    redial: Redial,
+  ) {
+    const { clock = systemClock, random = Math.random } = options;
     this.#line = new DirectLine(async (signal) => {
       const connection = await redial(signal);
       liveness.watch(connection);
@@ -35,7 +41,7 @@ export class DirectCertain {
     });
     this.#calls = new CertainCalls({
       clock,
-      random: Math.random,
+      random,
       wake: () => liveness.wake(),
       rest: () => this.#line.rest(),
     });

@@ -19,7 +19,7 @@ export class KeptAnswer {
     this.#bytes = bytes;
   }
 
-  /** What stands behind `Seq`. */
+  /** What stands behind `Seq`; empty for {@linkcode NO_ANSWER}. */
   get bytes(): Uint8Array {
     return this.#bytes;
   }
@@ -29,6 +29,9 @@ export class KeptAnswer {
     return typeof thrown === "object" && thrown !== null && #bytes in thrown;
   }
 }
+
+/** There is none, as the caller's time is over: it is told nothing. */
+export const NO_ANSWER: KeptAnswer = new KeptAnswer("", new Uint8Array());
 
 /** Whether something that was thrown is an answer that is kept. */
 export const isKeptAnswer: (thrown: unknown) => thrown is KeptAnswer = KeptAnswer.isOne;

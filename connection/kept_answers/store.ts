@@ -15,7 +15,7 @@ import { Deadlines } from "../../internal/deadlines.ts";
 import { AnswerEncoder } from "../../protocol/geerpc_json/answer_encoder.ts";
 import type { Limits } from "../../protocol/codec.ts";
 import type { CallId } from "./call_id.ts";
-import { KeptAnswer } from "./kept_answer.ts";
+import { KeptAnswer, NO_ANSWER } from "./kept_answer.ts";
 import { CALL_BYTES, KeptCall } from "./kept_call.ts";
 
 /** Of so many clients it is remembered up to which number their calls were forgotten. */
@@ -145,7 +145,7 @@ export class KeptAnswers {
   settleWithout(call: KeptCall): void {
     if (call.state !== "running") return;
     call.lose();
-    call.settle(this.nothingKnown);
+    call.settle(NO_ANSWER);
     if (this.#calls.get(call.id.text) === call) this.#over.add(call);
     this.#detached.delete(call);
     this.#tellIfIdle();
