@@ -171,10 +171,10 @@ export class KeptAnswers {
     return true;
   }
 
-  /** Its client knows what became of it: it is not asked for any more. */
+  /** Its client knows what became of it: it is not asked for any more. One that is refused may still come. */
   acknowledge(text: string, identity: string): void {
     const call = this.#calls.get(text);
-    if (call?.identity === identity) this.#remove(call);
+    if (call?.identity === identity && call.state !== "refused") this.#remove(call);
   }
 
   /** Nobody waits for it any more: its handler is given up, and it is not asked for. */

@@ -155,3 +155,27 @@ Deno.test("a fork of which a server's own time is over is lost by no drain", asy
   });
   assert(text.includes("1 c1: call 13 fails: unavailable, unknown"), text);
 });
+
+Deno.test("a certain call that was refused behind a lost connection does not run when it comes", async () => {
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "geerpc/json" }],
+    clients: [{ ...PLAN.clients[0], direct: "s1" }],
+    steps: [
+      { atMs: 0, do: "point", point: "request_read", times: 1, waitMs: 1 },
+      {
+        atMs: 0,
+        do: "call",
+        id: 14,
+        client: "c1",
+        kind: "call",
+        method: 0,
+        workMs: 0,
+        certain: true,
+      },
+      { atMs: 0, do: "fault", server: "s1", silent: true },
+    ],
+  });
+  assert(/call 14 fails: unavailable, rejected: .* has not run here/.test(text), text);
+  assert(!text.includes("call 14 runs"), text);
+});

@@ -97,12 +97,14 @@ Deno.test("a call that comes behind its recall does not run", () =>
     const [first, second] = [await extended(world, address), await extended(world, address)];
     await second.write(recall(1, 4));
     assertEquals(await answers(second, 2), NOT_RUN(1));
+    await second.write(request(9, "", null, { Ping: true, Ack: `${CLIENT}/4` })); // changes nothing
+    await answers(second, 4);
     await first.write(call(1, 4, "Gate.Wait", "x"));
     const [head] = await answers(first, 2);
     assert(/"Seq":1,.*was told before it came.*"Rejected":true}$/.test(head), head);
     assertEquals(gate.begun.length, 0);
     await second.write(recall(2, 4));
-    assertEquals((await answers(second, 4)).slice(2), NOT_RUN(2));
+    assertEquals((await answers(second, 6)).slice(4), NOT_RUN(2));
     const { kept } = server.figures();
     assertEquals([kept.recalled, kept.refused, kept.running], [2, 1, 0]);
     for (const peer of [first, second]) peer.close();
