@@ -134,10 +134,9 @@ export class CertainCall implements Settler, Abortable, Expiring {
   }
 
   abort(reason: unknown): void {
-    if (this.#isOver) return;
-    const pending = this.#pending;
-    if (pending !== undefined) pending.abort(reason); // comes back as what it is rejected with
-    if (this.#end()) this.#settler.reject(reason);
+    if (!this.#end()) return;
+    this.#pending?.abort(reason); // the server is told
+    this.#settler.reject(reason);
   }
 
   expire(): void {

@@ -74,11 +74,16 @@ export class DirectCertain {
   }
 }
 
+/** A dial, and what it has led to. */
+interface Dialled {
+  readonly connection: Promise<ClientConnection>;
+}
+
 /** One connection at a time, dialled when an answer is to be asked for. */
 class DirectLine implements RecallLine {
   readonly #dial: Redial;
   readonly #closing = new AbortController();
-  #connection: Promise<ClientConnection> | undefined;
+  #dialled: Dialled | undefined;
   /** Those that are open. */
   readonly #open = new Set<ClientConnection>();
 
@@ -88,16 +93,17 @@ class DirectLine implements RecallLine {
   }
 
   connect(): Promise<ClientConnection> {
-    return this.#connection ??= this.#connect();
+    return (this.#dialled ??= this.#connect()).connection;
   }
 
   /** No answer is missing: what is left to be told is told, and the connection ends. */
   rest(): void {
-    this.#connection = undefined;
-    for (const connection of this.#open) {
+    const dialled = this.#dialled;
+    this.#dialled = undefined;
+    dialled?.connection.then((connection) => {
       const retire = () => connection.retire("no answer is missing");
       if (!connection.ping({ resolve: retire, reject: retire })) retire();
-    }
+    }, () => {});
   }
 
   /**
@@ -108,25 +114,29 @@ class DirectLine implements RecallLine {
   async close(graceMs: number): Promise<void> {
     const message = "the client is closed";
     this.#closing.abort(new RpcError("canceled", message, { execution: "not_sent" }));
-    await this.#connection?.catch(() => {});
+    await this.#dialled?.connection.catch(() => {});
     await Promise.all([...this.#open].map((connection) => connection.close({ graceMs })));
   }
 
-  async #connect(): Promise<ClientConnection> {
+  #connect(): Dialled {
+    const forget = () => {
+      if (this.#dialled === dialled) this.#dialled = undefined;
+    };
+    const dialled: Dialled = { connection: this.#opened(forget) };
+    dialled.connection.catch(forget);
+    return dialled;
+  }
+
+  async #opened(forget: () => void): Promise<ClientConnection> {
     const { signal } = this.#closing;
-    try {
-      signal.throwIfAborted();
-      const connection = await this.#dial(signal);
-      this.#open.add(connection);
-      connection.closed.then(() => {
-        this.#open.delete(connection);
-        this.#connection = undefined;
-      });
-      if (signal.aborted) await connection.close();
-      return connection;
-    } catch (error) {
-      this.#connection = undefined;
-      throw error;
-    }
+    signal.throwIfAborted();
+    const connection = await this.#dial(signal);
+    this.#open.add(connection);
+    connection.closed.then(() => {
+      this.#open.delete(connection);
+      forget();
+    });
+    if (signal.aborted) await connection.close();
+    return connection;
   }
 }

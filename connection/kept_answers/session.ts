@@ -11,7 +11,6 @@ import { isPromise, settlingOnce } from "../../internal/promise.ts";
 import { queueMicrotask } from "../../internal/platform.ts";
 import type { RequestExtras } from "../../protocol/codec.ts";
 import { NOT_RUN } from "../../protocol/go_errors.ts";
-import { AnswerEncoder } from "../../protocol/geerpc_json/answer_encoder.ts";
 import type { PeerCertificate } from "../../transport.ts";
 import { Replies, type RepliesOwner } from "../replies.ts";
 import { RunningCalls, type RunningCallsOwner } from "../running_calls.ts";
@@ -70,10 +69,10 @@ export class ConnectionSession
     this.remote = remote;
     this.peer = peer;
     this.#identity = peer === undefined ? "" : JSON.stringify([peer.subject, ...peer.sans]);
-    const encoder = new AnswerEncoder(limits, (seq, serviceMethod, bytes) => {
+    const writer = store.encoder.into((seq, serviceMethod, bytes) => {
       this.#answered(seq, new KeptAnswer(serviceMethod, bytes));
     });
-    const replies = new Replies(encoder, { add() {} }, this, limits.maxMessageBytes);
+    const replies = new Replies(writer, { add() {} }, this, limits.maxMessageBytes);
     // Those that wait count as running at their connections, and a handler counts once.
     const load = new ServerLoad();
     this.#running = new RunningCalls(this, replies, { clock: store.clock, load, handleTimeoutMs });
@@ -183,7 +182,7 @@ export class ConnectionSession
       this.#home.set(seq, call);
       this.#running.run(seq, this.#watched(method, seq), args, extras);
       if (call.state !== "running") this.#handlerEnded(seq);
-      return this.#wait(call, context);
+      return this.#follow(call, context);
     };
   }
 
@@ -205,13 +204,18 @@ export class ConnectionSession
     return known;
   }
 
-  /** Waits for an answer, as long as the caller does. */
+  /** The answer, if it is kept or will be there. */
   #wait(call: KeptCall, context: CallContext): unknown {
-    if (call.state === "answered") {
+    if (call.answer !== undefined) {
       call.moveTo(this);
       throw call.answer;
     }
     if (call.state !== "running") throw this.#store.nothingKnown;
+    return this.#follow(call, context);
+  }
+
+  /** The answer that will be there, or has come just now, be it too long to be kept. */
+  #follow(call: KeptCall, context: CallContext): Promise<never> {
     call.moveTo(this);
     const { signal } = context;
     signal.addEventListener("abort", () => {

@@ -59,6 +59,8 @@ export class KeptAnswers {
   readonly clock: Clock;
   /** When the connections that are lost are forgotten. */
   readonly deadlines: Deadlines;
+  /** Encodes the answers. */
+  readonly encoder: AnswerEncoder;
   /** What is said of a call of which nothing is known. */
   readonly nothingKnown: KeptAnswer;
   /** What is said where there is too much to wait for, or to send. */
@@ -92,10 +94,10 @@ export class KeptAnswers {
     this.#mostBytes = limits.keepAnswersBytes;
     this.clock = clock;
     this.deadlines = new Deadlines(clock);
+    this.encoder = new AnswerEncoder(limits);
     const nothing = "it may have run, and its answer is not kept any more";
-    this.nothingKnown = ownWord(limits, "unavailable", nothing);
-    const later = "too many answers are asked for at once";
-    this.notNow = ownWord(limits, "resource_exhausted", later);
+    this.nothingKnown = this.#ownWord("unavailable", nothing);
+    this.notNow = this.#ownWord("resource_exhausted", "too many answers are asked for at once");
   }
 
   /** The figures of now. */
@@ -232,6 +234,16 @@ export class KeptAnswers {
     this.#tellIfIdle();
   }
 
+  /** An error of no method: the client takes it as the server's word, and the call as `unknown`. */
+  #ownWord(code: RpcCode, what: string): KeptAnswer {
+    let answer!: KeptAnswer;
+    const writer = this.encoder.into((_seq, serviceMethod, bytes) => {
+      answer = new KeptAnswer(serviceMethod, bytes);
+    });
+    writer.fail(0, "", { code, message: `rpc server: ${what}`, rejected: false });
+    return answer;
+  }
+
   #tellIfIdle(): void {
     if (this.#detached.size > 0) return;
     this.#onIdle?.();
@@ -294,14 +306,4 @@ export class KeptAnswers {
     }
     this.#remove(call);
   }
-}
-
-/** An error of no method: the client takes it as the server's word, and the call as `unknown`. */
-function ownWord(limits: KeepLimits, code: RpcCode, what: string): KeptAnswer {
-  let answer!: KeptAnswer;
-  const encoder = new AnswerEncoder(limits, (_seq, serviceMethod, bytes) => {
-    answer = new KeptAnswer(serviceMethod, bytes);
-  });
-  encoder.fail(0, "", { code, message: `rpc server: ${what}`, rejected: false });
-  return answer;
 }

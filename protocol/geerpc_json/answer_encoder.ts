@@ -6,42 +6,46 @@
  */
 
 import type { Failure, Limits, ServerCodec } from "../codec.ts";
-import type { AnySchema } from "../../internal/schema.ts";
 import { headerPrefix } from "./header.ts";
 import { JsonServerCodec } from "./server.ts";
 
 /** Takes an answer: the number under which it was given, its method, and what stands behind `Seq`. */
 export type AnswerTaker = (seq: number, serviceMethod: string, answer: Uint8Array) => void;
 
-/** A codec that has no connection: each reply or error is handed over in one piece. */
-export class AnswerEncoder implements Pick<ServerCodec, "reply" | "fail" | "bufferedBytes"> {
-  readonly #codec: JsonServerCodec;
-  readonly #take: AnswerTaker;
-  readonly bufferedBytes = 0;
+/** What of a codec is needed to answer. */
+export type AnswerWriter = Pick<ServerCodec, "reply" | "fail" | "bufferedBytes">;
 
-  /**
-   * @param limits The largest message.
-   * @param take Takes the answers.
-   */
-  constructor(limits: Limits, take: AnswerTaker) {
+/** Encodes answers for which there may be no connection. */
+export class AnswerEncoder {
+  readonly #codec: JsonServerCodec;
+
+  /** @param limits The largest message. */
+  constructor(limits: Limits) {
     this.#codec = new JsonServerCodec(limits);
     this.#codec.extend("", 0); // who names calls knows our extensions
     this.#codec.take();
-    this.#take = take;
   }
 
-  reply(seq: number, serviceMethod: string, value: unknown, _schema?: AnySchema): void {
-    this.#codec.reply(0, serviceMethod, value);
-    this.#handOver(seq, serviceMethod);
-  }
-
-  fail(seq: number, serviceMethod: string, failure: Failure): void {
-    this.#codec.fail(0, serviceMethod, failure);
-    this.#handOver(seq, serviceMethod);
-  }
-
-  #handOver(seq: number, serviceMethod: string): void {
-    const bytes = this.#codec.take();
-    this.#take(seq, serviceMethod, bytes.slice(headerPrefix(serviceMethod).length + 1));
+  /**
+   * What hands over each reply or error in one piece.
+   *
+   * @param take Takes the answers.
+   */
+  into(take: AnswerTaker): AnswerWriter {
+    const codec = this.#codec;
+    const handOver = (seq: number, serviceMethod: string) => {
+      take(seq, serviceMethod, codec.take().slice(headerPrefix(serviceMethod).length + 1));
+    };
+    return {
+      bufferedBytes: 0,
+      reply(seq: number, serviceMethod: string, value: unknown): void {
+        codec.reply(0, serviceMethod, value);
+        handOver(seq, serviceMethod);
+      },
+      fail(seq: number, serviceMethod: string, failure: Failure): void {
+        codec.fail(0, serviceMethod, failure);
+        handOver(seq, serviceMethod);
+      },
+    };
   }
 }

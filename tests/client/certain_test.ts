@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ClientInterceptor } from "../../mod.ts";
 import type { Network, Transport } from "../../transport.ts";
-import { assertFails, failure, inWorld, RawServer, settled } from "../support/helpers.ts";
+import { assertFails, deferred, failure, inWorld, RawServer, settled } from "../support/helpers.ts";
 import type { RawPeer, World } from "../support/helpers.ts";
 
 const CERTAIN = { certain: true };
@@ -195,6 +195,31 @@ Deno.test("one that waits for a dial is closed at once", () =>
     await cut();
     await client.close({ graceMs: 1000 });
     await assertFails(call, { code: "canceled", execution: "unknown" });
+    gate.begun[0].end.resolve(1);
+  }));
+
+Deno.test("a dial that has become needless leaves no connection", () =>
+  inWorld(async (world) => {
+    const { address, gate, server } = await world.serve("a");
+    const dialled = deferred();
+    let dials = 0;
+    const network: Network = {
+      connect: async (...args) => {
+        if (++dials > 1) await dialled.promise;
+        return await world.network.connect(...args);
+      },
+      listen: (...args) => world.network.listen(...args),
+    };
+    const client = await world.dial(address, { network });
+    const call = later(client.call("Gate.Wait", 1, { ...CERTAIN, timeoutMs: 50 }));
+    await gate.untilBegun(1);
+    world.network.cut(address);
+    await settled();
+    await world.clock.advance(50);
+    await assertFails(call, { code: "TimeoutError", execution: "unknown" });
+    dialled.resolve();
+    await settled();
+    assertEquals([dials, server.connections], [2, 0]);
     gate.begun[0].end.resolve(1);
   }));
 

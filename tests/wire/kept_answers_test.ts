@@ -327,3 +327,33 @@ Deno.test("answers are given while the server drains: a recall is no new call", 
     second.close();
     await closed;
   }));
+
+Deno.test("an answer that is too long to be kept is given to who waits", () =>
+  inWorld(async (world) => {
+    const { address, gate, server } = await world.serve("a", { keepAnswersBytes: 2000 });
+    const peer = await extended(world, address);
+    const text = "x".repeat(3000);
+    await peer.write(call(1, 1, "Gate.Echo", text) + call(2, 2, "Gate.Wait", 1));
+    await gate.untilBegun(1);
+    gate.begun[0].end.resolve(text);
+    const lines = await answers(peer, 4);
+    assertEquals([lines[1], lines[3]], [`"${text}"`, `"${text}"`]);
+    await peer.write(recall(3, 1) + recall(4, 2));
+    assertEquals((await answers(peer, 8)).slice(4), [...NOTHING_KNOWN(3), ...NOTHING_KNOWN(4)]);
+    assertEquals(server.figures().kept.dropped, 2);
+    peer.close();
+  }));
+
+Deno.test("a server that may not answer more at once says so, and may be asked again", () =>
+  inWorld(async (world) => {
+    const { address, gate } = await world.serve("a", { maxInFlight: 1 });
+    const peer = await extended(world, address);
+    await peer.write(call(1, 1, "Gate.Wait", 1));
+    await gate.untilBegun(1);
+    await peer.write(recall(2, 1) + recall(3, 1));
+    const [head] = await answers(peer, 2);
+    assert(/^{"ServiceMethod":"","Seq":3,.*"Code":"resource_exhausted"}$/.test(head), head);
+    gate.begun[0].end.resolve("there");
+    assertEquals((await answers(peer, 6)).filter((line) => line === '"there"').length, 2);
+    peer.close();
+  }));
