@@ -59,7 +59,7 @@ export interface ClientAttempt {
    * How many times its answer has been asked for behind a lost connection, so far: for calls with
    * the option `certain`.
    */
-  readonly recalls: number;
+  readonly recalls?: number | undefined;
 }
 
 /** A call as interceptors of a server see it. All interceptors of a call share it. */

@@ -245,7 +245,7 @@ class RecordedAttempt implements Recorded {
     this.#isOver = true;
     this.#call.attemptEnded(this, isAnswered);
     const { recorder, attributes, instruments: { meters } } = this.#call;
-    const { why, recalls } = this.#attempt;
+    const { why, recalls = 0 } = this.#attempt;
     if (recalls > 0) this.span?.setAttribute(ATTRIBUTE.attemptRecalls, recalls);
     meters?.attemptDuration.record(recorder.secondsSince(this.#beganAtMs), {
       ...attributes,

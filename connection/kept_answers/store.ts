@@ -16,7 +16,7 @@ import { AnswerEncoder } from "../../protocol/geerpc_json/answer_encoder.ts";
 import type { Limits } from "../../protocol/codec.ts";
 import type { CallId } from "./call_id.ts";
 import { KeptAnswer, NO_ANSWER } from "./kept_answer.ts";
-import { CALL_BYTES, KeptCall } from "./kept_call.ts";
+import { CALL_BYTES, type KeptCall } from "./kept_call.ts";
 
 /** Of so many clients it is remembered up to which number their calls were forgotten. */
 const MAX_CLIENTS = 10_000;

@@ -208,7 +208,7 @@ Deno.test("a dial that has become needless leaves no connection", () =>
         if (++dials > 1) await dialled.promise;
         return await world.network.connect(...args);
       },
-      listen: (...args) => world.network.listen(...args),
+      listen: (endpoint, accept) => world.network.listen(endpoint, accept),
     };
     const client = await world.dial(address, { network });
     const call = later(client.call("Gate.Wait", 1, { ...CERTAIN, timeoutMs: 50 }));

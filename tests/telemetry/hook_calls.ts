@@ -27,7 +27,7 @@ export function clientCall(serviceMethod = METHOD): ClientCall {
 
 /** An attempt of it, at the server of that number. */
 export function attemptOf(call: ClientCall, number = 1, why = "failover"): ClientAttempt {
-  return { call, address: `tcp@10.0.0.${number}:9001`, number, why, meta: {}, recalls: 0 };
+  return { call, address: `tcp@10.0.0.${number}:9001`, number, why, meta: {} };
 }
 
 /** A call, as a server's hook sees it. */
