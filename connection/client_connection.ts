@@ -409,10 +409,10 @@ export class ClientConnection {
    * for it, so it is told, as far as that costs no time.
    */
   #cancelKept(): void {
-    if (!this.#hasKept || this.server === undefined || this.#isOver() || this.#isEncoding) return;
-    if (this.#writer.isWriting || this.#codec.bufferedBytes > 0) return;
-    for (const seq of this.#calls.sentSeqs()) this.#codec.cancel?.(seq);
-    if (this.#codec.bufferedBytes > 0) this.#transport.write(this.#codec.take()).catch(() => {});
+    if (!this.#hasKept || this.server === undefined || this.#isOver()) return;
+    const seqs = this.#calls.sentSeqs();
+    if (seqs.length === 0 || this.#codec.cancels === undefined || this.#writer.isWriting) return;
+    this.#transport.write(this.#codec.cancels(seqs)).catch(() => {});
   }
 
   #isOver(): boolean {

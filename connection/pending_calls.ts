@@ -260,7 +260,8 @@ export class PendingCalls {
 
   /** The numbers of the calls that were sent and wait for a reply. */
   sentSeqs(): number[] {
-    return this.#calls.list().map(({ seq }) => seq).filter((seq) => !this.#unsent.has(seq));
+    return this.#calls.list().map(({ seq }) => seq)
+      .filter((seq) => this.executionOf(seq) === "unknown");
   }
 
   /** All calls so far are handed to the transport: from here on they may run. */

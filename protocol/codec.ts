@@ -142,6 +142,11 @@ export interface ClientCodec {
   /** Adds that a call is cancelled. Absent where the protocol has no word for it. */
   cancel?(seq: number): void;
   /**
+   * That calls are cancelled, as a last word that is written past all that is buffered. Absent where
+   * the end of the connection says as much.
+   */
+  cancels?(seqs: readonly number[]): Uint8Array;
+  /**
    * Adds a ping: the server's reply to `seq` proves that it is alive. Absent where the protocol
    * has none that is safe.
    */

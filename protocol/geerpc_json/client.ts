@@ -16,6 +16,12 @@ import { CALL_END, FastHeaderReader, type Header, isBlank, parseHeader } from ".
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
 
+const encoder = new TextEncoder();
+
+function cancelOf(seq: number): string {
+  return `{"ServiceMethod":"","Seq":${seq},"Cancel":true}\nnull\n`;
+}
+
 /** Writes calls and reads replies. */
 export class JsonClientCodec implements ClientCodec, LineSink {
   readonly #limits: Limits;
@@ -70,7 +76,11 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   }
 
   cancel(seq: number): void {
-    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Cancel":true}\nnull\n`);
+    this.#writer.append(cancelOf(seq));
+  }
+
+  cancels(seqs: readonly number[]): Uint8Array {
+    return encoder.encode(seqs.map(cancelOf).join(""));
   }
 
   ping(seq: number): void {

@@ -179,3 +179,16 @@ Deno.test("a certain call that was refused behind a lost connection does not run
   assert(/call 14 fails: unavailable, rejected: .* has not run here/.test(text), text);
   assert(!text.includes("call 14 runs"), text);
 });
+
+Deno.test("a close from within an argument tells the server of certain calls, too", async () => {
+  const call = { atMs: 0, do: "call", client: "c1", kind: "call", method: 0 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s3", protocol: "geerpc/json" }],
+    steps: [
+      { ...call, id: 2, workMs: 1500, abortAfterMs: 1, certain: true },
+      { ...call, id: 27, workMs: 0, argument: "closes" },
+    ],
+  });
+  assert(text.includes("0 s3 -> c1: call 2 aborted"), text);
+});
