@@ -2,6 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { deferred, inWorld, option, rawClient, request, settled } from "../support/helpers.ts";
+import { Server } from "../../server.ts";
+import type { Network, PeerCertificate } from "../../transport.ts";
 import type { RawPeer, World } from "../support/helpers.ts";
 import { HANDSHAKE } from "../support/wire.ts";
 
@@ -357,3 +359,56 @@ Deno.test("a server that may not answer more at once says so, and may be asked a
     assertEquals((await answers(peer, 6)).filter((line) => line === '"there"').length, 2);
     peer.close();
   }));
+
+Deno.test("with certificates an answer is for the client of the same names alone, be its certificate renewed", () =>
+  inWorld(async (world) => {
+    const peers = [certificate("a", "1"), certificate("a", "2"), certificate("b", "3")];
+    const network: Network = {
+      connect: (...args) => world.network.connect(...args),
+      listen: (endpoint, accept) =>
+        world.network.listen(endpoint, (inner) => {
+          const peer = peers.shift();
+          accept({
+            remote: inner.remote,
+            peer,
+            start: (receiver) => inner.start(receiver),
+            write: (bytes) => inner.write(bytes),
+            close: () => inner.close(),
+          });
+        }),
+    };
+    const server = new Server({ clock: world.clock });
+    let ran = 0;
+    server.register("Count", { Up: () => ++ran });
+    await server.listen("memory@tls", { network });
+    const first = await extended(world, "memory@tls");
+    await first.write(call(1, 1, "Count.Up", 0));
+    await answers(first, 2);
+    const [renewed, other] = [
+      await extended(world, "memory@tls"),
+      await extended(world, "memory@tls"),
+    ];
+    // It learns nothing, runs nothing, and makes nothing forgotten.
+    await other.write(
+      recall(1, 1) + call(2, 1, "Count.Up", 0) +
+        request(3, "", null, { Ping: true, Ack: `${CLIENT}/1` }),
+    );
+    assertEquals((await answers(other, 6)).slice(0, 4), [...NOTHING_KNOWN(1), ...NOTHING_KNOWN(2)]);
+    await renewed.write(recall(1, 1));
+    assertEquals((await answers(renewed, 2))[1], "1");
+    assertEquals(ran, 1);
+    for (const peer of [first, renewed, other]) peer.close();
+    await server.close();
+  }));
+
+function certificate(name: string, serialNumber: string): PeerCertificate {
+  return {
+    subject: `CN=${name}`,
+    issuer: "CN=authority",
+    sans: [`DNS:${name}.example`],
+    fingerprint: serialNumber.repeat(64),
+    serialNumber,
+    validFrom: new Date(0),
+    validTo: new Date(1e15),
+  };
+}
