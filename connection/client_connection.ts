@@ -30,7 +30,13 @@ import {
   MAX_IN_FLIGHT,
 } from "./client_options.ts";
 import { PhaseTimer } from "./phase_timer.ts";
-import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
+import {
+  PendingCall,
+  PendingCalls,
+  PendingPing,
+  PendingRecall,
+  type Settler,
+} from "./pending_calls.ts";
 import { ServerExtensions } from "./server_extensions.ts";
 
 /**
@@ -281,12 +287,10 @@ export class ClientConnection {
       this.#hasKept = true;
       this.#codec.recall(seq, id);
     };
-    if (!this.#extensions.isKnown) {
-      return this.#later(new PendingCall(this.#calls, seq, serviceMethod, settler, schema), encode);
-    }
+    const call = new PendingRecall(this.#calls, seq, serviceMethod, settler, schema);
+    if (!this.#extensions.isKnown) return this.#later(call, encode);
     const failed = encode();
     if (failed !== undefined) return void settler.reject(failed);
-    const call = new PendingCall(this.#calls, seq, serviceMethod, settler, schema);
     this.#calls.add(call);
     this.#writeSoon();
     return call;

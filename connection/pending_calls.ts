@@ -150,6 +150,13 @@ export class PendingPing extends PendingCall {
   }
 }
 
+/** A question for the answer to a call. What has not been asked here may have run all the same. */
+export class PendingRecall extends PendingCall {
+  override refuse(what: string, code: RpcCode): void {
+    this.lose(code, what, undefined);
+  }
+}
+
 /** What a table of calls needs of its connection. */
 export interface PendingCallsOwner {
   /** A call was given up before its reply has come: the server may stop it. */

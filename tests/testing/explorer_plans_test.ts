@@ -192,3 +192,25 @@ Deno.test("a close from within an argument tells the server of certain calls, to
   });
   assert(text.includes("0 s3 -> c1: call 2 aborted"), text);
 });
+
+Deno.test("a server's last word on a connection says nothing of a call that is asked for there", async () => {
+  const call = { do: "call", client: "c2", kind: "call", method: 0 } as const;
+  const text = await held({
+    ...PLAN,
+    seed: 44736,
+    delayMs: 5,
+    servers: [{ name: "s2", protocol: "geerpc/json" }],
+    clients: [PLAN.clients[0], { ...PLAN.clients[0], name: "c2", direct: "s2" }],
+    steps: [
+      { ...call, atMs: 0, id: 20, workMs: 375, certain: true },
+      { atMs: 21, do: "point", point: "request_read", times: 2 },
+      { ...call, atMs: 54, id: 12, workMs: 0 },
+      { atMs: 134, do: "drain", server: "s2", graceMs: 300, forMs: 1 },
+    ],
+  });
+  assert(text.includes("395 s2 -> c2: call 20 replied"), text);
+  assert(
+    /call 20 fails: internal, unknown: .*; another process answers there now/.test(text),
+    text,
+  );
+});
