@@ -71,9 +71,8 @@ export async function dial(address: string, options: DialOptions = {}): Promise<
   const { clock = systemClock } = options;
   const liveness = new Liveness(clock, options.liveness);
   const pipeline = clientPipeline(options, clock);
-  const certain = new DirectCertain(options, liveness, (signal) => {
-    return dialConnection(address, { ...options, signal });
-  });
+  const redial = (signal: AbortSignal) => dialConnection(address, { ...options, signal });
+  const certain = () => new DirectCertain(options, liveness, redial);
   return new Client(await dialConnection(address, options), liveness, pipeline, certain);
 }
 
@@ -89,7 +88,8 @@ export class Client implements AsyncDisposable {
   readonly #connection: ClientConnection;
   readonly #liveness: Liveness;
   readonly #pipeline: ClientPipeline | undefined;
-  readonly #certain: DirectCertain | undefined;
+  readonly #startCertain: (() => DirectCertain) | undefined;
+  #certain: DirectCertain | undefined;
 
   /**
    * Made by {@linkcode dial}.
@@ -98,18 +98,18 @@ export class Client implements AsyncDisposable {
    * @param connection The connection, owned from here on.
    * @param liveness Finds out if the connection is dead.
    * @param pipeline What is done with calls before they are sent, if anything.
-   * @param certain The calls whose answers are kept. Default: there are none.
+   * @param certain Makes what sends calls whose answers are kept. Default: there are none.
    */
   constructor(
     connection: ClientConnection,
     liveness: Liveness,
     pipeline?: ClientPipeline,
-    certain?: DirectCertain,
+    certain?: () => DirectCertain,
   ) {
     this.#connection = connection;
     this.#liveness = liveness;
     this.#pipeline = pipeline;
-    this.#certain = certain;
+    this.#startCertain = certain;
     liveness.watch(connection);
     if (pipeline !== undefined) connection.closed.then(() => pipeline.release());
   }
@@ -228,6 +228,7 @@ export class Client implements AsyncDisposable {
     if (timeoutMs !== undefined && !(timeoutMs > 0)) {
       return void settler.reject(tooLate(this.address, serviceMethod));
     }
+    if (options.certain === true) this.#certain ??= this.#startCertain?.();
     const call = options.certain === true && this.#certain !== undefined
       ? this.#certain.send(this.#connection, serviceMethod, args, options, settler)
       : this.#connection.send(serviceMethod, args, options, settler);

@@ -9,7 +9,7 @@ import type { CallId } from "./call_id.ts";
 import type { KeptAnswer } from "./kept_answer.ts";
 
 /** What a call counts beside its answer: about what its objects take. */
-export const CALL_BYTES = 512;
+export const CALL_BYTES = 1024;
 
 /**
  * - `running`: its handler runs.
