@@ -14,9 +14,9 @@ import type { MethodSchema } from "../../internal/schema.ts";
 import type { ClientConnection } from "../client_connection.ts";
 import type { PendingCall, Settler } from "../pending_calls.ts";
 
-/** How often the server is dialled while its answer can't be asked for. */
-const RECALL_BACKOFF: Backoff = { firstMs: 50, maxMs: 2000 };
-/** How long: no server that keeps to the defaults remembers it for longer. */
+/** How often a server is asked that has too much to answer. */
+const BUSY_BACKOFF: Backoff = { firstMs: 50, maxMs: 2000 };
+/** How long a server is dialled: no server that keeps to the defaults remembers it for longer. */
 const RECALL_MS = 60_000;
 
 /** What another dial would fail with, too. */
@@ -29,6 +29,8 @@ const LASTING: ReadonlySet<RpcCode> = new Set<RpcCode>([
 
 /** Where a server is asked for an answer. */
 export interface RecallLine {
+  /** The connection, if there is one. */
+  readonly client: ClientConnection | undefined;
   /** A connection to the server that had the call, or to another at its address. */
   connect(): Promise<ClientConnection>;
 }
@@ -43,6 +45,8 @@ export interface CertainCallOwner {
   readonly deadlines: Deadlines;
   /** The connection of a call is lost. */
   began(call: CertainCall): void;
+  /** A connection for answers, dialled at times for all calls that need it. */
+  connect(line: RecallLine): Promise<ClientConnection>;
   /** A call has ended. */
   ended(call: CertainCall): void;
   /** An answer is asked for. */
@@ -57,7 +61,6 @@ export class CertainCall implements Settler, Abortable, Expiring {
   waiting = false;
   readonly #calls: CertainCallOwner;
   readonly #id: string;
-  readonly #line: RecallLine;
   readonly #settler: Settler;
   readonly #serviceMethod: string;
   readonly #schema: MethodSchema | undefined;
@@ -72,7 +75,8 @@ export class CertainCall implements Settler, Abortable, Expiring {
   /** Since when nobody could be asked: later by the time in which an answer was waited for. */
   #lostAtMs = 0;
   #askedAtMs = 0;
-  #failures = 0;
+  /** How many times its server had too much to answer. */
+  #refusals = 0;
   #recalls = 0;
   #timer: Timer | undefined;
   #isOver = false;
@@ -90,7 +94,7 @@ export class CertainCall implements Settler, Abortable, Expiring {
     calls: CertainCallOwner,
     id: string,
     connection: ClientConnection,
-    line: RecallLine,
+    readonly line: RecallLine,
     serviceMethod: string,
     schema: MethodSchema | undefined,
     settler: Settler,
@@ -98,7 +102,6 @@ export class CertainCall implements Settler, Abortable, Expiring {
     this.#calls = calls;
     this.#id = id;
     this.#connection = connection;
-    this.#line = line;
     this.#serviceMethod = serviceMethod;
     this.#schema = schema;
     this.#settler = settler;
@@ -177,7 +180,7 @@ export class CertainCall implements Settler, Abortable, Expiring {
 
   #dial(): void {
     if (this.#isOver) return;
-    this.#line.connect().then(
+    this.#calls.connect(this.line).then(
       (connection) => this.#ask(connection),
       (error) => this.#dialFailed(error),
     );
@@ -218,7 +221,9 @@ export class CertainCall implements Settler, Abortable, Expiring {
       this.#recalls--;
       this.#recallLost(error as RpcError);
     } else if (execution === "unknown" && code === "resource_exhausted") {
-      this.#again(errorText(error)); // too many ask at once
+      const { clock, random } = this.#calls;
+      const waitMs = backoffMs(BUSY_BACKOFF, this.#refusals++, random());
+      this.#timer = clock.setTimer(waitMs, () => this.#dial());
     } else {
       this.#answeredAt(connection);
       if (execution === "unknown" && !(error instanceof TimeoutError)) {
@@ -238,12 +243,8 @@ export class CertainCall implements Settler, Abortable, Expiring {
 
   /** Dials once more, unless it has taken too long. */
   #again(why: string): void {
-    const { clock, random } = this.#calls;
-    const waitMs = backoffMs(RECALL_BACKOFF, this.#failures++, random());
-    if (clock.now() + waitMs > this.#lostAtMs + RECALL_MS) {
-      return this.#giveUp(`its answer could not be asked for within ${RECALL_MS} ms: ${why}`);
-    }
-    this.#timer = clock.setTimer(waitMs, () => this.#dial());
+    if (this.#calls.clock.now() < this.#lostAtMs + RECALL_MS) return this.#dial();
+    this.#giveUp(`its answer could not be asked for within ${RECALL_MS} ms: ${why}`);
   }
 
   /** Nothing more can be known of it. */

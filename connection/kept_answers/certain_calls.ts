@@ -10,6 +10,7 @@ import type { RequestExtras } from "../../protocol/codec.ts";
 import type { ClientConnection } from "../client_connection.ts";
 import type { Settler } from "../pending_calls.ts";
 import { CallIds } from "./call_id.ts";
+import { SharedDial } from "./shared_dial.ts";
 import { CertainCall, type CertainCallOwner, type RecallLine } from "./certain_call.ts";
 
 /** What such calls need of their client. */
@@ -33,6 +34,7 @@ export class CertainCalls implements CertainCallOwner {
   readonly #ids = new CallIds();
   /** Those whose connection is lost. */
   readonly #recalled = new Set<CertainCall>();
+  readonly #dials = new Map<RecallLine, SharedDial>();
 
   /** @param host The client. */
   constructor(host: CertainHost) {
@@ -80,12 +82,32 @@ export class CertainCalls implements CertainCallOwner {
 
   began(call: CertainCall): void {
     this.#recalled.add(call);
+    this.#dialTo(call.line).users++;
+  }
+
+  connect(line: RecallLine): Promise<ClientConnection> {
+    return this.#dialTo(line).connect();
   }
 
   ended(call: CertainCall): void {
-    if (!this.#recalled.delete(call) || this.#recalled.size > 0) return;
+    if (!this.#recalled.delete(call)) return;
+    const dial = this.#dialTo(call.line);
+    if (--dial.users === 0) {
+      this.#dials.delete(call.line);
+      dial.stop();
+    }
+    if (this.#recalled.size > 0) return;
     this.deadlines.clear();
     this.#host.rest?.();
+  }
+
+  #dialTo(line: RecallLine): SharedDial {
+    let dial = this.#dials.get(line);
+    if (dial === undefined) {
+      dial = new SharedDial(line, this.clock, this.random);
+      this.#dials.set(line, dial);
+    }
+    return dial;
   }
 
   /** Ends the calls that have lost their connection and are not in flight on another. */

@@ -77,6 +77,7 @@ export class DirectCertain {
 /** A dial, and what it has led to. */
 interface Dialled {
   readonly connection: Promise<ClientConnection>;
+  client?: ClientConnection;
 }
 
 /** One connection at a time, dialled when an answer is to be asked for. */
@@ -90,6 +91,11 @@ class DirectLine implements RecallLine {
   /** @param dial Connects to the client's server. */
   constructor(dial: Redial) {
     this.#dial = dial;
+  }
+
+  get client(): ClientConnection | undefined {
+    const client = this.#dialled?.client;
+    return client?.available ? client : undefined;
   }
 
   connect(): Promise<ClientConnection> {
@@ -123,7 +129,7 @@ class DirectLine implements RecallLine {
       if (this.#dialled === dialled) this.#dialled = undefined;
     };
     const dialled: Dialled = { connection: this.#opened(forget) };
-    dialled.connection.catch(forget);
+    dialled.connection.then((client) => dialled.client = client, forget);
     return dialled;
   }
 

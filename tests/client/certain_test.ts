@@ -153,7 +153,7 @@ Deno.test("a server that can't be reached for a minute is given up", () =>
     await gate.untilBegun(1);
     world.network.setFaults(address, { refuse: true });
     await cut();
-    for (let passedMs = 0; passedMs < 60_000; passedMs += 1000) await world.clock.advance(1000);
+    for (let passedMs = 0; passedMs < 63_000; passedMs += 1000) await world.clock.advance(1000);
     await assertFails(call, {
       code: "unavailable",
       execution: "unknown",
@@ -161,6 +161,33 @@ Deno.test("a server that can't be reached for a minute is given up", () =>
     });
     assertEquals(client.inFlight, 0);
     gate.begun[0].end.resolve(1);
+  }));
+
+Deno.test("a server that can't be reached is dialled at times, by however many calls", () =>
+  inWorld(async (world) => {
+    const { address, gate, server } = await world.serve("a");
+    let dials = 0;
+    const network: Network = {
+      connect: (...args) => {
+        dials++;
+        return world.network.connect(...args);
+      },
+      listen: (endpoint, accept) => world.network.listen(endpoint, accept),
+    };
+    const client = await world.dial(address, { network, random: () => 0.5 });
+    const calls = Array.from({ length: 100 }, (_, n) => client.call("Gate.Wait", n, CERTAIN));
+    await gate.untilBegun(100);
+    world.network.setFaults(address, { refuse: true });
+    world.network.cut(address);
+    for (let passedMs = 0; passedMs < 10_000; passedMs += 25) await world.clock.advance(25);
+    assert(dials > 8 && dials < 15, `${dials} dials`);
+    world.network.setFaults(address, {});
+    await world.clock.advance(2000);
+    for (const { end } of gate.begun) end.resolve("there");
+    assertEquals(new Set(await Promise.all(calls)), new Set(["there"]));
+    assertEquals([gate.begun.length, server.figures().kept.recalled], [100, 100]);
+    await settled();
+    assertEquals(server.connections, 0);
   }));
 
 Deno.test("a close ends it, with and without grace", () =>
