@@ -7,13 +7,16 @@
 import { systemClock } from "./clock.ts";
 import type { ClientConnection } from "./connection/client_connection.ts";
 import {
+  checkCloseOptions,
   checkDialOptions,
   type CloseOptions,
   type DialOptions,
 } from "./connection/client_options.ts";
 import { dialConnection } from "./connection/dial.ts";
+import type { CertainCall } from "./connection/kept_answers/certain_call.ts";
+import { DirectCertain } from "./connection/kept_answers/direct_certain.ts";
 import { Liveness } from "./connection/liveness.ts";
-import type { Settler } from "./connection/pending_calls.ts";
+import type { PendingCall, Settler } from "./connection/pending_calls.ts";
 import { TimeoutError } from "./errors.ts";
 import { InterceptedAttempt } from "./connection/intercepted_attempt.ts";
 import type { InterceptedCall } from "./connection/intercepted_call.ts";
@@ -65,21 +68,28 @@ const DISPOSE_GRACE_MS = 10_000;
  */
 export async function dial(address: string, options: DialOptions = {}): Promise<Client> {
   checkDialOptions(options);
-  const liveness = new Liveness(options.clock ?? systemClock, options.liveness);
-  const pipeline = clientPipeline(options, options.clock ?? systemClock);
-  return new Client(await dialConnection(address, options), liveness, pipeline);
+  const { clock = systemClock } = options;
+  const liveness = new Liveness(clock, options.liveness);
+  const pipeline = clientPipeline(options, clock);
+  const redial = (signal: AbortSignal) => dialConnection(address, { ...options, signal });
+  const certain = () => new DirectCertain(options, liveness, redial);
+  return new Client(await dialConnection(address, options), liveness, pipeline, certain);
 }
 
 /**
  * A client of one server: one connection, and many calls in flight, answered
  * in any order. Made by {@linkcode dial}. When its connection is over, it
- * stays so: an `XClient` connects anew, a `Client` does not. A connection that
+ * stays so: an `XClient` connects anew, a `Client` does not. Only for the
+ * answers of calls with the option `certain` that were in flight then, it opens
+ * another connection, and closes it when they are there. A connection that
  * is dead without a word is found out too: `DialOptions.liveness`.
  */
 export class Client implements AsyncDisposable {
   readonly #connection: ClientConnection;
   readonly #liveness: Liveness;
   readonly #pipeline: ClientPipeline | undefined;
+  readonly #startCertain: (() => DirectCertain) | undefined;
+  #certain: DirectCertain | undefined;
 
   /**
    * Made by {@linkcode dial}.
@@ -88,11 +98,18 @@ export class Client implements AsyncDisposable {
    * @param connection The connection, owned from here on.
    * @param liveness Finds out if the connection is dead.
    * @param pipeline What is done with calls before they are sent, if anything.
+   * @param certain Makes what sends calls whose answers are kept. Default: there are none.
    */
-  constructor(connection: ClientConnection, liveness: Liveness, pipeline?: ClientPipeline) {
+  constructor(
+    connection: ClientConnection,
+    liveness: Liveness,
+    pipeline?: ClientPipeline,
+    certain?: () => DirectCertain,
+  ) {
     this.#connection = connection;
     this.#liveness = liveness;
     this.#pipeline = pipeline;
+    this.#startCertain = certain;
     liveness.watch(connection);
     if (pipeline !== undefined) connection.closed.then(() => pipeline.release());
   }
@@ -109,7 +126,7 @@ export class Client implements AsyncDisposable {
 
   /** How many calls wait for a reply. */
   get inFlight(): number {
-    return this.#connection.inFlight;
+    return this.#connection.inFlight + (this.#certain?.recalled ?? 0);
   }
 
   /** Resolves when the connection is over, whoever ended it. */
@@ -196,30 +213,51 @@ export class Client implements AsyncDisposable {
    * @throws {RangeError} If `graceMs` is negative or not a number.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    const closed = this.#connection.close(options);
+    const closed = this.#close(options);
     await (this.#pipeline?.close(options.graceMs ?? 0, closed) ?? closed);
   }
 
-  #send(serviceMethod: string, args: unknown, options: CallOptions, settler: Settler): void {
+  #send(
+    serviceMethod: string,
+    args: unknown,
+    options: CallOptions,
+    settler: Settler,
+  ): PendingCall | CertainCall | undefined {
     const { signal, timeoutMs } = options;
-    if (signal?.aborted) return settler.reject(signal.reason);
+    if (signal?.aborted) return void settler.reject(signal.reason);
     if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-      return settler.reject(tooLate(this.address, serviceMethod));
+      return void settler.reject(tooLate(this.address, serviceMethod));
     }
-    const call = this.#connection.send(serviceMethod, args, options, settler);
-    if (call === undefined) return;
+    if (options.certain === true) this.#certain ??= this.#startCertain?.();
+    const call = options.certain === true && this.#certain !== undefined
+      ? this.#certain.send(this.#connection, serviceMethod, args, options, settler)
+      : this.#connection.send(serviceMethod, args, options, settler);
+    if (call === undefined) return undefined;
     this.#liveness.wake();
     if (timeoutMs !== undefined && timeoutMs < Infinity) call.limit(timeoutMs);
     if (signal !== undefined) call.abortOn(signal);
+    return call;
+  }
+
+  async #close(options: CloseOptions): Promise<void> {
+    const graceMs = checkCloseOptions(options, 0);
+    await Promise.all([this.#connection.close(options), this.#certain?.close(graceMs)]);
   }
 
   /** Sends a call as the one attempt that it has here, through the interceptors of that. */
   #sendAttempt(call: InterceptedCall, options: CallOptions, settler: Settler): void {
-    const attempt = new InterceptedAttempt(call, this.address, "direct");
+    let inFlight: PendingCall | CertainCall | undefined;
+    const attempt = new InterceptedAttempt(call, this.address, "direct", {
+      phase: "call",
+      get recalls() {
+        return inFlight !== undefined && "recalls" in inFlight ? inFlight.recalls : 0;
+      },
+    });
     attempt.run((sentSettler) => {
       const meta = attempt.metaOver(options.meta);
       const sent = meta === options.meta ? options : { ...options, meta };
-      this.#send(call.serviceMethod, call.args, sent, call.inFlight(sentSettler));
+      const landing = call.inFlight(sentSettler);
+      inFlight = this.#send(call.serviceMethod, call.args, sent, landing);
     }, settler);
   }
 

@@ -89,6 +89,11 @@ export interface Attempt {
   readonly why: string;
   /** What the attempt failed with; absent if it was given up because another one succeeded. */
   readonly error?: unknown;
+  /**
+   * For a call with the option `certain`: how many times its answer was asked for behind a lost
+   * connection; absent if it was not.
+   */
+  readonly recalls?: number;
 }
 
 /** Where an error happened, and whether the call ran. */

@@ -81,6 +81,7 @@ export type {
   ServiceDescription,
 } from "./connection/introspection/reports.ts";
 export type { MethodLatency } from "./connection/latencies.ts";
+export type { KeptFigures } from "./connection/kept_answers/store.ts";
 export type { RefusedFigures } from "./connection/server_load.ts";
 export type {
   AnySchema,

@@ -18,6 +18,7 @@ import {
   type ServiceStatus,
 } from "./connection/introspection/reports.ts";
 import { Statuses } from "./connection/introspection/statuses.ts";
+import { KeptAnswers } from "./connection/kept_answers/store.ts";
 import { Latencies } from "./connection/latencies.ts";
 import { PeerConnections } from "./connection/peers.ts";
 import { ServerConnection, type ServerContext } from "./connection/server_connection.ts";
@@ -182,6 +183,7 @@ export class Server implements AsyncDisposable {
     const concurrency = limits.maxConcurrent === Infinity
       ? undefined
       : new Concurrency(clock, load, limits);
+    const kept = new KeptAnswers(limits, clock);
     const latencies = options.latencies ? new Latencies(clock) : undefined;
     const services = this.#services = new Services(latencies?.measure);
     this.#peers = new PeerConnections(limits.maxConnectionsPerPeer);
@@ -198,6 +200,7 @@ export class Server implements AsyncDisposable {
         waiting: load.waiting,
         maxConcurrent: concurrency?.limit ?? 0,
         refused: load.refused,
+        kept: kept.figures,
         latencies: latencies?.figures ?? [],
       }),
     });
@@ -207,6 +210,7 @@ export class Server implements AsyncDisposable {
       introspection,
       limits,
       load,
+      kept,
       concurrency,
       reported: new ReportedLoad({ load, own: options.load, clock, listeners }),
       listeners,
@@ -416,9 +420,12 @@ export class Server implements AsyncDisposable {
     const drained = Promise.all(listeners).then(() =>
       Promise.all([...this.#connections].map(({ closed }) => closed))
     );
-    await Promise.race([drained, graceIsOver]);
+    // Handlers whose connection is gone, and whose callers want to be certain, end in the grace too.
+    const { kept } = this.#context;
+    await Promise.race([drained.then(() => kept.idle), graceIsOver]);
     this.#isOver = true;
     for (const connection of this.#connections) connection.close();
+    kept.close();
     await drained;
   }
 

@@ -22,6 +22,14 @@ export interface CallOptions {
    */
   idempotent?: boolean;
   /**
+   * Whether to learn what became of the call also if its connection is lost while it runs: the server
+   * keeps its answer, and is asked for it on another connection. Then the call is `unknown` only if
+   * the server's process is gone, or can't be reached for a minute. Its own deadline holds. Servers
+   * that are not ours, and other protocols than `geerpc/json`, keep no answers: with them it changes
+   * nothing. Default `false`.
+   */
+  certain?: boolean;
+  /**
    * The types of argument and reply, for gob: `{ args: gob.…, reply: gob.… }`.
    * Default: inferred from the value and from the stream. Other protocols ignore it.
    */

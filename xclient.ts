@@ -17,6 +17,7 @@ import { tell } from "./internal/events.ts";
 import { queueMicrotask } from "./internal/platform.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
 import { type ClientPipeline, clientPipeline } from "./connection/client_pipeline.ts";
+import { CertainCalls } from "./connection/kept_answers/certain_calls.ts";
 import type { InterceptedCall } from "./connection/intercepted_call.ts";
 import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
@@ -129,6 +130,7 @@ export class XClient implements AsyncDisposable {
       turnClock,
       random,
       deadlines: new Deadlines(clock),
+      certain: new CertainCalls({ clock, random, wake: () => liveness.wake() }),
       waiting: new Set(),
       budget: new RetryBudget(turnClock.now(), options.retryBudget),
       hedgeBudget: new RetryBudget(turnClock.now(), options.hedgeBudget ?? HEDGE_BUDGET),
@@ -415,6 +417,7 @@ export class XClient implements AsyncDisposable {
 
   async #close(closed: Promise<void>): Promise<void> {
     for (const call of this.#context.waiting) call.close();
+    this.#context.certain.close();
     await closed;
     this.#context.liveness.stop();
     this.#context.deadlines.clear();

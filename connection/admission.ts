@@ -40,6 +40,8 @@ export interface AdmissionOptions {
   readonly replies: Replies;
   /** Looks up a method of the server's own service, if this client may call it. */
   findOwn(serviceMethod: string): Method | undefined;
+  /** A method whose answer is kept: the call has an id. */
+  keep(method: Method, extras: RequestExtras): Method;
   /** Whether the client does not read its replies. */
   isBehind(): boolean;
   /** Called when calls begin to be turned away, and when none waits any more. */
@@ -235,7 +237,8 @@ export class Admission implements Waiter {
       const why = `${this.#maxRunning} calls run on this server already (maxRunning)`;
       return this.#overload.turnAway(seq, serviceMethod, "maxRunning", why);
     }
-    this.#running.run(seq, method, args, extras);
+    const run = extras.id === undefined ? method : this.#options.keep(method, extras);
+    this.#running.run(seq, run, args, extras);
   }
 
   /** Whether more calls run or wait on the server than the caller expects, which then goes elsewhere. */

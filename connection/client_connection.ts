@@ -8,6 +8,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { atFaultPoint } from "../internal/fault_points.ts";
+import type { MethodSchema } from "../internal/schema.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
 import {
@@ -29,7 +30,13 @@ import {
   MAX_IN_FLIGHT,
 } from "./client_options.ts";
 import { PhaseTimer } from "./phase_timer.ts";
-import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
+import {
+  PendingCall,
+  PendingCalls,
+  PendingPing,
+  PendingRecall,
+  type Settler,
+} from "./pending_calls.ts";
 import { ServerExtensions } from "./server_extensions.ts";
 
 /**
@@ -49,6 +56,12 @@ type Phase = "open" | "draining" | "closing" | "lost" | "closed";
 const BATCH_MICROTASKS = 4;
 /** The handshake leaves with the first call, or so many milliseconds after the dial without one. */
 const HANDSHAKE_AFTER_MS = 5000;
+/** So many answers are acknowledged at once, */
+const MAX_ACKNOWLEDGED = 64;
+/** or all of them after so many milliseconds, if no call takes them along. */
+const ACKNOWLEDGE_AFTER_MS = 1000;
+/** Nobody waits for a ping that is sent for what goes with it. */
+const NOBODY: Settler = { resolve() {}, reject() {} };
 /** No other call is in flight whose reply could set one off. */
 const ALONE_MICROTASKS = 1;
 
@@ -111,11 +124,15 @@ export class ClientConnection {
   #isRefused = false;
   readonly #extensions: ServerExtensions;
   readonly #listener: ServerListener | undefined;
+  /** Whether the server keeps, or may be asked for, the answers to calls of this connection. */
+  #hasKept = false;
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
   #heard = 0;
   /** Sends the handshake if no call does: a server gives it some time only. */
   readonly #handshake: PhaseTimer;
+  /** Sends what is acknowledged if no call does. */
+  #acknowledging: PhaseTimer | undefined;
   /** How many calls were given up, and what `heard` was when the last of them was. */
   #givenUp = 0;
   #heardAtGiveUp = -1;
@@ -232,6 +249,7 @@ export class ClientConnection {
     const refusal = this.#refusal();
     if (refusal !== undefined) return void settler.reject(this.#notSent(serviceMethod, refusal));
     const seq = this.#calls.nextSeq;
+    if (extras.id !== undefined) this.#hasKept = true;
     if (extras.awaitsExtensions === true && !this.#extensions.isKnown) {
       return this.#sendLater(seq, serviceMethod, args, extras, settler);
     }
@@ -261,6 +279,46 @@ export class ClientConnection {
     this.#calls.addPing(new PendingPing(this.#calls, seq, "ping", settler));
     this.#writeSoon();
     return true;
+  }
+
+  /**
+   * Asks for the answer to a call that was lost with another connection. Not a new call: it may be
+   * asked for where the server drains.
+   *
+   * @param lost The call: its id, and the process that had it.
+   * @param settler Learns how it ended. `unknown`: nothing is known of it there.
+   * @returns The question; `undefined` if it has failed already.
+   */
+  recall(lost: LostCall, settler: Settler): PendingCall | undefined {
+    const { id, instance, serviceMethod, schema } = lost;
+    const refusal = this.#isOver() || this.#isEncoding ? this.#refusal() : undefined;
+    if (refusal !== undefined) return void settler.reject(this.#notSent(serviceMethod, refusal));
+    const seq = this.#calls.nextSeq;
+    const encode = () => {
+      if (this.server?.instance !== instance || this.#codec.recall === undefined) {
+        const { address } = this;
+        const details = { address, serviceMethod, execution: "unknown" } as const;
+        return new RpcError("unavailable", "another process answers there now", details);
+      }
+      this.#hasKept = true;
+      this.#codec.recall(seq, id);
+    };
+    const call = new PendingRecall(this.#calls, seq, serviceMethod, settler, schema);
+    if (!this.#extensions.isKnown) return this.#later(call, encode);
+    const failed = encode();
+    if (failed !== undefined) return void settler.reject(failed);
+    this.#calls.add(call);
+    this.#writeSoon();
+    return call;
+  }
+
+  /** The answer to a call with this id is here: the server need not keep it any more. */
+  acknowledge(id: string): void {
+    if (this.#isOver() || this.server === undefined) return;
+    const count = this.#codec.acknowledge?.(id) ?? 0;
+    if (count >= MAX_ACKNOWLEDGED) this.ping(NOBODY);
+    const timer = this.#acknowledging ??= new PhaseTimer(this.#clock);
+    if (!timer.isSet) timer.set(ACKNOWLEDGE_AFTER_MS, () => this.ping(NOBODY));
   }
 
   /**
@@ -302,6 +360,7 @@ export class ClientConnection {
         this.#idle ??= new AbortController();
         await sleep(this.#clock, graceMs, this.#idle.signal);
       }
+      this.#cancelKept();
       this.#over("canceled", "the client was closed");
     }
     return this.closed;
@@ -338,11 +397,18 @@ export class ClientConnection {
     settler: Settler,
   ): PendingCall {
     const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
+    return this.#later(call, () => this.#encode(seq, serviceMethod, args, extras));
+  }
+
+  #later(call: PendingCall, encode: () => RpcError | undefined): PendingCall {
+    const { seq, settler } = call;
     this.#calls.addUnsent(call);
     const isFirst = this.#extensions.wait(() => {
       if (!this.#calls.isUnsent(seq)) return; // it was given up
-      const failed = this.#encode(seq, serviceMethod, args, extras);
-      if (!this.#calls.isUnsent(seq)) return; // the same, while it was encoded
+      const failed = encode();
+      if (!this.#calls.isUnsent(seq)) { // the same, while it was encoded: it is buffered, unless that failed
+        return failed === undefined ? this.#cancel(seq) : undefined;
+      }
       this.#calls.sent(seq);
       if (failed === undefined) this.#writeSoon();
       else if (this.#calls.take(seq) === call) {
@@ -356,6 +422,17 @@ export class ClientConnection {
     };
     if (isFirst) this.ping({ resolve: learn, reject: learn });
     return call;
+  }
+
+  /**
+   * The calls in flight are given up. A server that keeps answers does not take the connection's end
+   * for it, so it is told, as far as that costs no time.
+   */
+  #cancelKept(): void {
+    if (!this.#hasKept || this.server === undefined || this.#isOver()) return;
+    const seqs = this.#calls.sentSeqs();
+    if (seqs.length === 0 || this.#codec.cancels === undefined || this.#writer.isWriting) return;
+    this.#transport.write(this.#codec.cancels(seqs)).catch(() => {});
   }
 
   #isOver(): boolean {
@@ -468,12 +545,25 @@ export class ClientConnection {
     if (this.#isOver()) return;
     this.#phase = this.#phase === "closing" ? "closed" : "lost";
     this.#handshake.cancel();
+    this.#acknowledging?.cancel();
     this.#writer.close();
     this.#transport.close();
     this.#calls.failAll(code, message, cause);
     this.#idle?.abort();
     this.#resolveClosed();
   }
+}
+
+/** A call whose connection is lost. */
+export interface LostCall {
+  /** What names it. */
+  readonly id: string;
+  /** The server's process that had it. */
+  readonly instance: string;
+  /** `Service.Method`. */
+  readonly serviceMethod: string;
+  /** The types of argument and reply, if the caller gave them. */
+  readonly schema?: MethodSchema | undefined;
 }
 
 /** Why a call is not sent. */

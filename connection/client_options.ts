@@ -12,6 +12,7 @@ import {
   anObject,
   anything,
   aSignal,
+  callback,
   type Check,
   checkOptions,
   type Checks,
@@ -64,7 +65,7 @@ export interface ClientOptions {
   liveness?: LivenessOptions;
   /** What stands around every call, and around every attempt; the outermost first. Default: nothing. */
   interceptors?: ClientInterceptors;
-  /** The time and the metadata of calls that do not say their own, for all and by method. */
+  /** Time, metadata and certainty of calls that do not say their own, for all and by method. */
   defaults?: CallDefaults;
   /**
    * Whether a call that is made while this process serves another one inherits from that: its
@@ -76,6 +77,8 @@ export interface ClientOptions {
   network?: Network;
   /** Where timeouts take the time from. Default: the system's clock. */
   clock?: Clock;
+  /** Where backoff takes chance from. Default `Math.random`. */
+  random?: () => number;
 }
 
 /** What a call is given that does not say its own. */
@@ -87,6 +90,8 @@ export interface MethodDefaults {
   timeoutMs?: number;
   /** Metadata for the server; a call's own goes over it, name by name. */
   meta?: Readonly<Record<string, string>>;
+  /** Whether to learn what became of a call whose connection is lost. Default `false`. */
+  certain?: boolean;
 }
 
 /**
@@ -151,7 +156,11 @@ const LIVENESS_CHECKS: Checks<LivenessOptions> = {
   muteMs: positive,
 };
 
-const METHOD_DEFAULTS_CHECKS: Checks<MethodDefaults> = { timeoutMs: positive, meta: textByName };
+const METHOD_DEFAULTS_CHECKS: Checks<MethodDefaults> = {
+  timeoutMs: positive,
+  meta: textByName,
+  certain: flag,
+};
 const methodDefaults = group(METHOD_DEFAULTS_CHECKS);
 const DEFAULTS_CHECKS: Checks<CallDefaults> = {
   ...METHOD_DEFAULTS_CHECKS,
@@ -214,6 +223,7 @@ export const CLIENT_CHECKS: Checks<ClientOptions> = {
   inherit: flag,
   network: aNetwork,
   clock: aClock,
+  random: callback,
 };
 
 /** An `XClient`'s, which are a client's and more: one object of options may be for both. */

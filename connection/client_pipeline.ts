@@ -167,23 +167,25 @@ export class ClientPipeline implements Interception {
 }
 
 /** A copy, which the program can't change any more. */
-function copied({ timeoutMs, meta }: MethodDefaults): MethodDefaults {
+function copied({ timeoutMs, meta, certain }: MethodDefaults): MethodDefaults {
   return Object.freeze({
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(meta === undefined ? {} : { meta: Object.freeze({ ...meta }) }),
+    ...(certain === undefined ? {} : { certain }),
   });
 }
 
 function withDefaults<Options extends MethodDefaults>(
   options: Options,
-  { timeoutMs, meta }: CallDefaults,
+  { timeoutMs, meta, certain }: CallDefaults,
 ): Options {
-  if (meta === undefined && (timeoutMs === undefined || options.timeoutMs !== undefined)) {
-    return options;
-  }
+  const hasTime = timeoutMs === undefined || options.timeoutMs !== undefined;
+  const hasCertainty = certain === undefined || options.certain !== undefined;
+  if (meta === undefined && hasTime && hasCertainty) return options;
   return {
     ...options,
     timeoutMs: options.timeoutMs ?? timeoutMs,
     meta: options.meta === undefined ? meta : { ...meta, ...options.meta },
+    ...(hasCertainty ? {} : { certain }),
   };
 }

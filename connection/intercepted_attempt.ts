@@ -16,12 +16,22 @@ import type { Settler } from "./pending_calls.ts";
 /** Sends an attempt; it may throw. */
 export type Send = (settler: Settler) => void;
 
+/** How far an attempt has come. */
+interface Progress {
+  /** Whether it waits for a connection. */
+  readonly phase: Attempt["phase"];
+  /** How many times its answer was asked for behind a lost connection. */
+  readonly recalls: number;
+}
+
+const SENT: Progress = { phase: "call", recalls: 0 };
+
 /** One attempt, as interceptors see it. */
 export class InterceptedAttempt implements ClientAttempt {
   readonly number: number;
   /** When it began, on the clock's scale. */
   readonly startedAtMs: number;
-  readonly #phase: (() => Attempt["phase"]) | undefined;
+  readonly #progress: Progress;
   #meta: Record<string, string> | undefined;
   #tookMs: number | undefined;
   #error: unknown;
@@ -30,15 +40,15 @@ export class InterceptedAttempt implements ClientAttempt {
    * @param call The call that it is made for.
    * @param address Where.
    * @param why Why there.
-   * @param phase How far it has come. Default: it has a connection.
+   * @param progress How far it has come. Default: it has a connection.
    */
   constructor(
     readonly call: InterceptedCall,
     readonly address: string,
     readonly why: string,
-    phase?: () => Attempt["phase"],
+    progress: Progress = SENT,
   ) {
-    this.#phase = phase;
+    this.#progress = progress;
     this.startedAtMs = call.shared.turnClock.now();
     this.number = call.attemptBegan(this);
   }
@@ -55,9 +65,21 @@ export class InterceptedAttempt implements ClientAttempt {
 
   /** As errors and `ClientCall.attempts` list it. */
   get listed(): Attempt {
-    const { address, why, elapsedMs } = this;
-    const listed = { address, phase: this.#phase?.() ?? "call", elapsedMs, why };
-    return this.#error === undefined ? listed : { ...listed, error: this.#error };
+    const { address, why, elapsedMs, recalls } = this;
+    const { phase } = this.#progress;
+    return {
+      address,
+      phase,
+      elapsedMs,
+      why,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(recalls > 0 ? { recalls } : {}),
+    };
+  }
+
+  /** How many times its answer was asked for behind a lost connection. */
+  get recalls(): number {
+    return this.#progress.recalls;
   }
 
   /**

@@ -55,6 +55,11 @@ export interface ClientAttempt {
   readonly why: string;
   /** What is sent with this attempt alone, on top of the call's metadata. */
   readonly meta: Record<string, string>;
+  /**
+   * How many times its answer has been asked for behind a lost connection, so far: for calls with
+   * the option `certain`.
+   */
+  readonly recalls?: number | undefined;
 }
 
 /** A call as interceptors of a server see it. All interceptors of a call share it. */

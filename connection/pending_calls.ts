@@ -25,6 +25,8 @@ export interface Settler {
   resolve(value: unknown): void;
   /** The call failed, or was given up. */
   reject(error: unknown): void;
+  /** In place of `reject`: the connection is over, and nobody knows whether the call has run. */
+  lost?(error: RpcError): void;
 }
 
 /** One call that waits for its reply. */
@@ -87,7 +89,7 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   fail(
     code: RpcCode,
     message: string,
-    execution: "answered" | "rejected",
+    execution: "answered" | "rejected" | "unknown",
     retryAfterMs?: number,
     isUnexpected = false,
   ): void {
@@ -113,8 +115,12 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   /** Fails the call because the connection is over. */
   lose(code: RpcCode, what: string, cause: unknown): void {
     this.table.release(this);
-    const details = { ...this.#details(this.table.executionOf(this.seq)), cause };
-    this.settler.reject(new RpcError(code, `${this.#place}: ${what}`, details));
+    const execution = this.table.executionOf(this.seq);
+    const details = { ...this.#details(execution), cause };
+    const error = new RpcError(code, `${this.#place}: ${what}`, details);
+    const { settler } = this;
+    if (execution === "unknown" && settler.lost !== undefined) settler.lost(error);
+    else settler.reject(error);
   }
 
   expire(): void {
@@ -143,6 +149,13 @@ export class PendingPing extends PendingCall {
   override release(): void {
     super.release();
     this.table.pingEnded();
+  }
+}
+
+/** A question for the answer to a call. What has not been asked here may have run all the same. */
+export class PendingRecall extends PendingCall {
+  override refuse(what: string, code: RpcCode): void {
+    this.lose(code, what, undefined);
   }
 }
 
@@ -252,6 +265,12 @@ export class PendingCalls {
   /** A ping has ended. */
   pingEnded(): void {
     if (this.#pings > 0) this.#pings--;
+  }
+
+  /** The numbers of the calls that were sent and wait for a reply. */
+  sentSeqs(): number[] {
+    return this.#calls.list().map(({ seq }) => seq)
+      .filter((seq) => this.executionOf(seq) === "unknown");
   }
 
   /** All calls so far are handed to the transport: from here on they may run. */

@@ -8,6 +8,7 @@ import { codeOf, errorText, type RpcCode } from "../errors.ts";
 import type { Failure, ServerCodec } from "../protocol/codec.ts";
 import { NOT_RUN } from "../protocol/go_errors.ts";
 import type { BatchWriter } from "./batch_writer.ts";
+import type { KeptAnswer } from "./kept_answers/kept_answer.ts";
 import type { Method } from "./services.ts";
 
 /** The longest error message that is sent, in characters: longer ones are cut. */
@@ -23,10 +24,13 @@ export interface RepliesOwner {
   replyRefused(serviceMethod: string, error: unknown): void;
 }
 
+/** What of a codec is needed to answer. */
+export type AnswerCodec = Pick<ServerCodec, "reply" | "fail" | "answer" | "bufferedBytes">;
+
 /** Encodes answers, and has them written. */
 export class Replies {
-  readonly #codec: ServerCodec;
-  readonly #writer: BatchWriter;
+  readonly #codec: AnswerCodec;
+  readonly #writer: Pick<BatchWriter, "add">;
   readonly #connection: RepliesOwner;
   readonly #maxBufferedBytes: number;
   readonly #longestError: number;
@@ -38,8 +42,8 @@ export class Replies {
    * @param maxMessageBytes The limit of a message, and of what is buffered before it is full.
    */
   constructor(
-    codec: ServerCodec,
-    writer: BatchWriter,
+    codec: AnswerCodec,
+    writer: Pick<BatchWriter, "add">,
     connection: RepliesOwner,
     maxMessageBytes: number,
   ) {
@@ -68,6 +72,12 @@ export class Replies {
       this.#connection.replyRefused(method.serviceMethod, error);
       return this.fail(seq, method.serviceMethod, code, message);
     }
+    this.#writer.add();
+  }
+
+  /** Answers a call with what was encoded before. */
+  answer(seq: number, { serviceMethod, bytes }: KeptAnswer): void {
+    this.#codec.answer?.(seq, serviceMethod, bytes); // only a protocol that has it knows of ids
     this.#writer.add();
   }
 

@@ -13,6 +13,7 @@ import { isPromise, settlingOnce } from "../internal/promise.ts";
 import { goDuration } from "../protocol/go_duration.ts";
 import { isBadReply } from "./bad_reply.ts";
 import type { Concurrency } from "./concurrency.ts";
+import { isKeptAnswer, NO_ANSWER } from "./kept_answers/kept_answer.ts";
 import type { Replies } from "./replies.ts";
 import { isRpcError, RunningCall, type RunningCallOwner } from "./running_call.ts";
 import { SeqTable } from "./seq_table.ts";
@@ -178,7 +179,7 @@ export class RunningCalls implements RunningCallOwner {
     const { seq, serviceMethod, lateAnswer } = call;
     if (lateAnswer !== undefined) {
       this.#replies.fail(seq, serviceMethod, "deadline_exceeded", lateAnswer);
-    } else if (this.#unanswered.size < MAX_UNANSWERED) this.#unanswered.add(seq);
+    } else this.#leave(seq);
     const reason = lateAnswer ?? "the caller's deadline has passed";
     call.abort(new TimeoutError(reason, { serviceMethod }));
     this.#owner.callEnded();
@@ -261,6 +262,11 @@ export class RunningCalls implements RunningCallOwner {
     else this.#fail(call, result);
   }
 
+  /** A call has run and is not answered. */
+  #leave(seq: number): void {
+    if (this.#unanswered.size < MAX_UNANSWERED) this.#unanswered.add(seq);
+  }
+
   /** Takes a call out; `false` if it was out already. */
   #take(call: RunningCall): boolean {
     if (this.#calls.get(call.seq) !== call) return false;
@@ -272,7 +278,9 @@ export class RunningCalls implements RunningCallOwner {
 
   #fail(call: RunningCall, error: unknown): void {
     const { seq, serviceMethod } = call;
-    if (call.hasRejectedWith(error)) {
+    if (error === NO_ANSWER) this.#leave(seq);
+    else if (isKeptAnswer(error)) this.#replies.answer(seq, error);
+    else if (call.hasRejectedWith(error)) {
       const { retryAfterMs } = error;
       this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error), retryAfterMs);
     } else {
@@ -282,6 +290,7 @@ export class RunningCalls implements RunningCallOwner {
   }
 
   #report(call: RunningCall, error: unknown): void {
+    if (isKeptAnswer(error)) return; // what it was is told where it ran
     if (!isRpcError(error)) this.#owner.handlerFailed(call.serviceMethod, error);
     else if (isBadReply(error)) this.#owner.handlerFailed(call.serviceMethod, error.cause);
   }

@@ -74,18 +74,24 @@ export class SeqTable<T extends Numbered> {
     return item;
   }
 
+  /** All items, in the order of their numbers. */
+  list(): T[] {
+    const items = [...this.#rest.values()];
+    for (const item of this.#ring) if (item !== undefined) items.push(item);
+    return items.sort((one, other) => one.seq - other.seq);
+  }
+
   /**
    * Takes all items out.
    *
    * @returns The items, in the order of their numbers.
    */
   clear(): T[] {
-    const items = [...this.#rest.values()];
-    for (const item of this.#ring) if (item !== undefined) items.push(item);
+    const items = this.list();
     this.#rest.clear();
     this.#ring = new Array(SMALLEST).fill(undefined);
     this.#size = 0;
-    return items.sort((one, other) => one.seq - other.seq);
+    return items;
   }
 
   #place(item: T): void {

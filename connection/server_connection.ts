@@ -20,6 +20,8 @@ import { PING_METHOD } from "../protocol/unknown_method.ts";
 import type { MethodSchema } from "../internal/schema.ts";
 import type { PeerCertificate, Transport } from "../transport.ts";
 import { Admission } from "./admission.ts";
+import { ConnectionSession } from "./kept_answers/session.ts";
+import type { KeptAnswers } from "./kept_answers/store.ts";
 import { type BatchSource, BatchWriter, WriteStalled } from "./batch_writer.ts";
 import type { Concurrency } from "./concurrency.ts";
 import { RefusedArgument } from "./guard.ts";
@@ -49,6 +51,8 @@ export interface ServerContext {
   readonly reported: ReportedLoad;
   /** How many calls run at once on all connections, if that is limited. */
   readonly concurrency: Concurrency | undefined;
+  /** What is remembered of calls whose callers want to be certain. */
+  readonly kept: KeptAnswers;
   /** Whom to tell of errors and events. */
   readonly listeners: ServerListeners;
   /** Where deadlines and limits take the time from. */
@@ -91,6 +95,9 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   #replies!: Replies;
   #running!: RunningCalls;
   #admission!: Admission;
+  /** Its calls whose answers are kept, once there are some. */
+  #session: ConnectionSession | undefined;
+  #handleTimeoutMs = 0;
   #phase: Phase = "opening";
   /** Whether it is to drain as soon as it is open. */
   #drainsWhenOpen = false;
@@ -161,6 +168,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#probe?.stop();
     this.#idle?.stop();
     this.#admission?.close(); // there is none during the handshake
+    this.#session?.lost(); // before its calls hear that nobody waits
     this.#resolveClosed();
     this.#running?.close();
   }
@@ -197,6 +205,22 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   answered(): void {
     this.#hasMessage = true;
     this.#writer.add();
+  }
+
+  recall(seq: number, id: string): void {
+    this.#hasMessage = true;
+    if (this.#isClosed()) return;
+    this.#idle?.progress();
+    const { kept, limits } = this.#context;
+    if (this.#replies.isFull || this.#running.handlers >= 2 * limits.maxInFlight) {
+      return this.#replies.answer(seq, kept.notNow);
+    }
+    // Past the queue, and when the server drains: it is no new call.
+    this.#running.run(seq, this.#keptCalls().recalled(id), undefined, NO_EXTRAS);
+  }
+
+  acknowledged(ids: readonly string[]): void {
+    this.#keptCalls().acknowledged(ids);
   }
 
   schemaOf(serviceMethod: string): MethodSchema | undefined {
@@ -271,6 +295,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       this.#writer.add();
     }
     this.#replies = new Replies(codec, this.#writer, this, limits.maxMessageBytes);
+    this.#handleTimeoutMs = handleTimeoutMs;
     this.#running = new RunningCalls(this, this.#replies, {
       clock,
       load,
@@ -282,11 +307,23 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       running: this.#running,
       replies: this.#replies,
       findOwn: (serviceMethod) => this.#context.introspection.find(serviceMethod, this.remote),
+      keep: (method, extras) => this.#keptCalls().method(method, extras),
       isBehind: () => this.#writer.isBehind,
       onOverload: (type, reason) => this.#tell(type, reason),
     });
     if (this.#drainsWhenOpen) this.drain();
     else this.#limitIdleness();
+  }
+
+  #keptCalls(): ConnectionSession {
+    const { remote, peer } = this;
+    return this.#session ??= new ConnectionSession(this.#context.kept, {
+      remote,
+      peer,
+      limits: this.#context.limits,
+      handleTimeoutMs: this.#handleTimeoutMs,
+      handlerFailed: (serviceMethod, error) => this.handlerFailed(serviceMethod, error),
+    });
   }
 
   /** Gives the client some time until the handshake is complete. */
@@ -366,6 +403,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed() || this.#phase === "ending") return;
     this.#phase = "ending";
     this.#timer.set(END_MS, () => this.close());
+    this.#session?.lost();
     this.#running?.close();
     this.#admission?.close();
     this.#probe?.stop();

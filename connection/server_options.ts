@@ -1,5 +1,6 @@
 /**
- * What a server allows, and whom it tells: the options, their defaults and checks.
+ * This file is one list: what a server allows, and whom it tells, by its options, their defaults
+ * and checks.
  *
  * @module
  */
@@ -23,8 +24,9 @@ import {
 } from "../internal/options.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { ADAPTIVE_CHECKS, type AdaptiveLimitOptions, adaptiveOptions } from "./adaptive_limit.ts";
+import type { KeepLimits } from "./kept_answers/store.ts";
 import { INTROSPECTION_MODES, type IntrospectionMode } from "./introspection/service.ts";
-import { LIMIT_CHECKS, type Limits, limitsOf, type Protocol } from "../protocol/codec.ts";
+import { LIMIT_CHECKS, limitsOf, type Protocol } from "../protocol/codec.ts";
 
 /** What a server allows its clients, and whom it tells of trouble. */
 export interface ServerOptions {
@@ -110,6 +112,18 @@ export interface ServerOptions {
    */
   writeTimeoutMs?: number;
   /**
+   * How long a call with the option `certain` is remembered when its connection is lost, in
+   * milliseconds: its handler runs on, and its answer can be asked for. Default 60,000; `Infinity`:
+   * until there is no room.
+   */
+  keepAnswersMs?: number;
+  /**
+   * How many bytes may be taken by answers that are kept, of all clients. If they are too many, the
+   * oldest are dropped, and only that they were there is remembered; if there is no room even for
+   * that, calls with the option `certain` are rejected as `resource_exhausted`. Default 64 MiB.
+   */
+  keepAnswersBytes?: number;
+  /**
    * Called with whatever a handler throws that is no `RpcError`, and with why a
    * reply can't be encoded or is refused by its schema. What it throws itself is
    * dropped. Default: nobody is told; the caller gets the error's text in any
@@ -187,7 +201,7 @@ export interface ServerEvent {
 }
 
 /** The numbers among the options, checked and filled in. */
-export interface ServerLimits extends Limits {
+export interface ServerLimits extends KeepLimits {
   /** The most calls running for one connection. */
   readonly maxInFlight: number;
   /** The most calls running on all connections. */
@@ -227,6 +241,8 @@ const SERVER_CHECKS: Checks<ServerOptions> = {
   handshakeTimeoutMs: positive,
   idleTimeoutMs: positive,
   writeTimeoutMs: positive,
+  keepAnswersMs: positive,
+  keepAnswersBytes: whole(1),
   onError: callback,
   onEvent: callback,
   interceptors: interceptorList("handle"),
@@ -262,6 +278,8 @@ export function serverLimitsOf(options: ServerOptions): ServerLimits {
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
     idleTimeoutMs: options.idleTimeoutMs ?? Infinity,
     writeTimeoutMs: options.writeTimeoutMs ?? 60_000,
+    keepAnswersMs: options.keepAnswersMs ?? 60_000,
+    keepAnswersBytes: options.keepAnswersBytes ?? 64 * 1024 * 1024,
   };
 }
 

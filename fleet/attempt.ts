@@ -5,6 +5,8 @@
  */
 
 import type { Abortable } from "../internal/abort.ts";
+import type { CertainCall } from "../connection/kept_answers/certain_call.ts";
+import type { CertainCalls } from "../connection/kept_answers/certain_calls.ts";
 import { didNotRun } from "../internal/repeats.ts";
 import type { ClientConnection } from "../connection/client_connection.ts";
 import type { Clock } from "../clock.ts";
@@ -29,6 +31,8 @@ export interface AttemptContext {
   readonly turnClock: Pick<Clock, "now">;
   /** The timers of all calls: deadlines, backoffs, hedges, slow dials. */
   readonly deadlines: Deadlines;
+  /** Sends the calls whose callers want to be certain. */
+  readonly certain: CertainCalls;
   /** Whether an error is the server's fault. */
   isFailure(error: unknown): boolean;
 }
@@ -71,6 +75,8 @@ export interface FleetAttempt {
   readonly endedAtMs: number;
   /** How long it took to fail, the dial included, in milliseconds. */
   readonly tookMs: number | undefined;
+  /** How many times its answer was asked for behind a lost connection. */
+  readonly recalls: number;
   /** Begins. */
   start(): void;
   /** Waits on for the dial, and reports again if that takes long. */
@@ -121,6 +127,8 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
   #dialledAtMs: number | undefined;
   /** The call on the connection. */
   #pending: Abortable | undefined;
+  /** The same, if its caller wants to be certain. */
+  #certain: CertainCall | undefined;
   #slowDial: CallTimer | undefined;
 
   /**
@@ -207,9 +215,21 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
     let extras = call.requestExtras();
     const expect = call.expectedAt(this);
     if (expect !== undefined) extras = { ...extras, expect };
-    this.#pending = client.send(call.serviceMethod, call.args, extras, this);
+    this.#pending = extras.certain === true
+      ? this.#sendCertain(client, extras)
+      : client.send(call.serviceMethod, call.args, extras, this);
     // The argument's own code, such as `toJSON`, can end the call while it is being encoded.
     if (this.isOver) this.#pending?.abort(this.error);
+  }
+
+  get recalls(): number {
+    return this.#certain?.recalls ?? 0;
+  }
+
+  #sendCertain(client: ClientConnection, extras: RequestExtras): CertainCall | undefined {
+    const { call, endpoint: { connector } } = this;
+    const { serviceMethod, args, context: { certain } } = call;
+    return this.#certain = certain.send(client, connector, serviceMethod, args, extras, this);
   }
 
   /** What an error says of the endpoint. */

@@ -160,10 +160,10 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 
   requestExtras(): RequestExtras {
-    const { meta, schema, timeoutMs } = this.options;
+    const { meta, schema, timeoutMs, certain } = this.options;
     if (this.#deadlineMs === undefined) return this.options;
     const leftMs = this.#deadlineMs - this.context.turnClock.now();
-    return { meta, schema, timeoutMs: Math.min(Math.max(leftMs, 1), timeoutMs!) };
+    return { meta, schema, timeoutMs: Math.min(Math.max(leftMs, 1), timeoutMs!), certain };
   }
 
   expectedAt({ endpoint, client }: CallAttempt): number | undefined {

@@ -96,6 +96,7 @@ export function withAttempts(
     elapsedMs: attempt.tookMs ?? 0,
     why: attempt.why,
     error: attempt.error,
+    ...(attempt.recalls > 0 ? { recalls: attempt.recalls } : {}),
   }));
   const { retryAfterMs } = error as Partial<RpcError>;
   const details = { address, serviceMethod, execution, attempts: list, retryAfterMs };

@@ -245,12 +245,12 @@ export class FanOut<T> {
   }
 
   #call(endpoint: Endpoint): Promise<Outcome<T>> {
-    const { meta, schema, serverTimeoutMs = Infinity } = this.#options;
+    const { meta, schema, certain, serverTimeoutMs = Infinity } = this.#options;
     const { signal } = this.#limit;
     const leftMs = this.#leftMs;
     const timeoutMs = Math.min(serverTimeoutMs, leftMs);
     const failMode = FailMode.Failfast;
-    const options = { signal, timeoutMs, meta, schema, failMode };
+    const options = { signal, timeoutMs, meta, schema, certain, failMode };
     return new Promise((resolve) => {
       const settler: Settler = {
         resolve: (reply) => resolve({ ok: true, reply: reply as T }),

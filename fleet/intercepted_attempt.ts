@@ -37,7 +37,7 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
     readonly endpoint: Endpoint,
     readonly why: string,
   ) {
-    this.#shown = new InterceptedAttempt(call, endpoint.address, why, () => this.phase);
+    this.#shown = new InterceptedAttempt(call, endpoint.address, why, this);
   }
 
   get context(): AttemptOwner["context"] {
@@ -82,6 +82,10 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
 
   get endedAtMs(): number {
     return this.#shown.startedAtMs + this.#shown.elapsedMs;
+  }
+
+  get recalls(): number {
+    return this.#sends.reduce((sum, { attempt }) => sum + attempt.recalls, 0);
   }
 
   start(): void {

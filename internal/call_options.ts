@@ -18,6 +18,7 @@ export const CALL_OPTIONS: readonly string[] = [
   "meta",
   "schema",
   "idempotent",
+  "certain",
 ];
 
 /**
@@ -48,6 +49,7 @@ export function checkCallNames(options: object, known: readonly string[]): void 
       case "meta":
       case "schema":
       case "idempotent":
+      case "certain":
       case "key":
       case "failMode":
       case "maxAttempts":
@@ -71,9 +73,10 @@ export function checkCallNames(options: object, known: readonly string[]): void 
  * @throws {RangeError} If `timeoutMs` is `NaN`.
  */
 export function checkCallValues(options: CallOptions): void {
-  const { signal, timeoutMs, meta, schema, idempotent } = options;
+  const { signal, timeoutMs, meta, schema, idempotent, certain } = options;
   if (timeoutMs !== undefined) checkTime("timeoutMs", timeoutMs);
   if (idempotent !== undefined) flag("idempotent", idempotent);
+  if (certain !== undefined) flag("certain", certain);
   if (signal !== undefined) aSignal("signal", signal);
   if (meta !== undefined) checkMeta(meta);
   if (schema !== undefined) anObject("schema", schema);

@@ -55,6 +55,10 @@ export interface RequestExtras {
    * that has our extensions.
    */
   readonly expect?: number;
+  /** Whether its caller wants to learn what became of it, also if the connection is lost. */
+  readonly certain?: boolean;
+  /** Names the call, so that its answer is kept; only `geerpc/json` sends it, to a server of ours. */
+  readonly id?: string;
 }
 
 /**
@@ -111,12 +115,13 @@ export interface PendingReply {
   /**
    * Fails the call with the server's error.
    *
+   * @param execution `unknown` if the server itself knows nothing of the call.
    * @param isUnexpected Whether more calls run or wait there than was expected.
    */
   fail(
     code: RpcCode,
     message: string,
-    execution: "answered" | "rejected",
+    execution: "answered" | "rejected" | "unknown",
     retryAfterMs?: number,
     isUnexpected?: boolean,
   ): void;
@@ -167,10 +172,24 @@ export interface ClientCodec {
   /** Adds that a call is cancelled. Absent where the protocol has no word for it. */
   cancel?(seq: number): void;
   /**
+   * That calls are cancelled, as a last word that is written past all that is buffered. Absent where
+   * the end of the connection says as much.
+   */
+  cancels?(seqs: readonly number[]): Uint8Array;
+  /**
    * Adds a ping: the server's reply to `seq` proves that it is alive. Absent where the protocol
    * has none that is safe.
    */
   ping?(seq: number): void;
+  /** Adds a question for the answer to a call that was sent with this id. Absent where there are none. */
+  recall?(seq: number, id: string): void;
+  /**
+   * The answer to the call with this id is here: the server is told with the next ping, or the next
+   * call that has an id.
+   *
+   * @returns How many are to be told of.
+   */
+  acknowledge?(id: string): number;
   /** How many bytes {@linkcode take} would return. */
   readonly bufferedBytes: number;
   /**
@@ -214,6 +233,10 @@ export interface RequestSink {
   cancel(seq: number): void;
   /** The codec has added an answer of its own, which is to be written. */
   answered(): void;
+  /** The client asks for the answer to a call with this id. */
+  recall?(seq: number, id: string): void;
+  /** The client has the answers to the calls with these ids. */
+  acknowledged?(ids: readonly string[]): void;
 }
 
 /** The server's half of a protocol, for one connection. */
@@ -243,6 +266,8 @@ export interface ServerCodec {
   reply(seq: number, serviceMethod: string, value: unknown, schema?: AnySchema): void;
   /** Adds an error as the reply. */
   fail(seq: number, serviceMethod: string, failure: Failure): void;
+  /** Adds a reply or an error that was encoded before; see `geerpc_json/answer_encoder.ts`. */
+  answer?(seq: number, serviceMethod: string, answer: Uint8Array): void;
   /** Adds that no new calls are taken. */
   drain(): void;
   /** Adds that nothing more is run, behind the replies to all that has run. */

@@ -194,14 +194,14 @@ class RecordedAttempt implements Recorded {
   readonly number: number;
   readonly place: ReturnType<Recorder["places"]["of"]>;
   readonly #call: RecordedCall;
-  readonly #why: string;
+  readonly #attempt: ClientAttempt;
   readonly #beganAtMs: number;
   #isOver = false;
 
   constructor(call: RecordedCall, name: string, attempt: ClientAttempt, links: Link[]) {
     const { recorder, instruments: { tracer } } = call;
     this.#call = call;
-    this.#why = attempt.why;
+    this.#attempt = attempt;
     this.number = attempt.number;
     this.place = recorder.places.of(attempt.address);
     if (tracer === undefined) {
@@ -245,10 +245,12 @@ class RecordedAttempt implements Recorded {
     this.#isOver = true;
     this.#call.attemptEnded(this, isAnswered);
     const { recorder, attributes, instruments: { meters } } = this.#call;
+    const { why, recalls = 0 } = this.#attempt;
+    if (recalls > 0) this.span?.setAttribute(ATTRIBUTE.attemptRecalls, recalls);
     meters?.attemptDuration.record(recorder.secondsSince(this.#beganAtMs), {
       ...attributes,
       ...this.place.server,
-      [ATTRIBUTE.attemptReason]: this.#why,
+      [ATTRIBUTE.attemptReason]: why,
       ...outcome,
     }, this.context);
     return true;

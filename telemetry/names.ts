@@ -24,6 +24,7 @@ export const ATTRIBUTE = {
   peerPort: "network.peer.port",
   attemptNumber: "xclient.attempt.number",
   attemptReason: "xclient.attempt.reason",
+  attemptRecalls: "xclient.attempt.recalls",
   attempts: "xclient.attempts",
   execution: "xclient.execution",
   event: "xclient.event",

@@ -191,7 +191,7 @@ const interceptors = (...methods: readonly string[]): Kind => ({
     [{ [methods[0]]: () => 1, isActive: true }],
   ],
 });
-const defaults = { timeoutMs: duration, meta: texts };
+const defaults = { timeoutMs: duration, meta: texts, certain: { ...flag, right: [true, false] } };
 const limits = { maxMessageBytes: whole(1), maxDepth: { ...whole(1), right: [1, 1000] } };
 const CLIENT: Table<ClientOptions> = {
   protocol: oneOf("geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"),
@@ -222,6 +222,7 @@ const CLIENT: Table<ClientOptions> = {
   inherit: { ...flag, right: [true, false] },
   network,
   clock,
+  random: callback,
 };
 const budget = group<RetryBudgetOptions>({ ratio: number(0), perSecond: number(0) });
 const XCLIENT: Table<XClientOptions> = {
@@ -256,6 +257,7 @@ const CALL: Table<CallOptions> = {
   timeoutMs: callTime,
   meta: texts,
   idempotent: { ...flag, right: [true, false] },
+  certain: { ...flag, right: [true, false] },
   schema: { right: [{}], wrong: [...without("object"), null, 1] },
 };
 const SOURCE: Table<SourceOptions> = { signal, onEvent: callback, clock, random: callback };
@@ -337,6 +339,8 @@ const PARTS: Readonly<Record<string, Part>> = {
       handshakeTimeoutMs: duration,
       idleTimeoutMs: duration,
       writeTimeoutMs: duration,
+      keepAnswersMs: duration,
+      keepAnswersBytes: whole(1),
       onError: callback,
       onEvent: callback,
       interceptors: interceptors("handle"),

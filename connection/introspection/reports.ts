@@ -5,6 +5,7 @@
  */
 
 import { RpcError } from "../../errors.ts";
+import type { KeptFigures } from "../kept_answers/store.ts";
 import type { MethodLatency } from "../latencies.ts";
 import type { RefusedFigures } from "../server_load.ts";
 
@@ -69,6 +70,8 @@ export interface ServerFigures {
   readonly maxConcurrent: number;
   /** What was refused since the server was made. */
   readonly refused: RefusedFigures;
+  /** What is remembered of calls with the option `certain`. */
+  readonly kept: KeptFigures;
   /** How long the handlers of each method took, if the server's option `latencies` asks for it. */
   readonly latencies: readonly MethodLatency[];
 }

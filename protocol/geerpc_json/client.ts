@@ -24,6 +24,12 @@ import {
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
 
+const encoder = new TextEncoder();
+
+function cancelOf(seq: number): string {
+  return `{"ServiceMethod":"","Seq":${seq},"Cancel":true}\nnull\n`;
+}
+
 /** Writes calls and reads replies. */
 export class JsonClientCodec implements ClientCodec, LineSink {
   readonly #limits: Limits;
@@ -38,10 +44,12 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   #header: Header | undefined;
   /** What that header tells of the server's load; -1 if it tells nothing. */
   #load = -1;
-  /** Whether the server has said that it knows our extensions. */
-  #isExtended = false;
   #seq = 0;
   #inBody = false;
+  /** Whether the server has said that it knows our extensions. */
+  #isExtended = false;
+  /** The calls whose answers the server need not keep any more. */
+  #acknowledged: string[] = [];
 
   /**
    * @param limits The largest message and the deepest nesting.
@@ -55,8 +63,10 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   }
 
   request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    const { timeoutMs = Infinity, meta, expect } = extras;
-    if (meta === undefined && (timeoutMs === Infinity || expect === undefined)) {
+    const { timeoutMs = Infinity, meta, expect, id } = extras;
+    if (
+      meta === undefined && id === undefined && (timeoutMs === Infinity || expect === undefined)
+    ) {
       if (expect !== undefined) {
         return this.#writer.add(seq, serviceMethod, EXPECT_START, args, expect);
       }
@@ -67,15 +77,38 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (timeoutMs !== Infinity) more += `,"Timeout":${Math.ceil(timeoutMs)}`;
     if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits, "meta")}`;
     if (expect !== undefined) more += `,"Expect":${expect}`;
-    this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
+    if (id === undefined || !this.#isExtended) {
+      return this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
+    }
+    this.#writer.add(seq, serviceMethod, `${more},"Id":"${id}"${this.#ack}}\n`, args);
+    this.#acknowledged = []; // only now: what throws adds nothing
+  }
+
+  recall(seq: number, id: string): void {
+    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Recall":"${id}"}\nnull\n`);
+  }
+
+  acknowledge(id: string): number {
+    return this.#acknowledged.push(id);
   }
 
   cancel(seq: number): void {
-    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Cancel":true}\nnull\n`);
+    this.#writer.append(cancelOf(seq));
+  }
+
+  cancels(seqs: readonly number[]): Uint8Array {
+    return encoder.encode(seqs.map(cancelOf).join(""));
   }
 
   ping(seq: number): void {
-    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Ping":true}\nnull\n`);
+    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Ping":true${this.#ack}}\nnull\n`);
+    this.#acknowledged = [];
+  }
+
+  /** The field of a header that says which answers need not be kept; empty if there are none. */
+  get #ack(): string {
+    const ids = this.#acknowledged;
+    return ids.length === 0 ? "" : `,"Ack":${JSON.stringify(ids.length === 1 ? ids[0] : ids)}`;
   }
 
   get bufferedBytes(): number {
@@ -154,9 +187,12 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (header !== undefined && header.Error !== "") {
       lines.skip();
       const { code, execution } = verdictIn(header, call.serviceMethod);
+      // Of no method: the server says that it does not know what became of a call with an id.
+      const isUnknown = this.#isExtended && header.ServiceMethod === "" && !header.Rejected;
+      const certain = isUnknown ? "unknown" : execution;
       // Of a call that was rejected, only such a one has a load.
       const isUnexpected = header.Rejected === true && load >= 0;
-      return call.fail(code, header.Error, execution, retryAfterIn(header), isUnexpected);
+      return call.fail(code, header.Error, certain, retryAfterIn(header), isUnexpected);
     }
     if (this.#fastValue.read(lines)) return call.resolve(this.#fastValue.value);
     this.#resolve(call, lines.text());

@@ -74,6 +74,19 @@ export class MessageWriter {
     }
   }
 
+  /**
+   * Adds a message of which all behind `Seq` was encoded before.
+   *
+   * @param seq `Seq` of the header.
+   * @param serviceMethod `ServiceMethod` of the header.
+   * @param rest What follows.
+   */
+  addEncoded(seq: number, serviceMethod: string, rest: Uint8Array): void {
+    this.#writer.appendBytes(this.#prefixes.get(serviceMethod));
+    this.#writer.appendInteger(seq);
+    this.#writer.appendBytes(rest);
+  }
+
   /** How many bytes have been added since the last {@linkcode MessageWriter.take}. */
   get length(): number {
     return this.#writer.length;

@@ -100,6 +100,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     this.#writer.append(`${header}}\n{}\n`);
   }
 
+  answer(seq: number, serviceMethod: string, answer: Uint8Array): void {
+    this.#writer.addEncoded(seq, serviceMethod, answer);
+  }
+
   drain(): void {
     this.#writer.append('{"ServiceMethod":"","Seq":0,"Drain":true}\nnull\n');
   }
@@ -153,6 +157,12 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     }
     const text = lines.text();
     if (header?.Cancel) return this.#sink.cancel(this.#seq);
+    if (this.#load !== undefined && header?.Ack !== undefined) {
+      this.#sink.acknowledged?.(idsIn(header.Ack));
+    }
+    if (this.#load !== undefined && typeof header?.Recall === "string") {
+      return this.#sink.recall?.(this.#seq, header.Recall);
+    }
     if (header?.Ping) {
       const news = this.#currentLoad() === this.#toldLoad ? "" : this.#news();
       this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true${news}}\nnull\n`);
@@ -198,7 +208,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
 
 /** The deadline and the metadata of a call. Metadata that is not a string is dropped. */
 function extrasOf(header: Header, isExtended: boolean): RequestExtras {
-  const { Timeout, Meta, Expect } = header;
+  const { Timeout, Meta, Expect, Id } = header;
   const meta: Record<string, string> = Object.create(null);
   if (typeof Meta === "object" && Meta !== null) {
     for (const [key, value] of Object.entries(Meta)) {
@@ -209,5 +219,12 @@ function extrasOf(header: Header, isExtended: boolean): RequestExtras {
     timeoutMs: typeof Timeout === "number" ? Timeout : undefined,
     meta,
     expect: isExtended && typeof Expect === "number" ? Expect : undefined,
+    id: isExtended && typeof Id === "string" ? Id : undefined,
   };
+}
+
+/** What a client acknowledges: one id, or some. */
+function idsIn(ack: NonNullable<Header["Ack"]>): string[] {
+  const ids: unknown[] = Array.isArray(ack) ? ack : [ack];
+  return ids.filter((id) => typeof id === "string");
 }

@@ -126,6 +126,7 @@ export class Caller {
       timeoutMs: step.timeoutMs,
       meta: { [CALL_KEY]: `${step.id}` },
       idempotent: step.idempotent,
+      certain: step.certain,
       key: step.key,
       failMode: step.failMode,
       maxAttempts: step.maxAttempts,

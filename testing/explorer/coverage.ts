@@ -1,5 +1,5 @@
 /**
- * Rare paths, and whether a run has come through them.
+ * Rare paths, and whether a run has come through them. This file is one list, with a look for each.
  *
  * @module
  */
@@ -60,6 +60,9 @@ export const RARE_PATHS = [
   "calls waited at the server",
   "too many calls in flight",
   "all servers failed",
+  "certain: the answer was asked for",
+  "certain: it had not run",
+  "certain: another process answered",
   ...Object.keys(AT_POINTS).map((point) => `point ${point}`),
 ] as const;
 
@@ -73,6 +76,10 @@ export class Coverage {
     const seen = new Set<string>();
     for (const client of run.clients) lookAtClient(run, client, seen);
     for (const call of run.calls.values()) lookAtCall(run, call, seen);
+    for (const { kept: { recalled, refused } } of run.servers) {
+      if (recalled > refused) seen.add("certain: the answer was asked for");
+      if (refused > 0) seen.add("certain: it had not run");
+    }
     for (const point of run.points.passed) seen.add(`point ${point}`);
     for (const path of seen) this.counts.set(path, (this.counts.get(path) ?? 0) + 1);
   }
@@ -260,6 +267,9 @@ function lookAtTries(client: ClientRecord, call: CallRecord, seen: Set<string>):
       continue;
     }
     seen.add(`retry after ${before}`);
+  }
+  if (error.message.includes("another process answers")) {
+    seen.add("certain: another process answered");
   }
   if (execution === "unknown" && !step.idempotent && kindOf(error) === "unavailable") {
     seen.add("not repeated: unknown");

@@ -93,13 +93,16 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
     (_, place) => drawClient(dice, `c${place + 1}`, servers, has),
   );
   const lengthMs = dice.one([50, 500, 3000, 15_000]);
+  const certainty = new Dice(Math.imul(seed, 0x9e3779b1)); // of its own: plans are as they were before
   const steps: Step[] = [];
   const calls = dice.whole(3, 30);
   // Calls that come together, one after another, or spread over the time.
   let burstAtMs = 0;
   for (let id = 1; id <= calls; id++) {
     if (!dice.chance(0.4)) burstAtMs = dice.whole(0, lengthMs);
-    steps.push(drawCall(dice, id, burstAtMs, { ...options, servers, clients, maxMessageBytes }));
+    const call = drawCall(dice, id, burstAtMs, { ...options, servers, clients, maxMessageBytes });
+    if (has("certain") && certainty.chance(0.4)) call.certain = true;
+    steps.push(call);
   }
   if (has("floods") && dice.chance(0.1)) {
     // Large calls that wait behind one that hangs, until all are given up.
@@ -201,7 +204,7 @@ function drawCall(
     clients: readonly ClientPlan[];
     maxMessageBytes: number;
   },
-): CallStep {
+): Writable<CallStep> {
   const client = dice.one(clients);
   const kind = client.direct !== undefined || dice.chance(0.75)
     ? "call"

@@ -109,6 +109,8 @@ export interface CallStep {
   readonly stubborn?: boolean;
   /** Whether it may run twice. Default `false`. */
   readonly idempotent?: boolean;
+  /** As the option of a call. Default `false`. */
+  readonly certain?: boolean;
   /** How long the caller waits. Default: for ever. */
   readonly timeoutMs?: number;
   /** When it is aborted, behind its start. Default: never. */
@@ -278,6 +280,8 @@ export const FEATURES = [
   "lists",
   /** Waits and failures in the library's own code. */
   "fault_points",
+  /** Calls whose callers want to be certain. */
+  "certain",
 ] as const;
 
 /** One of {@linkcode FEATURES}. */

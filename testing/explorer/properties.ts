@@ -24,6 +24,7 @@ export function checkProperties(run: Run): void {
     checkAnswer(run, call);
     checkError(run, call);
     checkHandlers(run, call);
+    if (call.step.certain) checkCertain(run, call);
     if (call.step.kind === "inform") checkReceipts(run, call);
   }
   for (const client of run.clients) {
@@ -144,6 +145,48 @@ function checkError(run: Run, { step, outcome, reason, abortedAtMs }: CallRecord
   if (error.code === "canceled" && closes.length === 0) {
     wrong(`nobody has cancelled it: ${errorLine(error)}`);
   }
+}
+
+/** So long a process that ends may still have had a call, in milliseconds: the longest grace, and more. */
+const ENDING_MS = 6000;
+
+/**
+ * A caller that wants to be certain is: it does not know what became of its call only if the
+ * server's process is gone, or the call was given up.
+ */
+function checkCertain(run: Run, call: CallRecord): void {
+  const { step, runs, receipts, outcome, atMs, settledAtMs = 0 } = call;
+  if (!isIdempotent(run, step)) {
+    const places = runs.filter(({ outcome }) => outcome !== "turned_away")
+      .map(({ server, process }) => `${server}, process ${process}`);
+    if (new Set(places).size < places.length) {
+      const message = `call ${step.id} ran at ${places.join(" and ")}`;
+      run.violate("a call that is certain runs once at a process", message);
+    }
+  }
+  for (const { address, error } of failuresOf(step, receipts, outcome)) {
+    if (!(error instanceof RpcError) || error instanceof TimeoutError) continue;
+    if (error.execution !== "unknown" || error.code === "canceled") continue;
+    if (error.address !== address) continue; // given up for another attempt, of which this tells
+    const server = run.servers.find((server) => server.address === address);
+    const { protocol } = run.plan.servers.find(({ name }) => name === server?.name) ?? {};
+    if (protocol !== "geerpc/json") continue; // no other knows of ids
+    if (server!.ends.some((ms) => ms >= atMs - ENDING_MS && ms <= settledAtMs)) continue;
+    const message = `call ${step.id}: ${errorLine(error)}`;
+    run.violate("a call that is certain is unknown only if its process is gone", message);
+  }
+}
+
+/** What a call has failed with at each server, as far as it is told. */
+function failuresOf(
+  { kind }: CallRecord["step"],
+  receipts: CallRecord["receipts"],
+  outcome: CallRecord["outcome"],
+): readonly { readonly address?: string; readonly error?: unknown }[] {
+  if (kind === "inform") return receipts;
+  const error = outcome?.ok === false ? outcome.error : undefined;
+  if (kind !== "call" || !(error instanceof RpcError)) return [];
+  return error.attempts.length > 0 ? error.attempts : [{ address: error.address, error }];
 }
 
 /** Whether a connection was lost: a close of the client, or a server's deadline, is no loss. */

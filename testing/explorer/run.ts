@@ -40,13 +40,13 @@ export class Run {
   /** What is not checked. */
   readonly without: ReadonlySet<Feature>;
   readonly clock = new ExplorerClock();
-  readonly history = new History(() => this.clock.now());
+  readonly history: History;
   readonly violations: Violation[] = [];
   readonly caller: Caller;
   readonly servers: ExplorerServer[];
   readonly clients: ClientRecord[];
   readonly list: ExplorerList;
-  readonly points = new FaultPoints(this.clock, this.history);
+  readonly points: FaultPoints;
   readonly #network: MemoryNetwork;
 
   /** Sets the world up; nothing listens yet. */
@@ -54,6 +54,9 @@ export class Run {
     this.plan = plan;
     this.subject = subject;
     this.without = without;
+    const hasIds = plan.steps.some((step) => step.do === "call" && step.certain);
+    this.history = new History(() => this.clock.now(), hasIds);
+    this.points = new FaultPoints(this.clock, this.history);
     const { clock, history } = this;
     const { delayMs, chunkBytes, maxMessageBytes } = plan;
     const network = this.#network = new MemoryNetwork({ clock, delayMs, chunkBytes });

@@ -19,6 +19,8 @@ export type ExploredServices = Readonly<Record<string, object>>;
 export interface RunRecord {
   /** The server. */
   readonly server: string;
+  /** The server's process, counted from 1. */
+  readonly process: number;
   /** When it began, in milliseconds. */
   readonly atMs: number;
   /** When it ended. */
@@ -59,6 +61,12 @@ export class ExplorerServer {
   #server: Server | undefined;
   /** Processes that are closing. */
   readonly #closing = new Set<Server>();
+  /** When its processes were told to end. */
+  readonly ends: number[] = [];
+  /** How many answers to calls with `certain` its processes were asked for, and how many had not run. */
+  readonly kept = { recalled: 0, refused: 0 };
+  /** How many processes there were. */
+  #processes = 0;
   #held = false;
   #stall: Timer | undefined;
   #restart: Timer | undefined;
@@ -95,6 +103,7 @@ export class ExplorerServer {
     for (const [name, service] of Object.entries(this.#host.services(this.name))) {
       server.register(name, this.#wrapped(service));
     }
+    this.#processes++;
     history.note(this.name, "starts");
     // Either of GeeRPC's encodings is spoken where either is.
     const spoken = protocol.startsWith("geerpc/") ? "geerpc/json" : protocol;
@@ -165,8 +174,12 @@ export class ExplorerServer {
     const server = this.#server;
     if (server === undefined) return;
     this.#server = undefined;
+    this.ends.push(this.#host.clock.now());
     this.#closing.add(server);
     server.close({ graceMs }).then(() => {
+      const { recalled, refused } = server.figures().kept;
+      this.kept.recalled += recalled;
+      this.kept.refused += refused;
       if (server.connections === 0) this.#closing.delete(server);
       this.#host.history.note(this.name, "has closed");
     });
@@ -197,19 +210,25 @@ export class ExplorerServer {
     ) {
       for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(holder))) {
         if (name === "constructor" || name in methods || typeof value !== "function") continue;
+        const process = this.#processes + 1;
         methods[name] = (args: unknown, context: CallContext) =>
-          this.#handle(() => value.call(service, args, context), args, context);
+          this.#handle(() => value.call(service, args, context), args, context, process);
       }
     }
     return methods;
   }
 
-  #handle(run: () => unknown, args: unknown, context: CallContext): unknown {
+  #handle(run: () => unknown, args: unknown, context: CallContext, process: number): unknown {
     const { clock, history } = this.#host;
     const call = this.#host.begin(this.name, args, context);
     if (call === undefined) throw new Error("a call that nobody has made");
     const { step, runs } = call;
-    const record: RunRecord = { server: this.name, atMs: clock.now(), outcome: "running" };
+    const record: RunRecord = {
+      server: this.name,
+      process,
+      atMs: clock.now(),
+      outcome: "running",
+    };
     runs.push(record);
     const { error, slow = 1 } = this.faults;
     history.message(step.client, this.name, `call ${step.id} runs`);

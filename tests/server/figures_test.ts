@@ -30,6 +30,7 @@ Deno.test("figures: a frozen snapshot of the load, which does not change later",
       running: 1,
       waiting: 1,
       maxConcurrent: 0,
+      kept: { running: 0, answers: 0, bytes: 0, recalled: 0, refused: 0, dropped: 0 },
       latencies: [],
     });
     assertEquals([before.uptimeMs, before.running, before.waiting], [0, 0, 0]);

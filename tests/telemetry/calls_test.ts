@@ -11,7 +11,7 @@ import type { XClientOptions } from "../../fleet/options.ts";
 import { XClient } from "../../xclient.ts";
 import { withGoClients } from "../interop/peer.ts";
 import { arith, arithSchema } from "../interop/services.ts";
-import { failure, inWorld, settled, type World } from "../support/helpers.ts";
+import { deferred, failure, inWorld, settled, type World } from "../support/helpers.ts";
 import { context, isChild, propagation, type ReadableSpan, Sdk, SpanKind, trace } from "./sdk.ts";
 
 type Recorded = ReturnType<typeof telemetry>;
@@ -95,6 +95,22 @@ Deno.test("a call of a Client: likewise", () =>
     assert(isChild(one("Work.Do", SpanKind.SERVER), tried));
     assertEquals(tried.attributes["xclient.attempt.reason"], "direct");
     await client.close();
+  }));
+
+Deno.test("a certain call whose connection is lost: one attempt, that says how often it was asked for", () =>
+  withFleet(1, async ({ world, xclient, nodes: [a], sdk, one }) => {
+    const end = deferred<string>();
+    a.run = () => end.promise;
+    const call = xclient.call("Work.Do", 1, { certain: true });
+    await settled();
+    world.network.cut(a.address);
+    await settled();
+    end.resolve("there");
+    assertEquals(await call, "there");
+    const { attributes } = one("Work.Do attempt");
+    assertEquals(attributes["xclient.attempt.recalls"], 1);
+    assertEquals(one("Work.Do", SpanKind.SERVER).attributes["rpc.status_code"], undefined);
+    assertEquals(await sdk.metric("xclient.client.retries"), []);
   }));
 
 Deno.test("what a handler throws: an error at both ends", () =>

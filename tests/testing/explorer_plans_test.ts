@@ -155,3 +155,62 @@ Deno.test("a fork of which a server's own time is over is lost by no drain", asy
   });
   assert(text.includes("1 c1: call 13 fails: unavailable, unknown"), text);
 });
+
+Deno.test("a certain call that was refused behind a lost connection does not run when it comes", async () => {
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "geerpc/json" }],
+    clients: [{ ...PLAN.clients[0], direct: "s1" }],
+    steps: [
+      { atMs: 0, do: "point", point: "request_read", times: 1, waitMs: 1 },
+      {
+        atMs: 0,
+        do: "call",
+        id: 14,
+        client: "c1",
+        kind: "call",
+        method: 0,
+        workMs: 0,
+        certain: true,
+      },
+      { atMs: 0, do: "fault", server: "s1", silent: true },
+    ],
+  });
+  assert(/call 14 fails: unavailable, rejected: .* has not run here/.test(text), text);
+  assert(!text.includes("call 14 runs"), text);
+});
+
+Deno.test("a close from within an argument tells the server of certain calls, too", async () => {
+  const call = { atMs: 0, do: "call", client: "c1", kind: "call", method: 0 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s3", protocol: "geerpc/json" }],
+    steps: [
+      { ...call, id: 2, workMs: 1500, abortAfterMs: 1, certain: true },
+      { ...call, id: 27, workMs: 0, argument: "closes" },
+    ],
+  });
+  assert(text.includes("0 s3 -> c1: call 2 aborted"), text);
+});
+
+Deno.test("a server's last word on a connection says nothing of a call that is asked for there", async () => {
+  const call = { do: "call", client: "c2", kind: "call", method: 0 } as const;
+  const text = await held({
+    ...PLAN,
+    seed: 44736,
+    delayMs: 5,
+    servers: [{ name: "s2", protocol: "geerpc/json" }],
+    clients: [PLAN.clients[0], { ...PLAN.clients[0], name: "c2", direct: "s2" }],
+    steps: [
+      { ...call, atMs: 0, id: 20, workMs: 375, certain: true },
+      { atMs: 21, do: "point", point: "request_read", times: 2 },
+      { ...call, atMs: 54, id: 12, workMs: 0 },
+      { atMs: 134, do: "drain", server: "s2", graceMs: 300, forMs: 1 },
+    ],
+  });
+  assert(text.includes("395 s2 -> c2: call 20 replied"), text);
+  assert(
+    /call 20 fails: internal, unknown: .*; another process answers there now/.test(text),
+    text,
+  );
+});

@@ -260,6 +260,53 @@ Deno.test("planted: connections that are never closed", async () => {
   });
 });
 
+/** A network on which what clients write, and what they read, is changed as text. */
+function changed(
+  written: (text: string) => string,
+  read: (text: string) => string,
+): ExploreOptions["network"] {
+  const through = (change: (text: string) => string) => (bytes: Uint8Array): Uint8Array => {
+    const text = change(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+    return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  };
+  const [write, data] = [through(written), through(read)];
+  return (inner) => ({
+    connect: async (endpoint, options) => {
+      const transport = await inner.connect(endpoint, options);
+      return {
+        remote: transport.remote,
+        start: ({ data: take, end }) =>
+          transport.start({ data: (chunk) => take(data(chunk)), end }),
+        write: (bytes) => transport.write(write(bytes)),
+        close: () => transport.close(),
+      };
+    },
+    listen: (endpoint, accept, options) => inner.listen(endpoint, accept, options),
+  });
+}
+
+const same = (text: string) => text;
+
+Deno.test("planted: a server that has forgotten what it ran", async () => {
+  // It is asked for a call that nobody has made, and says that it has not run.
+  const network = changed(
+    (text) => text.replace(/"Recall":"[0-9a-f]{8}/g, '"Recall":"00000000'),
+    same,
+  );
+  const { plan } = await found("a call that is not idempotent runs once", { network });
+  assert(plan.steps.some((step) => step.do === "call" && step.certain), JSON.stringify(plan.steps));
+});
+
+Deno.test("planted: a client that takes a server for another process", async () => {
+  let processes = 0;
+  const network = changed(
+    same,
+    (text) =>
+      text.replace(/"Instance":"......../g, () => `"Instance":"${10_000_000 + ++processes}`),
+  );
+  await found("a call that is certain is unknown only if its process is gone", { network });
+});
+
 Deno.test("planted: chance that does not come from the plan", async () => {
   const client = (discovery: Discovery, { random: _, ...options }: ExploredClientOptions) =>
     new XClient(discovery, { ...options, mode: "random" });

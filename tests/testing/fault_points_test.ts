@@ -91,7 +91,9 @@ Deno.test("what fails only by a point is found, and its plan keeps that point al
     return xclient;
   };
   let found: ExploreError | undefined;
-  await explore({ seeds: 1000, client, shrinkRuns: 300 }).catch((error) => found = error);
+  // A certain call gets over a lost batch: it would take another point, too.
+  const options = { seeds: 1000, client, shrinkRuns: 300, without: ["certain"] as const };
+  await explore(options).catch((error) => found = error);
   assert(found instanceof ExploreError);
   assertEquals(found.violations[0].property, "a success is its call's answer");
   const points = found.plan.steps.filter((step) => step.do === "point");

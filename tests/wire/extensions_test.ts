@@ -108,3 +108,30 @@ Deno.test("a wrong word ends the connection", () =>
     await peer.write('{"ServiceMethod":"","Seq":0,"Ext":{"Instance":5}}\nnull\n');
     await assertFails(reply, { code: "data_loss", execution: "not_sent", message: "extensions" });
   }));
+
+Deno.test("a call that its own argument gives up is cancelled, as it is on its way then", () =>
+  inWorld(async (world) => {
+    const raw = await RawServer.listen(world.network, "memory@raw");
+    const connection = await dialConnection("memory@raw", { network: world.network });
+    const peer = await raw.accept();
+    const reply = deferred<unknown>();
+    const args = {
+      get n() {
+        call.abort(new Error("enough"));
+        return 7;
+      },
+    };
+    const call = connection.send("S.M", args, { awaitsExtensions: true }, reply)!;
+    await peer.untilLines(2);
+    await peer.write(EXTENDED);
+    await reply.promise.then(() => assert(false), (error) => assertEquals(error.message, "enough"));
+    await peer.untilLines(6);
+    assertEquals(peer.lines.slice(2), [
+      '{"ServiceMethod":"S.M","Seq":1}',
+      '{"n":7}',
+      '{"ServiceMethod":"","Seq":1,"Cancel":true}',
+      "null",
+    ]);
+    await connection.close();
+    await raw.close();
+  }));

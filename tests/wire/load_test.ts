@@ -258,9 +258,9 @@ Deno.test("of a server that has not said that it knows it, nothing is expected, 
       await a.reply(3, {}, { Error: "no", Code: "resource_exhausted", Rejected: true, Load: 9 });
       await b.untilLines(4); // failed over, as ever
       assertEquals(b.lines[2], '{"ServiceMethod":"S.M","Seq":2}');
-      const figures = xclient.endpoints().map(({ reportedLoad, failures }) => [
+      const figures = xclient.endpoints().map(({ reportedLoad, refused }) => [
         reportedLoad,
-        failures,
+        refused,
       ]);
       assertEquals(figures, [[undefined, 1], [undefined, 0]]);
     }, undefined)
