@@ -75,7 +75,9 @@ export class ProbingSelector implements Selector {
     if (known.length < 2) return endpoints[Math.floor(this.#random() * endpoints.length)];
     const hotFrom = this.#hotFrom();
     const costs = known.map(({ address }) => costOf(this.#pool.get(address)!, hotFrom));
-    const best = known[costs.indexOf(Math.min(...costs))];
+    const least = Math.min(...costs);
+    const equals = known.filter((_, place) => costs[place] === least);
+    const best = equals[Math.floor(this.#random() * equals.length)];
     this.#pool.delete(best.address);
     this.#remove(hotFrom);
     return best;
