@@ -360,7 +360,7 @@ export class ClientConnection {
         this.#idle ??= new AbortController();
         await sleep(this.#clock, graceMs, this.#idle.signal);
       }
-      this.#cancelKept();
+      this.#sayLast();
       this.#over("canceled", "the client was closed");
     }
     return this.closed;
@@ -425,14 +425,14 @@ export class ClientConnection {
   }
 
   /**
-   * The calls in flight are given up. A server that keeps answers does not take the connection's end
-   * for it, so it is told, as far as that costs no time.
+   * A server that keeps answers does not take the connection's end for a cancel, nor for a word that
+   * they are here, so it is told, as far as that costs no time.
    */
-  #cancelKept(): void {
+  #sayLast(): void {
     if (!this.#hasKept || this.server === undefined || this.#isOver()) return;
-    const seqs = this.#calls.sentSeqs();
-    if (seqs.length === 0 || this.#codec.cancels === undefined || this.#writer.isWriting) return;
-    this.#transport.write(this.#codec.cancels(seqs)).catch(() => {});
+    const words = this.#codec.lastWords?.(this.#calls.sentSeqs());
+    if (words === undefined || words.length === 0 || this.#writer.isWriting) return;
+    this.#transport.write(words).catch(() => {});
   }
 
   #isOver(): boolean {
@@ -503,7 +503,10 @@ export class ClientConnection {
 
   /** No call is in flight. A connection that the server drains is ours to close then. */
   #emptied(): void {
-    if (this.#phase === "draining") this.#over("unavailable", this.#drainReason);
+    if (this.#phase === "draining") {
+      this.#sayLast();
+      this.#over("unavailable", this.#drainReason);
+    }
     this.#idle?.abort();
   }
 

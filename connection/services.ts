@@ -19,7 +19,8 @@ import type { RejectOptions } from "./rejection.ts";
 export interface CallContext {
   /**
    * Aborts when nobody waits for the reply any more: the call was cancelled, its deadline has
-   * passed, its connection is gone, or the server has closed.
+   * passed, its connection is gone, or the server has closed. A caller that wants to be certain
+   * (`certain: true`) waits on when its connection is gone, for `keepAnswersMs`.
    */
   readonly signal: AbortSignal;
   /** When the caller gives up; absent if it set no deadline, or the protocol can't carry it. */

@@ -172,10 +172,12 @@ export interface ClientCodec {
   /** Adds that a call is cancelled. Absent where the protocol has no word for it. */
   cancel?(seq: number): void;
   /**
-   * That calls are cancelled, as a last word that is written past all that is buffered. Absent where
-   * the end of the connection says as much.
+   * The last words of a connection, written past all that is buffered: which calls are cancelled, and
+   * which answers are here. Absent where its end says as much.
+   *
+   * @returns The bytes; none if there is nothing to say.
    */
-  cancels?(seqs: readonly number[]): Uint8Array;
+  lastWords?(cancelled: readonly number[]): Uint8Array;
   /**
    * Adds a ping: the server's reply to `seq` proves that it is alive. Absent where the protocol
    * has none that is safe.

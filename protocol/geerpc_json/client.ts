@@ -96,13 +96,18 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     this.#writer.append(cancelOf(seq));
   }
 
-  cancels(seqs: readonly number[]): Uint8Array {
-    return encoder.encode(seqs.map(cancelOf).join(""));
+  lastWords(cancelled: readonly number[]): Uint8Array {
+    const acknowledged = this.#acknowledged.length > 0 ? this.#pingOf(0) : "";
+    return encoder.encode(cancelled.map(cancelOf).join("") + acknowledged);
   }
 
   ping(seq: number): void {
-    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Ping":true${this.#ack}}\nnull\n`);
+    this.#writer.append(this.#pingOf(seq));
     this.#acknowledged = [];
+  }
+
+  #pingOf(seq: number): string {
+    return `{"ServiceMethod":"","Seq":${seq},"Ping":true${this.#ack}}\nnull\n`;
   }
 
   /** The field of a header that says which answers need not be kept; empty if there are none. */

@@ -169,10 +169,15 @@ Deno.test("a close tells the server, which does not take the end of a connection
     const { sites: [a], xclient } = await scene(world, ["a"]);
     const call = later(xclient.call("Gate.Wait", 1, CERTAIN));
     await a.gate.untilBegun(1);
+    assertEquals(await xclient.call("Gate.Echo", 2, CERTAIN), 2);
+    assertEquals(a.server.figures().kept.answers, 1);
     await xclient.close();
     await assertFails(call, { code: "canceled", execution: "unknown" });
     await a.gate.untilAborted(1);
     a.gate.begun[0].end.resolve(1);
+    await settled();
+    const { running, answers } = a.server.figures().kept;
+    assertEquals([running, answers], [0, 0]);
   }));
 
 Deno.test("deadline and signal hold, and a copy for a stalled server has an id of its own", () =>
