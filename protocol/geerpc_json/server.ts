@@ -16,9 +16,18 @@ import { errorText, type RpcCode, RpcError } from "../../errors.ts";
 import { needsCode, retryAfterOf } from "../go_errors.ts";
 import { overLimit, parse } from "../json.ts";
 import { FastValueReader } from "./fast_values.ts";
-import { FastHeaderReader, type Header, isBlank, parseHeader, REPLY_END } from "./header.ts";
+import {
+  FastHeaderReader,
+  type Header,
+  isBlank,
+  parseHeader,
+  partsOf,
+  REPLY_END,
+} from "./header.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
+import { refusalOfParts } from "./parts.ts";
+import { decodeBody, type ReceivedParts } from "./values/decode.ts";
 
 /** Reads calls and writes replies. The handshake has been read by then. */
 export class JsonServerCodec implements ServerCodec, LineSink {
@@ -33,17 +42,22 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   #seq = 0;
   /** The header whose body comes next, unless it was read on the fast path. */
   #header: Header | undefined;
+  /** What comes beside the next body, if anything does. */
+  #lengths: readonly number[] | undefined;
+  /** The body whose parts come next. */
+  #text = "";
 
   /** @param limits The largest message and the deepest nesting. */
   constructor(limits: Limits) {
     this.#limits = limits;
     this.#lines = new LineReader(limits.maxMessageBytes);
-    this.#writer = new MessageWriter(limits, "reply");
+    this.#writer = new MessageWriter(limits, "reply", "json");
   }
 
   extend(instance: string, load: number): void {
     const header = { ServiceMethod: "", Seq: 0, Ext: { Instance: instance, Load: load } };
     this.#writer.append(`${JSON.stringify(header)}\nnull\n`);
+    this.#writer.learn("values");
   }
 
   receive(chunk: Uint8Array, sink: RequestSink): void {
@@ -62,8 +76,13 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     const what = overLimit(this.#limits);
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
+    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, false);
     const message = `rpc server: the arguments are ${what}`;
-    this.#sink.refuse(this.#seq, this.#serviceMethod, "resource_exhausted", message);
+    this.#refuse("resource_exhausted", message);
+  }
+
+  raw(parts: ReceivedParts): void {
+    this.#message(this.#header, this.#text, parts);
   }
 
   reply(seq: number, serviceMethod: string, value: unknown): void {
@@ -71,13 +90,17 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   fail(seq: number, serviceMethod: string, failure: Failure): void {
-    const { code, message, rejected, retryAfterMs } = failure;
-    let header = `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}` +
-      `,"Error":${JSON.stringify(message)}`;
+    const { code, message, rejected, retryAfterMs, details } = failure;
+    let header = `,"Error":${JSON.stringify(message)}`;
     if (needsCode(failure, serviceMethod)) header += `,"Code":"${code}"`;
     if (rejected) header += ',"Rejected":true';
     if (retryAfterMs !== undefined) header += `,"RetryAfter":${retryAfterOf(retryAfterMs)}`;
-    this.#writer.append(`${header}}\n{}\n`);
+    if (details !== undefined && this.#writer.reads === "values") {
+      return this.#writer.add(seq, serviceMethod, `${header},"Details":true}\n`, details);
+    }
+    this.#writer.append(
+      `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}${header}}\n{}\n`,
+    );
   }
 
   drain(): void {
@@ -113,11 +136,12 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     if (this.#fastHeader.read(lines)) {
       this.#serviceMethod = this.#fastHeader.serviceMethod;
       this.#seq = this.#fastHeader.seq;
-      this.#header = undefined;
+      this.#header = this.#lengths = undefined;
     } else {
       const line = lines.text();
       if (isBlank(line)) return; // Go writes a newline behind the handshake
       const header = this.#header = parseHeader(line);
+      this.#lengths = this.#writer.reads === "values" ? partsOf(header) : undefined;
       this.#serviceMethod = header.ServiceMethod;
       this.#seq = header.Seq;
     }
@@ -131,24 +155,41 @@ export class JsonServerCodec implements ServerCodec, LineSink {
       return this.#sink.call(this.#seq, this.#serviceMethod, this.#fastValue.value, NO_EXTRAS);
     }
     const text = lines.text();
+    if (this.#lengths === undefined) return this.#message(header, text);
+    const refusal = refusalOfParts(text, this.#lengths, this.#limits);
+    this.#lines.expect(this.#lengths, lines, refusal === undefined);
+    this.#text = text;
+    if (refusal !== undefined) {
+      this.#refuse(refusal.code, `rpc server: the arguments are ${refusal.what}`);
+    }
+  }
+
+  /** A message has arrived: the body, and what was beside it. */
+  #message(header: Header | undefined, text: string, parts?: ReceivedParts): void {
     if (header?.Cancel) return this.#sink.cancel(this.#seq);
     if (header?.Ping) {
       this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true}\nnull\n`);
       return this.#sink.answered();
     }
-    this.#call(header, text);
+    this.#call(header, text, parts);
   }
 
-  #call(header: Header | undefined, text: string): void {
+  #call(header: Header | undefined, text: string, parts: ReceivedParts | undefined): void {
     let args: unknown;
     try {
-      args = parse(text, this.#limits);
+      args = this.#writer.reads === "values"
+        ? decodeBody(text, this.#limits, parts)
+        : parse(text, this.#limits);
     } catch (error) {
       const code = error instanceof RpcError ? error.code : "data_loss";
       const message = `rpc server: the arguments can't be decoded: ${errorText(error)}`;
-      return this.#sink.refuse(this.#seq, this.#serviceMethod, code, message);
+      return this.#refuse(code, message);
     }
     this.#sink.call(this.#seq, this.#serviceMethod, args, header ? extrasOf(header) : NO_EXTRAS);
+  }
+
+  #refuse(code: RpcCode, message: string): void {
+    this.#sink.refuse(this.#seq, this.#serviceMethod, code, message);
   }
 }
 
