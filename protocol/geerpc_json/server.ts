@@ -96,7 +96,13 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     if (rejected) header += ',"Rejected":true';
     if (retryAfterMs !== undefined) header += `,"RetryAfter":${retryAfterOf(retryAfterMs)}`;
     if (details !== undefined && this.#writer.reads === "values") {
-      return this.#writer.add(seq, serviceMethod, `${header},"Details":true}\n`, details);
+      return this.#writer.add(
+        seq,
+        serviceMethod,
+        `${header},"Details":true}\n`,
+        details,
+        "details",
+      );
     }
     this.#writer.append(
       `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}${header}}\n{}\n`,
