@@ -392,6 +392,7 @@ export class ClientConnection {
         this.#calls.handOver();
         return this.#codec.take();
       },
+      takeNext: () => this.#codec.takeNext?.(),
       writeFailed: (error) => this.#lost(error),
     };
   }

@@ -29,7 +29,7 @@ import {
 } from "./header.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
-import { refusalOfParts } from "./parts.ts";
+import { refusalOfParts, useOfParts } from "./parts.ts";
 import { decodeBody, type ReceivedParts } from "./values/decode.ts";
 
 /** Writes calls and reads replies. */
@@ -89,6 +89,10 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     return this.#writer.take();
   }
 
+  takeNext(): Uint8Array | undefined {
+    return this.#writer.takeNext();
+  }
+
   receive(chunk: Uint8Array, sink: ReplySink): void {
     this.#sink = sink;
     this.#lines.push(chunk, this);
@@ -112,7 +116,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     const what = overLimit(this.#limits);
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
-    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, false);
+    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, "skipped");
     this.#sink.take(this.#seq)?.failDecode("resource_exhausted", `the reply is ${what}`);
   }
 
@@ -178,7 +182,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   #bodyOfParts(lines: Lines, lengths: readonly number[]): void {
     const text = lines.text();
     const refusal = refusalOfParts(text, lengths, this.#limits);
-    this.#lines.expect(lengths, lines, refusal === undefined);
+    this.#lines.expect(lengths, lines, refusal === undefined ? useOfParts(text) : "skipped");
     this.#text = text;
     if (refusal === undefined) return;
     this.#sink.take(this.#seq)?.failDecode(refusal.code, `the reply is ${refusal.what}`);

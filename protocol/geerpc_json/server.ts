@@ -26,7 +26,7 @@ import {
 } from "./header.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
-import { refusalOfParts } from "./parts.ts";
+import { refusalOfParts, useOfParts } from "./parts.ts";
 import { decodeBody, type ReceivedParts } from "./values/decode.ts";
 
 /** Reads calls and writes replies. The handshake has been read by then. */
@@ -76,7 +76,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     const what = overLimit(this.#limits);
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
-    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, false);
+    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, "skipped");
     const message = `rpc server: the arguments are ${what}`;
     this.#refuse("resource_exhausted", message);
   }
@@ -138,6 +138,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     return this.#writer.take();
   }
 
+  takeNext(): Uint8Array | undefined {
+    return this.#writer.takeNext();
+  }
+
   #head(lines: Lines): void {
     if (this.#fastHeader.read(lines)) {
       this.#serviceMethod = this.#fastHeader.serviceMethod;
@@ -163,7 +167,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     const text = lines.text();
     if (this.#lengths === undefined) return this.#message(header, text);
     const refusal = refusalOfParts(text, this.#lengths, this.#limits);
-    this.#lines.expect(this.#lengths, lines, refusal === undefined);
+    this.#lines.expect(this.#lengths, lines, refusal === undefined ? useOfParts(text) : "skipped");
     this.#text = text;
     if (refusal !== undefined) {
       this.#refuse(refusal.code, `rpc server: the arguments are ${refusal.what}`);

@@ -10,7 +10,10 @@ import type { Limits } from "../../codec.ts";
 import { parse } from "../../json.ts";
 import { BYTES_KINDS, IS_LITTLE_ENDIAN, MOST_DIGITS, turnItems } from "./kinds.ts";
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+/** Puts U+FFFD in the place of what is no UTF-8. On Deno it takes a twentieth of the time of the strict one. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+const REPLACEMENT = "\ufffd";
 
 const INTEGER = /^(?:0|-?[1-9]\d*)$/;
 const MOST_DATE_MS = 8.64e15;
@@ -165,8 +168,10 @@ class ValueReader {
 
   #text(index: unknown): string {
     const part = this.#take(index);
+    const text = decoder.decode(part);
+    if (!text.includes(REPLACEMENT)) return text; // that costs nothing where all is Latin
     try {
-      return decoder.decode(part);
+      return strictDecoder.decode(part);
     } catch (cause) {
       throw new RpcError("data_loss", `part ${index} is no UTF-8: ${errorText(cause)}`, { cause });
     }
