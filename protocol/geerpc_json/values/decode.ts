@@ -49,8 +49,10 @@ export interface ReceivedParts {
  * has a key `__proto__`.
  */
 export function decodeBody(text: string, limits: Limits, beside?: ReceivedParts): unknown {
-  const mayBeMarked = text.includes('"$"') || text.includes("\\u"); // the key may be spelt so
-  if (!mayBeMarked && beside === undefined) return parse(text, limits);
+  const hasEscapes = text.includes("\\u"); // the key may be spelt so
+  // To look for one character first is faster than for three, of which the first is everywhere.
+  const mayBeMarked = hasEscapes || text.includes("$") && text.includes('"$"');
+  if (!mayBeMarked && beside === undefined) return parse(text, limits, hasEscapes);
   let value: unknown;
   try {
     value = JSON.parse(text);
