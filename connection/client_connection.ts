@@ -95,7 +95,7 @@ export class ClientConnection {
     take: (seq) => this.#calls.take(seq),
     extended: (server) => {
       this.#extensions.learn(server);
-      this.#listener?.loaded(server.load, 0); // it has read no call of ours by then
+      if (server !== undefined) this.#listener?.loaded(server.load, 0); // it has read no call of ours by then
     },
     loaded: (load) => this.#listener?.loaded(load, this.#calls.size),
     drain: (why) => {
@@ -485,6 +485,7 @@ export class ClientConnection {
         this.#calls.handOver();
         return this.#codec.take();
       },
+      takeNext: () => this.#codec.takeNext?.(),
       writeFailed: (error) => this.#lost(error),
     };
   }

@@ -45,7 +45,7 @@ export class Overload {
   ): void {
     this.#load.refuse(limit);
     const text = NOT_RUN + why + retryAfterText(retryAfterMs);
-    this.#replies.reject(seq, serviceMethod, "resource_exhausted", text, retryAfterMs);
+    this.#replies.reject(seq, serviceMethod, "resource_exhausted", text, { retryAfterMs });
     if (this.#isOn) return;
     this.#isOn = true;
     this.#tell("overloaded", `${serviceMethod} did not run: ${why}`);

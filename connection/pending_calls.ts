@@ -8,7 +8,7 @@
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import type { Clock } from "../clock.ts";
 import { Deadlines, type Expiring } from "../internal/deadlines.ts";
-import { type PendingReply, UnexpectedQueue } from "../protocol/codec.ts";
+import { type FailureExtras, type PendingReply, UnexpectedQueue } from "../protocol/codec.ts";
 import type { MethodSchema } from "../internal/schema.ts";
 import {
   type ErrorDetails,
@@ -90,12 +90,11 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     code: RpcCode,
     message: string,
     execution: "answered" | "rejected" | "unknown",
-    retryAfterMs?: number,
-    isUnexpected = false,
+    { isUnexpected = false, ...more }: FailureExtras = {},
   ): void {
     if (execution === "answered") this.table.answer(this);
     else this.table.release(this);
-    const details = { ...this.#details(execution), retryAfterMs };
+    const details = { ...this.#details(execution), ...more };
     const Kind = isUnexpected ? UnexpectedQueue : RpcError;
     this.settler.reject(new Kind(code, message, details));
   }

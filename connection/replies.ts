@@ -82,8 +82,14 @@ export class Replies {
   }
 
   /** Answers a call with an error: it has run, perhaps in part. */
-  fail(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
-    this.#error(seq, serviceMethod, { code, message, rejected: false });
+  fail(
+    seq: number,
+    serviceMethod: string,
+    code: RpcCode,
+    message: string,
+    details?: unknown,
+  ): void {
+    this.#error(seq, serviceMethod, { code, message, rejected: false, details });
   }
 
   /** Answers a call with an error that says that it did not run, and perhaps when there is room. */
@@ -92,9 +98,10 @@ export class Replies {
     serviceMethod: string,
     code: RpcCode,
     message: string,
-    retryAfterMs?: number,
+    more: Pick<Failure, "retryAfterMs" | "details"> = {},
   ): void {
-    this.#error(seq, serviceMethod, { code, message, rejected: true, retryAfterMs });
+    const { retryAfterMs, details } = more;
+    this.#error(seq, serviceMethod, { code, message, rejected: true, retryAfterMs, details });
   }
 
   /** Answers a call whose caller expected that fewer calls run or wait here: it goes elsewhere. */
@@ -111,15 +118,18 @@ export class Replies {
   }
 
   #error(seq: number, serviceMethod: string, failure: Failure): void {
-    const { message } = failure;
+    const { message, details } = failure;
     const longest = this.#longestError;
     const text = message.length > longest ? `${message.slice(0, longest)}…` : message;
     // Clients go by the sequence number, and no method has a name of that length.
     const name = serviceMethod.length > longest ? "" : serviceMethod;
     try {
       this.#codec.fail(seq, name, { ...failure, message: text });
-    } catch {
-      return this.#connection.close(); // not even the error fits into the limit
+    } catch (error) {
+      if (details === undefined) return this.#connection.close(); // not even the error fits into the limit
+      // It is sent without them; the server's own ears learn why.
+      this.#connection.replyRefused(serviceMethod, error);
+      return this.#error(seq, serviceMethod, { ...failure, details: undefined });
     }
     this.#writer.add();
   }

@@ -364,7 +364,7 @@ export class FleetCall implements AttemptOwner, Abortable {
     if (!isNoRoom(last.error, waits)) return false; // nearly always
     // One that drains is away for a moment: that is no lack of room.
     const isRefusal = ({ error, wasDrained }: FleetAttempt) =>
-      !wasDrained && isNoRoom(error, waits);
+      !wasDrained && !isUnexpected(error) && isNoRoom(error, waits);
     return this.#attempts.slice(this.#roundStart).every(isRefusal);
   }
 

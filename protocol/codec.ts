@@ -1,6 +1,6 @@
 /**
- * What a protocol has to do: turn calls and replies into bytes and back. A codec is one half of a
- * protocol, for one connection; `protocols.ts` makes it by the protocol's name.
+ * This file is one contract: what a protocol has to do, to turn calls and replies into bytes and
+ * back. A codec is one half of a protocol, for one connection; `protocols.ts` makes it by the protocol's name.
  *
  * @module
  */
@@ -102,6 +102,20 @@ export interface Failure {
   readonly retryAfterMs?: number;
   /** Whether it did not run because more calls run or wait here than its caller expected. */
   readonly isUnexpected?: boolean;
+  /** What the handler has attached; sent only to one of our own ends. */
+  readonly details?: unknown;
+}
+
+/** What may come with an error. */
+export interface FailureExtras {
+  /** After how many milliseconds there may be room for the call. */
+  readonly retryAfterMs?: number;
+  /** Whether more calls run or wait there than was expected. */
+  readonly isUnexpected?: boolean;
+  /** What the handler has attached. */
+  readonly details?: unknown;
+  /** Why there are no details, if they can't be decoded. */
+  readonly cause?: unknown;
 }
 
 /** A call in flight, as its codec sees it. Exactly one of its methods is called, once. */
@@ -116,14 +130,13 @@ export interface PendingReply {
    * Fails the call with the server's error.
    *
    * @param execution `unknown` if the server itself knows nothing of the call.
-   * @param isUnexpected Whether more calls run or wait there than was expected.
+   * @param more What comes with it.
    */
   fail(
     code: RpcCode,
     message: string,
     execution: "answered" | "rejected" | "unknown",
-    retryAfterMs?: number,
-    isUnexpected?: boolean,
+    more?: FailureExtras,
   ): void;
   /** Fails the call because its reply has arrived and can't be decoded. */
   failDecode(code: RpcCode, what: string, cause?: unknown): void;
@@ -143,8 +156,12 @@ export interface ReplySink {
    * @param why The reason. Default: the server has said so.
    */
   drain(why?: string): void;
-  /** The server knows our extensions. It is the first thing that such a server says. */
-  extended?(server: Extensions): void;
+  /**
+   * Whether the server knows our extensions: the first thing that one says which does. Called once.
+   *
+   * @param server What it says; absent if it does not know them.
+   */
+  extended?(server?: Extensions): void;
   /**
    * The server tells how many calls run or wait there, once the call is off that was last taken.
    * It is told before that call ends.
@@ -197,9 +214,12 @@ export interface ClientCodec {
   /**
    * Takes all that was added since the last time; at first the handshake.
    *
-   * @returns The bytes. They are valid until the next call of this method.
+   * @returns The bytes, or, if they are many, the first of them. They are valid until the next call of
+   * this method or of {@linkcode takeNext}.
    */
   take(): Uint8Array;
+  /** Takes what is behind the bytes that were taken last, if there is more. */
+  takeNext?(): Uint8Array | undefined;
   /**
    * Reads replies.
    *
@@ -266,7 +286,11 @@ export interface ServerCodec {
    * over the limit.
    */
   reply(seq: number, serviceMethod: string, value: unknown, schema?: AnySchema): void;
-  /** Adds an error as the reply. */
+  /**
+   * Adds an error as the reply. What throws adds nothing.
+   *
+   * @throws {RpcError} As {@linkcode reply}, for the error's details.
+   */
   fail(seq: number, serviceMethod: string, failure: Failure): void;
   /** Adds a reply or an error that was encoded before; see `geerpc_json/answer_encoder.ts`. */
   answer?(seq: number, serviceMethod: string, answer: Uint8Array): void;
@@ -287,7 +311,9 @@ export interface ServerCodec {
   /**
    * Takes all that was added since the last time.
    *
-   * @returns The bytes. They are valid until the next call of this method.
+   * @returns As {@linkcode ClientCodec.take}.
    */
   take(): Uint8Array;
+  /** Takes what is behind the bytes that were taken last, if there is more. */
+  takeNext?(): Uint8Array | undefined;
 }

@@ -34,7 +34,7 @@ export function overLimit({ maxMessageBytes }: Limits): string {
 }
 
 /** What a value that is written is, for error messages: where paths into it begin. */
-export type ValueRole = "args" | "reply" | "meta";
+export type ValueRole = "args" | "reply" | "details" | "meta";
 
 /**
  * Writes a value as JSON.
@@ -79,7 +79,8 @@ function refuseLost(value: unknown, role: ValueRole, cause?: unknown): void {
   }
   if (found === undefined) return;
   const { path, what, advice } = found;
-  const message = `${role}${path}: ${what} can't be sent: it can't be encoded as JSON; ${advice}`;
+  const message =
+    `${role}${path}: ${what} can't be sent to this peer: it can't be encoded as JSON; ${advice}`;
   throw new RpcError("invalid_argument", message, { cause });
 }
 
@@ -89,10 +90,11 @@ function refuseLost(value: unknown, role: ValueRole, cause?: unknown): void {
  *
  * @param text The JSON text.
  * @param limits The deepest nesting.
+ * @param hasEscapes Whether it has characters in it that are escaped by number. Default: it is looked for.
  * @returns The value.
  * @throws {RpcError} `data_loss` if it is malformed, `invalid_argument` if it is refused.
  */
-export function parse(text: string, limits: Limits): unknown {
+export function parse(text: string, limits: Limits, hasEscapes?: boolean): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -101,7 +103,7 @@ export function parse(text: string, limits: Limits): unknown {
   }
   if (typeof value !== "object" || value === null) return value;
   // A text that is too short for that nesting and can't spell the key needs no check.
-  const maySpellProto = text.includes("__proto__") || text.includes("\\u");
+  const maySpellProto = text.includes("__proto__") || (hasEscapes ?? text.includes("\\u"));
   if (maySpellProto || text.length > limits.maxDepth * 2) check(value, limits.maxDepth);
   return value;
 }

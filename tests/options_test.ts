@@ -478,6 +478,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     {
       code: { right: ["aborted"], wrong: [...OTHERS, 1, "ABORTED"] },
       retryAfterMs: number(0),
+      details: { right: [null, 1, "x", new Map()], wrong: [] }, // any value
     },
     (o) => rejection("full", o),
     "reject",

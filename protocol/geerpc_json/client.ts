@@ -4,7 +4,14 @@
  * @module
  */
 
-import type { ClientCodec, Limits, PendingReply, ReplySink, RequestExtras } from "../codec.ts";
+import type {
+  ClientCodec,
+  Extensions,
+  Limits,
+  PendingReply,
+  ReplySink,
+  RequestExtras,
+} from "../codec.ts";
 import { errorText, receivedCode, RpcError } from "../../errors.ts";
 import { foreign, refusedConnection } from "../foreign.ts";
 import { retryAfterIn, verdictIn } from "../go_errors.ts";
@@ -19,10 +26,13 @@ import {
   type Header,
   isBlank,
   parseHeader,
+  partsOf,
   TIMEOUT_START,
 } from "./header.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
+import { refusalOfParts, useOfParts } from "./parts.ts";
+import { decodeBody, type ReceivedParts } from "./values/decode.ts";
 
 const encoder = new TextEncoder();
 
@@ -50,6 +60,10 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   #isExtended = false;
   /** The calls whose answers the server need not keep any more. */
   #acknowledged: string[] = [];
+  /** What comes beside the next body, if anything does. */
+  #lengths: readonly number[] | undefined;
+  /** The body whose parts come next. */
+  #text = "";
 
   /**
    * @param limits The largest message and the deepest nesting.
@@ -58,7 +72,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   constructor(limits: Limits, handleTimeoutMs: number) {
     this.#limits = limits;
     this.#lines = new LineReader(limits.maxMessageBytes);
-    this.#writer = new MessageWriter(limits, "args");
+    this.#writer = new MessageWriter(limits, "args", "unknown");
     this.#writer.append(encodeOption("application/json", handleTimeoutMs));
   }
 
@@ -124,6 +138,10 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     return this.#writer.take();
   }
 
+  takeNext(): Uint8Array | undefined {
+    return this.#writer.takeNext();
+  }
+
   receive(chunk: Uint8Array, sink: ReplySink): void {
     this.#sink = sink;
     this.#lines.push(chunk, this);
@@ -147,18 +165,28 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     const what = overLimit(this.#limits);
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
+    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, "skipped");
     this.#sink.take(this.#seq)?.failDecode("resource_exhausted", `the reply is ${what}`);
+  }
+
+  raw(parts: ReceivedParts): void {
+    const call = this.#sink.take(this.#seq);
+    if (this.#load >= 0) this.#sink.loaded?.(this.#load);
+    if (call !== undefined) this.#answer(call, this.#text, parts);
   }
 
   #head(lines: Lines): void {
     if (this.#fastHeader.read(lines)) {
+      if (this.#writer.reads === "unknown") this.#learn("json");
       this.#seq = this.#fastHeader.seq;
       this.#load = this.#isExtended ? this.#fastHeader.load : -1;
-      this.#header = undefined;
+      this.#header = this.#lengths = undefined;
     } else {
       const line = lines.text();
       if (isBlank(line)) return;
       const header = this.#header = parseHeader(line);
+      if (header.Ext === undefined && this.#writer.reads === "unknown") this.#learn("json");
+      this.#lengths = this.#writer.reads === "values" ? partsOf(header) : undefined;
       if (header.Ended) this.#sink.ended?.();
       else if (header.Drain) this.#sink.drain();
       else if (header.Ext !== undefined) this.#extended(header.Ext);
@@ -176,12 +204,21 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (typeof Instance !== "string" || !Number.isSafeInteger(Load) || Load! < 0) {
       throw new RpcError("data_loss", "a server's answer about extensions with a wrong field");
     }
-    this.#isExtended = true;
-    this.#sink.extended?.({ instance: Instance, load: Load! });
+    if (this.#writer.reads === "unknown") {
+      this.#learn("values", { instance: Instance, load: Load! });
+    }
+  }
+
+  /** What a server says first shows what it can read. */
+  #learn(reads: "json" | "values", server?: Extensions): void {
+    this.#isExtended = reads === "values";
+    this.#writer.learn(reads);
+    this.#sink.extended?.(server);
   }
 
   #body(lines: Lines): void {
     this.#inBody = false;
+    if (this.#lengths !== undefined) return this.#bodyOfParts(lines, this.#lengths);
     // Taken only now: until its body is here, the call may be cancelled or its connection lost.
     const call = this.#sink.take(this.#seq);
     const header = this.#header;
@@ -190,17 +227,12 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (load >= 0) this.#sink.loaded?.(load);
     if (call === undefined) return lines.skip(); // it was cancelled
     if (header !== undefined && header.Error !== "") {
+      if (header.Details === true) return this.#fail(call, header, lines.text());
       lines.skip();
-      const { code, execution } = verdictIn(header, call.serviceMethod);
-      // Of no method: the server says that it does not know what became of a call with an id.
-      const isUnknown = this.#isExtended && header.ServiceMethod === "" && !header.Rejected;
-      const certain = isUnknown ? "unknown" : execution;
-      // Of a call that was rejected, only such a one has a load.
-      const isUnexpected = header.Rejected === true && load >= 0;
-      return call.fail(code, header.Error, certain, retryAfterIn(header), isUnexpected);
+      return this.#fail(call, header, "");
     }
     if (this.#fastValue.read(lines)) return call.resolve(this.#fastValue.value);
-    this.#resolve(call, lines.text());
+    this.#answer(call, lines.text());
   }
 
   /** A ping is in the table of calls, but no call: only behind its end the others are counted right. */
@@ -210,14 +242,51 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (this.#load >= 0) this.#sink.loaded?.(this.#load);
   }
 
-  #resolve(call: PendingReply, text: string): void {
+  #bodyOfParts(lines: Lines, lengths: readonly number[]): void {
+    const text = lines.text();
+    const refusal = refusalOfParts(text, lengths, this.#limits);
+    this.#lines.expect(lengths, lines, refusal === undefined ? useOfParts(text) : "skipped");
+    this.#text = text;
+    if (refusal === undefined) return;
+    this.#sink.take(this.#seq)?.failDecode(refusal.code, `the reply is ${refusal.what}`);
+  }
+
+  /** Ends a call with what has come: the body, and what was beside it. */
+  #answer(call: PendingReply, text: string, parts?: ReceivedParts): void {
+    const header = this.#header;
+    if (header !== undefined && header.Error !== "") return this.#fail(call, header, text, parts);
     let value: unknown;
     try {
-      value = parse(text, this.#limits);
+      value = this.#decode(text, parts);
     } catch (cause) {
       return call.failDecode("data_loss", `the reply can't be decoded: ${errorText(cause)}`, cause);
     }
     call.resolve(value);
+  }
+
+  #fail(call: PendingReply, header: Header, text: string, parts?: ReceivedParts): void {
+    const { code, execution: said } = verdictIn(header, call.serviceMethod);
+    // Of no method: the server says that it does not know what became of a call with an id.
+    const isUnknown = this.#isExtended && header.ServiceMethod === "" && !header.Rejected;
+    const execution = isUnknown ? "unknown" : said;
+    // Of a call that was rejected, only such a one has a load.
+    const isUnexpected = header.Rejected === true && this.#load >= 0;
+    const more = { retryAfterMs: retryAfterIn(header), isUnexpected };
+    if (header.Details !== true || !this.#isExtended) {
+      return call.fail(code, header.Error, execution, more);
+    }
+    let details: unknown;
+    try {
+      details = this.#decode(text, parts);
+    } catch (cause) {
+      return call.fail(code, header.Error, execution, { ...more, cause });
+    }
+    call.fail(code, header.Error, execution, { ...more, details });
+  }
+
+  #decode(text: string, parts: ReceivedParts | undefined): unknown {
+    if (this.#isExtended) return decodeBody(text, this.#limits, parts);
+    return parse(text, this.#limits);
   }
 }
 

@@ -23,10 +23,13 @@ import {
   isBlank,
   LOAD_START,
   parseHeader,
+  partsOf,
   REPLY_END,
 } from "./header.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
+import { refusalOfParts, useOfParts } from "./parts.ts";
+import { decodeBody, type ReceivedParts } from "./values/decode.ts";
 
 /** Reads calls and writes replies. The handshake has been read by then. */
 export class JsonServerCodec implements ServerCodec, LineSink {
@@ -45,12 +48,16 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   #load: LoadSource | undefined;
   /** What the client was last told of it. */
   #toldLoad = 0;
+  /** What comes beside the next body, if anything does. */
+  #lengths: readonly number[] | undefined;
+  /** The body whose parts come next. */
+  #text = "";
 
   /** @param limits The largest message and the deepest nesting. */
   constructor(limits: Limits) {
     this.#limits = limits;
     this.#lines = new LineReader(limits.maxMessageBytes);
-    this.#writer = new MessageWriter(limits, "reply");
+    this.#writer = new MessageWriter(limits, "reply", "json");
   }
 
   extend(instance: string, load: LoadSource): void {
@@ -59,6 +66,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     const ext = { Instance: instance, Load: this.#toldLoad };
     const header = { ServiceMethod: "", Seq: 0, Ext: ext };
     this.#writer.append(`${JSON.stringify(header)}\nnull\n`);
+    this.#writer.learn("values");
   }
 
   receive(chunk: Uint8Array, sink: RequestSink): void {
@@ -77,8 +85,13 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     const what = overLimit(this.#limits);
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
+    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, "skipped");
     const message = `rpc server: the arguments are ${what}`;
-    this.#sink.refuse(this.#seq, this.#serviceMethod, "resource_exhausted", message);
+    this.#refuse("resource_exhausted", message);
+  }
+
+  raw(parts: ReceivedParts): void {
+    this.#message(this.#header, this.#text, parts);
   }
 
   reply(seq: number, serviceMethod: string, value: unknown): void {
@@ -89,15 +102,20 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   fail(seq: number, serviceMethod: string, failure: Failure): void {
-    const { code, message, rejected, retryAfterMs, isUnexpected } = failure;
-    let header = `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}` +
-      `,"Error":${JSON.stringify(message)}`;
+    const { code, message, rejected, retryAfterMs, isUnexpected, details } = failure;
+    let header = `,"Error":${JSON.stringify(message)}`;
     if (needsCode(failure, serviceMethod)) header += `,"Code":"${code}"`;
     if (rejected) header += ',"Rejected":true';
     if (retryAfterMs !== undefined) header += `,"RetryAfter":${retryAfterOf(retryAfterMs)}`;
     // Of a call that was rejected it says why: there was more to do than was expected.
     if (rejected ? isUnexpected : this.#currentLoad() !== this.#toldLoad) header += this.#news();
-    this.#writer.append(`${header}}\n{}\n`);
+    if (details !== undefined && this.#load !== undefined) {
+      const end = `${header},"Details":true}\n`;
+      return this.#writer.add(seq, serviceMethod, end, details, undefined, "details");
+    }
+    this.#writer.append(
+      `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}${header}}\n{}\n`,
+    );
   }
 
   answer(seq: number, serviceMethod: string, answer: Uint8Array): void {
@@ -133,15 +151,20 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     return this.#writer.take();
   }
 
+  takeNext(): Uint8Array | undefined {
+    return this.#writer.takeNext();
+  }
+
   #head(lines: Lines): void {
     if (this.#fastHeader.read(lines)) {
       this.#serviceMethod = this.#fastHeader.serviceMethod;
       this.#seq = this.#fastHeader.seq;
-      this.#header = undefined;
+      this.#header = this.#lengths = undefined;
     } else {
       const line = lines.text();
       if (isBlank(line)) return; // Go writes a newline behind the handshake
       const header = this.#header = parseHeader(line);
+      this.#lengths = this.#writer.reads === "values" ? partsOf(header) : undefined;
       this.#serviceMethod = header.ServiceMethod;
       this.#seq = header.Seq;
     }
@@ -156,6 +179,17 @@ export class JsonServerCodec implements ServerCodec, LineSink {
       return this.#sink.call(this.#seq, this.#serviceMethod, value, this.#fastExtras());
     }
     const text = lines.text();
+    if (this.#lengths === undefined) return this.#message(header, text);
+    const refusal = refusalOfParts(text, this.#lengths, this.#limits);
+    this.#lines.expect(this.#lengths, lines, refusal === undefined ? useOfParts(text) : "skipped");
+    this.#text = text;
+    if (refusal !== undefined) {
+      this.#refuse(refusal.code, `rpc server: the arguments are ${refusal.what}`);
+    }
+  }
+
+  /** A message has arrived: the body, and what was beside it. */
+  #message(header: Header | undefined, text: string, parts?: ReceivedParts): void {
     if (header?.Cancel) return this.#sink.cancel(this.#seq);
     if (this.#load !== undefined && header?.Ack !== undefined) {
       this.#sink.acknowledged?.(idsIn(header.Ack));
@@ -168,17 +202,19 @@ export class JsonServerCodec implements ServerCodec, LineSink {
       this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true${news}}\nnull\n`);
       return this.#sink.answered();
     }
-    this.#call(header, text);
+    this.#call(header, text, parts);
   }
 
-  #call(header: Header | undefined, text: string): void {
+  #call(header: Header | undefined, text: string, parts: ReceivedParts | undefined): void {
     let args: unknown;
     try {
-      args = parse(text, this.#limits);
+      args = this.#writer.reads === "values"
+        ? decodeBody(text, this.#limits, parts)
+        : parse(text, this.#limits);
     } catch (error) {
       const code = error instanceof RpcError ? error.code : "data_loss";
       const message = `rpc server: the arguments can't be decoded: ${errorText(error)}`;
-      return this.#sink.refuse(this.#seq, this.#serviceMethod, code, message);
+      return this.#refuse(code, message);
     }
     const extras = header === undefined
       ? this.#fastExtras()
@@ -203,6 +239,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   /** The field that tells the client of the load. */
   #news(): string {
     return `,"Load":${this.#toldLoad = this.#currentLoad()}`;
+  }
+
+  #refuse(code: RpcCode, message: string): void {
+    this.#sink.refuse(this.#seq, this.#serviceMethod, code, message);
   }
 }
 

@@ -126,7 +126,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
       const verdict = verdictOf(message, call?.serviceMethod ?? "");
       tellOfDrain(message, verdict, this.#sink);
       const retryAfterMs = retryAfterIn({ Error: message });
-      return call?.fail(verdict.code, message, verdict.execution, retryAfterMs);
+      return call?.fail(verdict.code, message, verdict.execution, { retryAfterMs });
     }
     try {
       check(result, this.#limits.maxDepth);

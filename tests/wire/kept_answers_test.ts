@@ -332,9 +332,9 @@ Deno.test("answers are given while the server drains: a recall is no new call", 
 
 Deno.test("an answer that is too long to be kept is given to who waits", () =>
   inWorld(async (world) => {
-    const { address, gate, server } = await world.serve("a", { keepAnswersBytes: 4000 });
+    const { address, gate, server } = await world.serve("a", { keepAnswersBytes: 2000 });
     const peer = await extended(world, address);
-    const text = "x".repeat(6000);
+    const text = "x".repeat(3000);
     await peer.write(call(1, 1, "Gate.Echo", text) + call(2, 2, "Gate.Wait", 1));
     await gate.untilBegun(1);
     gate.begun[0].end.resolve(text);

@@ -151,7 +151,8 @@ Deno.test("random replies arrive as they were sent, in random chunks", () => {
         const expectedCode = code === "unknown" && isRejected ? "unimplemented" : code;
         const execution = isRejected ? "rejected" : "answered";
         if (seq !== 13) {
-          expected.push(["fail", seq, expectedCode, 'no "é"\n', execution, retryAfterMs, false]);
+          const more = { retryAfterMs, isUnexpected: false };
+          expected.push(["fail", seq, expectedCode, 'no "é"\n', execution, more]);
         }
       } else {
         server.drain();
