@@ -263,10 +263,6 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#timer.cancel();
     this.#phase = "serving";
     this.#codec = codec;
-    if (isExtended && codec.extend !== undefined) {
-      codec.extend(this.#context.introspection.instance, this.#context.reported);
-      this.#writer.add();
-    }
     this.#replies = new Replies(codec, this.#writer, this, limits.maxMessageBytes);
     this.#running = new RunningCalls(this, this.#replies, { clock, load, handleTimeoutMs });
     this.#admission = new Admission({
@@ -277,6 +273,10 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       isBehind: () => this.#writer.isBehind,
       onOverload: (type, reason) => this.#tell(type, reason),
     });
+    if (isExtended && codec.extend !== undefined) {
+      codec.extend(this.#context.introspection.instance, this.#context.reported);
+      this.#writer.add();
+    }
     if (this.#drainsWhenOpen) this.drain();
     else this.#limitIdleness();
   }

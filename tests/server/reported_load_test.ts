@@ -217,3 +217,27 @@ Deno.test("servers that say more than they have get fewer calls", () =>
     await Promise.all(calls);
     await xclient.close();
   }));
+
+Deno.test("a measure that closes the server, when the client is greeted or answered", () =>
+  inWorld(async (world) => {
+    for (const at of [1, 2]) {
+      let asked = 0;
+      let closing: Promise<void> | undefined;
+      const { address, server } = await world.serve(`a${at}`, {
+        load: () => {
+          if (++asked === at) closing = server.close();
+          return 1;
+        },
+      });
+      const peer = await rawClient(world.network, address);
+      await peer.write(HANDSHAKE + request(1, "Gate.Echo", 1));
+      await settled();
+      await world.clock.advance(10);
+      await peer.write(request(2, "Gate.Echo", 2)).catch(() => {});
+      await settled();
+      assertEquals(peer.lines.some((line) => line.includes('"Drain":true')), true);
+      assertEquals(peer.lines.filter((line) => line.includes('"Ext"')).length, 1);
+      peer.close();
+      await closing;
+    }
+  }));

@@ -1,6 +1,8 @@
 /** The bytes by which a server tells its load, and by which a call asks for a short queue. */
 
 import { assert, assertEquals } from "@std/assert";
+import { Server } from "../../server.ts";
+import type { Network, Transport } from "../../transport.ts";
 import { XClient } from "../../xclient.ts";
 import { seededRandom } from "../../testing.ts";
 import type { World } from "../support/helpers.ts";
@@ -174,6 +176,57 @@ Deno.test("handlers that return at once: not a byte more than to a client that k
       for (const peer of [...peers, other]) peer.close();
     }
   }));
+
+/** A network that keeps the lines that were written, by either end. */
+function listeningTo(network: Network, written: string[]): Network {
+  const decoder = new TextDecoder();
+  const heard = (transport: Transport): Transport => {
+    const write = transport.write.bind(transport);
+    transport.write = (bytes) => {
+      const text = decoder.decode(bytes).replace(/^ *{"MagicNumber":[^}]*}/, "");
+      written.push(...text.split("\n"));
+      return write(bytes);
+    };
+    return transport;
+  };
+  return {
+    connect: async (...args) => heard(await network.connect(...args)),
+    listen: (address, accept, options) =>
+      network.listen(address, (transport) => accept(heard(transport)), options),
+  };
+}
+
+Deno.test("handlers that return at once, far away, for many clients: no client asks or expects anything", () =>
+  inWorld(async (world) => {
+    const written: string[] = [];
+    const network = listeningTo(world.network, written);
+    const servers = [1, 2, 3].map(() => new Server({ clock: world.clock }));
+    const addresses: string[] = [];
+    for (const [place, server] of servers.entries()) {
+      server.register("Echo", { Say: (value: unknown) => value });
+      addresses.push((await server.listen(`memory@s${place}`, { network })).address);
+    }
+    const random = seededRandom(5);
+    const options = { ...world.options, network, random };
+    const clients = [1, 2, 3, 4].map(() => new XClient(addresses, options));
+    const calls: Promise<unknown>[] = [];
+    for (let n = 0; n < 300; n++) {
+      calls.push(clients[between(random, 0, 3)].call("Echo.Say", n));
+      await world.clock.advance(random() * 4);
+    }
+    await world.clock.advance(100);
+    assertEquals(await Promise.all(calls), Array.from({ length: 300 }, (_, n) => n));
+    assert(clients[0].endpoints().every(({ latencyMs }) => latencyMs > 1));
+    const headers = written.filter((line) => line.startsWith("{"));
+    const usual = headers.filter((line) =>
+      /^{"ServiceMethod":"Echo.Say","Seq":\d+(,"Error":"")?}$/.test(line)
+    );
+    const greetings = headers.filter((line) => line.includes('"Ext":{'));
+    assertEquals([usual.length, greetings.length, headers.length], [600, 12, 612]);
+    for (const client of clients) await client.close();
+    await world.clock.advance(1000); // until the servers know
+    for (const server of servers) await server.close();
+  }, { delayMs: 5 }));
 
 /** Two servers that the test plays, of a client whose calls take 20 ms. */
 async function facing(
