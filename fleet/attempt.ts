@@ -220,7 +220,7 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
       if (execution === "not_sent" || code === "canceled" && execution === "unknown") {
         return "given_up";
       }
-      if (isUnexpected(error)) return "refused";
+      if (isUnexpected(error)) return "unexpected";
       if (execution === "rejected" && this.client?.isDrained) return "given_up";
     }
     return this.call.context.isFailure(error) ? "failure" : "success";

@@ -150,7 +150,7 @@ export class Endpoint extends Load
       // connection has followed it: the process there now is not to blame.
       if (call.client?.available) this.#fail(nowMs);
       else if (this.client === undefined) this.#hasLostCalls = true;
-    } else if (outcome === "refused") this.#pulse.observe(nowMs - call.startedAtMs);
+    } else if (outcome === "unexpected") this.#pulse.observe(nowMs - call.startedAtMs);
     this.#ended(call);
   }
 

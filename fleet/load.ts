@@ -12,9 +12,9 @@ const FAILURE_MS = 1000;
 
 /**
  * How a call ended, as far as its endpoint is to blame. `given_up` says nothing of it, but for the
- * time that it took; `refused` not even that: more calls were there than was expected.
+ * time that it took; `unexpected` not even that: more calls were there than was expected.
  */
-export type Outcome = "success" | "failure" | "given_up" | "refused";
+export type Outcome = "success" | "failure" | "given_up" | "unexpected";
 
 /**
  * A call in flight, as a link of the list in which {@linkcode Load} knows the

@@ -152,6 +152,6 @@ Deno.test("a call that was refused for the queue it met says nothing of the serv
   const load = new Load();
   run(load, 0, 10);
   const before = { ...load };
-  run(load, 20, 60_000, "refused");
+  run(load, 20, 60_000, "unexpected");
   assertEquals({ ...load }, before);
 });
