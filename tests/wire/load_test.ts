@@ -224,6 +224,7 @@ Deno.test("handlers that return at once, far away, for many clients: no client a
     const greetings = headers.filter((line) => line.includes('"Ext":{'));
     assertEquals([usual.length, greetings.length, headers.length], [600, 12, 612]);
     for (const client of clients) await client.close();
+    await world.clock.advance(1000); // until the servers know
     for (const server of servers) await server.close();
   }, { delayMs: 5 }));
 
