@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Client } from "../../client.ts";
 import { PROTOCOLS } from "../../protocol/protocols.ts";
 import { seededRandom } from "../../testing.ts";
-import { between, inWorld, settled } from "../support/helpers.ts";
+import { between, failure, inWorld, settled } from "../support/helpers.ts";
 
 const LIMIT = 3;
 const CLIENTS = 4;
@@ -27,7 +27,11 @@ for (const [seed, protocol] of PROTOCOLS.entries()) {
         maxWaiting: 40,
       });
       const { address } = await server.listen("memory@b", { network, protocol });
-      const dial = () => world.dial(address, { protocol });
+      const dial = async () => {
+        const client = await world.dial(address, { protocol });
+        await failure(client.call("Gate.None")); // answered at once: from here on both ends have loaded
+        return client;
+      };
       const clients: Client[] = [];
       for (let count = 0; count < CLIENTS; count++) clients.push(await dial());
       const calls: Made[] = [];
@@ -75,13 +79,16 @@ for (const [seed, protocol] of PROTOCOLS.entries()) {
         assert(server.waiting <= 40, `step ${step}: ${server.waiting} wait`);
         mostWaiting = Math.max(mostWaiting, server.waiting);
       }
-      assert(done > 100 && refused > 0 && failed > 0 && mostWaiting > 20);
+      const figures = { done, refused, failed, mostWaiting };
+      assert(done > 100 && refused > 0 && failed > 0 && mostWaiting > 20, JSON.stringify(figures));
       while (server.running > 0) {
         end();
         await settled();
       }
       assertEquals([server.running, server.waiting], [0, 0]);
-      assertEquals(server.figures().refused.maxWaiting, refused);
+      // Of some, the caller had given up by the time that it would have heard of it.
+      const counted = server.figures().refused.maxWaiting;
+      assert(counted >= refused && counted <= refused + failed, `${counted} of ${refused}`);
       assert(calls.every(({ outcome }) => outcome !== undefined), "a call was never answered");
       await Promise.all(clients.map((client) => client.close()));
       await clock.advance(1300);
