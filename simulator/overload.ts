@@ -20,15 +20,14 @@ function overload(name: string, server: Omit<ServerOptions, "clock">, inTurn: bo
   };
 }
 
-/** Servers that limit how many calls run: to so many, or to what they find out to be best. */
-export const LIMITED: readonly Scenario[] = [false, true].flatMap((inTurn) => [
+/** With a server as it is by default, with one that has a limit, and one that finds its own. */
+export const OVERLOADS: readonly Scenario[] = [false, true].flatMap((inTurn) => [
+  overload("no limit", {}, inTurn),
   overload("limit of 8", { maxConcurrent: 8 }, inTurn),
   overload("adaptive limit", { maxConcurrent: "adaptive" }, inTurn),
 ]);
 
-/** The same with a server as it is by default. */
-export const OVERLOADS: readonly Scenario[] = [
-  overload("no limit", {}, false),
-  overload("no limit", {}, true),
-  ...LIMITED,
-];
+/** Those with a limit. */
+export const LIMITED: readonly Scenario[] = OVERLOADS.filter(({ fleet }) =>
+  fleet?.server?.maxConcurrent !== undefined
+);

@@ -59,7 +59,13 @@ export function pictures(outcomes: readonly Outcome[]): Map<string, string> {
     ["black_hole.svg", blackHole(outcomes)],
     ["recovery.svg", recovery(outcomes)],
     ["overload.svg", barChart("Half as many calls again as 20 servers can do", overload(outcomes))],
-    ["restarts.svg", barChart("A rolling restart of 20 servers, 20 clients", p99s(RESTARTS, 20))],
+    [
+      "restarts.svg",
+      barChart(
+        "A rolling restart of 20 servers that come back cold, 20 clients",
+        p99s(RESTARTS, 20),
+      ),
+    ],
     ["zones.svg", barChart("Zones: the default policy", zones(outcomes))],
   ]);
 }
@@ -107,7 +113,10 @@ function overload(outcomes: readonly Outcome[]): BarPanel[] {
     },
     {
       title: "p99 of calls that failed before their deadline, ms",
-      bars: bars(({ failedP99 }) => failedP99 || 0, (value) => value === 0 ? "" : value.toFixed(0)),
+      bars: bars(
+        ({ failedP99 }) => failedP99 || 0,
+        (value) => value === 0 ? "none" : value.toFixed(1),
+      ),
     },
   ];
 }

@@ -32,7 +32,7 @@ function restarts(name: string, client: XClientOptions): Scenario {
   return {
     ...MEASURED,
     name,
-    title: "one after the other restarts and comes back cold, 70 % load",
+    title: "70 % load",
     policies: ["weighted_round_robin", "least_loaded", "shortest_expected_delay", "oracle"],
     client,
     script(fleet, clock) {

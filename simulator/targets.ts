@@ -20,8 +20,10 @@ import {
   RECOVERY,
   SLOW_TO_MS,
 } from "./scenarios.ts";
+import { RESTARTS } from "./restarts.ts";
 import { SMALL_FLEETS } from "./small_fleets.ts";
 import { clientsText } from "./workload.ts";
+import { ZONES } from "./zones.ts";
 
 /** Something that has to be reached. */
 export interface Target {
@@ -120,6 +122,10 @@ const SLOW_SHARES: Readonly<Record<string, number>> = { "1+3 ×10": 10 };
 const GOODPUT = 0.9;
 /** Without a limit it is less than 0.75. One that adapts lets more calls begin that can't end. */
 const USEFUL = 0.8;
+/** The most calls, in %, that may be late while servers restart, or in a zone with too little room. */
+const LATE = 0.25;
+/** Zones that have room, with clients that know theirs. */
+const TWO_ZONES = ZONES.find(({ name }) => name === "two zones, told")!;
 /** Over how many seconds a server's share of the calls is measured. */
 const SHARE_SECONDS = 5;
 
@@ -158,6 +164,17 @@ export const TARGETS: readonly Target[] = [
     ),
     ofDefault(scenario, 20, "useful work", { least: USEFUL }, ({ usefulWork }) => usefulWork),
   ]),
+  ...RESTARTS.map((scenario) => ofDefault(scenario, 20, "late calls, %", { most: LATE }, late)),
+  ...ZONES.filter(({ zones }) => zones?.areTold).map((scenario) =>
+    ofDefault(scenario, scenario.clients[0], "late calls, %", { most: LATE }, late)
+  ),
+  ofDefault(
+    TWO_ZONES,
+    TWO_ZONES.clients[0],
+    "answers from the other zone, %",
+    { most: 5 },
+    ({ outOfZone }) => outOfZone * 100,
+  ),
 ];
 
 /**
@@ -183,6 +200,10 @@ export function checkTargets(
     const value = target.measure(...runs.map(of));
     return { target, value, isMet: value >= least && value <= most };
   });
+}
+
+function late({ timeouts, calls }: Outcome): number {
+  return timeouts / calls * 100;
 }
 
 /**
