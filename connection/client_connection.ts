@@ -7,8 +7,8 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
+import { joined } from "../internal/buffer.ts";
 import { atFaultPoint } from "../internal/fault_points.ts";
-import type { MethodSchema } from "../internal/schema.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
 import {
@@ -31,6 +31,7 @@ import {
 } from "./client_options.ts";
 import { PhaseTimer } from "./phase_timer.ts";
 import {
+  type LostCall,
   PendingCall,
   PendingCalls,
   PendingPing,
@@ -60,6 +61,7 @@ const HANDSHAKE_AFTER_MS = 5000;
 const MAX_ACKNOWLEDGED = 64;
 /** or all of them after so many milliseconds, if no call takes them along. */
 const ACKNOWLEDGE_AFTER_MS = 1000;
+const NO_BYTES = new Uint8Array();
 /** Nobody waits for a ping that is sent for what goes with it. */
 const NOBODY: Settler = { resolve() {}, reject() {} };
 /** No other call is in flight whose reply could set one off. */
@@ -430,9 +432,13 @@ export class ClientConnection {
    */
   #sayLast(): void {
     if (!this.#hasKept || this.server === undefined || this.#isOver()) return;
-    const words = this.#codec.lastWords?.(this.#calls.sentSeqs());
-    if (words === undefined || words.length === 0 || this.#writer.isWriting) return;
-    this.#transport.write(words).catch(() => {});
+    if (this.#writer.isWriting || this.#codec.lastWords === undefined) return;
+    // What is buffered when no call is left are cancels, and calls that have theirs behind them.
+    const isEmpty = this.#calls.size === 0 && !this.#isEncoding;
+    const buffered = isEmpty ? this.#codec.take() : NO_BYTES;
+    const words = this.#codec.lastWords(this.#calls.sentSeqs());
+    if (buffered.length + words.length === 0) return;
+    this.#transport.write(joined(buffered, words)).catch(() => {});
   }
 
   #isOver(): boolean {
@@ -556,18 +562,6 @@ export class ClientConnection {
     this.#idle?.abort();
     this.#resolveClosed();
   }
-}
-
-/** A call whose connection is lost. */
-export interface LostCall {
-  /** What names it. */
-  readonly id: string;
-  /** The server's process that had it. */
-  readonly instance: string;
-  /** `Service.Method`. */
-  readonly serviceMethod: string;
-  /** The types of argument and reply, if the caller gave them. */
-  readonly schema?: MethodSchema | undefined;
 }
 
 /** Why a call is not sent. */

@@ -151,6 +151,18 @@ export class PendingPing extends PendingCall {
   }
 }
 
+/** A call whose connection is lost. */
+export interface LostCall {
+  /** What names it. */
+  readonly id: string;
+  /** The server's process that had it. */
+  readonly instance: string;
+  /** `Service.Method`. */
+  readonly serviceMethod: string;
+  /** The types of argument and reply, if the caller gave them. */
+  readonly schema?: MethodSchema | undefined;
+}
+
 /** A question for the answer to a call. What has not been asked here may have run all the same. */
 export class PendingRecall extends PendingCall {
   override refuse(what: string, code: RpcCode): void {

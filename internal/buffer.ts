@@ -92,3 +92,17 @@ export class ChunkBuffer {
     return bytes;
   }
 }
+
+/**
+ * Some bytes behind others.
+ *
+ * @param one The first.
+ * @param other What follows them.
+ * @returns A copy of both.
+ */
+export function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(one.length + other.length);
+  bytes.set(one);
+  bytes.set(other, one.length);
+  return bytes;
+}

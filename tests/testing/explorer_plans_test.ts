@@ -214,3 +214,18 @@ Deno.test("a server's last word on a connection says nothing of a call that is a
     text,
   );
 });
+
+Deno.test("a certain call that is aborted as the last one of a connection that ends with it is cancelled", async () => {
+  const call = { atMs: 0, do: "call", client: "c3", kind: "call", method: 0 } as const;
+  const { text, violations } = await runPlan({
+    ...PLAN,
+    servers: [{ name: "s3", protocol: "geerpc/json" }, { name: "s4", protocol: "geerpc/json" }],
+    clients: [{ ...PLAN.clients[0], name: "c3" }],
+    steps: [
+      { ...call, id: 17, workMs: 1500, abortAfterMs: 1, certain: true },
+      { atMs: 0, do: "list", servers: ["s4"] },
+    ],
+  }, { without: [] });
+  assertEquals(violations, []);
+  assert(text.includes("1 s3 -> c3: call 17 aborted"), text);
+});
