@@ -192,7 +192,11 @@ const interceptors = (...methods: readonly string[]): Kind => ({
   ],
 });
 const defaults = { timeoutMs: duration, meta: texts, certain: { ...flag, right: [true, false] } };
-const limits = { maxMessageBytes: whole(1), maxDepth: { ...whole(1), right: [1, 1000] } };
+const limits = {
+  maxMessageBytes: whole(1),
+  maxDepth: { ...whole(1), right: [1, 1000] },
+  bigints: { ...flag, right: "rawJSON" in JSON ? [true, false] : [false] },
+};
 const CLIENT: Table<ClientOptions> = {
   protocol: oneOf("geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"),
   connectPath: { right: ["/orders"], wrong: [...OTHERS, 1, "orders", "/a b"] },
