@@ -14,6 +14,8 @@ export {
   type DialOptions,
   type LivenessOptions,
   type MethodDefaults,
+  type StreamIterator,
+  type StreamOptions,
 } from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
 export type { Protocol } from "./protocol/codec.ts";

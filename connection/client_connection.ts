@@ -31,6 +31,9 @@ import {
 import { PhaseTimer } from "./phase_timer.ts";
 import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
 import { ServerExtensions } from "./server_extensions.ts";
+import { ClientStreams, type ClientStreamsOwner, noStreams } from "./streams/client_streams.ts";
+import { OutgoingCall } from "./streams/outgoing_call.ts";
+import { isAsyncIterable, type OutgoingStream, type StreamSink } from "./streams/stream.ts";
 
 /**
  * - `open`: calls are taken.
@@ -67,6 +70,7 @@ export class ClientConnection {
   readonly #calls: PendingCalls;
   readonly #replies: ReplySink = {
     take: (seq) => this.#calls.take(seq),
+    stream: (seq) => this.#calls.get(seq)?.stream,
     extended: (server) => this.#extensions.learn(server),
     drain: (why) => {
       if (why !== undefined) return this.retire(why);
@@ -93,6 +97,8 @@ export class ClientConnection {
   #isDrained = false;
   #isRefused = false;
   readonly #extensions: ServerExtensions;
+  /** What streams share, once there is one. */
+  #streams: ClientStreams | undefined;
   readonly #onDrain: (() => void) | undefined;
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
@@ -129,10 +135,10 @@ export class ClientConnection {
     this.#extensions = new ServerExtensions(codec.asksForExtensions ?? false);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     this.#calls = new PendingCalls(address, this.#clock, {
-      abandoned: (seq) => {
+      abandoned: (seq, why) => {
         this.#givenUp = this.givenUp + 1;
         this.#heardAtGiveUp = this.#heard;
-        this.#cancel(seq);
+        this.#cancel(seq, why);
       },
       emptied: () => this.#emptied(),
     });
@@ -193,6 +199,11 @@ export class ClientConnection {
     return this.#extensions.server;
   }
 
+  /** Where deadlines take the time from. */
+  get clock(): Clock {
+    return this.#clock;
+  }
+
   /** Whether the protocol has a way to ask the server for a sign of life. */
   get canPing(): boolean {
     return this.#codec.ping !== undefined;
@@ -216,13 +227,16 @@ export class ClientConnection {
     const refusal = this.#refusal();
     if (refusal !== undefined) return void settler.reject(this.#notSent(serviceMethod, refusal));
     const seq = this.#calls.nextSeq;
+    if (isAsyncIterable(args)) return this.#open(serviceMethod, args, extras, { settler });
     if (extras.awaitsExtensions === true && !this.#extensions.isKnown) {
-      return this.#sendLater(seq, serviceMethod, args, extras, settler);
+      const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
+      return this.#sendLater(call, args, extras);
     }
     const failed = this.#encode(seq, serviceMethod, args, extras);
     if (failed !== undefined) {
       if (failed.cause instanceof NeedsExtensions && !this.#extensions.isKnown) {
-        return this.#sendLater(seq, serviceMethod, args, extras, settler);
+        const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
+        return this.#sendLater(call, args, extras);
       }
       return void settler.reject(failed);
     }
@@ -230,6 +244,26 @@ export class ClientConnection {
     this.#calls.add(call);
     this.#writeSoon();
     return call;
+  }
+
+  /**
+   * Opens a stream: a call that may be answered by many items.
+   *
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument; an async iterable is sent item by item.
+   * @param extras Metadata, the time that is left, and how the stream begins.
+   * @param sink Where its items go; it may fail before this returns.
+   * @returns The stream; `undefined` if it has failed already.
+   */
+  openStream(
+    serviceMethod: string,
+    args: unknown,
+    extras: RequestExtras,
+    sink: StreamSink,
+  ): OutgoingStream | undefined {
+    const refusal = this.#refusal();
+    if (refusal === undefined) return this.#open(serviceMethod, args, extras, { sink });
+    sink.fail(this.#notSent(serviceMethod, refusal));
   }
 
   /**
@@ -314,22 +348,20 @@ export class ClientConnection {
   }
 
   /** Sends a call when it is known whether the server has our extensions, and asks if need be. */
-  #sendLater(
-    seq: number,
-    serviceMethod: string,
-    args: unknown,
-    extras: RequestExtras,
-    settler: Settler,
-  ): PendingCall {
-    const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
+  #sendLater(call: PendingCall, args: unknown, extras: RequestExtras): PendingCall {
+    const { seq, serviceMethod, settler } = call;
     this.#calls.addUnsent(call);
     const isFirst = this.#extensions.wait(() => {
       if (!this.#calls.isUnsent(seq)) return; // it was given up
-      const failed = this.#encode(seq, serviceMethod, args, extras);
+      const failed = extras.stream !== undefined && this.server === undefined
+        ? this.#notSent(serviceMethod, noStreams(this.#protocol))
+        : this.#encode(seq, serviceMethod, args, extras);
       if (!this.#calls.isUnsent(seq)) return; // the same, while it was encoded
       this.#calls.sent(seq);
-      if (failed === undefined) this.#writeSoon();
-      else if (this.#calls.take(seq) === call) {
+      if (failed === undefined) {
+        this.#writeSoon();
+        call.begun();
+      } else if (this.#calls.take(seq) === call) {
         this.#calls.release(call);
         settler.reject(failed);
       }
@@ -340,6 +372,48 @@ export class ClientConnection {
     };
     if (isFirst) this.ping({ resolve: learn, reject: learn });
     return call;
+  }
+
+  /** Sends a call whose argument or answer comes item by item. No refusal stands against it. */
+  #open(
+    serviceMethod: string,
+    args: unknown,
+    extras: RequestExtras,
+    to: { readonly sink: StreamSink } | { readonly settler: Settler },
+  ): OutgoingCall | undefined {
+    const { items } = this.#codec;
+    const isKnown = this.#extensions.isKnown;
+    if (items === undefined || isKnown && this.server === undefined) {
+      const error = this.#notSent(serviceMethod, noStreams(this.#protocol));
+      return void ("sink" in to ? to.sink.fail(error) : to.settler.reject(error));
+    }
+    const streams = this.#streams ??= new ClientStreams(this.#codec, items, this.#streamsOwner());
+    const call = new OutgoingCall(this.#calls, serviceMethod, to, args, extras.stream, streams);
+    const sent = { ...extras, stream: call.extras };
+    const first = call.extras.hasArgs ? undefined : args;
+    if (!isKnown) return this.#sendLater(call, first, sent) as OutgoingCall;
+    const failed = this.#encode(call.seq, serviceMethod, first, sent);
+    if (failed !== undefined) return void call.settler.reject(failed);
+    this.#calls.add(call);
+    this.#writeSoon();
+    call.begun();
+    return call;
+  }
+
+  #streamsOwner(): ClientStreamsOwner {
+    return {
+      isOver: () => this.#isOver(),
+      isEncoding: () => this.#isEncoding,
+      writeSoon: () => this.#writeSoon(),
+      encodeItem: (items, seq, value, mostBytes) => {
+        this.#isEncoding = true;
+        try {
+          return items.item(seq, value, mostBytes);
+        } finally {
+          this.#isEncoding = false;
+        }
+      },
+    };
   }
 
   #isOver(): boolean {
@@ -373,10 +447,10 @@ export class ClientConnection {
   }
 
   /** Tells the server that a call was given up, where the protocol can. */
-  #cancel(seq: number): void {
+  #cancel(seq: number, why?: string): void {
     if (this.#isOver() || this.#codec.cancel === undefined) return;
-    if (this.#isEncoding) return queueMicrotask(() => this.#cancel(seq));
-    this.#codec.cancel(seq);
+    if (this.#isEncoding) return queueMicrotask(() => this.#cancel(seq, why));
+    this.#codec.cancel(seq, why);
     this.#writeSoon();
   }
 
@@ -392,6 +466,7 @@ export class ClientConnection {
         this.#calls.handOver();
         return this.#codec.take();
       },
+      written: () => this.#streams?.resume(),
       writeFailed: (error) => this.#lost(error),
     };
   }

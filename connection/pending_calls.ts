@@ -8,7 +8,7 @@
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import type { Clock } from "../clock.ts";
 import { Deadlines, type Expiring } from "../internal/deadlines.ts";
-import type { PendingReply } from "../protocol/codec.ts";
+import type { ItemStream, PendingReply } from "../protocol/codec.ts";
 import type { MethodSchema } from "../internal/schema.ts";
 import {
   type ErrorDetails,
@@ -79,6 +79,14 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     if (this.#signal !== undefined) releaseFrom(this.#signal, this);
   }
 
+  /** Its items, if its argument or its answer comes in some. */
+  get stream(): ItemStream | undefined {
+    return undefined;
+  }
+
+  /** It is encoded, behind a wait for what the server can read. */
+  begun(): void {}
+
   resolve(value: unknown): void {
     this.table.answer(this);
     this.settler.resolve(value);
@@ -87,7 +95,7 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
   fail(
     code: RpcCode,
     message: string,
-    execution: "answered" | "rejected",
+    execution: "answered" | "rejected" | "unknown",
     retryAfterMs?: number,
   ): void {
     if (execution === "answered") this.table.answer(this);
@@ -146,8 +154,12 @@ export class PendingPing extends PendingCall {
 
 /** What a table of calls needs of its connection. */
 export interface PendingCallsOwner {
-  /** A call was given up before its reply has come: the server may stop it. */
-  abandoned(seq: number): void;
+  /**
+   * A call was given up before its reply has come: the server may stop it.
+   *
+   * @param why What its handler is told. Default: nothing.
+   */
+  abandoned(seq: number, why?: string): void;
   /** No call is left in the table. */
   emptied(): void;
 }
@@ -272,6 +284,11 @@ export class PendingCalls {
     return this.#calls.take(seq);
   }
 
+  /** The call of that number, which stays. */
+  get(seq: number): PendingCall | undefined {
+    return this.#calls.get(seq);
+  }
+
   /** A call that was taken out has run, and is answered. */
   answer(call: PendingCall): void {
     this.#hasAnswered = true;
@@ -288,12 +305,13 @@ export class PendingCalls {
    * Takes a call out before its reply has come.
    *
    * @param call The call.
+   * @param why What its handler is told. Default: nothing.
    * @returns `false` if it was out already.
    */
-  abandon(call: PendingCall): boolean {
+  abandon(call: PendingCall, why?: string): boolean {
     if (this.#calls.get(call.seq) !== call) return false;
     this.#calls.take(call.seq);
-    if (!this.#unsent.delete(call.seq)) this.#owner.abandoned(call.seq);
+    if (!this.#unsent.delete(call.seq)) this.#owner.abandoned(call.seq, why);
     this.release(call);
     return true;
   }

@@ -50,6 +50,41 @@ export interface RequestExtras {
   readonly schema?: MethodSchema;
   /** Whether it is not sent before it is known if the server has our extensions. */
   readonly awaitsExtensions?: boolean;
+  /** Which of its two directions come item by item, if any does: only with our extensions. */
+  readonly stream?: StreamExtras;
+}
+
+/** How the stream of a call begins. */
+export interface StreamExtras {
+  /** Whether it may be answered by many items. */
+  readonly isAnswered: boolean;
+  /** Whether its argument comes in items. */
+  readonly hasArgs: boolean;
+  /** How many items its caller takes before it says more. */
+  readonly windowItems: number;
+  /** How many bytes of them. */
+  readonly windowBytes: number;
+}
+
+/** What each direction of a stream begins with, where nobody has said otherwise. */
+export const FIRST_WINDOW = { windowItems: 1024, windowBytes: 262_144 } as const;
+
+/** A call whose argument or answer comes item by item, as the codec of either end sees it. */
+export interface ItemStream {
+  /**
+   * An item has come.
+   *
+   * @throws {RpcError} If the other end had no credit for it.
+   */
+  item(value: unknown, bytes: number): void;
+  /** An item has come that can't be decoded. */
+  failItem(code: RpcCode, what: string, cause?: unknown): void;
+  /** The other end has sent its last item. */
+  end(): void;
+  /** So many more items and bytes may be sent. */
+  credit(items: number, bytes: number): void;
+  /** The other end wants no more items. */
+  unwanted(): void;
 }
 
 /**
@@ -77,6 +112,8 @@ export interface Failure {
   readonly message: string;
   /** Whether the call did not run. */
   readonly rejected: boolean;
+  /** Whether the server ends before the handler has: it has run in part, perhaps. */
+  readonly interrupted?: boolean;
   /** After how many milliseconds there may be room for it, if the server knows. */
   readonly retryAfterMs?: number;
 }
@@ -93,7 +130,7 @@ export interface PendingReply {
   fail(
     code: RpcCode,
     message: string,
-    execution: "answered" | "rejected",
+    execution: "answered" | "rejected" | "unknown",
     retryAfterMs?: number,
   ): void;
   /** Fails the call because its reply has arrived and can't be decoded. */
@@ -108,6 +145,8 @@ export interface ReplySink {
    * @returns `undefined` if the call is no longer in flight: the reply is dropped.
    */
   take(seq: number): PendingReply | undefined;
+  /** Finds a call of which an item or a word about items has come; `undefined` drops it. */
+  stream?(seq: number): ItemStream | undefined;
   /**
    * The server takes no new calls on this connection.
    *
@@ -118,6 +157,20 @@ export interface ReplySink {
   extended?(server: Extensions): void;
   /** The server runs nothing more of this connection: a call without a reply has not run. */
   ended?(): void;
+}
+
+/** What both halves of a protocol that has streams can say about them. */
+export interface ItemCodec {
+  /**
+   * Adds an item of a stream. What throws, or is too large, adds nothing.
+   *
+   * @param mostBytes How large it may be.
+   * @returns What it counts; 0 if that is more than it may.
+   * @throws {RpcError} As for an argument or a reply.
+   */
+  item(seq: number, value: unknown, mostBytes: number): number;
+  /** Adds that so many more items and bytes may be sent. */
+  credit(seq: number, items: number, bytes: number): void;
 }
 
 /** The client's half of a protocol, for one connection. */
@@ -135,8 +188,17 @@ export interface ClientCodec {
    * the server has said that it knows them.
    */
   request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void;
-  /** Adds that a call is cancelled. Absent where the protocol has no word for it. */
-  cancel?(seq: number): void;
+  /**
+   * Adds that a call is cancelled. Absent where the protocol has no word for it.
+   *
+   * @param why What its handler is told. Default: nothing.
+   */
+  cancel?(seq: number, why?: string): void;
+  /** What is said of streams. Absent where the protocol has none. */
+  readonly items?: ItemCodec & {
+    /** Adds that the argument has ended. */
+    end(seq: number): void;
+  };
   /**
    * Adds a ping: the server's reply to `seq` proves that it is alive. Absent where the protocol
    * has none that is safe.
@@ -181,8 +243,14 @@ export interface RequestSink {
     message: string,
     isOfMethod?: boolean,
   ): void;
-  /** The caller has cancelled a call. */
-  cancel(seq: number): void;
+  /**
+   * The caller has cancelled a call.
+   *
+   * @param why What has made it do so, if it has said.
+   */
+  cancel(seq: number, why?: string): void;
+  /** Finds a call of which an item or a word about items has come; `undefined` drops it. */
+  stream?(seq: number): ItemStream | undefined;
   /** The codec has added an answer of its own, which is to be written. */
   answered(): void;
 }
@@ -211,6 +279,13 @@ export interface ServerCodec {
    * over the limit.
    */
   reply(seq: number, serviceMethod: string, value: unknown, schema?: AnySchema): void;
+  /** What is said of streams. Absent where the protocol has none. */
+  readonly items?: ItemCodec & {
+    /** Adds that all items have been sent. */
+    end(seq: number, serviceMethod: string): void;
+    /** Adds that no more items of the argument are wanted. */
+    unwanted(seq: number): void;
+  };
   /** Adds an error as the reply. */
   fail(seq: number, serviceMethod: string, failure: Failure): void;
   /** Adds that no new calls are taken. */

@@ -1,0 +1,66 @@
+/**
+ * The options of one stream, and their checks.
+ *
+ * @module
+ */
+
+import { CALL_OPTIONS, checkCallNames, checkCallValues } from "../../internal/call_options.ts";
+import { positive, whole } from "../../internal/options.ts";
+import { FIRST_WINDOW, type StreamExtras } from "../../protocol/codec.ts";
+import type { StreamOptions } from "./stream.ts";
+
+/** The options that a stream has beside those of a call. */
+export const OWN_STREAM_OPTIONS = ["itemTimeoutMs", "windowBytes", "windowItems"] as const;
+
+/** The names of {@linkcode StreamOptions}. */
+export const STREAM_OPTIONS: readonly string[] = [...CALL_OPTIONS, ...OWN_STREAM_OPTIONS];
+
+/**
+ * Checks the options of a stream on one connection.
+ *
+ * @param options What the caller gave.
+ * @throws {TypeError} If one does not exist, or is of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function checkStreamOptions(options: StreamOptions): void {
+  const { itemTimeoutMs, windowBytes, windowItems, ...ofCalls } = options;
+  checkCallNames(ofCalls, STREAM_OPTIONS);
+  checkStreamValues(options);
+  checkCallValues(ofCalls);
+}
+
+/**
+ * Checks the options that a stream has beside those of a call.
+ *
+ * @param options What the caller gave.
+ * @throws {TypeError} If one is of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function checkStreamValues(
+  { itemTimeoutMs, windowBytes, windowItems }: StreamOptions,
+): void {
+  if (itemTimeoutMs !== undefined) positive("itemTimeoutMs", itemTimeoutMs);
+  if (windowBytes !== undefined) finite("windowBytes", windowBytes);
+  if (windowItems !== undefined) finite("windowItems", windowItems);
+}
+
+function finite(name: string, value: unknown): void {
+  whole(1)(name, value);
+  if (Number.isSafeInteger(value)) return;
+  throw new RangeError(`${name} must be a whole number, got ${value}`);
+}
+
+/**
+ * How a stream with these options begins.
+ *
+ * @param options Checked.
+ * @returns What a connection's `openStream` takes as `extras.stream`.
+ */
+export function streamExtras({ windowItems, windowBytes }: StreamOptions): StreamExtras {
+  return {
+    isAnswered: true,
+    hasArgs: false, // the connection looks at the argument itself
+    windowItems: windowItems ?? FIRST_WINDOW.windowItems,
+    windowBytes: windowBytes ?? FIRST_WINDOW.windowBytes,
+  };
+}
