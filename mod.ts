@@ -82,7 +82,7 @@ export type {
   ServiceDescription,
 } from "./connection/introspection/reports.ts";
 export type { MethodLatency } from "./connection/latencies.ts";
-export type { RefusedFigures } from "./connection/server_load.ts";
+export type { RefusedFigures, StreamFigures } from "./connection/server_load.ts";
 export type {
   AnySchema,
   CallsOf,

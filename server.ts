@@ -182,6 +182,7 @@ export class Server implements AsyncDisposable {
         accepted: this.#accepted,
         running: load.running,
         waiting: load.waiting,
+        ...load.streamFigures,
         refused: load.refused,
         latencies: latencies?.figures ?? [],
       }),
@@ -400,7 +401,7 @@ export class Server implements AsyncDisposable {
     );
     await Promise.race([drained, graceIsOver]);
     this.#isOver = true;
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#connections) connection.interrupt();
     await drained;
   }
 

@@ -8,6 +8,7 @@ import { codeOf, errorText, type RpcCode } from "../errors.ts";
 import type { Failure, ServerCodec } from "../protocol/codec.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 import type { Method } from "./services.ts";
+import type { ServerStreams } from "./streams/server_streams.ts";
 
 /** The longest error message that is sent, in characters: longer ones are cut. */
 const LONGEST_ERROR = 65_536;
@@ -29,6 +30,8 @@ export class Replies {
   readonly #connection: RepliesOwner;
   readonly #maxBufferedBytes: number;
   readonly #longestError: number;
+  /** The streams of the connection, once it has had any. */
+  #streams: ServerStreams | undefined;
 
   /**
    * @param codec The protocol's half for the connection.
@@ -49,6 +52,11 @@ export class Replies {
     this.#longestError = Math.min(LONGEST_ERROR, Math.max(maxMessageBytes / 8, SHORTEST_LIMIT));
   }
 
+  /** The connection has streams from here on, which end with the answers to their calls. */
+  streamsAre(streams: ServerStreams): void {
+    this.#streams = streams;
+  }
+
   /** Whether so much is buffered that no more is to be encoded until the client has read some. */
   get isFull(): boolean {
     return this.#codec.bufferedBytes > this.#maxBufferedBytes;
@@ -67,12 +75,27 @@ export class Replies {
       this.#connection.replyRefused(method.serviceMethod, error);
       return this.fail(seq, method.serviceMethod, code, message);
     }
+    this.#streams?.answered(seq);
     this.#writer.add();
   }
 
   /** Answers a call with an error: it has run, perhaps in part. */
   fail(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
+    this.#streams?.answered(seq);
     this.#error(seq, serviceMethod, { code, message, rejected: false });
+  }
+
+  /** Answers a stream with an error because the server ends before its handler has. */
+  interrupt(seq: number, serviceMethod: string, message: string): void {
+    this.#streams?.answered(seq);
+    const failure = { code: "unavailable", message, rejected: false, interrupted: true } as const;
+    this.#error(seq, serviceMethod, failure);
+  }
+
+  /** Ends a stream behind its last item. */
+  endStream(seq: number, method: Method): void {
+    this.#streams?.end(seq, method.serviceMethod);
+    this.#streams?.answered(seq);
   }
 
   /** Answers a call with an error that says that it did not run, and perhaps when there is room. */
@@ -83,13 +106,14 @@ export class Replies {
     message: string,
     retryAfterMs?: number,
   ): void {
+    this.#streams?.answered(seq);
     this.#error(seq, serviceMethod, { code, message, rejected: true, retryAfterMs });
   }
 
   /** Answers a call whose sequence number another call has that is not answered yet. */
   rejectDuplicate(seq: number, serviceMethod: string): void {
     const message = `rpc server: a call with Seq ${seq} is running already`;
-    this.reject(seq, serviceMethod, "invalid_argument", message);
+    this.#error(seq, serviceMethod, { code: "invalid_argument", message, rejected: true });
   }
 
   #error(seq: number, serviceMethod: string, failure: Failure): void {

@@ -17,6 +17,10 @@ import { isRpcError, RunningCall, type RunningCallOwner } from "./running_call.t
 import { SeqTable } from "./seq_table.ts";
 import type { ServerLoad } from "./server_load.ts";
 import type { Method } from "./services.ts";
+import { AnswerPump, givenUp, notAskedFor, STREAM_ENDED } from "./streams/answer_pump.ts";
+import { leaveUnread } from "./streams/item_pump.ts";
+import type { ServerStreams } from "./streams/server_streams.ts";
+import { isAsyncIterable } from "./streams/stream.ts";
 import type { PeerCertificate } from "../transport.ts";
 
 /** The latest time that a `Date` can hold. */
@@ -63,6 +67,8 @@ export class RunningCalls implements RunningCallOwner {
   /** Calls that were not answered because their deadline had passed here, until their callers cancel them. */
   readonly #unanswered = new Set<number>();
   #handlers = 0;
+  /** The streams of the connection, once it has had any. */
+  #streams: ServerStreams | undefined;
   /** The calls whose handlers have ended and whose replies have to wait for room, the oldest first. */
   #held: RunningCall[] = [];
 
@@ -144,6 +150,7 @@ export class RunningCalls implements RunningCallOwner {
     } catch (error) {
       return this.#fail(call, error);
     }
+    if (isAsyncIterable(result)) return this.#stream(call, result, timeoutMs);
     this.#replies.reply(seq, method, result);
   }
 
@@ -151,14 +158,15 @@ export class RunningCalls implements RunningCallOwner {
    * Gives a call up: its signal aborts, and it is not answered.
    *
    * @param seq Its sequence number.
+   * @param why What its caller has said of it, if anything.
    * @returns `false` if no call of that number runs.
    */
-  cancel(seq: number): boolean {
+  cancel(seq: number, why?: string): boolean {
     const call = this.#calls.get(seq);
     this.#unanswered.delete(seq); // its caller knows, and waits no more
     if (call === undefined) return false;
     this.#take(call);
-    call.abort(new RpcError("canceled", `the caller gave ${call.serviceMethod} up`));
+    this.#abort(call, givenUp(call.serviceMethod, why));
     return true;
   }
 
@@ -175,7 +183,7 @@ export class RunningCalls implements RunningCallOwner {
       this.#replies.fail(seq, serviceMethod, "deadline_exceeded", lateAnswer);
     } else if (this.#unanswered.size < MAX_UNANSWERED) this.#unanswered.add(seq);
     const reason = lateAnswer ?? "the caller's deadline has passed";
-    call.abort(new TimeoutError(reason, { serviceMethod }));
+    this.#abort(call, new TimeoutError(reason, { serviceMethod }));
     this.#owner.callEnded();
   }
 
@@ -199,17 +207,71 @@ export class RunningCalls implements RunningCallOwner {
     this.#held = [];
     const calls = this.#calls.clear();
     const reason = new RpcError("canceled", `the connection of ${this.remote} is over`);
-    for (const call of calls) call.abort(reason);
+    for (const call of calls) this.#abort(call, reason);
+    this.#streams?.closeAll(reason);
+  }
+
+  /** The connection has streams from here on. */
+  streamsAre(streams: ServerStreams): void {
+    this.#streams = streams;
+    this.#replies.streamsAre(streams);
+  }
+
+  /**
+   * Ends the calls whose answers come item by item, as the server ends.
+   *
+   * @returns Whether there were any.
+   */
+  interruptStreams(): boolean {
+    const calls = this.#streams?.seqs.map((seq) => this.#calls.get(seq)) ?? [];
+    for (const call of calls) {
+      if (call === undefined || !this.#take(call)) continue;
+      const { seq, serviceMethod } = call;
+      this.#replies.interrupt(seq, serviceMethod, "rpc server: the server has ended the stream");
+      call.abort(new RpcError("canceled", `the connection of ${this.remote} is over`));
+    }
+    return calls.length > 0;
   }
 
   #await(call: RunningCall, result: Promise<unknown>, timeoutMs: number | undefined): void {
     result.then((value) => this.#settled(call, true, value), (error) => {
       this.#settled(call, false, error);
     });
+    this.#began(call, timeoutMs);
+  }
+
+  /** A handler has returned a stream at once. */
+  #stream(call: RunningCall, items: AsyncIterable<unknown>, timeoutMs: number | undefined): void {
+    this.#began(call, timeoutMs);
+    this.#settled(call, true, items);
+  }
+
+  #began(call: RunningCall, timeoutMs: number | undefined): void {
     this.#calls.set(call);
     this.#handlers++;
     this.#load.began(1);
     this.#limit(call, timeoutMs);
+  }
+
+  /**
+   * Sends a stream that a handler has returned.
+   *
+   * @returns `false` if that is no answer to this call: it is settled with an error then.
+   */
+  #sendItems(call: RunningCall, items: AsyncIterable<unknown>): boolean {
+    const isRunning = this.#calls.get(call.seq) === call;
+    const stream = isRunning ? this.#streams?.get(call.seq) : undefined;
+    if (stream?.isAnswered) {
+      stream.pump(items, new AnswerPump(call, this.#streams!, this.#replies, this));
+      return true;
+    }
+    leaveUnread(items);
+    return false;
+  }
+
+  #abort(call: RunningCall, reason: unknown): void {
+    call.abort(reason);
+    this.#streams?.close(call.seq, reason);
   }
 
   /** Limits a call to its own deadline, or to what the handshake gave every call, if that is less. */
@@ -224,8 +286,17 @@ export class RunningCalls implements RunningCallOwner {
     this.#deadlines.add(call);
   }
 
+  /** The stream that a handler has returned has ended; its call may have been given up before. */
+  streamEnded(call: RunningCall, isFulfilled: boolean, result: unknown): void {
+    this.#settled(call, isFulfilled, result);
+  }
+
   /** A handler's promise has settled; its call may have been given up before. */
   #settled(call: RunningCall, isFulfilled: boolean, result: unknown): void {
+    if (isFulfilled && isAsyncIterable(result)) {
+      if (this.#sendItems(call, result)) return;
+      return this.#settled(call, false, notAskedFor(call.serviceMethod));
+    }
     this.#handlers--;
     this.#load.began(-1);
     try {
@@ -243,7 +314,8 @@ export class RunningCalls implements RunningCallOwner {
   }
 
   #answer(call: RunningCall, isFulfilled: boolean, result: unknown): void {
-    if (isFulfilled) this.#replies.reply(call.seq, call.method, result);
+    if (result === STREAM_ENDED) this.#replies.endStream(call.seq, call.method);
+    else if (isFulfilled) this.#replies.reply(call.seq, call.method, result);
     else this.#fail(call, result);
   }
 

@@ -9,11 +9,13 @@ import type { Clock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { atFaultPoint } from "../internal/fault_points.ts";
 import {
+  type ItemStream,
   NO_EXTRAS,
   type Protocol,
   type RequestExtras,
   type RequestSink,
   type ServerCodec,
+  type StreamExtras,
 } from "../protocol/codec.ts";
 import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
@@ -32,6 +34,8 @@ import type { Introspection } from "./introspection/service.ts";
 import type { Refusal, ServerLoad } from "./server_load.ts";
 import type { ServerEvent, ServerLimits, ServerListeners } from "./server_options.ts";
 import type { Services } from "./services.ts";
+import type { IncomingStream } from "./streams/incoming_stream.ts";
+import { ServerStreams } from "./streams/server_streams.ts";
 
 /** What all connections of a server share. */
 export interface ServerContext {
@@ -85,6 +89,8 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   #replies!: Replies;
   #running!: RunningCalls;
   #admission!: Admission;
+  /** Once there was one. */
+  #streams: ServerStreams | undefined;
   #phase: Phase = "opening";
   /** Whether it is to drain as soon as it is open. */
   #drainsWhenOpen = false;
@@ -145,6 +151,15 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     return this.closed;
   }
 
+  /**
+   * Closes at once, but for streams: their readers are told why. The signals of calls that still
+   * run abort.
+   */
+  interrupt(): void {
+    if (this.#phase !== "draining" || !this.#running.interruptStreams()) return this.close();
+    this.#end(this.#codec.take());
+  }
+
   /** Closes at once; the signals of calls that still run abort. */
   close(): void {
     if (this.#isClosed()) return;
@@ -164,6 +179,11 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed()) return; // by a call that came before it in the same read
     // A question for a sign of life is no use of the connection.
     if (this.#idle !== undefined && serviceMethod !== PING_METHOD) this.#idle.progress();
+    if (extras.stream !== undefined) {
+      const stream = this.#openStream(seq, serviceMethod, extras.stream);
+      if (stream === undefined) return this.#replies.rejectDuplicate(seq, serviceMethod);
+      if (stream.args !== undefined) args = stream.args;
+    }
     this.#admission.call(seq, serviceMethod, args, extras);
   }
 
@@ -182,10 +202,16 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#replies.reject(seq, serviceMethod, code, message);
   }
 
-  cancel(seq: number): void {
+  cancel(seq: number, why?: string): void {
     this.#hasMessage = true;
-    if (this.#running.cancel(seq)) this.#endIfDone();
-    else this.#admission.cancel(seq);
+    if (this.#running.cancel(seq, why)) return this.#endIfDone();
+    this.#admission.cancel(seq);
+    this.#streams?.close(seq, new RpcError("canceled", "its caller gave the call up"));
+  }
+
+  stream(seq: number): ItemStream | undefined {
+    this.#hasMessage = true;
+    return this.#streams?.get(seq);
   }
 
   answered(): void {
@@ -276,6 +302,20 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     });
     if (this.#drainsWhenOpen) this.drain();
     else this.#limitIdleness();
+  }
+
+  /** A call has come whose argument or answer comes item by item; `undefined` if its number is taken. */
+  #openStream(
+    seq: number,
+    serviceMethod: string,
+    extras: StreamExtras,
+  ): IncomingStream | undefined {
+    if (this.#streams === undefined) {
+      this.#streams = new ServerStreams(this.#codec.items!, this.#writer, this.#context.load);
+      this.#running.streamsAre(this.#streams);
+    }
+    if (this.#streams.get(seq) !== undefined) return undefined;
+    return this.#streams.open(seq, serviceMethod, extras);
   }
 
   /** Gives the client some time until the handshake is complete. */
@@ -386,6 +426,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       take: () => this.#codec.take(),
       written: () => {
         if (this.#phase === "opening") return;
+        this.#streams?.resume();
         this.#admission.release(); // before the next write, to leave with it
         this.#endIfDone();
       },

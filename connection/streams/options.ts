@@ -23,10 +23,9 @@ export const STREAM_OPTIONS: readonly string[] = [...CALL_OPTIONS, ...OWN_STREAM
  * @throws {RangeError} If a number is out of range.
  */
 export function checkStreamOptions(options: StreamOptions): void {
-  const { itemTimeoutMs, windowBytes, windowItems, ...ofCalls } = options;
-  checkCallNames(ofCalls, STREAM_OPTIONS);
+  checkCallNames(options, STREAM_OPTIONS);
+  checkCallValues(options);
   checkStreamValues(options);
-  checkCallValues(ofCalls);
 }
 
 /**

@@ -13,8 +13,12 @@ import { overLimit, parse, stringify } from "../json.ts";
 import { answersUnreadArgument } from "../unknown_method.ts";
 import { FastValueReader } from "./fast_values.ts";
 import { CALL_END, FastHeaderReader, type Header, isBlank, parseHeader } from "./header.ts";
+import { callText, creditText, ItemHeaderReader, readItem, readWord } from "./items.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
+
+/** How much is said of why a call is cancelled, in characters. */
+const LONGEST_REASON = 1000;
 
 /** Writes calls and reads replies. */
 export class JsonClientCodec implements ClientCodec, LineSink {
@@ -22,6 +26,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   readonly #lines: LineReader;
   readonly #writer: MessageWriter;
   readonly #fastHeader = new FastHeaderReader();
+  readonly #itemHeader = new ItemHeaderReader();
   readonly #fastValue = new FastValueReader();
   #sink!: ReplySink;
   readonly hasHandshake = true;
@@ -29,6 +34,8 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   /** The header whose body comes next, unless it was read on the fast path. */
   #header: Header | undefined;
   #seq = 0;
+  /** Whether the last header was an item's, read fast: the next one may be, too. */
+  #isItem = false;
   #inBody = false;
 
   /**
@@ -44,18 +51,29 @@ export class JsonClientCodec implements ClientCodec, LineSink {
 
   request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
     const { timeoutMs = Infinity, meta } = extras;
-    if (timeoutMs === Infinity && meta === undefined) {
-      return this.#writer.add(seq, serviceMethod, CALL_END, args);
+    if (timeoutMs === Infinity && meta === undefined && extras.stream === undefined) {
+      return void this.#writer.add(seq, serviceMethod, CALL_END, args);
     }
     let more = "";
     if (timeoutMs !== Infinity) more += `,"Timeout":${Math.ceil(timeoutMs)}`;
     if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits, "meta")}`;
+    if (extras.stream !== undefined) more += callText(extras.stream);
     this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
   }
 
-  cancel(seq: number): void {
-    this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Cancel":true}\nnull\n`);
+  cancel(seq: number, why = ""): void {
+    const error = why === "" ? "" : `,"Error":${JSON.stringify(why.slice(0, LONGEST_REASON))}`;
+    this.#writer.append(`{"ServiceMethod":"","Seq":${seq}${error},"Cancel":true}\nnull\n`);
   }
+
+  readonly items = {
+    item: (seq: number, value: unknown, mostBytes: number): number =>
+      this.#writer.addItem(seq, value, mostBytes),
+    credit: (seq: number, items: number, bytes: number): void =>
+      this.#writer.append(creditText(seq, items, bytes)),
+    end: (seq: number): void =>
+      this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"End":true}\nnull\n`),
+  };
 
   ping(seq: number): void {
     this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Ping":true}\nnull\n`);
@@ -92,13 +110,20 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     const what = overLimit(this.#limits);
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
-    this.#sink.take(this.#seq)?.failDecode("resource_exhausted", `the reply is ${what}`);
+    if (this.#isItem || this.#header?.Item) {
+      this.#sink.stream?.(this.#seq)?.failItem("resource_exhausted", `is ${what}`);
+    } else this.#sink.take(this.#seq)?.failDecode("resource_exhausted", `the reply is ${what}`);
   }
 
   #head(lines: Lines): void {
-    if (this.#fastHeader.read(lines)) {
+    this.#isItem = this.#isItem && this.#itemHeader.read(lines);
+    if (this.#isItem) this.#seq = this.#itemHeader.seq;
+    else if (this.#fastHeader.read(lines)) {
       this.#seq = this.#fastHeader.seq;
       this.#header = undefined;
+    } else if (this.#itemHeader.read(lines)) {
+      this.#isItem = true;
+      this.#seq = this.#itemHeader.seq;
     } else {
       const line = lines.text();
       if (isBlank(line)) return;
@@ -124,17 +149,33 @@ export class JsonClientCodec implements ClientCodec, LineSink {
 
   #body(lines: Lines): void {
     this.#inBody = false;
+    if (this.#isItem || this.#header?.Item) return this.#item(lines);
+    if (this.#header !== undefined && this.#word(this.#header)) return lines.skip();
     // Taken only now: until its body is here, the call may be cancelled or its connection lost.
     const call = this.#sink.take(this.#seq);
     if (call === undefined) return lines.skip(); // it was cancelled
     const header = this.#header;
     if (header !== undefined && header.Error !== "") {
       lines.skip();
-      const { code, execution } = verdictIn(header, call.serviceMethod);
+      const { code, execution: ofHandler } = verdictIn(header, call.serviceMethod);
+      const execution = header.Drain ? "unknown" : ofHandler; // it was interrupted
       return call.fail(code, header.Error, execution, retryAfterIn(header));
     }
     if (this.#fastValue.read(lines)) return call.resolve(this.#fastValue.value);
     this.#resolve(call, lines.text());
+  }
+
+  #item(lines: Lines): void {
+    readItem(lines, this.#sink.stream?.(this.#seq), this.#fastValue, this.#limits);
+  }
+
+  /** Reads what is said of a stream, if it is that. */
+  #word(header: Header): boolean {
+    const stream = () => this.#sink.stream?.(header.Seq);
+    if (header.End !== true || header.Error !== "") return readWord(header, stream);
+    const ended = stream();
+    ended?.end();
+    return ended !== undefined; // a call without items is answered by it
   }
 
   #resolve(call: PendingReply, text: string): void {

@@ -11,6 +11,7 @@ import { MethodCache } from "../method_cache.ts";
 import { TextWriter } from "../text_writer.ts";
 import { FastValueWriter } from "./fast_values.ts";
 import { headerPrefix } from "./header.ts";
+import { ITEM_END } from "./items.ts";
 
 /** Gathers messages that leave in one write. */
 export class MessageWriter {
@@ -41,10 +42,11 @@ export class MessageWriter {
    * @param serviceMethod `ServiceMethod` of the header.
    * @param headerEnd The rest of the header behind `Seq`, with its newline.
    * @param body The body.
+   * @returns How many bytes the body has.
    * @throws {RpcError} `invalid_argument` for a body that JSON can't express,
    * `resource_exhausted` for a header or body over the limit.
    */
-  add(seq: number, serviceMethod: string, headerEnd: Uint8Array | string, body: unknown): void {
+  add(seq: number, serviceMethod: string, headerEnd: Uint8Array | string, body: unknown): number {
     const writer = this.#writer;
     const start = writer.length;
     try {
@@ -56,11 +58,30 @@ export class MessageWriter {
       const bodyStart = writer.length;
       if (!this.#fast.write(body, writer)) writer.append(stringify(body, this.#limits, this.#role));
       this.#check(bodyStart, "");
+      const bytes = writer.length - bodyStart;
       writer.append("\n");
+      return bytes;
     } catch (error) {
       writer.cut(start);
       throw error;
     }
+  }
+
+  /**
+   * Adds an item of a stream. What throws, or is too large, adds nothing.
+   *
+   * @param seq `Seq` of the header.
+   * @param body The item.
+   * @param mostBytes How large the body may be.
+   * @returns How many bytes the body has; 0 if it was too large.
+   * @throws {RpcError} As {@linkcode MessageWriter.add} does.
+   */
+  addItem(seq: number, body: unknown, mostBytes: number): number {
+    const start = this.#writer.length;
+    const bytes = this.add(seq, "", ITEM_END, body);
+    if (bytes <= mostBytes) return bytes;
+    this.#writer.cut(start);
+    return 0;
   }
 
   /** How many bytes have been added since the last {@linkcode MessageWriter.take}. */

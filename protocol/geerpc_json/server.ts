@@ -17,8 +17,12 @@ import { needsCode, retryAfterOf } from "../go_errors.ts";
 import { overLimit, parse } from "../json.ts";
 import { FastValueReader } from "./fast_values.ts";
 import { FastHeaderReader, type Header, isBlank, parseHeader, REPLY_END } from "./header.ts";
+import { creditText, ItemHeaderReader, readItem, readWord, streamsIn } from "./items.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
+
+/** The end of the header behind the last item of a stream. */
+const STREAM_END = ',"Error":"","End":true}\n';
 
 /** Reads calls and writes replies. The handshake has been read by then. */
 export class JsonServerCodec implements ServerCodec, LineSink {
@@ -26,11 +30,15 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   readonly #lines: LineReader;
   readonly #writer: MessageWriter;
   readonly #fastHeader = new FastHeaderReader();
+  readonly #itemHeader = new ItemHeaderReader();
   readonly #fastValue = new FastValueReader();
   #sink!: RequestSink;
   #inBody = false;
   #serviceMethod = "";
   #seq = 0;
+  #isExtended = false;
+  /** Whether the last header was an item's, read fast: the next one may be, too. */
+  #isItem = false;
   /** The header whose body comes next, unless it was read on the fast path. */
   #header: Header | undefined;
 
@@ -41,7 +49,19 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     this.#writer = new MessageWriter(limits, "reply");
   }
 
+  readonly items = {
+    item: (seq: number, value: unknown, mostBytes: number): number =>
+      this.#writer.addItem(seq, value, mostBytes),
+    credit: (seq: number, items: number, bytes: number): void =>
+      this.#writer.append(creditText(seq, items, bytes)),
+    end: (seq: number, serviceMethod: string): void =>
+      void this.#writer.add(seq, serviceMethod, STREAM_END, null),
+    unwanted: (seq: number): void =>
+      this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Args":false}\nnull\n`),
+  };
+
   extend(instance: string, load: number): void {
+    this.#isExtended = true;
     const header = { ServiceMethod: "", Seq: 0, Ext: { Instance: instance, Load: load } };
     this.#writer.append(`${JSON.stringify(header)}\nnull\n`);
   }
@@ -62,6 +82,9 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     const what = overLimit(this.#limits);
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
+    if (this.#isItem || this.#header?.Item) {
+      return this.#sink.stream?.(this.#seq)?.failItem("resource_exhausted", `is ${what}`);
+    }
     const message = `rpc server: the arguments are ${what}`;
     this.#sink.refuse(this.#seq, this.#serviceMethod, "resource_exhausted", message);
   }
@@ -71,11 +94,12 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   fail(seq: number, serviceMethod: string, failure: Failure): void {
-    const { code, message, rejected, retryAfterMs } = failure;
+    const { code, message, rejected, retryAfterMs, interrupted } = failure;
     let header = `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}` +
       `,"Error":${JSON.stringify(message)}`;
     if (needsCode(failure, serviceMethod)) header += `,"Code":"${code}"`;
     if (rejected) header += ',"Rejected":true';
+    if (interrupted) header += ',"Drain":true';
     if (retryAfterMs !== undefined) header += `,"RetryAfter":${retryAfterOf(retryAfterMs)}`;
     this.#writer.append(`${header}}\n{}\n`);
   }
@@ -110,10 +134,15 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   #head(lines: Lines): void {
-    if (this.#fastHeader.read(lines)) {
+    this.#isItem = this.#isItem && this.#itemHeader.read(lines);
+    if (this.#isItem) this.#seq = this.#itemHeader.seq;
+    else if (this.#fastHeader.read(lines)) {
       this.#serviceMethod = this.#fastHeader.serviceMethod;
       this.#seq = this.#fastHeader.seq;
       this.#header = undefined;
+    } else if (this.#isExtended && this.#itemHeader.read(lines)) {
+      this.#isItem = true;
+      this.#seq = this.#itemHeader.seq;
     } else {
       const line = lines.text();
       if (isBlank(line)) return; // Go writes a newline behind the handshake
@@ -126,12 +155,17 @@ export class JsonServerCodec implements ServerCodec, LineSink {
 
   #body(lines: Lines): void {
     this.#inBody = false;
+    if (this.#isItem) return this.#item(lines);
     const header = this.#header;
     if (header === undefined && this.#fastValue.read(lines)) {
       return this.#sink.call(this.#seq, this.#serviceMethod, this.#fastValue.value, NO_EXTRAS);
     }
+    if (header !== undefined && this.#isExtended) {
+      if (header.Item) return this.#item(lines);
+      if (readWord(header, () => this.#sink.stream?.(header.Seq))) return lines.skip();
+    }
     const text = lines.text();
-    if (header?.Cancel) return this.#sink.cancel(this.#seq);
+    if (header?.Cancel) return this.#sink.cancel(this.#seq, header.Error || undefined);
     if (header?.Ping) {
       this.#writer.append(`{"ServiceMethod":"","Seq":${this.#seq},"Ping":true}\nnull\n`);
       return this.#sink.answered();
@@ -148,12 +182,17 @@ export class JsonServerCodec implements ServerCodec, LineSink {
       const message = `rpc server: the arguments can't be decoded: ${errorText(error)}`;
       return this.#sink.refuse(this.#seq, this.#serviceMethod, code, message);
     }
-    this.#sink.call(this.#seq, this.#serviceMethod, args, header ? extrasOf(header) : NO_EXTRAS);
+    const extras = header ? extrasOf(header, this.#isExtended) : NO_EXTRAS;
+    this.#sink.call(this.#seq, this.#serviceMethod, args, extras);
+  }
+
+  #item(lines: Lines): void {
+    readItem(lines, this.#sink.stream?.(this.#seq), this.#fastValue, this.#limits);
   }
 }
 
-/** The deadline and the metadata of a call. Metadata that is not a string is dropped. */
-function extrasOf(header: Header): RequestExtras {
+/** The deadline and the metadata of a call, and its streams. Metadata that is not a string is dropped. */
+function extrasOf(header: Header, isExtended: boolean): RequestExtras {
   const { Timeout, Meta } = header;
   const meta: Record<string, string> = Object.create(null);
   if (typeof Meta === "object" && Meta !== null) {
@@ -161,5 +200,7 @@ function extrasOf(header: Header): RequestExtras {
       if (typeof value === "string") meta[key] = value;
     }
   }
-  return { timeoutMs: typeof Timeout === "number" ? Timeout : undefined, meta };
+  const timeoutMs = typeof Timeout === "number" ? Timeout : undefined;
+  const stream = isExtended ? streamsIn(header) : undefined;
+  return stream === undefined ? { timeoutMs, meta } : { timeoutMs, meta, stream };
 }

@@ -1,0 +1,132 @@
+/**
+ * The streams of one connection of a server.
+ *
+ * @module
+ */
+
+import { RpcError } from "../../errors.ts";
+import { queueMicrotask } from "../../internal/platform.ts";
+import type { ServerCodec, StreamExtras } from "../../protocol/codec.ts";
+import type { BatchWriter } from "../batch_writer.ts";
+import type { ServerLoad } from "../server_load.ts";
+import { IncomingStream } from "./incoming_stream.ts";
+
+/** What a server's codec can say of streams. */
+type Items = NonNullable<ServerCodec["items"]>;
+
+/** The streams of one connection, by the number of their call. */
+export class ServerStreams {
+  readonly #items: Items;
+  readonly #writer: BatchWriter;
+  readonly #load: ServerLoad;
+  readonly #streams = new Map<number, IncomingStream>();
+
+  /**
+   * @param items What the codec can say of streams.
+   * @param writer Writes what it has buffered.
+   * @param load Counts streams and items.
+   */
+  constructor(items: Items, writer: BatchWriter, load: ServerLoad) {
+    this.#items = items;
+    this.#writer = writer;
+    this.#load = load;
+  }
+
+  /** The numbers of the calls that have streams now. */
+  get seqs(): readonly number[] {
+    return [...this.#streams.keys()];
+  }
+
+  /** The stream of a call; `undefined` if it has none, or has ended. */
+  get(seq: number): IncomingStream | undefined {
+    return this.#streams.get(seq);
+  }
+
+  /**
+   * A call has come that has streams.
+   *
+   * @param seq Its number; no other stream has it.
+   * @param serviceMethod `Service.Method`.
+   * @param extras How they begin.
+   */
+  open(seq: number, serviceMethod: string, extras: StreamExtras): IncomingStream {
+    const stream = new IncomingStream(seq, serviceMethod, extras, this);
+    this.#streams.set(seq, stream);
+    this.#load.streamed(1);
+    return stream;
+  }
+
+  /**
+   * A call has ended.
+   *
+   * @param seq Its number; nothing happens if it has no stream.
+   * @param reason What those hear who still read its argument.
+   */
+  close(seq: number, reason: unknown): void {
+    const stream = this.#streams.get(seq);
+    if (stream === undefined) return;
+    this.#streams.delete(seq);
+    this.#load.streamed(-1);
+    stream.close(reason);
+  }
+
+  /** A call is answered. */
+  answered(seq: number): void {
+    if (this.#streams.size === 0) return;
+    this.close(seq, new RpcError("canceled", "the call has been answered"));
+  }
+
+  /** All have ended: the connection is over. */
+  closeAll(reason: unknown): void {
+    for (const seq of this.seqs) this.close(seq, reason);
+  }
+
+  /** A write has ended: there may be room for items. */
+  resume(): void {
+    for (const stream of this.#streams.values()) stream.resume();
+  }
+
+  /**
+   * Sends an item.
+   *
+   * @param mostBytes How large it may be.
+   * @returns What it counts; 0 if it is larger.
+   * @throws {RpcError} If it can't be encoded.
+   */
+  send(seq: number, value: unknown, mostBytes: number): number {
+    const bytes = this.#items.item(seq, value, mostBytes);
+    if (bytes === 0) return 0;
+    this.#load.itemSent();
+    this.#writer.add();
+    return bytes;
+  }
+
+  /** Says that all items have been sent. */
+  end(seq: number, serviceMethod: string): void {
+    this.#items.end(seq, serviceMethod);
+    this.#writer.add();
+  }
+
+  /** Says that more items of an argument may come. */
+  grant(seq: number, items: number, bytes: number): void {
+    this.#sayLater(() => this.#items.credit(seq, items, bytes));
+  }
+
+  /** Says that no more items of an argument are wanted. */
+  unwanted(seq: number): void {
+    this.#sayLater(() => this.#items.unwanted(seq));
+  }
+
+  /** Items are read by programs, perhaps while a reply is being encoded. */
+  #sayLater(say: () => void): void {
+    queueMicrotask(() => {
+      say();
+      this.#writer.add();
+    });
+  }
+
+  /** An item has come. */
+  received(): void {
+    this.#load.itemReceived();
+  }
+}
