@@ -1,6 +1,6 @@
 /**
- * The calls of one connection that a server runs: from the handler's start to
- * its answer, its cancel or its deadline.
+ * This file is one table: the calls of one connection that a server runs, from the handler's start
+ * to its answer, its cancel or its deadline.
  *
  * @module
  */

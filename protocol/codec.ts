@@ -69,6 +69,9 @@ export interface StreamExtras {
 /** What each direction of a stream begins with, where nobody has said otherwise. */
 export const FIRST_WINDOW = { windowItems: 1024, windowBytes: 262_144 } as const;
 
+/** The most items or bytes that an end may say it takes, which is as good as no limit. */
+export const MOST_CREDIT: number = 2 ** 50;
+
 /** A call whose argument or answer comes item by item, as the codec of either end sees it. */
 export interface ItemStream {
   /**

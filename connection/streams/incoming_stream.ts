@@ -9,13 +9,22 @@ import { FIRST_WINDOW, type ItemStream, type StreamExtras } from "../../protocol
 import { Credit, Window } from "./credit.ts";
 import { ItemPump, type ItemPumpOwner } from "./item_pump.ts";
 import { ItemReader } from "./item_reader.ts";
-import type { ServerStreams } from "./server_streams.ts";
+
+/** What it says to its caller. */
+export interface IncomingStreamOwner {
+  /** Says that more items of the argument may come. */
+  grant(seq: number, items: number, bytes: number): void;
+  /** Says that no more items of the argument are wanted. */
+  unwanted(seq: number): void;
+  /** An item has come. */
+  received(): void;
+}
 
 /** One call with items, as the server sees it. */
 export class IncomingStream implements ItemStream {
   /** The argument, if it comes in items. */
   readonly args: ItemReader<unknown> | undefined;
-  readonly #streams: ServerStreams;
+  readonly #owner: IncomingStreamOwner;
   readonly #window: Window | undefined;
   readonly #credit: Credit;
   #pump: ItemPump | undefined;
@@ -25,22 +34,22 @@ export class IncomingStream implements ItemStream {
    * @param seq The call's number.
    * @param serviceMethod `Service.Method`.
    * @param extras How it begins.
-   * @param streams Those of its connection.
+   * @param owner Says it.
    */
   constructor(
     readonly seq: number,
     readonly serviceMethod: string,
     readonly extras: StreamExtras,
-    streams: ServerStreams,
+    owner: IncomingStreamOwner,
   ) {
-    this.#streams = streams;
+    this.#owner = owner;
     this.#credit = new Credit(extras.windowItems, extras.windowBytes);
     if (!extras.hasArgs) return;
     const { windowItems, windowBytes } = FIRST_WINDOW;
     this.#window = new Window(windowItems, windowBytes, (items, bytes) => {
-      if (!this.#isOver) streams.grant(seq, items, bytes);
+      if (!this.#isOver) owner.grant(seq, items, bytes);
     });
-    this.args = new ItemReader({ cancel: () => !this.#isOver && streams.unwanted(seq) });
+    this.args = new ItemReader({ cancel: () => !this.#isOver && owner.unwanted(seq) });
   }
 
   /** Whether its caller reads many items. */
@@ -55,14 +64,14 @@ export class IncomingStream implements ItemStream {
         `call ${this.seq} has sent more items than it had credit for`,
       );
     }
-    this.#streams.received();
+    this.#owner.received();
     this.args.item(value, bytes, this);
   }
 
   failItem(code: RpcCode, what: string, cause?: unknown): void {
     const message = `an item of the argument of ${this.serviceMethod} ${what}`;
     this.args?.fail(new RpcError(code, message, { cause }));
-    if (!this.#isOver) this.#streams.unwanted(this.seq);
+    if (!this.#isOver) this.#owner.unwanted(this.seq);
   }
 
   end(): void {

@@ -6,7 +6,7 @@
 
 import { CALL_OPTIONS, checkCallNames, checkCallValues } from "../../internal/call_options.ts";
 import { positive, whole } from "../../internal/options.ts";
-import { FIRST_WINDOW, type StreamExtras } from "../../protocol/codec.ts";
+import { FIRST_WINDOW, MOST_CREDIT, type StreamExtras } from "../../protocol/codec.ts";
 import type { StreamOptions } from "./stream.ts";
 
 /** The options that a stream has beside those of a call. */
@@ -39,15 +39,11 @@ export function checkStreamValues(
   { itemTimeoutMs, windowBytes, windowItems }: StreamOptions,
 ): void {
   if (itemTimeoutMs !== undefined) positive("itemTimeoutMs", itemTimeoutMs);
-  if (windowBytes !== undefined) finite("windowBytes", windowBytes);
-  if (windowItems !== undefined) finite("windowItems", windowItems);
+  if (windowBytes !== undefined) aWindow("windowBytes", windowBytes);
+  if (windowItems !== undefined) aWindow("windowItems", windowItems);
 }
 
-function finite(name: string, value: unknown): void {
-  whole(1)(name, value);
-  if (Number.isSafeInteger(value)) return;
-  throw new RangeError(`${name} must be a whole number, got ${value}`);
-}
+const aWindow = whole(1);
 
 /**
  * How a stream with these options begins.
@@ -59,7 +55,7 @@ export function streamExtras({ windowItems, windowBytes }: StreamOptions): Strea
   return {
     isAnswered: true,
     hasArgs: false, // the connection looks at the argument itself
-    windowItems: windowItems ?? FIRST_WINDOW.windowItems,
-    windowBytes: windowBytes ?? FIRST_WINDOW.windowBytes,
+    windowItems: Math.min(windowItems ?? FIRST_WINDOW.windowItems, MOST_CREDIT),
+    windowBytes: Math.min(windowBytes ?? FIRST_WINDOW.windowBytes, MOST_CREDIT),
   };
 }

@@ -22,10 +22,13 @@ export interface StreamOptions extends CallOptions {
   itemTimeoutMs?: number;
   /**
    * How many bytes of items are held for a reader that does not read; the server sends no more.
-   * Single items may be larger. Default 262,144.
+   * A single item may be larger. At least 1; `Infinity` for no limit. Default 262,144.
    */
   windowBytes?: number;
-  /** How many items are held for a reader that does not read. Default 1,024. */
+  /**
+   * How many items are held for a reader that does not read. At least 1; `Infinity` for no limit.
+   * Default 1,024.
+   */
   windowItems?: number;
 }
 

@@ -6,7 +6,13 @@
  */
 
 import { DigitsReader, startsWithAt } from "../ascii.ts";
-import { FIRST_WINDOW, type ItemStream, type Limits, type StreamExtras } from "../codec.ts";
+import {
+  FIRST_WINDOW,
+  type ItemStream,
+  type Limits,
+  MOST_CREDIT,
+  type StreamExtras,
+} from "../codec.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { parse } from "../json.ts";
 import type { FastValueReader } from "./fast_values.ts";
@@ -18,8 +24,6 @@ const encoder = new TextEncoder();
 /** The end of an item's header. */
 export const ITEM_END: Uint8Array = encoder.encode(',"Item":true}\n');
 const ITEM_START = headerPrefix("");
-/** Nobody holds more bytes. */
-const MOST_CREDIT = 2 ** 50;
 
 /** Reads the headers of items that have nothing else to say. */
 export class ItemHeaderReader {

@@ -29,6 +29,9 @@ Deno.test("figures: a frozen snapshot of the load, which does not change later",
       accepted: 1,
       running: 1,
       waiting: 1,
+      streams: 0,
+      itemsSent: 0,
+      itemsReceived: 0,
       latencies: [],
     });
     assertEquals([before.uptimeMs, before.running, before.waiting], [0, 0, 0]);
