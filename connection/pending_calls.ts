@@ -8,7 +8,8 @@
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import type { Clock } from "../clock.ts";
 import { Deadlines, type Expiring } from "../internal/deadlines.ts";
-import type { ItemStream, PendingReply } from "../protocol/codec.ts";
+import type { PendingReply } from "../protocol/codec.ts";
+import type { ItemStream } from "../protocol/streams.ts";
 import type { MethodSchema } from "../internal/schema.ts";
 import {
   type ErrorDetails,

@@ -8,6 +8,7 @@
 import { type RpcCode, RpcError } from "../errors.ts";
 import { type Checks, whole, wholeFrom } from "../internal/options.ts";
 import type { AnySchema, MethodSchema } from "../internal/schema.ts";
+import type { ItemCodec, ItemStream, StreamExtras } from "./streams.ts";
 
 /** The protocols by name: the handshake, and the encoding. */
 export type Protocol = "geerpc/json" | "geerpc/gob" | "netrpc/gob" | "netrpc/json";
@@ -52,42 +53,6 @@ export interface RequestExtras {
   readonly awaitsExtensions?: boolean;
   /** Which of its two directions come item by item, if any does: only with our extensions. */
   readonly stream?: StreamExtras;
-}
-
-/** How the stream of a call begins. */
-export interface StreamExtras {
-  /** Whether it may be answered by many items. */
-  readonly isAnswered: boolean;
-  /** Whether its argument comes in items. */
-  readonly hasArgs: boolean;
-  /** How many items its caller takes before it says more. */
-  readonly windowItems: number;
-  /** How many bytes of them. */
-  readonly windowBytes: number;
-}
-
-/** What each direction of a stream begins with, where nobody has said otherwise. */
-export const FIRST_WINDOW = { windowItems: 1024, windowBytes: 262_144 } as const;
-
-/** The most items or bytes that an end may say it takes, which is as good as no limit. */
-export const MOST_CREDIT: number = 2 ** 50;
-
-/** A call whose argument or answer comes item by item, as the codec of either end sees it. */
-export interface ItemStream {
-  /**
-   * An item has come.
-   *
-   * @throws {RpcError} If the other end had no credit for it.
-   */
-  item(value: unknown, bytes: number): void;
-  /** An item has come that can't be decoded. */
-  failItem(code: RpcCode, what: string, cause?: unknown): void;
-  /** The other end has sent its last item. */
-  end(): void;
-  /** So many more items and bytes may be sent. */
-  credit(items: number, bytes: number): void;
-  /** The other end wants no more items. */
-  unwanted(): void;
 }
 
 /**
@@ -160,20 +125,6 @@ export interface ReplySink {
   extended?(server: Extensions): void;
   /** The server runs nothing more of this connection: a call without a reply has not run. */
   ended?(): void;
-}
-
-/** What both halves of a protocol that has streams can say about them. */
-export interface ItemCodec {
-  /**
-   * Adds an item of a stream. What throws, or is too large, adds nothing.
-   *
-   * @param mostBytes How large it may be.
-   * @returns What it counts; 0 if that is more than it may.
-   * @throws {RpcError} As for an argument or a reply.
-   */
-  item(seq: number, value: unknown, mostBytes: number): number;
-  /** Adds that so many more items and bytes may be sent. */
-  credit(seq: number, items: number, bytes: number): void;
 }
 
 /** The client's half of a protocol, for one connection. */

@@ -5,7 +5,7 @@
  */
 
 import { type RpcCode, RpcError } from "../../errors.ts";
-import { FIRST_WINDOW, type ItemStream, type StreamExtras } from "../../protocol/codec.ts";
+import { FIRST_WINDOW, type ItemStream, type StreamExtras } from "../../protocol/streams.ts";
 import { Credit, Window } from "./credit.ts";
 import { ItemPump, type ItemPumpOwner } from "./item_pump.ts";
 import { ItemReader } from "./item_reader.ts";

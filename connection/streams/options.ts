@@ -6,7 +6,7 @@
 
 import { CALL_OPTIONS, checkCallNames, checkCallValues } from "../../internal/call_options.ts";
 import { positive, whole } from "../../internal/options.ts";
-import { FIRST_WINDOW, MOST_CREDIT, type StreamExtras } from "../../protocol/codec.ts";
+import { FIRST_WINDOW, MOST_CREDIT, type StreamExtras } from "../../protocol/streams.ts";
 import type { StreamOptions } from "./stream.ts";
 
 /** The options that a stream has beside those of a call. */

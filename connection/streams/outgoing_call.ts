@@ -5,7 +5,7 @@
  */
 
 import { errorText, type RpcCode, RpcError, TimeoutError } from "../../errors.ts";
-import { FIRST_WINDOW, type ItemStream, type StreamExtras } from "../../protocol/codec.ts";
+import { FIRST_WINDOW, type ItemStream, type StreamExtras } from "../../protocol/streams.ts";
 import { PendingCall, type PendingCalls, type Settler } from "../pending_calls.ts";
 import { Credit, Window } from "./credit.ts";
 import { ItemPump, type ItemPumpOwner } from "./item_pump.ts";

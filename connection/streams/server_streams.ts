@@ -6,7 +6,8 @@
 
 import { RpcError } from "../../errors.ts";
 import { queueMicrotask } from "../../internal/platform.ts";
-import type { ServerCodec, StreamExtras } from "../../protocol/codec.ts";
+import type { ServerCodec } from "../../protocol/codec.ts";
+import type { StreamExtras } from "../../protocol/streams.ts";
 import type { BatchWriter } from "../batch_writer.ts";
 import type { ServerLoad } from "../server_load.ts";
 import { IncomingStream } from "./incoming_stream.ts";

@@ -6,13 +6,8 @@
  */
 
 import { DigitsReader, startsWithAt } from "../ascii.ts";
-import {
-  FIRST_WINDOW,
-  type ItemStream,
-  type Limits,
-  MOST_CREDIT,
-  type StreamExtras,
-} from "../codec.ts";
+import None{ type Limits } from "../codec.ts";
+import { FIRST_WINDOW, type ItemStream, MOST_CREDIT, type StreamExtras } from "../streams.ts";
 import { errorText, RpcError } from "../../errors.ts";
 import { parse } from "../json.ts";
 import type { FastValueReader } from "./fast_values.ts";
