@@ -103,6 +103,12 @@ export interface ErrorDetails {
   attempts?: readonly Attempt[];
   /** After how many milliseconds the server may have room for the call. */
   retryAfterMs?: number;
+  /**
+   * More about the error, for programs: any value that a reply may be. What a
+   * handler throws it with reaches the caller's {@linkcode RpcError.details} as
+   * it was, between our own ends on `geerpc/json`. Default: nothing.
+   */
+  details?: unknown;
   /** The error that caused this one. */
   cause?: unknown;
 }
@@ -161,6 +167,23 @@ export class RpcError extends Error {
    * room for it, if it said so: `ctx.reject(message, { retryAfterMs })`.
    */
   readonly retryAfterMs?: number;
+  /**
+   * What the handler has attached, for programs: `undefined` if it has not, or
+   * if one of the ends is not ours, or the protocol not `geerpc/json`.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { RpcError } from "@geerpc/xclient";
+   *
+   * // At the server: throw this. The caller's error has the same details.
+   * const error = new RpcError("failed_precondition", "not in stock", {
+   *   details: { missing: new Map([["apples", 2]]) },
+   * });
+   * assertEquals(error.details, { missing: new Map([["apples", 2]]) });
+   * ```
+   */
+  readonly details?: unknown;
 
   /**
    * Creates the error.
@@ -177,6 +200,7 @@ export class RpcError extends Error {
     this.execution = details.execution ?? "unknown";
     this.attempts = details.attempts ?? [];
     this.retryAfterMs = details.retryAfterMs;
+    this.details = details.details;
   }
 
   /**
@@ -269,6 +293,20 @@ export function codeOf(thrown: unknown): RpcCode {
     return isRpcCode(code) ? code : "unknown";
   } catch {
     return "unknown"; // a revoked proxy throws when it is looked at
+  }
+}
+
+/**
+ * What is attached to anything that was thrown.
+ *
+ * @param thrown Any value.
+ * @returns The details of an {@linkcode RpcError}; `undefined` for everything else.
+ */
+export function detailsOf(thrown: unknown): unknown {
+  try {
+    return thrown instanceof RpcError ? thrown.details : undefined;
+  } catch {
+    return undefined;
   }
 }
 

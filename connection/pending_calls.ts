@@ -8,7 +8,7 @@
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import type { Clock } from "../clock.ts";
 import { Deadlines, type Expiring } from "../internal/deadlines.ts";
-import type { PendingReply } from "../protocol/codec.ts";
+import type { FailureExtras, PendingReply } from "../protocol/codec.ts";
 import type { ItemStream } from "../protocol/streams.ts";
 import type { MethodSchema } from "../internal/schema.ts";
 import {
@@ -97,11 +97,11 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     code: RpcCode,
     message: string,
     execution: "answered" | "rejected" | "unknown",
-    retryAfterMs?: number,
+    more?: FailureExtras,
   ): void {
     if (execution === "answered") this.table.answer(this);
     else this.table.release(this);
-    const details = { ...this.#details(execution), retryAfterMs };
+    const details = { ...this.#details(execution), ...more };
     this.settler.reject(new RpcError(code, message, details));
   }
 

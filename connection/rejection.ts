@@ -5,7 +5,7 @@
  */
 
 import { isRpcCode, type RpcCode, RpcError } from "../errors.ts";
-import { checkOptions, type Checks, number, wrongType } from "../internal/options.ts";
+import { anything, checkOptions, type Checks, number, wrongType } from "../internal/options.ts";
 
 /** What a handler says along with turning a call away. */
 export interface RejectOptions {
@@ -16,6 +16,8 @@ export interface RejectOptions {
    * `XClient` does not ask this server again before. Default: not said.
    */
   retryAfterMs?: number;
+  /** More about it, for programs: the caller's `RpcError.details`. Default: nothing. */
+  details?: unknown;
 }
 
 const REJECT_CHECKS: Checks<RejectOptions> = {
@@ -23,6 +25,7 @@ const REJECT_CHECKS: Checks<RejectOptions> = {
     if (!isRpcCode(value)) throw wrongType(name, "a code of gRPC", value);
   },
   retryAfterMs: number(0),
+  details: anything, // whether it can be sent is found out when it is
 };
 
 /**
@@ -36,7 +39,6 @@ const REJECT_CHECKS: Checks<RejectOptions> = {
  */
 export function rejection(message: string, how: RpcCode | RejectOptions = {}): RpcError {
   if (typeof how !== "string") checkOptions("reject", how, REJECT_CHECKS);
-  const { code = "unavailable", retryAfterMs } = typeof how === "string" ? { code: how } : how;
-  if (retryAfterMs === undefined) return new RpcError(code, message, { execution: "rejected" });
-  return new RpcError(code, message, { execution: "rejected", retryAfterMs });
+  const { code = "unavailable", ...more } = typeof how === "string" ? { code: how } : how;
+  return new RpcError(code, message, { execution: "rejected", ...more });
 }

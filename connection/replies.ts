@@ -80,9 +80,15 @@ export class Replies {
   }
 
   /** Answers a call with an error: it has run, perhaps in part. */
-  fail(seq: number, serviceMethod: string, code: RpcCode, message: string): void {
+  fail(
+    seq: number,
+    serviceMethod: string,
+    code: RpcCode,
+    message: string,
+    details?: unknown,
+  ): void {
     this.#streams?.answered(seq);
-    this.#error(seq, serviceMethod, { code, message, rejected: false });
+    this.#error(seq, serviceMethod, { code, message, rejected: false, details });
   }
 
   /** Answers a stream with an error because the server ends before its handler has. */
@@ -104,10 +110,11 @@ export class Replies {
     serviceMethod: string,
     code: RpcCode,
     message: string,
-    retryAfterMs?: number,
+    more: Pick<Failure, "retryAfterMs" | "details"> = {},
   ): void {
+    const { retryAfterMs, details } = more;
     this.#streams?.answered(seq);
-    this.#error(seq, serviceMethod, { code, message, rejected: true, retryAfterMs });
+    this.#error(seq, serviceMethod, { code, message, rejected: true, retryAfterMs, details });
   }
 
   /** Answers a call whose sequence number another call has that is not answered yet. */
@@ -117,15 +124,18 @@ export class Replies {
   }
 
   #error(seq: number, serviceMethod: string, failure: Failure): void {
-    const { message } = failure;
+    const { message, details } = failure;
     const longest = this.#longestError;
     const text = message.length > longest ? `${message.slice(0, longest)}…` : message;
     // Clients go by the sequence number, and no method has a name of that length.
     const name = serviceMethod.length > longest ? "" : serviceMethod;
     try {
       this.#codec.fail(seq, name, { ...failure, message: text });
-    } catch {
-      return this.#connection.close(); // not even the error fits into the limit
+    } catch (error) {
+      if (details === undefined) return this.#connection.close(); // not even the error fits into the limit
+      // It is sent without them; the server's own ears learn why.
+      this.#connection.replyRefused(serviceMethod, error);
+      return this.#error(seq, serviceMethod, { ...failure, details: undefined });
     }
     this.#writer.add();
   }

@@ -7,7 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import { Deadlines } from "../internal/deadlines.ts";
-import { codeOf, errorText, RpcError, TimeoutError } from "../errors.ts";
+import { codeOf, detailsOf, errorText, RpcError, TimeoutError } from "../errors.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { isPromise, settlingOnce } from "../internal/promise.ts";
 import { goDuration } from "../protocol/go_duration.ts";
@@ -331,11 +331,10 @@ export class RunningCalls implements RunningCallOwner {
   #fail(call: RunningCall, error: unknown): void {
     const { seq, serviceMethod } = call;
     if (call.hasRejectedWith(error)) {
-      const { retryAfterMs } = error;
-      this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error), retryAfterMs);
+      this.#replies.reject(seq, serviceMethod, codeOf(error), errorText(error), error);
     } else {
       this.#report(call, error);
-      this.#replies.fail(seq, serviceMethod, codeOf(error), errorText(error));
+      this.#replies.fail(seq, serviceMethod, codeOf(error), errorText(error), detailsOf(error));
     }
   }
 

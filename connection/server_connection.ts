@@ -8,7 +8,13 @@
 import type { Clock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
 import { atFaultPoint } from "../internal/fault_points.ts";
-import None{ NO_EXTRAS, type Protocol, type RequestExtras, type RequestSink, type ServerCodec } from "../protocol/codec.ts";
+import {
+  NO_EXTRAS,
+  type Protocol,
+  type RequestExtras,
+  type RequestSink,
+  type ServerCodec,
+} from "../protocol/codec.ts";
 import type { ItemStream, StreamExtras } from "../protocol/streams.ts";
 import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";

@@ -5,7 +5,13 @@
  * @module
  */
 
-import { type Attempt, type Execution, RpcError, TimeoutError } from "../errors.ts";
+import {
+  type Attempt,
+  type ErrorDetails,
+  type Execution,
+  RpcError,
+  TimeoutError,
+} from "../errors.ts";
 import type { FleetAttempt } from "./attempt.ts";
 
 /** From the least to the most that has happened. */
@@ -97,8 +103,15 @@ export function withAttempts(
     why: attempt.why,
     error: attempt.error,
   }));
-  const { retryAfterMs } = error as Partial<RpcError>;
-  const details = { address, serviceMethod, execution, attempts: list, retryAfterMs };
+  const { retryAfterMs, details: attached } = error as Partial<RpcError>;
+  const details: ErrorDetails = {
+    address,
+    serviceMethod,
+    execution,
+    attempts: list,
+    retryAfterMs,
+    details: attached,
+  };
   if (error instanceof TimeoutError) return new TimeoutError(message, details);
   return new RpcError(
     error.code,

@@ -209,8 +209,8 @@ class MethodAuthorizer<P> implements Authorizer<P> {
   /** What a call is rejected with if `identify` or a rule has thrown. */
   #failure(error: unknown, { context }: ServerCall): RpcError {
     if (error instanceof RpcError) {
-      const { code, retryAfterMs } = error;
-      return context.reject(errorText(error), { code, retryAfterMs });
+      const { code, retryAfterMs, details } = error;
+      return context.reject(errorText(error), { code, retryAfterMs, details });
     }
     const { serviceMethod } = context;
     try {

@@ -84,6 +84,18 @@ export interface Failure {
   readonly interrupted?: boolean;
   /** After how many milliseconds there may be room for it, if the server knows. */
   readonly retryAfterMs?: number;
+  /** What the handler has attached; sent only to one of our own ends. */
+  readonly details?: unknown;
+}
+
+/** What may come with an error. */
+export interface FailureExtras {
+  /** After how many milliseconds there may be room for the call. */
+  readonly retryAfterMs?: number;
+  /** What the handler has attached. */
+  readonly details?: unknown;
+  /** Why there are no details, if they can't be decoded. */
+  readonly cause?: unknown;
 }
 
 /** A call in flight, as its codec sees it. Exactly one of its three methods is called, once. */
@@ -99,7 +111,7 @@ export interface PendingReply {
     code: RpcCode,
     message: string,
     execution: "answered" | "rejected" | "unknown",
-    retryAfterMs?: number,
+    more?: FailureExtras,
   ): void;
   /** Fails the call because its reply has arrived and can't be decoded. */
   failDecode(code: RpcCode, what: string, cause?: unknown): void;
@@ -121,8 +133,12 @@ export interface ReplySink {
    * @param why The reason. Default: the server has said so.
    */
   drain(why?: string): void;
-  /** The server knows our extensions. It is the first thing that such a server says. */
-  extended?(server: Extensions): void;
+  /**
+   * Whether the server knows our extensions: the first thing that one says which does. Called once.
+   *
+   * @param server What it says; absent if it does not know them.
+   */
+  extended?(server?: Extensions): void;
   /** The server runs nothing more of this connection: a call without a reply has not run. */
   ended?(): void;
 }
@@ -240,7 +256,11 @@ export interface ServerCodec {
     /** Adds that no more items of the argument are wanted. */
     unwanted(seq: number): void;
   };
-  /** Adds an error as the reply. */
+  /**
+   * Adds an error as the reply. What throws adds nothing.
+   *
+   * @throws {RpcError} As {@linkcode reply}, for the error's details.
+   */
   fail(seq: number, serviceMethod: string, failure: Failure): void;
   /** Adds that no new calls are taken. */
   drain(): void;

@@ -79,7 +79,8 @@ function refuseLost(value: unknown, role: ValueRole, cause?: unknown): void {
   }
   if (found === undefined) return;
   const { path, what, advice } = found;
-  const message = `${role}${path}: ${what} can't be sent: it can't be encoded as JSON; ${advice}`;
+  const message =
+    `${role}${path}: ${what} can't be sent to this peer: it can't be encoded as JSON; ${advice}`;
   throw new RpcError("invalid_argument", message, { cause });
 }
 

@@ -104,12 +104,13 @@ function lost(what: string, advice: string): Lost {
   return { path: "", what, advice };
 }
 
-function tagOf(value: object): string {
+/** What kind of object the engine takes something for, as `Map`. */
+export function tagOf(value: object): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 /** The kind of an object, with its article: `a Map`, `an Error`. */
-function named(value: object): string {
+export function named(value: object): string {
   const tag = tagOf(value);
   const name = tag === "Object" ? value.constructor?.name || "object" : tag;
   return `${/^[AEIO]/i.test(name) ? "an" : "a"} ${name}`;

@@ -48,7 +48,7 @@ export interface ItemCodec {
    * Adds an item of a stream. What throws, or is too large, adds nothing.
    *
    * @param mostBytes How large it may be.
-   * @returns What it counts; 0 if that is more than it may.
+   * @returns What it counts; the same below 0 if that is more than it may, and it was not added.
    * @throws {RpcError} As for an argument or a reply.
    */
   item(seq: number, value: unknown, mostBytes: number): number;

@@ -17,6 +17,8 @@ const SHORT_TEXT = 128;
 const SHORT_BYTES = 16;
 /** No whole number of 31 bits has more digits. */
 const INT31_DIGITS = 10;
+/** Room for a whole number of a size in memory. */
+const ROOM = " ".repeat(16);
 
 /** Gathers text that leaves in one write. */
 export class TextWriter {
@@ -69,6 +71,29 @@ export class TextWriter {
       const tens = (rest / 10) | 0;
       bytes[at] = 48 + rest - tens * 10;
       rest = tens;
+    }
+  }
+
+  /**
+   * Adds room for a whole number that is not known yet.
+   *
+   * @returns Where it is, for {@linkcode TextWriter.fill}.
+   */
+  appendRoom(): number {
+    this.append(ROOM);
+    return this.#length;
+  }
+
+  /**
+   * Writes a whole number into the room for it, behind spaces.
+   *
+   * @param end Where the room ends.
+   * @param value The number.
+   */
+  fill(end: number, value: number): void {
+    let at = end;
+    for (let rest = value; rest > 0 || at === end; rest = Math.floor(rest / 10)) {
+      this.#bytes[--at] = 48 + rest % 10;
     }
   }
 

@@ -48,9 +48,12 @@ for (const protocol of PROTOCOLS) {
     assertEquals(await client.call("Typed.Greet", "Ann", { schema: schema.Greet }), "hello Ann");
     assertEquals(await client.call("Typed.Greet"), "hello world");
 
-    for (const method of ["Undefined", "Null", "Later"]) {
-      assertEquals(await client.call(`Absent.${method}`), null, method);
+    // Between our ends on `geerpc/json` they can be told apart.
+    const nothing = protocol === "geerpc/json" ? undefined : null;
+    for (const method of ["Undefined", "Later"]) {
+      assertEquals(await client.call(`Absent.${method}`), nothing, method);
     }
+    assertEquals(await client.call("Absent.Null"), null);
     assertEquals(await client.call("Absent.Empty"), {});
     assertEquals(await client.call("Absent.Zero"), 0);
     assertEquals(await client.call("Absent.False"), false);

@@ -69,7 +69,7 @@ export class ClientStreams {
    * Sends an item.
    *
    * @param mostBytes How large it may be.
-   * @returns What it counts; 0 if it is larger.
+   * @returns What it counts; the same below 0 if it is larger.
    * @throws {RpcError} If it can't be encoded.
    */
   sendItem(seq: number, value: unknown, mostBytes: number): number {

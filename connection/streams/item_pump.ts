@@ -17,7 +17,7 @@ export interface ItemPumpOwner {
    *
    * @param value The item.
    * @param mostBytes How large it may be.
-   * @returns What it counts; 0 if that is more than it may, and it was not sent.
+   * @returns What it counts; the same below 0 if that is more than it may, and it was not sent.
    * @throws {RpcError} If it can't be encoded.
    */
   send(value: unknown, mostBytes: number): number;
@@ -40,6 +40,8 @@ export class ItemPump {
   readonly #owner: ItemPumpOwner;
   #iterator: AsyncIterator<unknown> | undefined;
   #isStopped = false;
+  /** What the present item counts, if it was tried already. */
+  #neededBytes = 0;
   /** What the iterator says to being told that no more is wanted. */
   #returned: Promise<unknown> | undefined;
   /** Goes on when there is credit. */
@@ -100,7 +102,7 @@ export class ItemPump {
   #send(value: unknown): boolean {
     const credit = this.#credit;
     const { mostBytes } = credit;
-    if (mostBytes === 0 || this.#owner.isFull) return false;
+    if (mostBytes === 0 || mostBytes < this.#neededBytes || this.#owner.isFull) return false;
     let bytes: number;
     try {
       bytes = this.#owner.send(value, mostBytes);
@@ -108,7 +110,8 @@ export class ItemPump {
       this.#return()?.catch(() => {});
       throw error;
     }
-    if (bytes === 0) return false;
+    this.#neededBytes = bytes < 0 ? -bytes : 0;
+    if (bytes < 0) return false;
     credit.spend(bytes);
     return true;
   }

@@ -91,12 +91,12 @@ export class ServerStreams {
    * Sends an item.
    *
    * @param mostBytes How large it may be.
-   * @returns What it counts; 0 if it is larger.
+   * @returns What it counts; the same below 0 if it is larger.
    * @throws {RpcError} If it can't be encoded.
    */
   send(seq: number, value: unknown, mostBytes: number): number {
     const bytes = this.#items.item(seq, value, mostBytes);
-    if (bytes === 0) return 0;
+    if (bytes < 0) return bytes;
     this.#load.itemSent();
     this.#writer.add();
     return bytes;

@@ -7,6 +7,7 @@
 
 import { ASCII, DigitsReader, startsWithAt } from "../ascii.ts";
 import { RpcError } from "../../errors.ts";
+import { excerpt } from "../../internal/excerpt.ts";
 import { foreign } from "../foreign.ts";
 import type { Lines } from "./lines.ts";
 
@@ -42,6 +43,8 @@ export interface Header {
   Recall?: string;
   /** How many raw bytes follow the body's newline, piece by piece. */
   Parts?: number[];
+  /** The body of an error is what its handler has attached. */
+  Details?: boolean;
   /** The call may be answered by many items. */
   Stream?: boolean;
   /** The call's argument comes in items. */
@@ -182,6 +185,25 @@ export function parseHeader(line: string): Header {
     throw broken(`a header of geerpc/json with a wrong field: ${foreign(line, "geerpc/json")}`);
   }
   return { ...header, ServiceMethod, Seq, Error };
+}
+
+/**
+ * How many raw bytes follow a body, piece by piece.
+ *
+ * @param header The header in front of the body.
+ * @returns The lengths; `undefined` if there are none.
+ * @throws {RpcError} `data_loss` if they are no lengths: where the next header begins is not known.
+ */
+export function partsOf({ Parts }: Header): readonly number[] | undefined {
+  if (Parts === undefined) return undefined;
+  let bytes = 0;
+  if (Array.isArray(Parts)) {
+    for (const length of Parts) bytes += Number.isSafeInteger(length) && length >= 0 ? length : NaN;
+  }
+  if (Array.isArray(Parts) && Number.isSafeInteger(bytes)) {
+    return Parts.length > 0 ? Parts : undefined;
+  }
+  throw broken(`a header of geerpc/json with wrong "Parts": ${excerpt(JSON.stringify(Parts))}`);
 }
 
 /** Whether it is a message of JSON-RPC: Go's server answers a handshake with errors, one a line. */

@@ -6,13 +6,13 @@
  */
 
 import { DigitsReader, startsWithAt } from "../ascii.ts";
-import None{ type Limits } from "../codec.ts";
+import type { Limits } from "../codec.ts";
 import { FIRST_WINDOW, type ItemStream, MOST_CREDIT, type StreamExtras } from "../streams.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { parse } from "../json.ts";
 import type { FastValueReader } from "./fast_values.ts";
 import { type Header, headerPrefix } from "./header.ts";
 import type { Lines } from "./lines.ts";
+import { decodeBody, type ReceivedParts } from "./values/decode.ts";
 
 const encoder = new TextEncoder();
 
@@ -46,7 +46,7 @@ export class ItemHeaderReader {
 }
 
 /**
- * Reads the body of an item.
+ * Reads the body of an item, without anything beside it.
  *
  * @param lines The body is the next line.
  * @param stream What the item belongs to; `undefined` drops it.
@@ -63,10 +63,34 @@ export function readItem(
   const from = lines.at;
   if (fast.read(lines)) return stream.item(fast.value, lines.at - from - 1);
   const text = lines.text();
-  const bytes = lines.at - from - 1;
+  deliverItem(stream, { text, bytes: lines.at - from - 1 }, limits);
+}
+
+/** The body of an item. */
+export interface ItemBody {
+  /** Its line. */
+  readonly text: string;
+  /** What it counts, with what is beside it. */
+  readonly bytes: number;
+}
+
+/**
+ * Decodes an item, and hands it to its stream.
+ *
+ * @param stream What the item belongs to.
+ * @param body The body.
+ * @param limits The deepest nesting.
+ * @param parts What has come beside the body, if anything has.
+ */
+export function deliverItem(
+  stream: ItemStream,
+  { text, bytes }: ItemBody,
+  limits: Limits,
+  parts?: ReceivedParts,
+): void {
   let value: unknown;
   try {
-    value = parse(text, limits);
+    value = decodeBody(text, limits, parts);
   } catch (cause) {
     return stream.failItem("data_loss", `can't be decoded: ${errorText(cause)}`, cause);
   }

@@ -1,13 +1,19 @@
 /**
- * Splits a stream of bytes into lines, in whatever chunks it arrives.
+ * Splits a stream of bytes into lines, and the raw bytes behind some of them, in whatever chunks it
+ * arrives.
  *
  * @module
  */
 
 import { ChunkBuffer } from "../../internal/buffer.ts";
 import { ASCII } from "../ascii.ts";
+import { PartsReader } from "./parts.ts";
+import type { ReceivedParts } from "./values/decode.ts";
 
 const { NEWLINE } = ASCII;
+
+/** For so many chunks behind raw bytes more of them are expected. */
+const CHUNKS_ONE_BY_ONE = 32;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -16,12 +22,14 @@ export class Lines {
   /** All of them, each with its newline. */
   readonly bytes: Uint8Array;
   #at = 0;
+  #end: number;
   #text: string | undefined;
   #textFrom = 0;
 
   /** @param bytes Whole lines: the last byte is a newline. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
+    this.#end = bytes.length;
   }
 
   /** The position of the next line. */
@@ -31,7 +39,12 @@ export class Lines {
 
   /** Whether there is another line. */
   get more(): boolean {
-    return this.#at < this.bytes.length;
+    return this.#at < this.#end;
+  }
+
+  /** What follows is no line: there are no more here. */
+  end(): void {
+    this.#end = this.#at;
   }
 
   /**
@@ -74,12 +87,14 @@ export class Lines {
   }
 }
 
-/** Where {@linkcode LineReader} delivers lines. An error that it throws ends the reading. */
+/** Where {@linkcode LineReader} delivers what it reads. An error that it throws ends the reading. */
 export interface LineSink {
   /** Lines have arrived. They are valid during the call. */
   lines(lines: Lines): void;
   /** A line is over the limit. It is skipped while it arrives, and never held. */
   tooLong(): void;
+  /** The raw bytes that {@linkcode LineReader.expect} was told of have arrived. */
+  raw(parts: ReceivedParts): void;
 }
 
 /** Splits a stream into lines. A line that spans several chunks is put together first. */
@@ -88,6 +103,10 @@ export class LineReader {
   /** The beginning of a line whose end has not arrived. */
   readonly #start = new ChunkBuffer();
   #skipping = false;
+  /** The raw bytes that come next, if any do. */
+  #parts: PartsReader | undefined;
+  /** How many chunks are read one line at a time: raw bytes are not searched for newlines. */
+  #oneByOne = 0;
 
   /** @param maxBytes The longest line, without its newline. */
   constructor(maxBytes: number) {
@@ -96,7 +115,7 @@ export class LineReader {
 
   /** Whether the stream is between two lines. */
   get atBoundary(): boolean {
-    return this.#start.length === 0 && !this.#skipping;
+    return this.#start.length === 0 && !this.#skipping && this.#parts === undefined;
   }
 
   /** The beginning of the unfinished line, for an error message. */
@@ -105,51 +124,100 @@ export class LineReader {
   }
 
   /**
+   * Raw bytes follow: behind the line that was read last, or behind one that is too long. Called
+   * while that is delivered.
+   *
+   * @param lengths How many there are, piece by piece.
+   * @param lines The lines that are being read, if one was read.
+   * @param isWanted Whether they are to be delivered; else they are skipped and never held.
+   */
+  expect(lengths: readonly number[], lines: Lines | undefined, isWanted: boolean): void {
+    this.#oneByOne = CHUNKS_ONE_BY_ONE;
+    this.#parts = new PartsReader(lengths, isWanted);
+    lines?.end();
+  }
+
+  /**
    * Adds bytes of the stream.
    *
    * @param chunk The bytes that arrived.
-   * @param sink Where the lines in them go.
+   * @param sink Where what is in them goes.
    */
   push(chunk: Uint8Array, sink: LineSink): void {
+    if (this.#oneByOne > 0) this.#oneByOne--;
+    for (let at = 0; at < chunk.length || this.#parts?.isComplete;) {
+      at = this.#skipping
+        ? this.#skipLine(chunk, at)
+        : this.#parts !== undefined
+        ? this.#readRaw(this.#parts, chunk, at, sink)
+        : this.#oneByOne > 0
+        ? this.#readLine(chunk, at, sink)
+        : this.#readLines(chunk, at, sink);
+    }
+  }
+
+  /** Reads what is behind a position up to the last newline. Returns how far it has come. */
+  #readLines(chunk: Uint8Array, at: number, sink: LineSink): number {
     const { length } = chunk;
-    const end = chunk[length - 1] === NEWLINE ? length : chunk.lastIndexOf(NEWLINE) + 1;
-    if (end === 0) return this.#keep(chunk, sink);
-    const whole = end === length ? chunk : chunk.subarray(0, end);
-    if (this.atBoundary) this.#deliver(whole, sink);
-    else this.#deliverStarted(whole, sink);
-    if (end < length) this.#keep(chunk.subarray(end), sink);
+    const rest = at === 0 ? chunk : chunk.subarray(at);
+    const end = chunk[length - 1] === NEWLINE ? rest.length : rest.lastIndexOf(NEWLINE) + 1;
+    if (end === 0) return this.#keep(rest, length, sink);
+    const started = this.#start.length;
+    if (started + end > this.#maxBytes + 1) {
+      this.#oneByOne ||= 1; // for the rest of this chunk, or it would be searched for each line
+      return this.#readLine(chunk, at, sink);
+    }
+    let bytes = end === rest.length ? rest : rest.subarray(0, end);
+    if (started > 0) {
+      this.#start.add(bytes); // a copy is faster than a search for where the first line ends
+      bytes = this.#start.take();
+    }
+    const lines = new Lines(bytes);
+    sink.lines(lines);
+    if (this.#parts !== undefined) return at + lines.at - started;
+    return end < rest.length ? this.#keep(rest.subarray(end), length, sink) : length;
   }
 
-  #deliver(bytes: Uint8Array, sink: LineSink): void {
-    const most = this.#maxBytes + 1;
-    if (bytes.length <= most) return sink.lines(new Lines(bytes));
-    for (let from = 0; from < bytes.length;) {
-      const next = bytes.indexOf(NEWLINE, from) + 1;
-      if (next - from > most) sink.tooLong();
-      else sink.lines(new Lines(bytes.subarray(from, next)));
-      from = next;
+  #readLine(chunk: Uint8Array, at: number, sink: LineSink): number {
+    const next = chunk.indexOf(NEWLINE, at) + 1;
+    if (next === 0) return this.#keep(chunk.subarray(at), chunk.length, sink);
+    let bytes = chunk.subarray(at, next);
+    if (this.#start.length + bytes.length > this.#maxBytes + 1) {
+      this.#start.take();
+      sink.tooLong();
+      return next;
     }
+    if (this.#start.length > 0) {
+      this.#start.add(bytes);
+      bytes = this.#start.take();
+    }
+    sink.lines(new Lines(bytes));
+    return next;
   }
 
-  /** Reads the end of the line that has begun, and lines behind it. */
-  #deliverStarted(whole: Uint8Array, sink: LineSink): void {
-    if (this.#start.length + whole.length <= this.#maxBytes + 1 && !this.#skipping) {
-      this.#start.add(whole); // a copy is faster than a search for where the first line ends
-      return this.#deliver(this.#start.take(), sink);
+  /** Keeps the beginning of a line. */
+  #keep(bytes: Uint8Array, end: number, sink: LineSink): number {
+    if (this.#start.length + bytes.length <= this.#maxBytes + 1) this.#start.add(bytes);
+    else {
+      this.#skipping = true;
+      this.#start.take();
+      sink.tooLong();
     }
-    const end = whole.indexOf(NEWLINE) + 1;
-    if (!this.#skipping) this.#keep(whole.subarray(0, end), sink);
-    const skipped = this.#skipping;
+    return end;
+  }
+
+  #skipLine(chunk: Uint8Array, at: number): number {
+    const end = chunk.indexOf(NEWLINE, at);
+    if (end < 0) return chunk.length;
     this.#skipping = false;
-    if (!skipped) this.#deliver(this.#start.take(), sink);
-    if (end < whole.length) this.#deliver(whole.subarray(end), sink);
+    return end + 1;
   }
 
-  #keep(bytes: Uint8Array, sink: LineSink): void {
-    if (this.#skipping) return;
-    if (this.#start.length + bytes.length <= this.#maxBytes + 1) return this.#start.add(bytes);
-    this.#skipping = true;
-    this.#start.take();
-    sink.tooLong();
+  #readRaw(parts: PartsReader, chunk: Uint8Array, at: number, sink: LineSink): number {
+    const end = parts.read(chunk, at);
+    if (!parts.isComplete) return end;
+    this.#parts = undefined;
+    if (parts.received !== undefined) sink.raw(parts.received);
+    return end;
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Limits } from "../codec.ts";
+import { type Limits, NeedsExtensions } from "../codec.ts";
 import { RpcError } from "../../errors.ts";
 import { stringify, type ValueRole } from "../json.ts";
 import { MethodCache } from "../method_cache.ts";
@@ -12,6 +12,16 @@ import { TextWriter } from "../text_writer.ts";
 import { FastValueWriter } from "./fast_values.ts";
 import { headerPrefix } from "./header.ts";
 import { ITEM_END } from "./items.ts";
+import { encodeBody, needsExtensions, type Part } from "./values/encode.ts";
+
+/**
+ * What the peer can read:
+ *
+ * - `json`: nothing but JSON.
+ * - `values`: values of all kinds, as one of our own ends writes them.
+ * - `unknown`: it may be either. What would differ is not written.
+ */
+export type Reads = "json" | "values" | "unknown";
 
 /** Gathers messages that leave in one write. */
 export class MessageWriter {
@@ -20,14 +30,27 @@ export class MessageWriter {
   readonly #writer = new TextWriter();
   readonly #prefixes = new MethodCache(headerPrefix);
   readonly #fast = new FastValueWriter();
+  #reads: Reads;
 
   /**
    * @param limits The largest message.
    * @param role What the bodies are.
+   * @param reads What the peer can read.
    */
-  constructor(limits: Limits, role: ValueRole) {
+  constructor(limits: Limits, role: ValueRole, reads: Reads) {
     this.#limits = limits;
     this.#role = role;
+    this.#reads = reads;
+  }
+
+  /** What the peer can read. */
+  get reads(): Reads {
+    return this.#reads;
+  }
+
+  /** It is known now what the peer can read. */
+  learn(reads: "json" | "values"): void {
+    this.#reads = reads;
   }
 
   /** Adds a text that is a whole message, or the handshake. */
@@ -42,9 +65,11 @@ export class MessageWriter {
    * @param serviceMethod `ServiceMethod` of the header.
    * @param headerEnd The rest of the header behind `Seq`, with its newline.
    * @param body The body.
-   * @returns How many bytes the body has.
-   * @throws {RpcError} `invalid_argument` for a body that JSON can't express,
+   * @returns How many bytes the body has, with what is beside it.
+   * @throws {RpcError} `invalid_argument` for a body that can't be sent to this peer,
    * `resource_exhausted` for a header or body over the limit.
+   * @throws {NeedsExtensions} For a body that depends on what the peer can read, as long as that is
+   * not known.
    */
   add(seq: number, serviceMethod: string, headerEnd: Uint8Array | string, body: unknown): number {
     const writer = this.#writer;
@@ -52,11 +77,13 @@ export class MessageWriter {
     try {
       writer.appendBytes(this.#prefixes.get(serviceMethod));
       writer.appendInteger(seq);
-      if (typeof headerEnd === "string") writer.append(headerEnd);
-      else writer.appendBytes(headerEnd);
-      this.#check(start + 1, "its header is ");
+      const endStart = writer.length;
+      this.#addEnd(headerEnd, start);
       const bodyStart = writer.length;
-      if (!this.#fast.write(body, writer)) writer.append(stringify(body, this.#limits, this.#role));
+      if (!this.#fast.write(body, writer)) {
+        if (this.#reads === "values") return this.#addValue(body, headerEnd, start, endStart);
+        writer.append(this.#json(body));
+      }
       this.#check(bodyStart, "");
       const bytes = writer.length - bodyStart;
       writer.append("\n");
@@ -73,7 +100,7 @@ export class MessageWriter {
    * @param seq `Seq` of the header.
    * @param body The item.
    * @param mostBytes How large the body may be.
-   * @returns How many bytes the body has; 0 if it was too large.
+   * @returns How many bytes the body has, with what is beside it; below 0 if that was too large.
    * @throws {RpcError} As {@linkcode MessageWriter.add} does.
    */
   addItem(seq: number, body: unknown, mostBytes: number): number {
@@ -81,7 +108,7 @@ export class MessageWriter {
     const bytes = this.add(seq, "", ITEM_END, body);
     if (bytes <= mostBytes) return bytes;
     this.#writer.cut(start);
-    return 0;
+    return -bytes;
   }
 
   /** How many bytes have been added since the last {@linkcode MessageWriter.take}. */
@@ -94,10 +121,77 @@ export class MessageWriter {
     return this.#writer.take();
   }
 
+  #addEnd(headerEnd: Uint8Array | string, start: number): void {
+    if (typeof headerEnd === "string") this.#writer.append(headerEnd);
+    else this.#writer.appendBytes(headerEnd);
+    this.#check(start + 1, "its header is ");
+  }
+
+  #json(body: unknown): string {
+    if (this.#reads === "unknown" && body !== undefined && needsExtensions(body, this.#role)) {
+      const what = "it is not known yet whether the server can read it";
+      throw new NeedsExtensions("invalid_argument", what);
+    }
+    return stringify(body, this.#limits, this.#role);
+  }
+
+  /** Adds a body as one of our own ends reads it, behind a header without its end. */
+  #addValue(
+    body: unknown,
+    headerEnd: Uint8Array | string,
+    start: number,
+    endStart: number,
+  ): number {
+    // A handler gets an absent argument as `undefined`, however it was sent.
+    const isAbsent = body === undefined && this.#role === "args";
+    const { text, parts } = encodeBody(isAbsent ? null : body, this.#role);
+    this.#checkSize(leastBytes(text, parts));
+    const writer = this.#writer;
+    if (parts.length === 0) {
+      const bodyStart = writer.length;
+      writer.append(text);
+      this.#check(bodyStart, "");
+      const bytes = writer.length - bodyStart;
+      writer.append("\n");
+      return bytes;
+    }
+    writer.cut(endStart);
+    writer.append(',"Parts":');
+    const rooms = parts.map((_, index) => {
+      writer.append(index === 0 ? "[" : ",");
+      return writer.appendRoom();
+    });
+    writer.append("]");
+    this.#addEnd(headerEnd, start);
+    const bodyStart = writer.length;
+    writer.append(text);
+    writer.append("\n");
+    for (let index = 0; index < parts.length; index++) {
+      const part = parts[index];
+      const partStart = writer.length;
+      if (typeof part === "string") writer.append(part);
+      else writer.appendBytes(part);
+      writer.fill(rooms[index], writer.length - partStart);
+    }
+    this.#check(bodyStart + 1, "");
+    return writer.length - bodyStart - 1;
+  }
+
   #check(start: number, what: string): void {
+    this.#checkSize(this.#writer.length - start, what);
+  }
+
+  #checkSize(bytes: number, what = ""): void {
     const { maxMessageBytes } = this.#limits;
-    if (this.#writer.length - start <= maxMessageBytes) return;
+    if (bytes <= maxMessageBytes) return;
     const message = `${what}over the limit of ${maxMessageBytes} bytes`;
     throw new RpcError("resource_exhausted", message);
   }
+}
+
+/** How many bytes a body takes at least: a text takes one for each of its units or more. */
+function leastBytes(text: string, parts: readonly Part[]): number {
+  let bytes = text.length;
+  for (const part of parts) bytes += part.length;
+  return bytes;
 }

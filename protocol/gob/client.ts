@@ -91,7 +91,8 @@ export class GobClientCodec extends PairReader implements ClientCodec {
       if (call === undefined) return;
       this.#writer.refused(call.serviceMethod, header.Error);
       if (leavesArgumentUnread(header, verdict)) this.#sink.drain(STREAM_LOST);
-      return call.fail(verdict.code, header.Error, verdict.execution, retryAfterIn(header));
+      const more = { retryAfterMs: retryAfterIn(header) };
+      return call.fail(verdict.code, header.Error, verdict.execution, more);
     }
     if (call === undefined) return void this.decoder.skip();
     let value: unknown;

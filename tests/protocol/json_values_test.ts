@@ -167,8 +167,13 @@ Deno.test("a value that is nested without end, or throws when it is read, is no 
   assertEquals(stringify(moody, LIMITS), '{"a":null}');
 });
 
+/** What travels between our own ends on `geerpc/json`. */
+const CARRIED =
+  /^(?:an? (?:Map|Set|Error|Uint8Array|Float64Array|DataView|ArrayBuffer|bigint)|NaN|-?Infinity)$/;
+
 for (const protocol of ["geerpc/json", "netrpc/json"] as readonly Protocol[]) {
-  Deno.test(`${protocol}: arguments and replies that JSON can't say fail their own call`, async () => {
+  Deno.test(`${protocol}: arguments and replies that can't be said fail their own call`, async () => {
+    const isOurs = protocol === "geerpc/json";
     const network = new MemoryNetwork();
     const server = new Server();
     let value: unknown;
@@ -177,6 +182,7 @@ for (const protocol of ["geerpc/json", "netrpc/json"] as readonly Protocol[]) {
     await server.listen("memory@a", { network, protocol });
     const client = await dial("memory@a", { network, protocol });
     for (const [what, lost] of LOST) {
+      if (isOurs && CARRIED.test(what)) continue;
       await assertFails(client.call("Values.Put", { items: [0, lost] }), {
         code: "invalid_argument",
         execution: "not_sent",
@@ -184,13 +190,14 @@ for (const protocol of ["geerpc/json", "netrpc/json"] as readonly Protocol[]) {
       });
       value = Promise.resolve({ items: [0, lost] });
       await assertFails(client.call("Values.Get"), {
-        code: protocol === "geerpc/json" ? "internal" : "unknown",
+        code: isOurs ? "internal" : "unknown",
         execution: "answered",
         message: `reply.items[1]: ${what} can't be sent`,
       });
     }
     value = { at: new Date(0), none: null };
-    assertEquals(await client.call("Values.Get"), { at: "1970-01-01T00:00:00.000Z", none: null });
+    const at = isOurs ? new Date(0) : "1970-01-01T00:00:00.000Z";
+    assertEquals(await client.call("Values.Get"), { at, none: null });
     assertEquals(calls, 0);
     await client.close();
     await server.close();

@@ -199,7 +199,7 @@ Deno.test("an error that is no RpcError is told at the server, with its call; wh
       },
       Async: () => Promise.reject(broken),
       NotFound: () => Promise.reject(Object.assign(new Error("no RpcError"), { code: 404 })),
-      Reply: () => ({ n: 1n }),
+      Reply: () => [() => {}],
     };
     const { address } = await world.serve("a", {
       onError: (error, call) => {

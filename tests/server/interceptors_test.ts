@@ -205,10 +205,7 @@ test(
   async ({ client, ran }) => {
     assertEquals(await client.call("My.Reject", 1), ["unavailable", "done"]);
     assertEquals(await client.call("My.Echo", 1), [1, "failed_precondition"]);
-    assertEquals(
-      await client.call("Gate.Fail", 1),
-      [undefined, "failed_precondition"].map((x) => x ?? null),
-    );
+    assertEquals(await client.call("Gate.Fail", 1), [undefined, "failed_precondition"]);
     assertEquals(ran.length, 1);
   },
 );

@@ -185,7 +185,7 @@ Deno.test("method: the caller gets what the schema makes of the reply", () =>
     const { address } = await world.serve("a", {}, { Numbers });
     const client = await world.dial(address);
     assertEquals(await client.call("Numbers.Twice", 3), "12");
-    assertEquals(await client.call("Numbers.Void"), null);
+    assertEquals(await client.call("Numbers.Void"), undefined);
     await client.close();
   }));
 

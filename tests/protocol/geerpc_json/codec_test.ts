@@ -151,7 +151,7 @@ Deno.test("random replies arrive as they were sent, in random chunks", () => {
         const expectedCode = code === "unknown" && isRejected ? "unimplemented" : code;
         const execution = isRejected ? "rejected" : "answered";
         if (seq !== 13) {
-          expected.push(["fail", seq, expectedCode, 'no "é"\n', execution, retryAfterMs]);
+          expected.push(["fail", seq, expectedCode, 'no "é"\n', execution, { retryAfterMs }]);
         }
       } else {
         server.drain();

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { LineReader, Lines, type LineSink } from "../../../protocol/geerpc_json/lines.ts";
+import type { ReceivedParts } from "../../../protocol/geerpc_json/values/decode.ts";
 import { between } from "../../support/helpers.ts";
 import { seededRandom } from "../../../testing.ts";
 
@@ -9,6 +10,7 @@ function sinkInto(seen: string[]): LineSink {
       while (lines.more) seen.push(lines.text().replace(/\n$/, ""));
     },
     tooLong: () => void seen.push("TOO LONG"),
+    raw: () => assert(false, "nobody has asked for raw bytes"),
   };
 }
 
@@ -136,4 +138,85 @@ Deno.test("Lines: what is read as text, as bytes and not at all", () => {
   }
   const broken = new Lines(new Uint8Array([0xff, 10, 0xc3, 0xa9, 0xff, 10]));
   assertEquals([broken.text(), broken.text()], ["\ufffd", "é\ufffd"]);
+});
+
+/** Reads lines, and behind one like `+2,0,30` or `-2` raw bytes that are wanted or not. */
+class RawSink implements LineSink {
+  readonly seen: unknown[] = [];
+  reader!: LineReader;
+
+  lines(lines: Lines) {
+    while (lines.more) {
+      const text = lines.text().replace(/\n$/, "");
+      this.seen.push(text);
+      if (/^[+-]/.test(text)) this.reader.expect(lengthsOf(text), lines, text[0] === "+");
+    }
+  }
+
+  tooLong() {
+    this.seen.push("TOO LONG");
+    this.reader.expect([7], undefined, false);
+  }
+
+  raw({ parts, areOwn }: ReceivedParts) {
+    for (const part of parts) {
+      assert(!areOwn || part.length === part.buffer.byteLength);
+      this.seen.push([...part]);
+    }
+  }
+}
+
+function lengthsOf(text: string): number[] {
+  return text.slice(1).split(",").map(Number);
+}
+
+Deno.test("LineReader: raw bytes between lines, however the stream is cut", () => {
+  const random = seededRandom(5);
+  const encoder = new TextEncoder();
+  for (let round = 0; round < 200; round++) {
+    const bytes: number[] = [];
+    const expected: unknown[] = [];
+    for (let count = between(random, 1, 12); count > 0; count--) {
+      const lengths = Array.from({ length: between(random, 1, 4) }, () => between(random, 0, 40));
+      const kind = random();
+      const text = kind < 0.3 ? "line é" : kind < 0.4 ? "x".repeat(61) : kind < 0.8 ? "+" : "-";
+      const line = text.length === 1 ? text + lengths : text;
+      bytes.push(...encoder.encode(`${line}\n`));
+      expected.push(line.length > 60 ? "TOO LONG" : line);
+      const raw = text.length === 1 ? lengths : line.length > 60 ? [7] : [];
+      for (const length of raw) {
+        const part = Array.from({ length }, () => random() < 0.3 ? 10 : between(random, 0, 255));
+        bytes.push(...part);
+        if (text === "+") expected.push(part);
+      }
+    }
+    for (let time = 0; time < 5; time++) {
+      const at = time === 0
+        ? Array.from(bytes, (_, place) => place)
+        : Array.from({ length: between(random, 0, 8) }, () => between(random, 0, bytes.length));
+      const reader = new LineReader(60);
+      const sink = new RawSink();
+      sink.reader = reader;
+      for (const chunk of cut(new Uint8Array(bytes), at)) {
+        reader.push(chunk, sink);
+        chunk.fill(0); // it is valid during the call only
+      }
+      assertEquals(sink.seen, expected, JSON.stringify({ round, at }));
+      assert(reader.atBoundary);
+    }
+  }
+});
+
+Deno.test("LineReader: memory for raw bytes is taken as they come", () => {
+  const sink = new RawSink();
+  const reader = sink.reader = new LineReader(100);
+  const length = 3_000_001;
+  reader.push(new TextEncoder().encode(`+${length},5\n`), sink);
+  assert(!reader.atBoundary);
+  const part = new Uint8Array(length).map((_, at) => at * 7);
+  for (let at = 0; at < length; at += 700_000) reader.push(part.slice(at, at + 700_000), sink);
+  assertEquals(sink.seen.length, 1);
+  reader.push(new Uint8Array([1, 2, 3, 4, 5, 97, 10]), sink);
+  assertEquals(sink.seen[1], [...part]);
+  assertEquals(sink.seen.slice(2), [[1, 2, 3, 4, 5], "a"]);
 });
