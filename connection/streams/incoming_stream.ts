@@ -49,7 +49,10 @@ export class IncomingStream implements ItemStream {
     this.#window = new Window(windowItems, windowBytes, (items, bytes) => {
       if (!this.#isOver) owner.grant(seq, items, bytes);
     });
-    this.args = new ItemReader({ cancel: () => !this.#isOver && owner.unwanted(seq) });
+    const cancel = () => {
+      if (!this.#isOver) owner.unwanted(seq);
+    };
+    this.args = new ItemReader({ cancel, isQuiet: true });
   }
 
   /** Whether its caller reads many items. */

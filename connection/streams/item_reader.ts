@@ -6,6 +6,7 @@
  */
 
 import type { Clock, Timer } from "../../clock.ts";
+import { deferred } from "../../internal/deferred.ts";
 import type { ItemSource, StreamIterator, StreamSink } from "./stream.ts";
 
 /** How long a reader waits for an item. */
@@ -31,10 +32,16 @@ export interface ItemReaderOptions {
   cancel(reason: unknown): void;
   /** How long to wait for an item. Default: for ever. */
   readonly limit?: ItemLimit;
+  /**
+   * Whether an error that nobody has waited for is no error of the program: a handler may have asked
+   * for an item, and turned to something else. Default `false`.
+   */
+  readonly isQuiet?: boolean;
 }
 
 /** One `next()` that waits. */
 interface Waiter {
+  readonly promise: Promise<unknown>;
   resolve(result: IteratorResult<unknown>): void;
   reject(error: unknown): void;
 }
@@ -154,6 +161,7 @@ export class ItemReader<T> implements StreamSink, StreamIterator<T> {
     this.#stopTimer();
     const [first, ...others] = this.#waiters.splice(0);
     if (first === undefined) return;
+    if (this.#options.isQuiet) first.promise.catch(() => {});
     this.#state = "closed";
     first.reject(error);
     for (const waiter of others) waiter.resolve({ done: true, value: undefined });
@@ -190,9 +198,9 @@ export class ItemReader<T> implements StreamSink, StreamIterator<T> {
 
   #wait(): Promise<IteratorResult<T, undefined>> {
     if (this.#options.limit !== undefined && this.#waiters.length === 0) this.#limitWait();
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve: resolve as Waiter["resolve"], reject });
-    });
+    const waiter = deferred<IteratorResult<T, undefined>>();
+    this.#waiters.push(waiter as Waiter);
+    return waiter.promise;
   }
 
   #nextWaiter(): Waiter {

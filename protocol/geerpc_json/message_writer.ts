@@ -143,7 +143,7 @@ export class MessageWriter {
     endStart: number,
   ): number {
     // A handler gets an absent argument as `undefined`, however it was sent.
-    const isAbsent = body === undefined && this.#role === "args";
+    const isAbsent = body === undefined && this.#role === "args" && headerEnd !== ITEM_END;
     const { text, parts } = encodeBody(isAbsent ? null : body, this.#role);
     this.#checkSize(leastBytes(text, parts));
     const writer = this.#writer;
