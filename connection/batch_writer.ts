@@ -61,6 +61,8 @@ const LARGEST_WAITING_BYTES = 64 * 1024;
 const WATCHED_BYTES = 64 * 1024;
 /** What is larger than this is written in pieces, each of which is progress. */
 const PIECE_BYTES = 256 * 1024;
+/** For how many microtasks an item waits for the next one. */
+const ITEM_MICROTASKS = 16;
 /** Half a batch that is smaller than this is not worth a write of its own. */
 const SMALLEST_HALF_BYTES = 4 * 1024;
 
@@ -72,6 +74,8 @@ export class BatchWriter {
   #state: State = "idle";
   /** How many microtasks are left to wait; one of them is queued unless it is 0. */
   #microtasksLeft = 0;
+  /** Whether what was added last during the present write is an item, which others may follow. */
+  #isPatient = false;
   /** How many bytes of the present batch have left early. */
   #earlyBytes = 0;
   #enoughBytes = LARGEST_WAITING_BYTES;
@@ -138,6 +142,16 @@ export class BatchWriter {
     }
   }
 
+  /**
+   * An item of a stream has been added to the source. More come one after the other, each some
+   * microtasks behind the one before: they leave together, as soon as they are worth a write.
+   */
+  addItem(): void {
+    this.add(ITEM_MICROTASKS);
+    if (this.#state !== "waiting") this.#isPatient = true;
+    else if (this.#source.bufferedBytes() >= LARGEST_WAITING_BYTES) this.flush();
+  }
+
   /** Writes what waits at once. */
   flush(): void {
     if (this.#state === "waiting") this.#writeBatch();
@@ -179,9 +193,12 @@ export class BatchWriter {
   readonly #written = (): void => {
     if (this.#state === "closed") return;
     this.#watch?.progress();
+    const isPatient = this.#isPatient;
+    this.#isPatient = false;
     this.#state = this.#state === "behind" ? "waiting" : "idle";
     this.#source.written?.();
-    this.flush();
+    if (isPatient && this.#state === "waiting") this.addItem();
+    else this.flush();
   };
 
   readonly #failed = (error: unknown): void => {

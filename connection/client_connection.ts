@@ -405,6 +405,7 @@ export class ClientConnection {
       isOver: () => this.#isOver(),
       isEncoding: () => this.#isEncoding,
       writeSoon: () => this.#writeSoon(),
+      itemAdded: () => this.#writer.addItem(),
       encodeItem: (items, seq, value, mostBytes) => {
         this.#isEncoding = true;
         try {

@@ -21,6 +21,8 @@ export interface ClientStreamsOwner {
   encodeItem(items: Items, seq: number, value: unknown, mostBytes: number): number;
   /** Something has been added to the codec's bytes. */
   writeSoon(): void;
+  /** An item has been added to the codec's bytes. */
+  itemAdded(): void;
 }
 
 /** No items are encoded while so many bytes wait to be written. */
@@ -74,7 +76,7 @@ export class ClientStreams {
    */
   sendItem(seq: number, value: unknown, mostBytes: number): number {
     const bytes = this.#owner.encodeItem(this.#items, seq, value, mostBytes);
-    if (bytes > 0) this.#owner.writeSoon();
+    if (bytes > 0) this.#owner.itemAdded();
     return bytes;
   }
 

@@ -98,7 +98,7 @@ export class ServerStreams {
     const bytes = this.#items.item(seq, value, mostBytes);
     if (bytes < 0) return bytes;
     this.#load.itemSent();
-    this.#writer.add();
+    this.#writer.addItem();
     return bytes;
   }
 
