@@ -47,8 +47,11 @@ export class OutgoingCall extends PendingCall implements ItemStream, OutgoingStr
     const { isAnswered, windowItems, windowBytes } = begins ?? ANSWERED_AT_ONCE;
     const hasArgs = isAsyncIterable(args);
     this.extras = { isAnswered, hasArgs, windowItems, windowBytes };
-    this.#window = new Window(windowItems, windowBytes, (items, bytes) => {
-      streams.say((codec) => codec.credit(this.seq, items, bytes));
+    this.#window = new Window({
+      items: windowItems,
+      bytes: windowBytes,
+      now: begins?.mayGrow ? () => table.clock.now() : undefined,
+      grant: (items, bytes) => streams.say((codec) => codec.credit(this.seq, items, bytes)),
     });
     if (hasArgs) this.#pump = new ItemPump(args, this.#credit, this);
   }
