@@ -26,8 +26,8 @@ export interface ClientStreamsOwner {
   isEncoding(): boolean;
   /** Encodes a call; returns why it can't be sent, if it can't. */
   encode(call: OutgoingCall, args: unknown, extras: RequestExtras): RpcError | undefined;
-  /** Sends a call when it is known what the server can read. */
-  sendLater(call: OutgoingCall, args: unknown, extras: RequestExtras): void;
+  /** Encodes a call, and sends it, when it is known what the server can read. */
+  later(call: OutgoingCall, encode: () => RpcError | undefined): void;
   /** The error of a call that was not sent. */
   notSent(serviceMethod: string, why: ReturnType<typeof noStreams>): RpcError;
   /** Encodes an item, and has nothing else encoded meanwhile. */
@@ -42,7 +42,7 @@ export interface ClientStreamsOwner {
 const MOST_BUFFERED_BYTES = 1024 * 1024;
 
 /** Why a stream is not opened where the server knows none. */
-export function noStreams(protocol: Protocol): { code: "unimplemented"; message: string } {
+function noStreams(protocol: Protocol): { code: "unimplemented"; message: string } {
   const message = protocol === "geerpc/json"
     ? "streams need a server of this library, and this is another one's"
     : `${protocol} has no streams: they need geerpc/json and a server of this library`;
@@ -83,17 +83,17 @@ export class ClientStreams implements OutgoingCallOwner {
     to: Addressee,
   ): OutgoingCall | undefined {
     const owner = this.#owner;
-    const knowsStreams = owner.knowsStreams();
     const call = new OutgoingCall(owner.calls, serviceMethod, to, args, extras.stream, this);
     const sent = { ...extras, stream: call.extras };
-    const first = call.extras.hasArgs ? undefined : args;
-    if (knowsStreams === undefined) {
-      owner.sendLater(call, first, sent);
+    const encode = () =>
+      owner.knowsStreams()
+        ? owner.encode(call, call.extras.hasArgs ? undefined : args, sent)
+        : owner.notSent(serviceMethod, noStreams(this.#protocol));
+    if (owner.knowsStreams() === undefined) {
+      owner.later(call, encode);
       return call;
     }
-    const failed = knowsStreams
-      ? owner.encode(call, first, sent)
-      : owner.notSent(serviceMethod, noStreams(this.#protocol));
+    const failed = encode();
     if (failed !== undefined) return void call.settler.reject(failed);
     owner.calls.add(call);
     owner.writeSoon();
