@@ -55,6 +55,8 @@ export class ClientStreams implements OutgoingCallOwner {
   readonly #protocol: Protocol;
   readonly #owner: ClientStreamsOwner;
   readonly #pumps = new Set<ItemPump>();
+  /** Whether some item waits for room in the buffer. */
+  #isWaiting = false;
 
   /**
    * @param codec The protocol's half for the connection.
@@ -103,7 +105,9 @@ export class ClientStreams implements OutgoingCallOwner {
 
   /** Whether so much is buffered that no more items are to be encoded. */
   get isFull(): boolean {
-    return this.#codec.bufferedBytes > MOST_BUFFERED_BYTES;
+    const isFull = this.#codec.bufferedBytes > MOST_BUFFERED_BYTES;
+    if (isFull) this.#isWaiting = true;
+    return isFull;
   }
 
   /** Says something of streams, if the connection is not over. It is written soon. */
@@ -135,7 +139,8 @@ export class ClientStreams implements OutgoingCallOwner {
 
   /** A write has ended: there may be room for items. */
   resume(): void {
-    if (this.isFull) return;
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
     for (const pump of this.#pumps) pump.resume();
   }
 }
