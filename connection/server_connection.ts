@@ -428,6 +428,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     return {
       bufferedBytes: () => this.#codec.bufferedBytes,
       take: () => this.#codec.take(),
+      takeNext: () => this.#codec.takeNext?.(),
       written: () => {
         if (this.#phase === "opening") return;
         this.#streams?.resume();
