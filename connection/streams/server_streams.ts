@@ -45,6 +45,11 @@ export class ServerStreams {
     this.#shared = shared;
   }
 
+  /** Whether no call has streams now. */
+  get isEmpty(): boolean {
+    return this.#streams.size === 0;
+  }
+
   /** The numbers of the calls that have streams now. */
   get seqs(): readonly number[] {
     return [...this.#streams.keys()];
