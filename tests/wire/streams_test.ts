@@ -217,6 +217,20 @@ Deno.test("an error in the middle, and one of a server that ends", () =>
     assertEquals(client.available, false);
   }));
 
+Deno.test("a stream that has given items has run, whatever the server says of it", () =>
+  played(async ({ client, peer }) => {
+    const streams = [1, 2, 3].map(() => client.stream("S.M"));
+    const firsts = streams.map((stream) => stream.next());
+    await peer.untilLines(6);
+    await peer.write(item(1, 1) + item(2, 2));
+    await Promise.all(firsts.slice(0, 2));
+    await peer.reply(1, {}, { Error: "busy", Code: "unavailable", Rejected: true });
+    await assertFails(streams[0].next(), { code: "unavailable", execution: "answered" });
+    await peer.write(`${head({ Seq: 0, Drain: true, Ended: true })}\nnull\n`);
+    await assertFails(streams[1].next(), { code: "unavailable", execution: "unknown" });
+    await assertFails(firsts[2], { code: "unavailable", execution: "rejected" });
+  }));
+
 Deno.test("an item that can't be read ends its stream alone", () =>
   played(async ({ client, peer }) => {
     const stream = client.stream("S.M");
