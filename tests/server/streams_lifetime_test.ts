@@ -1,7 +1,6 @@
 /** How long streams run at a server: limits, drain, idle connections, clients that are gone. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { dial } from "../../client.ts";
 import { RpcError } from "../../errors.ts";
 import { method } from "../../mod.ts";
 import type { CallContext } from "../../server.ts";

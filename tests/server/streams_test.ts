@@ -1,8 +1,8 @@
 /** Streams at a server: interceptors, checks, contexts, and those who know no streams. */
 
+import type { RpcError } from "../../errors.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { dial } from "../../client.ts";
-import { RpcError } from "../../errors.ts";
 import { method, type ServerInterceptor, type StreamIterator } from "../../mod.ts";
 import { type CallContext, Server } from "../../server.ts";
 import { FakeClock, MemoryNetwork } from "../../testing.ts";
