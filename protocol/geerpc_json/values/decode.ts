@@ -52,7 +52,7 @@ export function decodeBody(text: string, limits: Limits, beside?: ReceivedParts)
   const hasEscapes = text.includes("\\u"); // the key may be spelt so
   // To look for one character first is faster than for three, of which the first is everywhere.
   const mayBeMarked = hasEscapes || text.includes("$") && text.includes('"$"');
-  if (!mayBeMarked && beside === undefined) return parse(text, limits, hasEscapes);
+  if (!mayBeMarked && beside === undefined) return parse(text, limits, hasEscapes, false);
   let value: unknown;
   try {
     value = JSON.parse(text);
