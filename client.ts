@@ -1,5 +1,5 @@
 /**
- * A client of one server: `dial` connects, and a {@linkcode Client} makes calls.
+ * This file is one client of one server: `dial` connects, and a {@linkcode Client} makes calls.
  *
  * @module
  */
@@ -21,6 +21,9 @@ import { TimeoutError } from "./errors.ts";
 import { InterceptedAttempt } from "./connection/intercepted_attempt.ts";
 import type { InterceptedCall } from "./connection/intercepted_call.ts";
 import { type ClientPipeline, clientPipeline } from "./connection/client_pipeline.ts";
+import { readStream } from "./connection/streams/open_stream.ts";
+import { checkStreamOptions } from "./connection/streams/options.ts";
+import type { StreamIterator, StreamOptions } from "./connection/streams/stream.ts";
 import { checkCallOptions, NO_OPTIONS } from "./internal/call_options.ts";
 import type { CallsOf, ServiceSchema } from "./internal/schema.ts";
 import { type CallOptions, type Service, serviceView, type WithReply } from "./service.ts";
@@ -33,6 +36,8 @@ export type {
   LivenessOptions,
   MethodDefaults,
 } from "./connection/client_options.ts";
+
+export type { StreamIterator, StreamOptions };
 
 /** How long calls in flight may take to end when a client is disposed of, in milliseconds. */
 const DISPOSE_GRACE_MS = 10_000;
@@ -172,6 +177,52 @@ export class Client implements AsyncDisposable {
         });
       } else this.#send(serviceMethod, args, filled, settler);
     });
+  }
+
+  /**
+   * Calls a method that answers with many items, as a handler does that is an async generator. An
+   * argument that is an async iterable is sent item by item. docs/streams.md has the whole.
+   *
+   * Nothing is sent before the first item is asked for. A reader that leaves, by `break`, an error
+   * or `return()`, cancels the call. The server sends no more than `windowBytes` and `windowItems`
+   * ahead of the reader. A method that answers with one value is a stream of one item.
+   *
+   * @typeParam T The type of its items, which is not checked. Default `unknown`.
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options Signal, deadlines, metadata, and how much is held for the reader.
+   * @returns Its items. Reading rejects with what `call` rejects with, behind the items that have
+   * come; at once if the signal aborts or the time is over.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
+   * @throws {RangeError} If a number among the options is out of range.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { dial, Server } from "@geerpc/xclient";
+   *
+   * await using server = new Server();
+   * server.register("Count", {
+   *   async *To(most: number) {
+   *     for (let number = 1; number <= most; number++) yield number;
+   *   },
+   * });
+   * const { address } = await server.listen("tcp@127.0.0.1:0");
+   *
+   * await using client = await dial(address);
+   * let sum = 0;
+   * for await (const number of client.stream<number>("Count.To", 100)) sum += number;
+   * assertEquals(sum, 5050);
+   * ```
+   */
+  stream<T = unknown>(
+    serviceMethod: string,
+    args?: unknown,
+    options: StreamOptions = NO_OPTIONS,
+  ): StreamIterator<T> {
+    if (options !== NO_OPTIONS) checkStreamOptions(options);
+    const filled = this.#pipeline?.optionsOf(serviceMethod, options) ?? options;
+    return readStream(this.#connection, serviceMethod, args, filled, () => this.#liveness.wake());
   }
 
   /**

@@ -14,6 +14,8 @@ export {
   type DialOptions,
   type LivenessOptions,
   type MethodDefaults,
+  type StreamIterator,
+  type StreamOptions,
 } from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
 export type { Protocol } from "./protocol/codec.ts";
@@ -82,7 +84,7 @@ export type {
 } from "./connection/introspection/reports.ts";
 export type { MethodLatency } from "./connection/latencies.ts";
 export type { KeptFigures } from "./connection/kept_answers/store.ts";
-export type { RefusedFigures } from "./connection/server_load.ts";
+export type { RefusedFigures, StreamFigures } from "./connection/server_load.ts";
 export type {
   AnySchema,
   CallsOf,

@@ -199,6 +199,7 @@ export class Server implements AsyncDisposable {
         running: load.running,
         waiting: load.waiting,
         maxConcurrent: concurrency?.limit ?? 0,
+        ...load.streamFigures,
         refused: load.refused,
         kept: kept.figures,
         latencies: latencies?.figures ?? [],
@@ -424,7 +425,7 @@ export class Server implements AsyncDisposable {
     const { kept } = this.#context;
     await Promise.race([drained.then(() => kept.idle), graceIsOver]);
     this.#isOver = true;
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#connections) connection.interrupt();
     kept.close();
     await drained;
   }

@@ -105,17 +105,25 @@ export class Admission implements Waiter {
     else if (this.#needsNoTurn(serviceMethod)) this.#run(seq, serviceMethod, args, extras);
     // At once: it needs no handler, and a ping of `net/rpc`'s protocols is such a call.
     else if (this.#isUnlisted(serviceMethod)) this.#runUnlisted(seq, serviceMethod, args, extras);
-    else if (this.#gate.isRefusing) {
-      const { maxMessageBytes } = this.#options.limits;
-      const why = `calls that wait take ${maxMessageBytes} bytes already (maxMessageBytes)`;
-      this.#overload.turnAway(seq, serviceMethod, "maxMessageBytes", why);
-    } else this.#enqueue(seq, serviceMethod, args, extras);
+    else if (this.#gate.isRefusing) this.#turnAwayForBytes(seq, serviceMethod);
+    else this.#enqueue(seq, serviceMethod, args, extras);
   }
 
   /** Takes a call out, if it waits. */
   cancel(seq: number): void {
     this.#queue.cancel(seq);
     this.#leaveIfEmpty();
+  }
+
+  /**
+   * An item has come of the argument of a call, which is held as long as that waits.
+   *
+   * @param bytes What it counts.
+   */
+  itemCame(seq: number, serviceMethod: string, bytes: number): void {
+    if (!this.#queue.weigh(seq, bytes) || !this.#gate.isRefusing) return;
+    this.cancel(seq);
+    this.#turnAwayForBytes(seq, serviceMethod);
   }
 
   /**
@@ -301,5 +309,11 @@ export class Admission implements Waiter {
     const isFree = this.#mayRun() && this.#load.running < this.#maxRunning;
     if (!isFree || !this.#queue.isEmpty) return;
     this.#overload.end();
+  }
+
+  #turnAwayForBytes(seq: number, serviceMethod: string): void {
+    const { maxMessageBytes } = this.#options.limits;
+    const why = `calls that wait take ${maxMessageBytes} bytes already (maxMessageBytes)`;
+    this.#overload.turnAway(seq, serviceMethod, "maxMessageBytes", why);
   }
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { RpcError } from "../errors.ts";
+import { type RpcCode, RpcError } from "../errors.ts";
 
 /** Known to every copy of this package: an ES module and a CommonJS module may each have loaded one. */
 const BAD_REPLY = Symbol.for("@geerpc/xclient/bad_reply");
@@ -23,6 +23,18 @@ export function badReply(message: string): RpcError {
       "the server's onError is told what is wrong",
     { execution: "answered", cause: new TypeError(message) },
   );
+  return Object.defineProperty(error, BAD_REPLY, { value: true });
+}
+
+/**
+ * Makes the error of an item of a stream that can't be sent.
+ *
+ * @param code Why.
+ * @param message Why, for the caller.
+ * @param cause What the server's own ears are told.
+ */
+export function badItem(code: RpcCode, message: string, cause: unknown): RpcError {
+  const error = new RpcError(code, message, { execution: "answered", cause });
   return Object.defineProperty(error, BAD_REPLY, { value: true });
 }
 

@@ -66,6 +66,8 @@ const LARGEST_WAITING_BYTES = 64 * 1024;
 const WATCHED_BYTES = 64 * 1024;
 /** What is larger than this is written in pieces, each of which is progress. */
 const PIECE_BYTES = 256 * 1024;
+/** For how many microtasks an item waits for the next one. */
+const ITEM_MICROTASKS = 16;
 /** With fewer bytes nothing is behind them. */
 const MANY_BYTES = 128 * 1024;
 /** Half a batch that is smaller than this is not worth a write of its own. */
@@ -79,6 +81,8 @@ export class BatchWriter {
   #state: State = "idle";
   /** How many microtasks are left to wait; one of them is queued unless it is 0. */
   #microtasksLeft = 0;
+  /** Whether what was added last during the present write is an item, which others may follow. */
+  #isPatient = false;
   /** How many bytes of the present batch have left early. */
   #earlyBytes = 0;
   #enoughBytes = LARGEST_WAITING_BYTES;
@@ -145,6 +149,16 @@ export class BatchWriter {
     }
   }
 
+  /**
+   * An item of a stream has been added to the source. More come one after the other, each some
+   * microtasks behind the one before: they leave together, as soon as they are worth a write.
+   */
+  addItem(): void {
+    this.add(ITEM_MICROTASKS);
+    if (this.#state !== "waiting") this.#isPatient = true;
+    else if (this.#source.bufferedBytes() >= LARGEST_WAITING_BYTES) this.flush();
+  }
+
   /** Writes what waits at once. */
   flush(): void {
     if (this.#state === "waiting") this.#writeBatch();
@@ -186,9 +200,12 @@ export class BatchWriter {
   readonly #written = (): void => {
     if (this.#state === "closed") return;
     this.#watch?.progress();
+    const isPatient = this.#isPatient;
+    this.#isPatient = false;
     this.#state = this.#state === "behind" ? "waiting" : "idle";
     this.#source.written?.();
-    this.flush();
+    if (isPatient && this.#state === "waiting") this.addItem();
+    else this.flush();
   };
 
   readonly #failed = (error: unknown): void => {

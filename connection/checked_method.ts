@@ -6,6 +6,7 @@
  * @module
  */
 
+import { RpcError } from "../errors.ts";
 import { isPromise, whenThere } from "../internal/promise.ts";
 import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
 import { type AnySchema, GOB_VENDOR } from "../internal/schema.ts";
@@ -13,6 +14,8 @@ import { badReply } from "./bad_reply.ts";
 import { issuesText } from "./issues.ts";
 import { markMethod } from "./method_mark.ts";
 import type { CallContext } from "./services.ts";
+import { checkedItems } from "./streams/checked_items.ts";
+import { isAsyncIterable } from "./streams/stream.ts";
 
 type Validator = StandardSchemaV1.Props<unknown, unknown>;
 type Result = StandardSchemaV1.Result<unknown>;
@@ -27,6 +30,10 @@ export interface Checked {
   readonly args?: StandardSchemaV1;
   /** Checks the reply. Without one it may be anything. */
   readonly reply?: StandardSchemaV1;
+  /** Checks each item of a reply that is a stream. Without one they may be anything. */
+  readonly item?: StandardSchemaV1;
+  /** Checks each item of an argument that is a stream. Without one they may be anything. */
+  readonly argsItem?: StandardSchemaV1;
 }
 
 /**
@@ -40,8 +47,13 @@ export function checkedMethod(schemas: Checked, handler: Handler): Handler {
   // Taken once: with some libraries each look makes an object.
   const args = schemas.args?.["~standard"];
   const reply = schemas.reply?.["~standard"];
+  const item = schemas.item?.["~standard"];
+  const argsItem = schemas.argsItem?.["~standard"];
 
   function method(this: unknown, value: unknown, context: CallContext): unknown {
+    if (argsItem !== undefined) {
+      return answer(this, checkedArgsItems(argsItem, value, context), context);
+    }
     if (args === undefined) return answer(this, value, context);
     const result = checkArgs(args, value);
     if (!isPromise(result)) return answer(this, acceptedArgs(result, context), context);
@@ -54,7 +66,12 @@ export function checkedMethod(schemas: Checked, handler: Handler): Handler {
 
   function answer(self: unknown, value: unknown, context: CallContext): unknown {
     const result = handler.call(self, value, context);
-    return reply === undefined ? result : whenThere(result, (value) => {
+    if (reply === undefined && item === undefined) return result;
+    return whenThere(result, (value) => {
+      if (item !== undefined && isAsyncIterable(value)) {
+        return checkedReplyItems(item, value, context);
+      }
+      if (reply === undefined) throw noItems(context);
       return whenThere(reply.validate(value), (result) => acceptedReply(result, context));
     });
   }
@@ -83,6 +100,31 @@ function acceptedArgs(result: Result, context: CallContext): unknown {
 function acceptedReply(result: Result, context: CallContext): unknown {
   if (!result.issues) return result.value;
   throw badReply(`${context.serviceMethod}: ${issuesText("reply", result.issues)}`);
+}
+
+function checkedArgsItems(item: Validator, args: unknown, context: CallContext): unknown {
+  if (!isAsyncIterable(args)) {
+    const message = `${context.serviceMethod}: args: expected a stream of items`;
+    throw context.reject(message, "invalid_argument");
+  }
+  return checkedItems(args, item, (issues, index) => {
+    const message = `${context.serviceMethod}: ${issuesText(`args[${index}]`, issues)}`;
+    return new RpcError("invalid_argument", message);
+  });
+}
+
+function noItems(context: CallContext): RpcError {
+  return badReply(`${context.serviceMethod}: reply: expected a stream of items`);
+}
+
+function checkedReplyItems(
+  item: Validator,
+  reply: AsyncIterable<unknown>,
+  context: CallContext,
+): unknown {
+  return checkedItems(reply, item, (issues, index) => {
+    return badReply(`${context.serviceMethod}: ${issuesText(`item[${index}]`, issues)}`);
+  });
 }
 
 /** A schema of gob says the type on the wire, too. */

@@ -39,6 +39,8 @@ import {
   type Settler,
 } from "./pending_calls.ts";
 import { ServerExtensions } from "./server_extensions.ts";
+import { ClientStreams } from "./streams/client_streams.ts";
+import { isAsyncIterable, type OutgoingStream, type StreamSink } from "./streams/stream.ts";
 
 /**
  * - `open`: calls are taken.
@@ -95,6 +97,7 @@ export class ClientConnection {
   readonly #calls: PendingCalls;
   readonly #replies: ReplySink = {
     take: (seq) => this.#calls.take(seq),
+    stream: (seq) => this.#calls.get(seq)?.stream,
     extended: (server) => {
       this.#extensions.learn(server);
       if (server !== undefined) this.#listener?.loaded(server.load, 0); // it has read no call of ours by then
@@ -125,6 +128,8 @@ export class ClientConnection {
   #isDrained = false;
   #isRefused = false;
   readonly #extensions: ServerExtensions;
+  /** What streams share, once there is one. */
+  #streams: ClientStreams | undefined;
   readonly #listener: ServerListener | undefined;
   /** Whether the server keeps, or may be asked for, the answers to calls of this connection. */
   #hasKept = false;
@@ -164,10 +169,10 @@ export class ClientConnection {
     this.#extensions = new ServerExtensions(codec.asksForExtensions ?? false);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     this.#calls = new PendingCalls(address, this.#clock, {
-      abandoned: (seq) => {
+      abandoned: (seq, why) => {
         this.#givenUp = this.givenUp + 1;
         this.#heardAtGiveUp = this.#heard;
-        this.#cancel(seq);
+        this.#cancel(seq, why);
       },
       emptied: () => this.#emptied(),
     });
@@ -228,6 +233,11 @@ export class ClientConnection {
     return this.#extensions.server;
   }
 
+  /** Where deadlines take the time from. */
+  get clock(): Clock {
+    return this.#clock;
+  }
+
   /** Whether the protocol has a way to ask the server for a sign of life. */
   get canPing(): boolean {
     return this.#codec.ping !== undefined;
@@ -251,6 +261,9 @@ export class ClientConnection {
     const refusal = this.#refusal();
     if (refusal !== undefined) return void settler.reject(this.#notSent(serviceMethod, refusal));
     const seq = this.#calls.nextSeq;
+    if (isAsyncIterable(args)) {
+      return this.#openStreams().open(serviceMethod, args, extras, { settler });
+    }
     if (extras.id !== undefined) this.#hasKept = true;
     if (extras.awaitsExtensions === true && !this.#extensions.isKnown) {
       return this.#sendLater(seq, serviceMethod, args, extras, settler);
@@ -266,6 +279,26 @@ export class ClientConnection {
     this.#calls.add(call);
     this.#writeSoon();
     return call;
+  }
+
+  /**
+   * Opens a stream: a call that may be answered by many items.
+   *
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument; an async iterable is sent item by item.
+   * @param extras Metadata, the time that is left, and how the stream begins.
+   * @param sink Where its items go; it may fail before this returns.
+   * @returns The stream; `undefined` if it has failed already.
+   */
+  openStream(
+    serviceMethod: string,
+    args: unknown,
+    extras: RequestExtras,
+    sink: StreamSink,
+  ): OutgoingStream | undefined {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return void sink.fail(this.#notSent(serviceMethod, refusal));
+    return this.#openStreams().open(serviceMethod, args, extras, { sink });
   }
 
   /**
@@ -412,8 +445,10 @@ export class ClientConnection {
         return failed === undefined ? this.#cancel(seq) : undefined;
       }
       this.#calls.sent(seq);
-      if (failed === undefined) this.#writeSoon();
-      else if (this.#calls.take(seq) === call) {
+      if (failed === undefined) {
+        this.#writeSoon();
+        call.begun();
+      } else if (this.#calls.take(seq) === call) {
         this.#calls.release(call);
         settler.reject(failed);
       }
@@ -439,6 +474,28 @@ export class ClientConnection {
     const words = this.#codec.lastWords(this.#calls.sentSeqs());
     if (buffered.length + words.length === 0) return;
     this.#transport.write(joined(buffered, words)).catch(() => {});
+  }
+
+  #openStreams(): ClientStreams {
+    return this.#streams ??= new ClientStreams(this.#codec, this.#protocol, {
+      calls: this.#calls,
+      knowsStreams: () => this.#extensions.isKnown ? this.server !== undefined : undefined,
+      isOver: () => this.#isOver(),
+      isEncoding: () => this.#isEncoding,
+      encode: (call, args, extras) => this.#encode(call.seq, call.serviceMethod, args, extras),
+      later: (call, encode) => void this.#later(call, encode),
+      notSent: (serviceMethod, why) => this.#notSent(serviceMethod, why),
+      writeSoon: () => this.#writeSoon(),
+      itemAdded: () => this.#writer.addItem(),
+      encodeItem: (items, seq, value, mostBytes) => {
+        this.#isEncoding = true;
+        try {
+          return items.item(seq, value, mostBytes);
+        } finally {
+          this.#isEncoding = false;
+        }
+      },
+    });
   }
 
   #isOver(): boolean {
@@ -472,10 +529,10 @@ export class ClientConnection {
   }
 
   /** Tells the server that a call was given up, where the protocol can. */
-  #cancel(seq: number): void {
+  #cancel(seq: number, why?: string): void {
     if (this.#isOver() || this.#codec.cancel === undefined) return;
-    if (this.#isEncoding) return queueMicrotask(() => this.#cancel(seq));
-    this.#codec.cancel(seq);
+    if (this.#isEncoding) return queueMicrotask(() => this.#cancel(seq, why));
+    this.#codec.cancel(seq, why);
     this.#writeSoon();
   }
 
@@ -492,6 +549,7 @@ export class ClientConnection {
         return this.#codec.take();
       },
       takeNext: () => this.#codec.takeNext?.(),
+      written: () => this.#streams?.resume(),
       writeFailed: (error) => this.#lost(error),
     };
   }

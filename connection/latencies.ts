@@ -14,7 +14,10 @@ export const LATENCY_BOUNDS_US: readonly number[] = Object.freeze(
     .concat(1e7).sort((a, b) => a - b),
 );
 
-/** How long the handler of one method has taken. Plain data, in whole microseconds. */
+/**
+ * How long the handler of one method has taken; one that answers with a stream, until it has
+ * returned that. Plain data, in whole microseconds.
+ */
 export interface MethodLatency {
   /** `Service.Method`. */
   readonly method: string;

@@ -18,10 +18,14 @@ export type { StandardSchemaV1 };
  *
  * @typeParam Args The type of the argument's schema.
  * @typeParam Reply The type of the reply's schema.
+ * @typeParam Item The type of the schema of a reply's items.
+ * @typeParam ArgsItem The type of the schema of an argument's items.
  */
 export interface MethodOptions<
   Args extends StandardSchemaV1 = StandardSchemaV1,
   Reply extends StandardSchemaV1 = StandardSchemaV1,
+  Item extends StandardSchemaV1 = StandardSchemaV1,
+  ArgsItem extends StandardSchemaV1 = StandardSchemaV1,
 > {
   /**
    * Checks the argument, and may change it: the handler gets what the schema
@@ -33,6 +37,17 @@ export interface MethodOptions<
    * of it. Default: the reply may be anything.
    */
   reply?: Reply;
+  /**
+   * Checks each item of a reply that is a stream, and may change it. A reply that is none is
+   * refused, as one is by `reply`. Default: items may be anything.
+   */
+  item?: Item;
+  /**
+   * Checks each item of an argument that is a stream, when the handler reads it, and may change it.
+   * One that is refused ends the argument with an error, `invalid_argument`, that says which it is.
+   * Default: items may be anything.
+   */
+  argsItem?: ArgsItem;
 }
 
 /** The type of a value that a schema accepts; `unknown` without a schema. */
@@ -55,7 +70,12 @@ export type CheckedMethod<Args, Reply> = (
   context: CallContext,
 ) => Reply | Promise<Reply>;
 
-const METHOD_CHECKS: Checks<MethodOptions> = { args: aSchema, reply: aSchema };
+const METHOD_CHECKS: Checks<MethodOptions> = {
+  args: aSchema,
+  reply: aSchema,
+  item: aSchema,
+  argsItem: aSchema,
+};
 
 /**
  * Makes a method that is checked by schemas, to be registered among others.
@@ -99,7 +119,7 @@ export function method<
   Reply extends StandardSchemaV1 = never,
   Value extends AcceptedBy<Reply> = AcceptedBy<Reply>,
 >(
-  options: MethodOptions<Args, Reply> & { args: Args },
+  options: MethodOptions<Args, Reply, never, never> & { args: Args },
   handler: (args: MadeBy<Args>, context: CallContext) => Value | Promise<Value>,
 ): CheckedMethod<AcceptedBy<Args>, [Reply] extends [never] ? Value : MadeBy<Reply>>;
 /**
@@ -118,13 +138,116 @@ export function method<
   Reply extends StandardSchemaV1 = never,
   Value extends AcceptedBy<Reply> = AcceptedBy<Reply>,
 >(
-  options: MethodOptions<never, Reply> & { args?: undefined },
+  options: MethodOptions<never, Reply, never, never> & { args?: undefined },
   handler: (args: Args, context: CallContext) => Value | Promise<Value>,
 ): CheckedMethod<Args, [Reply] extends [never] ? Value : MadeBy<Reply>>;
-export function method(options: MethodOptions, handler: unknown): Handler {
-  checkOptions("method", options, METHOD_CHECKS);
+/**
+ * Makes a method that answers with a stream, whose items are checked.
+ *
+ * @typeParam Args The type of the argument's schema.
+ * @typeParam Item The type of the schema of the items.
+ * @param options The schemas.
+ * @param handler Gets what the schema makes of the argument, and the call's context.
+ * @returns The method.
+ * @throws {TypeError} If an option does not exist or is no schema, or the handler is no function.
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { dial, method, RpcError, Server } from "@geerpc/xclient";
+ * import { z } from "npm:zod@4.6.7";
+ *
+ * const logs = {
+ *   Tail: method(
+ *     { args: z.object({ from: z.number() }), item: z.object({ line: z.string() }) },
+ *     async function* ({ from }) {
+ *       yield { line: `line ${from}` };
+ *       yield { line: "the last one" };
+ *     },
+ *   ),
+ * };
+ * await using server = new Server();
+ * server.register("Logs", logs);
+ * const { address } = await server.listen("tcp@127.0.0.1:0");
+ *
+ * await using client = await dial(address);
+ * for await (const { line } of client.stream<{ line: string }>("Logs.Tail", { from: 7 })) {
+ *   console.log(line);
+ * }
+ * const wrong = client.stream("Logs.Tail", { from: "the start" });
+ * await assertRejects(() => wrong.next(), RpcError, "args.from");
+ * ```
+ */
+export function method<Args extends StandardSchemaV1, Item extends StandardSchemaV1>(
+  options: MethodOptions<Args, never, Item, never> & { args: Args; item: Item },
+  handler: (
+    args: MadeBy<Args>,
+    context: CallContext,
+  ) => AsyncIterable<AcceptedBy<Item>> | Promise<AsyncIterable<AcceptedBy<Item>>>,
+): CheckedMethod<AcceptedBy<Args>, AsyncIterable<MadeBy<Item>>>;
+/**
+ * Makes a method that answers with a stream, of which the items alone are checked.
+ *
+ * @typeParam Args The type of the argument.
+ * @typeParam Item The type of the schema of the items.
+ * @param options The schema.
+ * @param handler Gets the argument and the call's context.
+ * @returns The method.
+ * @throws {TypeError} If an option does not exist or is no schema, or the handler is no function.
+ */
+export function method<Args, Item extends StandardSchemaV1>(
+  options: MethodOptions<never, never, Item, never> & { args?: undefined; item: Item },
+  handler: (
+    args: Args,
+    context: CallContext,
+  ) => AsyncIterable<AcceptedBy<Item>> | Promise<AsyncIterable<AcceptedBy<Item>>>,
+): CheckedMethod<Args, AsyncIterable<MadeBy<Item>>>;
+/**
+ * Makes a method whose argument is a stream, and its answer, too.
+ *
+ * @typeParam ArgsItem The type of the schema of the argument's items.
+ * @typeParam Item The type of the schema of the answer's items.
+ * @param options The schemas.
+ * @param handler Gets what the schema makes of the argument's items, and the call's context.
+ * @returns The method.
+ * @throws {TypeError} If an option does not exist or is no schema, or the handler is no function.
+ */
+export function method<ArgsItem extends StandardSchemaV1, Item extends StandardSchemaV1>(
+  options: MethodOptions<never, never, Item, ArgsItem> & { argsItem: ArgsItem; item: Item },
+  handler: (
+    args: AsyncIterable<MadeBy<ArgsItem>>,
+    context: CallContext,
+  ) => AsyncIterable<AcceptedBy<Item>> | Promise<AsyncIterable<AcceptedBy<Item>>>,
+): CheckedMethod<AsyncIterable<AcceptedBy<ArgsItem>>, AsyncIterable<MadeBy<Item>>>;
+/**
+ * Makes a method whose argument is a stream of items that are checked.
+ *
+ * @typeParam ArgsItem The type of the schema of the items.
+ * @typeParam Reply The type of the reply's schema.
+ * @typeParam Value The type of what the handler returns.
+ * @param options The schemas.
+ * @param handler Gets what the schema makes of the items, and the call's context.
+ * @returns The method.
+ * @throws {TypeError} If an option does not exist or is no schema, or the handler is no function.
+ */
+export function method<
+  ArgsItem extends StandardSchemaV1,
+  Reply extends StandardSchemaV1 = never,
+  Value extends AcceptedBy<Reply> = AcceptedBy<Reply>,
+>(
+  options: MethodOptions<never, Reply, never, ArgsItem> & { argsItem: ArgsItem },
+  handler: (
+    args: AsyncIterable<MadeBy<ArgsItem>>,
+    context: CallContext,
+  ) => Value | Promise<Value>,
+): CheckedMethod<
+  AsyncIterable<AcceptedBy<ArgsItem>>,
+  [Reply] extends [never] ? Value : MadeBy<Reply>
+>;
+export function method(options: object, handler: unknown): unknown {
+  checkOptions("method", options as MethodOptions, METHOD_CHECKS);
   if (typeof handler !== "function") throw wrongType("method: the handler", "a function", handler);
-  return checkedMethod(options, handler as Handler);
+  return checkedMethod(options as MethodOptions, handler as Handler);
 }
 
 function aSchema(name: string, value: unknown): void {

@@ -9,6 +9,7 @@ import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import type { Clock } from "../clock.ts";
 import { Deadlines, type Expiring } from "../internal/deadlines.ts";
 import { type FailureExtras, type PendingReply, UnexpectedQueue } from "../protocol/codec.ts";
+import type { ItemStream } from "../protocol/streams.ts";
 import type { MethodSchema } from "../internal/schema.ts";
 import {
   type ErrorDetails,
@@ -80,6 +81,14 @@ export class PendingCall implements PendingReply, Expiring, Abortable {
     if (this.waiting) this.table.deadlines.remove(this);
     if (this.#signal !== undefined) releaseFrom(this.#signal, this);
   }
+
+  /** Its items, if its argument or its answer comes in some. */
+  get stream(): ItemStream | undefined {
+    return undefined;
+  }
+
+  /** It is encoded, behind a wait for what the server can read. */
+  begun(): void {}
 
   resolve(value: unknown): void {
     this.table.answer(this);
@@ -172,8 +181,12 @@ export class PendingRecall extends PendingCall {
 
 /** What a table of calls needs of its connection. */
 export interface PendingCallsOwner {
-  /** A call was given up before its reply has come: the server may stop it. */
-  abandoned(seq: number): void;
+  /**
+   * A call was given up before its reply has come: the server may stop it.
+   *
+   * @param why What its handler is told. Default: nothing.
+   */
+  abandoned(seq: number, why?: string): void;
   /** No call is left in the table. */
   emptied(): void;
 }
@@ -304,6 +317,11 @@ export class PendingCalls {
     return this.#calls.take(seq);
   }
 
+  /** The call of that number, which stays. */
+  get(seq: number): PendingCall | undefined {
+    return this.#calls.get(seq);
+  }
+
   /** A call that was taken out has run, and is answered. */
   answer(call: PendingCall): void {
     this.#hasAnswered = true;
@@ -320,12 +338,13 @@ export class PendingCalls {
    * Takes a call out before its reply has come.
    *
    * @param call The call.
+   * @param why What its handler is told. Default: nothing.
    * @returns `false` if it was out already.
    */
-  abandon(call: PendingCall): boolean {
+  abandon(call: PendingCall, why?: string): boolean {
     if (this.#calls.get(call.seq) !== call) return false;
     this.#calls.take(call.seq);
-    if (!this.#unsent.delete(call.seq)) this.#owner.abandoned(call.seq);
+    if (!this.#unsent.delete(call.seq)) this.#owner.abandoned(call.seq, why);
     this.release(call);
     return true;
   }

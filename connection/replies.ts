@@ -10,6 +10,7 @@ import { NOT_RUN } from "../protocol/go_errors.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 import type { KeptAnswer } from "./kept_answers/kept_answer.ts";
 import type { Method } from "./services.ts";
+import type { ServerStreams } from "./streams/server_streams.ts";
 
 /** The longest error message that is sent, in characters: longer ones are cut. */
 const LONGEST_ERROR = 65_536;
@@ -34,6 +35,8 @@ export class Replies {
   readonly #connection: RepliesOwner;
   readonly #maxBufferedBytes: number;
   readonly #longestError: number;
+  /** The streams of the connection, once it has had any. */
+  #streams: ServerStreams | undefined;
 
   /**
    * @param codec The protocol's half for the connection.
@@ -54,6 +57,11 @@ export class Replies {
     this.#longestError = Math.min(LONGEST_ERROR, Math.max(maxMessageBytes / 8, SHORTEST_LIMIT));
   }
 
+  /** The connection has streams from here on, which end with the answers to their calls. */
+  streamsAre(streams: ServerStreams): void {
+    this.#streams = streams;
+  }
+
   /** Whether so much is buffered that no more is to be encoded until the client has read some. */
   get isFull(): boolean {
     return this.#codec.bufferedBytes > this.#maxBufferedBytes;
@@ -72,6 +80,7 @@ export class Replies {
       this.#connection.replyRefused(method.serviceMethod, error);
       return this.fail(seq, method.serviceMethod, code, message);
     }
+    this.#streams?.answered(seq);
     this.#writer.add();
   }
 
@@ -89,7 +98,21 @@ export class Replies {
     message: string,
     details?: unknown,
   ): void {
+    this.#streams?.answered(seq);
     this.#error(seq, serviceMethod, { code, message, rejected: false, details });
+  }
+
+  /** Answers a stream with an error because the server ends before its handler has. */
+  interrupt(seq: number, serviceMethod: string, message: string): void {
+    this.#streams?.answered(seq);
+    const failure = { code: "unavailable", message, rejected: false, interrupted: true } as const;
+    this.#error(seq, serviceMethod, failure);
+  }
+
+  /** Ends a stream behind its last item. */
+  endStream(seq: number, method: Method): void {
+    this.#streams?.end(seq, method.serviceMethod);
+    this.#streams?.answered(seq);
   }
 
   /** Answers a call with an error that says that it did not run, and perhaps when there is room. */
@@ -101,6 +124,7 @@ export class Replies {
     more: Pick<Failure, "retryAfterMs" | "details"> = {},
   ): void {
     const { retryAfterMs, details } = more;
+    this.#streams?.answered(seq);
     this.#error(seq, serviceMethod, { code, message, rejected: true, retryAfterMs, details });
   }
 
@@ -114,7 +138,7 @@ export class Replies {
   /** Answers a call whose sequence number another call has that is not answered yet. */
   rejectDuplicate(seq: number, serviceMethod: string): void {
     const message = `rpc server: a call with Seq ${seq} is running already`;
-    this.reject(seq, serviceMethod, "invalid_argument", message);
+    this.#error(seq, serviceMethod, { code: "invalid_argument", message, rejected: true });
   }
 
   #error(seq: number, serviceMethod: string, failure: Failure): void {

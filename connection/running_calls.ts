@@ -1,6 +1,6 @@
 /**
- * The calls of one connection that a server runs: from the handler's start to
- * its answer, its cancel or its deadline.
+ * This file is one table: the calls of one connection that a server runs, from the handler's start
+ * to its answer, its cancel or its deadline.
  *
  * @module
  */
@@ -19,6 +19,10 @@ import { isRpcError, RunningCall, type RunningCallOwner } from "./running_call.t
 import { SeqTable } from "./seq_table.ts";
 import type { ServerLoad } from "./server_load.ts";
 import type { Method } from "./services.ts";
+import { AnswerPump, givenUp, notAskedFor, STREAM_ENDED } from "./streams/answer_pump.ts";
+import { leaveUnread } from "./streams/item_pump.ts";
+import type { ServerStreams } from "./streams/server_streams.ts";
+import { isAsyncIterable } from "./streams/stream.ts";
 import type { PeerCertificate } from "../transport.ts";
 
 /** The latest time that a `Date` can hold. */
@@ -67,7 +71,11 @@ export class RunningCalls implements RunningCallOwner {
   readonly #concurrency: Concurrency | undefined;
   /** Calls that were not answered because their deadline had passed here, until their callers cancel them. */
   readonly #unanswered = new Set<number>();
+  /** When the calls began whose handlers have returned streams that go on. */
+  readonly #streamsBegan = new Map<RunningCall, number>();
   #handlers = 0;
+  /** The streams of the connection, once it has had any. */
+  #streams: ServerStreams | undefined;
   /** The calls whose handlers have ended and whose replies have to wait for room, the oldest first. */
   #held: RunningCall[] = [];
 
@@ -146,10 +154,13 @@ export class RunningCalls implements RunningCallOwner {
     try {
       // An absent argument is null where the protocol has nothing else for it.
       result = method.handle(args ?? undefined, call);
-      if (isPromise(result)) return this.#await(call, settlingOnce(result), timeoutMs);
+      if (isPromise(result) && !this.#isItems(seq, result)) {
+        return this.#await(call, settlingOnce(result), timeoutMs);
+      }
     } catch (error) {
       return this.#fail(call, error);
     }
+    if (isAsyncIterable(result)) return this.#stream(call, result, timeoutMs);
     this.#replies.reply(seq, method, result);
   }
 
@@ -157,14 +168,15 @@ export class RunningCalls implements RunningCallOwner {
    * Gives a call up: its signal aborts, and it is not answered.
    *
    * @param seq Its sequence number.
+   * @param why What its caller has said of it, if anything.
    * @returns `false` if no call of that number runs.
    */
-  cancel(seq: number): boolean {
+  cancel(seq: number, why?: string): boolean {
     const call = this.#calls.get(seq);
     this.#unanswered.delete(seq); // its caller knows, and waits no more
     if (call === undefined) return false;
     this.#take(call);
-    call.abort(new RpcError("canceled", `the caller gave ${call.serviceMethod} up`));
+    this.#abort(call, givenUp(call.serviceMethod, why));
     return true;
   }
 
@@ -181,7 +193,7 @@ export class RunningCalls implements RunningCallOwner {
       this.#replies.fail(seq, serviceMethod, "deadline_exceeded", lateAnswer);
     } else this.#leave(seq);
     const reason = lateAnswer ?? "the caller's deadline has passed";
-    call.abort(new TimeoutError(reason, { serviceMethod }));
+    this.#abort(call, new TimeoutError(reason, { serviceMethod }));
     this.#owner.callEnded();
   }
 
@@ -205,20 +217,85 @@ export class RunningCalls implements RunningCallOwner {
     this.#held = [];
     const calls = this.#calls.clear();
     const reason = new RpcError("canceled", `the connection of ${this.remote} is over`);
-    for (const call of calls) call.abort(reason);
+    for (const call of calls) this.#abort(call, reason);
+    this.#streams?.closeAll(reason);
+  }
+
+  /** The connection has streams from here on. */
+  streamsAre(streams: ServerStreams): void {
+    this.#streams = streams;
+    this.#replies.streamsAre(streams);
+  }
+
+  /**
+   * Ends the calls whose answers come item by item, as the server ends.
+   *
+   * @returns Whether there were any.
+   */
+  interruptStreams(): boolean {
+    const calls = this.#streams?.seqs.map((seq) => this.#calls.get(seq)) ?? [];
+    for (const call of calls) {
+      if (call === undefined || !this.#take(call)) continue;
+      const { seq, serviceMethod } = call;
+      this.#replies.interrupt(seq, serviceMethod, "rpc server: the server has ended the stream");
+      call.abort(new RpcError("canceled", `the connection of ${this.remote} is over`));
+    }
+    return calls.length > 0;
   }
 
   #await(call: RunningCall, result: Promise<unknown>, timeoutMs: number | undefined): void {
-    const concurrency = this.#concurrency;
-    const isLimited = concurrency !== undefined && call.method.isUnlimited !== true;
-    const beganAtMs = isLimited ? concurrency.began() : 0;
+    const beganAtMs = this.#takePlace(call);
     result.then((value) => this.#settled(call, true, value, beganAtMs), (error) => {
       this.#settled(call, false, error, beganAtMs);
     });
+    this.#began(call, timeoutMs);
+  }
+
+  /** Whether a promise is a stream as well, which was asked for: so are the cursors of some databases. */
+  #isItems(seq: number, result: PromiseLike<unknown>): boolean {
+    const isAsked = this.#streams !== undefined && this.#streams.get(seq)?.isAnswered;
+    return isAsked === true && isAsyncIterable(result);
+  }
+
+  /** A handler has returned a stream at once. */
+  #stream(call: RunningCall, items: AsyncIterable<unknown>, timeoutMs: number | undefined): void {
+    this.#began(call, timeoutMs);
+    this.#settled(call, true, items, this.#takePlace(call));
+  }
+
+  /** Takes one of the places that there are on all connections; returns when. */
+  #takePlace(call: RunningCall): number {
+    const concurrency = this.#concurrency;
+    const isLimited = concurrency !== undefined && call.method.isUnlimited !== true;
+    return isLimited ? concurrency.began() : 0;
+  }
+
+  #began(call: RunningCall, timeoutMs: number | undefined): void {
     this.#calls.set(call);
     this.#handlers++;
     this.#load.began(1);
     this.#limit(call, timeoutMs);
+  }
+
+  /**
+   * Sends a stream that a handler has returned.
+   *
+   * @returns `false` if that is no answer to this call: it is settled with an error then.
+   */
+  #sendItems(call: RunningCall, items: AsyncIterable<unknown>): boolean {
+    const isRunning = this.#calls.get(call.seq) === call;
+    const stream = isRunning ? this.#streams?.get(call.seq) : undefined;
+    if (stream?.isAnswered) {
+      stream.pump(items, new AnswerPump(call, this.#streams!, this.#replies, this));
+      return true;
+    }
+    leaveUnread(items);
+    return false;
+  }
+
+  #abort(call: RunningCall, reason: unknown): void {
+    call.abort(reason);
+    this.#streams?.close(call.seq, reason);
   }
 
   /** Limits a call to its own deadline, or to what the handshake gave every call, if that is less. */
@@ -233,14 +310,29 @@ export class RunningCalls implements RunningCallOwner {
     this.#deadlines.add(call);
   }
 
+  /** The stream that a handler has returned has ended; its call may have been given up before. */
+  streamEnded(call: RunningCall, isFulfilled: boolean, result: unknown): void {
+    const beganAtMs = this.#streamsBegan.get(call) ?? 0;
+    this.#streamsBegan.delete(call);
+    this.#settled(call, isFulfilled, result, beganAtMs);
+  }
+
   /** A handler's promise has settled; its call may have been given up before. */
   #settled(call: RunningCall, isFulfilled: boolean, result: unknown, beganAtMs: number): void {
+    if (isFulfilled && isAsyncIterable(result)) {
+      this.#streamsBegan.set(call, beganAtMs);
+      if (this.#sendItems(call, result)) return;
+      this.#streamsBegan.delete(call);
+      return this.#settled(call, false, notAskedFor(call.serviceMethod), beganAtMs);
+    }
     this.#handlers--;
     this.#load.began(-1);
     const concurrency = this.#concurrency;
     if (concurrency !== undefined && call.method.isUnlimited !== true) {
       // One that fails may have done nothing; one that was given up would have taken longer still.
-      const isMeasure = isFulfilled || this.#calls.get(call.seq) !== call;
+      // How long a stream takes is up to its reader.
+      const isMeasure = result !== STREAM_ENDED &&
+        (isFulfilled || this.#calls.get(call.seq) !== call);
       concurrency.ended(call.method, beganAtMs, isMeasure);
     }
     try {
@@ -258,7 +350,8 @@ export class RunningCalls implements RunningCallOwner {
   }
 
   #answer(call: RunningCall, isFulfilled: boolean, result: unknown): void {
-    if (isFulfilled) this.#replies.reply(call.seq, call.method, result);
+    if (result === STREAM_ENDED) this.#replies.endStream(call.seq, call.method);
+    else if (isFulfilled) this.#replies.reply(call.seq, call.method, result);
     else this.#fail(call, result);
   }
 

@@ -15,6 +15,7 @@ import {
   type RequestSink,
   type ServerCodec,
 } from "../protocol/codec.ts";
+import type { ItemStream, StreamExtras } from "../protocol/streams.ts";
 import { JsonServerCodec } from "../protocol/geerpc_json/server.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
 import type { MethodSchema } from "../internal/schema.ts";
@@ -36,6 +37,8 @@ import type { ReportedLoad } from "./reported_load.ts";
 import type { Refusal, ServerLoad } from "./server_load.ts";
 import type { ServerEvent, ServerLimits, ServerListeners } from "./server_options.ts";
 import type { Services } from "./services.ts";
+import type { IncomingStream } from "./streams/incoming_stream.ts";
+import { ServerStreams } from "./streams/server_streams.ts";
 
 /** What all connections of a server share. */
 export interface ServerContext {
@@ -72,6 +75,8 @@ export interface ServerContext {
  */
 type Phase = "opening" | "serving" | "draining" | "ending" | "closed";
 
+/** A client with open streams that says nothing for so long is written to, in milliseconds. */
+const PROBE_MS = 30_000;
 /** How long a client may take to close a drained connection itself, in milliseconds. */
 const LINGER_MS = 250;
 /** How long a client may take to close a connection whose other side has ended, in milliseconds. */
@@ -98,6 +103,10 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   /** Its calls whose answers are kept, once there are some. */
   #session: ConnectionSession | undefined;
   #handleTimeoutMs = 0;
+  /** Once there was one. */
+  #streams: ServerStreams | undefined;
+  /** Notices that a client with streams may be gone, once there was one. */
+  #silence: ProgressWatch | undefined;
   #phase: Phase = "opening";
   /** Whether it is to drain as soon as it is open. */
   #drainsWhenOpen = false;
@@ -158,6 +167,15 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     return this.closed;
   }
 
+  /**
+   * Closes at once, but for streams: their readers are told why. The signals of calls that still
+   * run abort.
+   */
+  interrupt(): void {
+    if (this.#phase !== "draining" || !this.#running.interruptStreams()) return this.close();
+    this.#end(this.#codec.take());
+  }
+
   /** Closes at once; the signals of calls that still run abort. */
   close(): void {
     if (this.#isClosed()) return;
@@ -167,6 +185,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#timer.cancel();
     this.#probe?.stop();
     this.#idle?.stop();
+    this.#silence?.stop();
     this.#admission?.close(); // there is none during the handshake
     this.#session?.lost(); // before its calls hear that nobody waits
     this.#resolveClosed();
@@ -178,6 +197,11 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed()) return; // by a call that came before it in the same read
     // A question for a sign of life is no use of the connection.
     if (this.#idle !== undefined && serviceMethod !== PING_METHOD) this.#idle.progress();
+    if (extras.stream !== undefined) {
+      const stream = this.#openStream(seq, serviceMethod, extras.stream);
+      if (stream === undefined) return this.#replies.rejectDuplicate(seq, serviceMethod);
+      if (stream.args !== undefined) args = stream.args;
+    }
     this.#admission.call(seq, serviceMethod, args, extras);
   }
 
@@ -196,10 +220,16 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#replies.reject(seq, serviceMethod, code, message);
   }
 
-  cancel(seq: number): void {
+  cancel(seq: number, why?: string): void {
     this.#hasMessage = true;
-    if (this.#running.cancel(seq)) this.#endIfDone();
-    else this.#admission.cancel(seq);
+    if (this.#running.cancel(seq, why)) return this.#endIfDone();
+    this.#admission.cancel(seq);
+    this.#streams?.close(seq, new RpcError("canceled", "its caller gave the call up"));
+  }
+
+  stream(seq: number): ItemStream | undefined {
+    this.#hasMessage = true;
+    return this.#streams?.get(seq);
   }
 
   answered(): void {
@@ -244,6 +274,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed() || this.#phase === "ending") return;
     this.#isReading = true;
     this.#hasMessage = false;
+    this.#silence?.progress();
     let wait: Promise<void> | undefined;
     try {
       wait = atFaultPoint("request_read");
@@ -326,6 +357,50 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     });
   }
 
+  /** A call has come whose argument or answer comes item by item; `undefined` if its number is taken. */
+  #openStream(
+    seq: number,
+    serviceMethod: string,
+    extras: StreamExtras,
+  ): IncomingStream | undefined {
+    if (this.#streams === undefined) {
+      this.#streams = new ServerStreams(this.#codec.items!, this.#writer, {
+        ...this.#context,
+        itemCame: (seq, serviceMethod, bytes) => {
+          if (!this.#admission.isEmpty) this.#admission.itemCame(seq, serviceMethod, bytes);
+        },
+      });
+      this.#running.streamsAre(this.#streams);
+      this.#watchStreams(this.#streams);
+    }
+    if (this.#streams.get(seq) !== undefined) return undefined;
+    this.#silence?.start();
+    return this.#streams.open(seq, serviceMethod, extras);
+  }
+
+  /**
+   * A stream that waits for credit writes nothing, so nothing would show that its client is gone
+   * without a word. To write something shows it in time.
+   */
+  #watchStreams(streams: ServerStreams): void {
+    this.#silence = new ProgressWatch({
+      clock: this.#context.clock,
+      timeoutMs: PROBE_MS,
+      isExpected: () => !streams.isEmpty,
+      onStall: () => {
+        this.#probeClient();
+        this.#silence?.start();
+      },
+    });
+  }
+
+  /** Writes what every client drops, unless a write is under way, and finds it out. */
+  #probeClient(): void {
+    if (!this.#writer.isIdle) return;
+    this.#codec.probe();
+    this.#writer.add();
+  }
+
   /** Gives the client some time until the handshake is complete. */
   #limitHandshake(): void {
     const { handshakeTimeoutMs } = this.#context.limits;
@@ -365,11 +440,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed() || this.#phase === "ending") return;
     this.#endIfDone();
     if (this.#isClosed()) return;
-    this.#probe = new GoneClientProbe(this.#context.clock, () => {
-      if (!this.#writer.isIdle) return; // a write is under way, and finds it out
-      this.#codec.probe();
-      this.#writer.add();
-    });
+    this.#probe = new GoneClientProbe(this.#context.clock, () => this.#probeClient());
     this.#probe.start();
   }
 
@@ -407,6 +478,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#running?.close();
     this.#admission?.close();
     this.#probe?.stop();
+    this.#silence?.stop();
     this.#lastWrite = this.#writer.finish(last);
     this.#lastWrite.then(() => {
       if (this.#isClosed()) return;
@@ -436,6 +508,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
       takeNext: () => this.#codec.takeNext?.(),
       written: () => {
         if (this.#phase === "opening") return;
+        this.#streams?.resume();
         this.#admission.release(); // before the next write, to leave with it
         this.#endIfDone();
       },

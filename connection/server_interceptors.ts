@@ -8,9 +8,9 @@ import type { ServerCall, ServerInterceptors } from "./interceptor.ts";
 import { activityOf, type Layer, layersOf, runLayers } from "../internal/layers.ts";
 import { settlingOnce } from "../internal/promise.ts";
 import { Repeats } from "../internal/repeats.ts";
-import { serveWithin } from "./async_context.ts";
 import { isRejectionOf } from "./running_call.ts";
 import type { CallContext, Handle } from "./services.ts";
+import { serveItemsWithin } from "./streams/served_items.ts";
 
 /**
  * Puts the interceptors of a service around its methods.
@@ -32,7 +32,7 @@ export function aroundMethods(
       ? handle
       : (args, context) => isActive() ? around(args, context) : handle(args, context);
     if (!hasContext) return inner;
-    return (args, context) => serveWithin(context, () => inner(args, context));
+    return (args, context) => serveItemsWithin(context, () => inner(args, context));
   };
 }
 

@@ -45,6 +45,16 @@ export interface RefusedFigures {
   readonly arguments: number;
 }
 
+/** What streams a server has, and what they have carried since it was made. */
+export interface StreamFigures {
+  /** How many calls are open whose argument or answer comes item by item. */
+  readonly streams: number;
+  /** How many items of answers were sent. */
+  readonly itemsSent: number;
+  /** How many items of arguments have come. */
+  readonly itemsReceived: number;
+}
+
 /** Why something was refused. */
 export type Refusal = keyof RefusedFigures;
 
@@ -52,6 +62,9 @@ export type Refusal = keyof RefusedFigures;
 export class ServerLoad {
   #running = 0;
   #waiting = 0;
+  #streams = 0;
+  #itemsSent = 0;
+  #itemsReceived = 0;
   readonly #refused: Record<Refusal, number> = {
     maxConnections: 0,
     maxConnectionsPerPeer: 0,
@@ -87,6 +100,15 @@ export class ServerLoad {
     return this.#running + this.#waiting;
   }
 
+  /** How many streams are open, and how many items they and those before them have carried. */
+  get streamFigures(): StreamFigures {
+    return {
+      streams: this.#streams,
+      itemsSent: this.#itemsSent,
+      itemsReceived: this.#itemsReceived,
+    };
+  }
+
   /** What was refused so far, as a snapshot. */
   get refused(): RefusedFigures {
     return { ...this.#refused };
@@ -100,6 +122,21 @@ export class ServerLoad {
   /** So many calls more wait; fewer if it is below 0. */
   queued(calls: number): void {
     this.#waiting += calls;
+  }
+
+  /** So many streams more are open; fewer if it is below 0. */
+  streamed(streams: number): void {
+    this.#streams += streams;
+  }
+
+  /** An item of an answer has been sent. */
+  itemSent(): void {
+    this.#itemsSent++;
+  }
+
+  /** An item of an argument has come. */
+  itemReceived(): void {
+    this.#itemsReceived++;
   }
 
   /** A connection or a call has been refused. */

@@ -58,6 +58,9 @@ export function checkCallNames(options: object, known: readonly string[]): void 
       case "quorum":
       case "concurrency":
       case "serverTimeoutMs":
+      case "itemTimeoutMs":
+      case "windowBytes":
+      case "windowItems":
         continue;
     }
     if ((options as Record<string, unknown>)[name] === undefined) continue;

@@ -8,6 +8,7 @@
 import { type RpcCode, RpcError } from "../errors.ts";
 import { type Checks, flag, whole, wholeFrom } from "../internal/options.ts";
 import type { AnySchema, MethodSchema } from "../internal/schema.ts";
+import type { ClientItems, ItemStream, ServerItems, StreamExtras } from "./streams.ts";
 
 /** The protocols by name: the handshake, and the encoding. */
 export type Protocol = "geerpc/json" | "geerpc/gob" | "netrpc/gob" | "netrpc/json";
@@ -72,6 +73,8 @@ export interface RequestExtras {
   readonly certain?: boolean;
   /** Names the call, so that its answer is kept; only `geerpc/json` sends it, to a server of ours. */
   readonly id?: string;
+  /** Which of its two directions come item by item, if any does: only with our extensions. */
+  readonly stream?: StreamExtras;
 }
 
 /**
@@ -111,6 +114,8 @@ export interface Failure {
   readonly message: string;
   /** Whether the call did not run. */
   readonly rejected: boolean;
+  /** Whether the server ends before the handler has: it has run in part, perhaps. */
+  readonly interrupted?: boolean;
   /** After how many milliseconds there may be room for it, if the server knows. */
   readonly retryAfterMs?: number;
   /** Whether it did not run because more calls run or wait here than its caller expected. */
@@ -163,6 +168,8 @@ export interface ReplySink {
    * @returns `undefined` if the call is no longer in flight: the reply is dropped.
    */
   take(seq: number): PendingReply | undefined;
+  /** Finds a call of which an item or a word about items has come; `undefined` drops it. */
+  stream?(seq: number): ItemStream | undefined;
   /**
    * The server takes no new calls on this connection.
    *
@@ -199,8 +206,14 @@ export interface ClientCodec {
    * the server has said that it knows them.
    */
   request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void;
-  /** Adds that a call is cancelled. Absent where the protocol has no word for it. */
-  cancel?(seq: number): void;
+  /**
+   * Adds that a call is cancelled. Absent where the protocol has no word for it.
+   *
+   * @param why What its handler is told. Default: nothing.
+   */
+  cancel?(seq: number, why?: string): void;
+  /** What is said of streams. Absent where the protocol has none. */
+  readonly items?: ClientItems;
   /**
    * The last words of a connection, written past all that is buffered: which calls are cancelled, and
    * which answers are here. Absent where its end says as much.
@@ -264,8 +277,14 @@ export interface RequestSink {
     message: string,
     isOfMethod?: boolean,
   ): void;
-  /** The caller has cancelled a call. */
-  cancel(seq: number): void;
+  /**
+   * The caller has cancelled a call.
+   *
+   * @param why What has made it do so, if it has said.
+   */
+  cancel(seq: number, why?: string): void;
+  /** Finds a call of which an item or a word about items has come; `undefined` drops it. */
+  stream?(seq: number): ItemStream | undefined;
   /** The codec has added an answer of its own, which is to be written. */
   answered(): void;
   /** The client asks for the answer to a call with this id. */
@@ -299,6 +318,8 @@ export interface ServerCodec {
    * over the limit.
    */
   reply(seq: number, serviceMethod: string, value: unknown, schema?: AnySchema): void;
+  /** What is said of streams. Absent where the protocol has none. */
+  readonly items?: ServerItems;
   /**
    * Adds an error as the reply. What throws adds nothing.
    *

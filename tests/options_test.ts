@@ -39,6 +39,7 @@ import {
   Server,
   type ServerCloseOptions,
   type ServerOptions,
+  type StreamOptions,
   type TlsOptions,
   XClient,
   type XClientOptions,
@@ -365,8 +366,8 @@ const PARTS: Readonly<Record<string, Part>> = {
     "register",
   ),
   MethodOptions: part<MethodOptions>(
-    { args: schema, reply: schema },
-    (o) => method(o, () => 1),
+    { args: schema, reply: schema, item: schema, argsItem: schema },
+    (o) => method(o as never, () => 1),
     "method",
   ),
   SourceOptions: part<SourceOptions>(
@@ -565,6 +566,18 @@ function partsAt(
       fromClient(async (o) => {
         const client = await dial(address, reached);
         await client.call("Gate.Echo", 1, o).finally(() => client.close());
+      }),
+      "a call",
+    ),
+    StreamOptions: part<StreamOptions>(
+      { ...CALL, itemTimeoutMs: duration, windowBytes: whole(1), windowItems: whole(1) },
+      fromClient(async (o) => {
+        const client = await dial(address, reached);
+        try {
+          for await (const _item of client.stream("Gate.Echo", 1, o)) break;
+        } finally {
+          await client.close();
+        }
       }),
       "a call",
     ),

@@ -7,7 +7,7 @@
 import { RpcError } from "../../errors.ts";
 import type { KeptFigures } from "../kept_answers/store.ts";
 import type { MethodLatency } from "../latencies.ts";
-import type { RefusedFigures } from "../server_load.ts";
+import type { RefusedFigures, StreamFigures } from "../server_load.ts";
 
 /**
  * The name of the service by which a server tells of itself. Users can't register one of
@@ -55,7 +55,7 @@ export interface ServerDescription {
 }
 
 /** The figures of a server at one time. Plain data; all numbers are whole. */
-export interface ServerFigures {
+export interface ServerFigures extends StreamFigures {
   /** How long ago the server was made, in milliseconds. */
   readonly uptimeMs: number;
   /** How many connections are open. */

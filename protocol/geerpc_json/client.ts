@@ -29,15 +29,26 @@ import {
   partsOf,
   TIMEOUT_START,
 } from "./header.ts";
+import {
+  callText,
+  creditText,
+  deliverItem,
+  ItemHeaderReader,
+  readItem,
+  readWord,
+} from "./items.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
 import { refusalOfParts, useOfParts } from "./parts.ts";
 import { decodeBody, type ReceivedParts } from "./values/decode.ts";
 
 const encoder = new TextEncoder();
+/** How much is said of why a call is cancelled, in characters. */
+const LONGEST_REASON = 1000;
 
-function cancelOf(seq: number): string {
-  return `{"ServiceMethod":"","Seq":${seq},"Cancel":true}\nnull\n`;
+function cancelOf(seq: number, why = ""): string {
+  const error = why === "" ? "" : `,"Error":${JSON.stringify(why.slice(0, LONGEST_REASON))}`;
+  return `{"ServiceMethod":"","Seq":${seq}${error},"Cancel":true}\nnull\n`;
 }
 
 /** Writes calls and reads replies. */
@@ -46,6 +57,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   readonly #lines: LineReader;
   readonly #writer: MessageWriter;
   readonly #fastHeader = new FastHeaderReader();
+  readonly #itemHeader = new ItemHeaderReader();
   readonly #fastValue = new FastValueReader();
   #sink!: ReplySink;
   readonly hasHandshake = true;
@@ -55,6 +67,8 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   /** What that header tells of the server's load; -1 if it tells nothing. */
   #load = -1;
   #seq = 0;
+  /** Whether the last header was an item's, read fast: the next one may be, too. */
+  #isItem = false;
   #inBody = false;
   /** Whether the server has said that it knows our extensions. */
   #isExtended = false;
@@ -64,6 +78,8 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   #lengths: readonly number[] | undefined;
   /** The body whose parts come next. */
   #text = "";
+  /** How many bytes it has, with its parts. */
+  #bytes = 0;
 
   /**
    * @param limits The largest message and the deepest nesting.
@@ -77,22 +93,22 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   }
 
   request(seq: number, serviceMethod: string, args: unknown, extras: RequestExtras): void {
-    const { timeoutMs = Infinity, meta, expect, id } = extras;
-    if (
-      meta === undefined && id === undefined && (timeoutMs === Infinity || expect === undefined)
-    ) {
+    const { timeoutMs = Infinity, meta, expect, id, stream } = extras;
+    const isUsual = meta === undefined && id === undefined && stream === undefined;
+    if (isUsual && (timeoutMs === Infinity || expect === undefined)) {
       if (expect !== undefined) {
-        return this.#writer.add(seq, serviceMethod, EXPECT_START, args, expect);
+        return void this.#writer.add(seq, serviceMethod, EXPECT_START, args, expect);
       }
-      if (timeoutMs === Infinity) return this.#writer.add(seq, serviceMethod, CALL_END, args);
-      return this.#writer.add(seq, serviceMethod, TIMEOUT_START, args, Math.ceil(timeoutMs));
+      if (timeoutMs === Infinity) return void this.#writer.add(seq, serviceMethod, CALL_END, args);
+      return void this.#writer.add(seq, serviceMethod, TIMEOUT_START, args, Math.ceil(timeoutMs));
     }
     let more = "";
     if (timeoutMs !== Infinity) more += `,"Timeout":${Math.ceil(timeoutMs)}`;
     if (meta !== undefined) more += `,"Meta":${stringify(meta, this.#limits, "meta")}`;
     if (expect !== undefined) more += `,"Expect":${expect}`;
+    if (stream !== undefined) more += callText(stream);
     if (id === undefined || !this.#isExtended) {
-      return this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
+      return void this.#writer.add(seq, serviceMethod, `${more}}\n`, args);
     }
     this.#writer.add(seq, serviceMethod, `${more},"Id":"${id}"${this.#ack}}\n`, args);
     this.#acknowledged = []; // only now: what throws adds nothing
@@ -106,14 +122,23 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     return this.#acknowledged.push(id);
   }
 
-  cancel(seq: number): void {
-    this.#writer.append(cancelOf(seq));
+  cancel(seq: number, why = ""): void {
+    this.#writer.append(cancelOf(seq, why));
   }
 
   lastWords(cancelled: readonly number[]): Uint8Array {
     const acknowledged = this.#acknowledged.length > 0 ? this.#pingOf(0) : "";
-    return encoder.encode(cancelled.map(cancelOf).join("") + acknowledged);
+    return encoder.encode(cancelled.map((seq) => cancelOf(seq)).join("") + acknowledged);
   }
+
+  readonly items = {
+    item: (seq: number, value: unknown, mostBytes: number): number =>
+      this.#writer.addItem(seq, value, mostBytes),
+    credit: (seq: number, items: number, bytes: number): void =>
+      this.#writer.append(creditText(seq, items, bytes)),
+    end: (seq: number): void =>
+      this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"End":true}\nnull\n`),
+  };
 
   ping(seq: number): void {
     this.#writer.append(this.#pingOf(seq));
@@ -166,20 +191,33 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
     if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, "skipped");
-    this.#sink.take(this.#seq)?.failDecode("resource_exhausted", `the reply is ${what}`);
+    if (this.#isItem || this.#header?.Item) {
+      this.#sink.stream?.(this.#seq)?.failItem("resource_exhausted", `is ${what}`);
+    } else this.#sink.take(this.#seq)?.failDecode("resource_exhausted", `the reply is ${what}`);
   }
 
   raw(parts: ReceivedParts): void {
+    if (this.#header?.Item) {
+      const stream = this.#sink.stream?.(this.#seq);
+      const body = { text: this.#text, bytes: this.#bytes };
+      return stream && deliverItem(stream, body, this.#limits, parts);
+    }
     const call = this.#sink.take(this.#seq);
     if (this.#load >= 0) this.#sink.loaded?.(this.#load);
     if (call !== undefined) this.#answer(call, this.#text, parts);
   }
 
   #head(lines: Lines): void {
-    if (this.#fastHeader.read(lines)) {
+    this.#isItem = this.#isItem && this.#itemHeader.read(lines);
+    if (this.#isItem) this.#seq = this.#itemHeader.seq;
+    else if (this.#fastHeader.read(lines)) {
       if (this.#writer.reads === "unknown") this.#learn("json");
       this.#seq = this.#fastHeader.seq;
       this.#load = this.#isExtended ? this.#fastHeader.load : -1;
+      this.#header = this.#lengths = undefined;
+    } else if (this.#itemHeader.read(lines)) {
+      this.#isItem = true;
+      this.#seq = this.#itemHeader.seq;
       this.#header = this.#lengths = undefined;
     } else {
       const line = lines.text();
@@ -219,6 +257,8 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   #body(lines: Lines): void {
     this.#inBody = false;
     if (this.#lengths !== undefined) return this.#bodyOfParts(lines, this.#lengths);
+    if (this.#isItem || this.#header?.Item) return this.#item(lines);
+    if (this.#header !== undefined && this.#word(this.#header)) return lines.skip();
     // Taken only now: until its body is here, the call may be cancelled or its connection lost.
     const call = this.#sink.take(this.#seq);
     const header = this.#header;
@@ -242,12 +282,30 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (this.#load >= 0) this.#sink.loaded?.(this.#load);
   }
 
+  #item(lines: Lines): void {
+    readItem(lines, this.#sink.stream?.(this.#seq), this.#fastValue, this.#limits);
+  }
+
+  /** Reads what is said of a stream, if it is that. */
+  #word(header: Header): boolean {
+    const stream = () => this.#sink.stream?.(header.Seq);
+    if (header.End !== true || header.Error !== "") return readWord(header, stream);
+    const ended = stream();
+    ended?.end();
+    return ended !== undefined; // a call without items is answered by it
+  }
+
   #bodyOfParts(lines: Lines, lengths: readonly number[]): void {
+    const from = lines.at;
     const text = lines.text();
     const refusal = refusalOfParts(text, lengths, this.#limits);
     this.#lines.expect(lengths, lines, refusal === undefined ? useOfParts(text) : "skipped");
     this.#text = text;
+    this.#bytes = lengths.reduce((sum, length) => sum + length, lines.at - from - 1);
     if (refusal === undefined) return;
+    if (this.#header?.Item) {
+      return this.#sink.stream?.(this.#seq)?.failItem(refusal.code, `is ${refusal.what}`);
+    }
     this.#sink.take(this.#seq)?.failDecode(refusal.code, `the reply is ${refusal.what}`);
   }
 
@@ -268,7 +326,8 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     const { code, execution: said } = verdictIn(header, call.serviceMethod);
     // Of no method: the server says that it does not know what became of a call with an id.
     const isUnknown = this.#isExtended && header.ServiceMethod === "" && !header.Rejected;
-    const execution = isUnknown ? "unknown" : said;
+    const isInterrupted = header.Drain === true; // it has run in part
+    const execution = isUnknown || isInterrupted ? "unknown" : said;
     // Of a call that was rejected, only such a one has a load.
     const isUnexpected = header.Rejected === true && this.#load >= 0;
     const more = { retryAfterMs: retryAfterIn(header), isUnexpected };

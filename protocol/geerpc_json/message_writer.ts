@@ -11,6 +11,7 @@ import { MethodCache } from "../method_cache.ts";
 import { TextWriter } from "../text_writer.ts";
 import { FastValueWriter } from "./fast_values.ts";
 import { CALL_END, headerPrefix } from "./header.ts";
+import { ITEM_END } from "./items.ts";
 import { encodeBody, needsExtensions, type Part } from "./values/encode.ts";
 
 /**
@@ -66,6 +67,7 @@ export class MessageWriter {
    * @param body The body.
    * @param last A number with which the header ends: then `headerEnd` is what comes before it.
    * @param role What the body is. Default: what bodies are here.
+   * @returns How many bytes the body has, with what is beside it.
    * @throws {RpcError} `invalid_argument` for a body that can't be sent to this peer,
    * `resource_exhausted` for a header or body over the limit.
    * @throws {NeedsExtensions} For a body that depends on what the peer can read, as long as that is
@@ -78,7 +80,7 @@ export class MessageWriter {
     body: unknown,
     last?: number,
     role: ValueRole = this.#role,
-  ): void {
+  ): number {
     const writer = this.#writer;
     writer.begin();
     const start = writer.length;
@@ -96,7 +98,9 @@ export class MessageWriter {
         writer.append(this.#json(body));
       }
       this.#check(bodyStart, "");
+      const bytes = writer.length - bodyStart;
       writer.append("\n");
+      return bytes;
     } catch (error) {
       writer.cut(start);
       throw error;
@@ -114,6 +118,23 @@ export class MessageWriter {
     this.#writer.appendBytes(this.#prefixes.get(serviceMethod));
     this.#writer.appendInteger(seq);
     this.#writer.appendBytes(rest);
+  }
+
+  /**
+   * Adds an item of a stream. What throws, or is too large, adds nothing.
+   *
+   * @param seq `Seq` of the header.
+   * @param body The item.
+   * @param mostBytes How large the body may be.
+   * @returns How many bytes the body has, with what is beside it; below 0 if that was too large.
+   * @throws {RpcError} As {@linkcode MessageWriter.add} does.
+   */
+  addItem(seq: number, body: unknown, mostBytes: number): number {
+    const start = this.#writer.length;
+    const bytes = this.add(seq, "", ITEM_END, body, undefined, "item");
+    if (bytes <= mostBytes) return bytes;
+    this.#writer.cut(start);
+    return -bytes;
   }
 
   /** How many bytes have been added since the last {@linkcode MessageWriter.take}. */
@@ -151,7 +172,7 @@ export class MessageWriter {
   }
 
   /** Adds a body as one of our own ends reads it, behind a header without its end. */
-  #addValue(body: unknown, role: ValueRole, endStart: number, addEnd: () => void): void {
+  #addValue(body: unknown, role: ValueRole, endStart: number, addEnd: () => void): number {
     // A handler gets an absent argument as `undefined`, however it was sent.
     const isAbsent = body === undefined && role === "args";
     const { text, parts } = encodeBody(isAbsent ? null : body, role);
@@ -161,7 +182,9 @@ export class MessageWriter {
       const bodyStart = writer.length;
       writer.append(text);
       this.#check(bodyStart, "");
-      return writer.append("\n");
+      const bytes = writer.length - bodyStart;
+      writer.append("\n");
+      return bytes;
     }
     writer.cut(endStart);
     writer.append(',"Parts":');
@@ -182,6 +205,7 @@ export class MessageWriter {
       writer.fill(rooms[index], writer.length - partStart);
     }
     this.#check(bodyStart + 1, "");
+    return writer.length - bodyStart - 1;
   }
 
   #check(start: number, what: string): void {

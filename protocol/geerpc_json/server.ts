@@ -26,10 +26,21 @@ import {
   partsOf,
   REPLY_END,
 } from "./header.ts";
+import {
+  creditText,
+  deliverItem,
+  ItemHeaderReader,
+  readItem,
+  readWord,
+  streamsIn,
+} from "./items.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
 import { refusalOfParts, useOfParts } from "./parts.ts";
 import { decodeBody, type ReceivedParts } from "./values/decode.ts";
+
+/** The end of the header behind the last item of a stream. */
+const STREAM_END = ',"Error":"","End":true}\n';
 
 /** Reads calls and writes replies. The handshake has been read by then. */
 export class JsonServerCodec implements ServerCodec, LineSink {
@@ -37,11 +48,14 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   readonly #lines: LineReader;
   readonly #writer: MessageWriter;
   readonly #fastHeader = new FastHeaderReader();
+  readonly #itemHeader = new ItemHeaderReader();
   readonly #fastValue = new FastValueReader();
   #sink!: RequestSink;
   #inBody = false;
   #serviceMethod = "";
   #seq = 0;
+  /** Whether the last header was an item's, read fast: the next one may be, too. */
+  #isItem = false;
   /** The header whose body comes next, unless it was read on the fast path. */
   #header: Header | undefined;
   /** Tells the load, if the client knows our extensions. */
@@ -52,6 +66,8 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   #lengths: readonly number[] | undefined;
   /** The body whose parts come next. */
   #text = "";
+  /** How many bytes it has, with its parts. */
+  #bytes = 0;
 
   /** @param limits The largest message and the deepest nesting. */
   constructor(limits: Limits) {
@@ -59,6 +75,17 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     this.#lines = new LineReader(limits.maxMessageBytes);
     this.#writer = new MessageWriter(limits, "reply", "json");
   }
+
+  readonly items = {
+    item: (seq: number, value: unknown, mostBytes: number): number =>
+      this.#writer.addItem(seq, value, mostBytes),
+    credit: (seq: number, items: number, bytes: number): void =>
+      this.#writer.append(creditText(seq, items, bytes)),
+    end: (seq: number, serviceMethod: string): void =>
+      void this.#writer.add(seq, serviceMethod, STREAM_END, null),
+    unwanted: (seq: number): void =>
+      this.#writer.append(`{"ServiceMethod":"","Seq":${seq},"Args":false}\nnull\n`),
+  };
 
   extend(instance: string, load: LoadSource): void {
     this.#load = load;
@@ -86,32 +113,43 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
     if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, "skipped");
+    if (this.#isItem || this.#header?.Item) {
+      return this.#sink.stream?.(this.#seq)?.failItem("resource_exhausted", `is ${what}`);
+    }
     const message = `rpc server: the arguments are ${what}`;
     this.#refuse("resource_exhausted", message);
   }
 
   raw(parts: ReceivedParts): void {
+    if (this.#header?.Item && this.#load !== undefined) {
+      const stream = this.#sink.stream?.(this.#seq);
+      const body = { text: this.#text, bytes: this.#bytes };
+      return stream && deliverItem(stream, body, this.#limits, parts);
+    }
     this.#message(this.#header, this.#text, parts);
   }
 
   reply(seq: number, serviceMethod: string, value: unknown): void {
     const load = this.#currentLoad();
-    if (load === this.#toldLoad) return this.#writer.add(seq, serviceMethod, REPLY_END, value);
+    if (load === this.#toldLoad) {
+      return void this.#writer.add(seq, serviceMethod, REPLY_END, value);
+    }
     this.#writer.add(seq, serviceMethod, LOAD_START, value, load);
     this.#toldLoad = load;
   }
 
   fail(seq: number, serviceMethod: string, failure: Failure): void {
-    const { code, message, rejected, retryAfterMs, isUnexpected, details } = failure;
+    const { code, message, rejected, retryAfterMs, isUnexpected, details, interrupted } = failure;
     let header = `,"Error":${JSON.stringify(message)}`;
     if (needsCode(failure, serviceMethod)) header += `,"Code":"${code}"`;
     if (rejected) header += ',"Rejected":true';
+    if (interrupted) header += ',"Drain":true';
     if (retryAfterMs !== undefined) header += `,"RetryAfter":${retryAfterOf(retryAfterMs)}`;
     // Of a call that was rejected it says why: there was more to do than was expected.
     if (rejected ? isUnexpected : this.#currentLoad() !== this.#toldLoad) header += this.#news();
     if (details !== undefined && this.#load !== undefined) {
       const end = `${header},"Details":true}\n`;
-      return this.#writer.add(seq, serviceMethod, end, details, undefined, "details");
+      return void this.#writer.add(seq, serviceMethod, end, details, undefined, "details");
     }
     this.#writer.append(
       `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}${header}}\n{}\n`,
@@ -156,9 +194,15 @@ export class JsonServerCodec implements ServerCodec, LineSink {
   }
 
   #head(lines: Lines): void {
-    if (this.#fastHeader.read(lines)) {
+    this.#isItem = this.#isItem && this.#itemHeader.read(lines);
+    if (this.#isItem) this.#seq = this.#itemHeader.seq;
+    else if (this.#fastHeader.read(lines)) {
       this.#serviceMethod = this.#fastHeader.serviceMethod;
       this.#seq = this.#fastHeader.seq;
+      this.#header = this.#lengths = undefined;
+    } else if (this.#load !== undefined && this.#itemHeader.read(lines)) {
+      this.#isItem = true;
+      this.#seq = this.#itemHeader.seq;
       this.#header = this.#lengths = undefined;
     } else {
       const line = lines.text();
@@ -173,24 +217,34 @@ export class JsonServerCodec implements ServerCodec, LineSink {
 
   #body(lines: Lines): void {
     this.#inBody = false;
+    if (this.#isItem) return this.#item(lines);
     const header = this.#header;
     if (header === undefined && this.#fastValue.read(lines)) {
       const { value } = this.#fastValue;
       return this.#sink.call(this.#seq, this.#serviceMethod, value, this.#fastExtras());
     }
+    if (header !== undefined && this.#load !== undefined) {
+      if (header.Item && this.#lengths === undefined) return this.#item(lines);
+      if (readWord(header, () => this.#sink.stream?.(header.Seq))) return lines.skip();
+    }
+    const from = lines.at;
     const text = lines.text();
     if (this.#lengths === undefined) return this.#message(header, text);
     const refusal = refusalOfParts(text, this.#lengths, this.#limits);
     this.#lines.expect(this.#lengths, lines, refusal === undefined ? useOfParts(text) : "skipped");
     this.#text = text;
+    this.#bytes = this.#lengths.reduce((sum, length) => sum + length, lines.at - from - 1);
     if (refusal !== undefined) {
+      if (header?.Item) {
+        return this.#sink.stream?.(this.#seq)?.failItem(refusal.code, `is ${refusal.what}`);
+      }
       this.#refuse(refusal.code, `rpc server: the arguments are ${refusal.what}`);
     }
   }
 
   /** A message has arrived: the body, and what was beside it. */
   #message(header: Header | undefined, text: string, parts?: ReceivedParts): void {
-    if (header?.Cancel) return this.#sink.cancel(this.#seq);
+    if (header?.Cancel) return this.#sink.cancel(this.#seq, header.Error || undefined);
     if (this.#load !== undefined && header?.Ack !== undefined) {
       this.#sink.acknowledged?.(idsIn(header.Ack));
     }
@@ -241,12 +295,16 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     return `,"Load":${this.#toldLoad = this.#currentLoad()}`;
   }
 
+  #item(lines: Lines): void {
+    readItem(lines, this.#sink.stream?.(this.#seq), this.#fastValue, this.#limits);
+  }
+
   #refuse(code: RpcCode, message: string): void {
     this.#sink.refuse(this.#seq, this.#serviceMethod, code, message);
   }
 }
 
-/** The deadline and the metadata of a call. Metadata that is not a string is dropped. */
+/** The deadline and the metadata of a call, and its streams. Metadata that is not a string is dropped. */
 function extrasOf(header: Header, isExtended: boolean): RequestExtras {
   const { Timeout, Meta, Expect, Id } = header;
   const meta: Record<string, string> = Object.create(null);
@@ -255,11 +313,14 @@ function extrasOf(header: Header, isExtended: boolean): RequestExtras {
       if (typeof value === "string") meta[key] = value;
     }
   }
+  const timeoutMs = typeof Timeout === "number" ? Timeout : undefined;
+  if (!isExtended) return { timeoutMs, meta };
   return {
-    timeoutMs: typeof Timeout === "number" ? Timeout : undefined,
+    timeoutMs,
     meta,
-    expect: isExtended && typeof Expect === "number" ? Expect : undefined,
-    id: isExtended && typeof Id === "string" ? Id : undefined,
+    expect: typeof Expect === "number" ? Expect : undefined,
+    id: typeof Id === "string" ? Id : undefined,
+    stream: streamsIn(header),
   };
 }
 

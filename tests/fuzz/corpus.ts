@@ -1,7 +1,7 @@
 /** Valid frames, which the mutations start from: as our own codecs write them, and heads of HTTP. */
 
 import { type AnyGobSchema, gob, GobNamed, type GobSchema } from "../../gob.ts";
-import type { Limits, Protocol } from "../../protocol/codec.ts";
+import type { ClientCodec, Limits, Protocol, ServerCodec } from "../../protocol/codec.ts";
 import { encodeOption } from "../../protocol/handshake.ts";
 import { connectPath } from "../../protocol/connect_paths.ts";
 import { PROTOCOLS } from "../../protocol/protocols.ts";
@@ -76,8 +76,9 @@ function requests(protocol: Protocol, random: Random, isExtended = false): Uint8
   const codec = clientCodec(protocol, limits, isExtended);
   return Array.from({ length: between(random, 2, 6) }, (_, index) => {
     const seq = index + 1;
-    if (index > 0 && random() < 0.1) {
-      codec.cancel?.(between(random, 1, seq));
+    if (isExtended && random() < 0.5) sayOfStreams(codec, seq, random);
+    else if (index > 0 && random() < 0.1) {
+      codec.cancel?.(between(random, 1, seq), random() < 0.3 ? "no more" : undefined);
       codec.ping?.(seq + 100);
     } else {
       const method = methodOf(between(random, 0, 3));
@@ -90,6 +91,48 @@ function requests(protocol: Protocol, random: Random, isExtended = false): Uint8
   }).filter(({ length }) => length > 0);
 }
 
+/** What a client says of a stream of its own, or of another's. */
+function sayOfStreams(codec: ClientCodec, seq: number, random: Random): void {
+  const { items } = codec;
+  const of = between(random, 1, seq);
+  switch (between(random, 0, 4)) {
+    case 0: {
+      const stream = {
+        isAnswered: random() < 0.7,
+        hasArgs: random() < 0.5,
+        windowItems: between(random, 1, 2000),
+        windowBytes: 262_144,
+      };
+      return codec.request(seq, "S.Plain", json(random, 0), { stream });
+    }
+    case 1:
+      return items!.credit(of, between(random, 0, 99), between(random, 0, 1e6));
+    case 2:
+      return items!.end(of);
+    default:
+      items!.item(of, random() < 0.3 ? valueOf(random) : json(random, 0), Infinity);
+  }
+}
+
+/** What a server says of a stream. */
+function answerStream(codec: ServerCodec, seq: number, random: Random): void {
+  const { items } = codec;
+  switch (between(random, 0, 6)) {
+    case 0:
+      return items!.credit(seq, between(random, 0, 99), between(random, 0, 1e6));
+    case 1:
+      return items!.end(seq, methodOf(seq));
+    case 2:
+      return items!.unwanted(seq);
+    case 3: {
+      const failure = { code: "unavailable", message: "it ends", rejected: false } as const;
+      return codec.fail(seq, methodOf(seq), { ...failure, interrupted: true });
+    }
+    default:
+      items!.item(seq, random() < 0.3 ? valueOf(random) : json(random, 0), Infinity);
+  }
+}
+
 function replies(protocol: Protocol, random: Random, isExtended = false): Uint8Array[] {
   const codec = serverCodec(protocol, limits, isExtended);
   return Array.from({ length: between(random, 2, IN_FLIGHT) }, (_, index) => {
@@ -97,7 +140,8 @@ function replies(protocol: Protocol, random: Random, isExtended = false): Uint8A
     const method = methodOf(seq);
     const pick = random();
     if (isExtended && random() < 0.1) return withText(seq, method, random);
-    if (pick < 0.1) {
+    if (isExtended && pick > 0.6) answerStream(codec, seq, random);
+    else if (pick < 0.1) {
       const details = random() < 0.5 ? valueOf(random) : undefined;
       codec.fail(seq, method, {
         code: "unknown",

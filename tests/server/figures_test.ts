@@ -31,6 +31,9 @@ Deno.test("figures: a frozen snapshot of the load, which does not change later",
       waiting: 1,
       maxConcurrent: 0,
       kept: { running: 0, answers: 0, bytes: 0, recalled: 0, refused: 0, dropped: 0 },
+      streams: 0,
+      itemsSent: 0,
+      itemsReceived: 0,
       latencies: [],
     });
     assertEquals([before.uptimeMs, before.running, before.waiting], [0, 0, 0]);
