@@ -1,5 +1,6 @@
 /**
  * A client of one server: `dial` connects, and a {@linkcode Client} makes calls.
+ * This file is one class, with the documentation that its users read.
  *
  * @module
  */
@@ -17,7 +18,9 @@ import type { Settler } from "./connection/pending_calls.ts";
 import { TimeoutError } from "./errors.ts";
 import { InterceptedAttempt } from "./connection/intercepted_attempt.ts";
 import type { InterceptedCall } from "./connection/intercepted_call.ts";
+import { settleOpened } from "./connection/intercepted_stream.ts";
 import { type ClientPipeline, clientPipeline } from "./connection/client_pipeline.ts";
+import type { ItemReader } from "./connection/streams/item_reader.ts";
 import { readStream } from "./connection/streams/open_stream.ts";
 import { checkStreamOptions } from "./connection/streams/options.ts";
 import type { StreamIterator, StreamOptions } from "./connection/streams/stream.ts";
@@ -204,8 +207,14 @@ export class Client implements AsyncDisposable {
     options: StreamOptions = NO_OPTIONS,
   ): StreamIterator<T> {
     if (options !== NO_OPTIONS) checkStreamOptions(options);
-    const filled = this.#pipeline?.optionsOf(serviceMethod, options) ?? options;
-    return readStream(this.#connection, serviceMethod, args, filled, () => this.#liveness.wake());
+    const pipeline = this.#pipeline;
+    const filled = pipeline?.optionsOf(serviceMethod, options) ?? options;
+    if (!pipeline?.intercepts()) return this.#read(serviceMethod, args, filled);
+    return pipeline.interceptStream(serviceMethod, args, filled, (call, sent, settler) => {
+      this.#attempt(call, sent, settler, (sent, sentSettler) => {
+        settleOpened(this.#read(call.serviceMethod, call.args, sent), call, sentSettler);
+      });
+    });
   }
 
   /**
@@ -235,7 +244,7 @@ export class Client implements AsyncDisposable {
    */
   service<S extends ServiceSchema>(name: string, schema: S): Service<CallsOf<S>>;
   service(name: string, schema?: ServiceSchema): Service<unknown> {
-    return serviceView(name, (method, args, options) => this.call(method, args, options), schema);
+    return serviceView(name, this, schema);
   }
 
   /**
@@ -264,13 +273,29 @@ export class Client implements AsyncDisposable {
     if (signal !== undefined) call.abortOn(signal);
   }
 
+  #read<T>(serviceMethod: string, args: unknown, options: StreamOptions): ItemReader<T> {
+    return readStream(this.#connection, serviceMethod, args, options, () => this.#liveness.wake());
+  }
+
   /** Sends a call as the one attempt that it has here, through the interceptors of that. */
   #sendAttempt(call: InterceptedCall, options: CallOptions, settler: Settler): void {
+    this.#attempt(call, options, settler, (sent, sentSettler) => {
+      this.#send(call.serviceMethod, call.args, sent, sentSettler);
+    });
+  }
+
+  /** Makes the one attempt. */
+  #attempt<Options extends CallOptions>(
+    call: InterceptedCall,
+    options: Options,
+    settler: Settler,
+    send: (options: Options, settler: Settler) => void,
+  ): void {
     const attempt = new InterceptedAttempt(call, this.address, "direct");
     attempt.run((sentSettler) => {
       const meta = attempt.metaOver(options.meta);
       const sent = meta === options.meta ? options : { ...options, meta };
-      this.#send(call.serviceMethod, call.args, sent, call.inFlight(sentSettler));
+      send(sent, call.inFlight(sentSettler));
     }, settler);
   }
 

@@ -10,9 +10,12 @@ export interface EndpointView {
   readonly address: string;
   /** Its share of the calls, relative to the others'. */
   readonly weight: number;
-  /** How many calls are in flight there. */
+  /** How many calls and streams are in flight there. */
   readonly inFlight: number;
-  /** When the oldest of these began, in milliseconds; meaningless if there are none. */
+  /**
+   * When the oldest of these calls began, in milliseconds; `Infinity` if only streams are in flight,
+   * which may last for ever, and meaningless if there is nothing.
+   */
   readonly oldestAtMs: number;
   /**
    * The smoothed reply time, in milliseconds; 0 while none is known. A failed

@@ -12,6 +12,7 @@ import { Repeats } from "../internal/repeats.ts";
 import type { CallOptions } from "../service.ts";
 import type { InterceptedCall } from "./intercepted_call.ts";
 import type { Settler } from "./pending_calls.ts";
+import { areItemsGone, itemsAreGone } from "./streams/once_args.ts";
 
 /** Sends an attempt; it may throw. */
 export type Send = (settler: Settler) => void;
@@ -100,6 +101,8 @@ export class InterceptedAttempt implements ClientAttempt {
 
   #sent(send: Send): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      const { args, serviceMethod } = this.call;
+      if (areItemsGone(args)) throw itemsAreGone(serviceMethod);
       checkCallValues({ meta: this.#meta }); // interceptors of a program in JavaScript may set anything
       send({ resolve, reject });
     });

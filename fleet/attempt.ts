@@ -36,12 +36,13 @@ export interface AttemptContext {
  * What a call learns of one of its attempts: that it has ended, with a reply or
  * an error, or that there is reason to make another one while it goes on. With
  * interceptors it is `answered` first, and has ended as `intercepted`, with what
- * they have made of it.
+ * they have made of it. A stream is `opened` when its first item has come.
  */
 export type AttemptEvent =
   | "succeeded"
   | "answered"
   | "intercepted"
+  | "opened"
   | "failed"
   | "slow dial"
   | "stalled";
@@ -147,7 +148,7 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
   start(): void {
     const { endpoint, call: { context: { turnClock } } } = this;
     const nowMs = turnClock.now();
-    endpoint.begin(this, nowMs);
+    this.begun(nowMs);
     const { client } = endpoint;
     if (client !== undefined) return this.#send(client);
     this.phase = "dial";
@@ -170,11 +171,11 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
   }
 
   resolve(value: unknown): void {
-    if (this.#end("success")) this.call.attemptChanged(this, "succeeded", value);
+    if (this.finish("success")) this.call.attemptChanged(this, "succeeded", value);
   }
 
   reject(error: unknown): void {
-    if (this.#end(this.#outcomeOf(error), error)) this.call.attemptChanged(this, "failed", error);
+    if (this.finish(this.outcomeOf(error), error)) this.call.attemptChanged(this, "failed", error);
   }
 
   /**
@@ -184,11 +185,42 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
    * @param error What error messages list for it.
    */
   giveUp(outcome: Outcome, error?: unknown): void {
-    if (this.#end(outcome, error)) this.#pending?.abort(error);
+    if (this.finish(outcome, error)) this.#pending?.abort(error);
   }
 
   override endpointStalled(): void {
     this.call.attemptChanged(this, "stalled");
+  }
+
+  /**
+   * It is in flight at its endpoint.
+   *
+   * @param nowMs The present time.
+   */
+  protected begun(nowMs: number): void {
+    this.endpoint.begin(this, nowMs);
+  }
+
+  /**
+   * It is in flight there no more.
+   *
+   * @param nowMs The present time.
+   * @param outcome What that says of the endpoint.
+   */
+  protected ended(nowMs: number, outcome: Outcome): void {
+    if (this.phase === "call") this.endpoint.end(this, nowMs, outcome);
+    else this.endpoint.endUnsent(this, outcome !== "given_up" || this.error !== undefined);
+  }
+
+  /**
+   * Sends it.
+   *
+   * @param client The connection.
+   * @returns What gives it up; `undefined` if it has ended already.
+   */
+  protected transmit(client: ClientConnection): Abortable | undefined {
+    const { call } = this;
+    return client.send(call.serviceMethod, call.args, call.requestExtras(), this);
   }
 
   #send(client: ClientConnection): void {
@@ -196,13 +228,17 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
     if (this.#slowDial !== undefined) call.context.deadlines.remove(this.#slowDial);
     this.client = client;
     call.context.liveness.wake();
-    this.#pending = client.send(call.serviceMethod, call.args, call.requestExtras(), this);
+    this.#pending = this.transmit(client);
     // The argument's own code, such as `toJSON`, can end the call while it is being encoded.
     if (this.isOver) this.#pending?.abort(this.error);
   }
 
-  /** What an error says of the endpoint. */
-  #outcomeOf(error: unknown): Outcome {
+  /**
+   * What an error says of the endpoint.
+   *
+   * @param error What it failed with.
+   */
+  protected outcomeOf(error: unknown): Outcome {
     if (error instanceof RpcError) {
       const { code, execution } = error;
       // The server never got the call, or we ended it ourselves.
@@ -223,16 +259,22 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
     return new RpcError(code, `${serviceMethod}: ${message}`, details);
   }
 
-  #end(outcome: Outcome, error?: unknown): boolean {
+  /**
+   * Ends it for its call.
+   *
+   * @param outcome What that says of the endpoint.
+   * @param error What it ended with, unless it succeeded.
+   * @returns `false` if it has ended before.
+   */
+  protected finish(outcome: Outcome, error?: unknown): boolean {
     if (this.isOver) return false;
     this.isOver = true;
     this.error = error;
-    const { endpoint, call: { context: { turnClock, deadlines } } } = this;
+    const { turnClock, deadlines } = this.call.context;
     if (this.#slowDial !== undefined) deadlines.remove(this.#slowDial);
     const nowMs = turnClock.now();
     if (error !== undefined) this.tookMs = nowMs - (this.#dialledAtMs ?? this.startedAtMs);
-    if (this.phase === "call") endpoint.end(this, nowMs, outcome);
-    else endpoint.endUnsent(this, outcome !== "given_up" || error !== undefined);
+    this.ended(nowMs, outcome);
     return true;
   }
 }

@@ -9,6 +9,7 @@ import { type Execution, RpcError, TimeoutError } from "../errors.ts";
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Backoff, backoffMs } from "../internal/backoff.ts";
 import type { Settler } from "../connection/pending_calls.ts";
+import { areItemsGone, OnceArgs } from "../connection/streams/once_args.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import type { Random } from "../selector.ts";
 import {
@@ -142,6 +143,21 @@ export class FleetCall implements AttemptOwner, Abortable {
     this.settler.reject(reason); // unchanged
   }
 
+  /**
+   * Goes on behind an attempt that was answered in part, as behind one that has failed.
+   *
+   * @param attempt That attempt. It counts as the first one.
+   * @param error What it has failed with. It may be repeated if it is not certain what has run.
+   */
+  goOn(attempt: FleetAttempt, error: unknown): void {
+    const { context, options: { timeoutMs = Infinity } } = this;
+    if (context.fleet.closed) return this.close();
+    if (timeoutMs < Infinity) this.#setDeadline(timeoutMs);
+    this.#attempts = [attempt];
+    this.#idempotent = true;
+    this.#attemptFailed(attempt, error);
+  }
+
   /** Ends it because the `XClient` is closed while no endpoint has the call. */
   close(): void {
     this.#settle(undefined, this.#noServers());
@@ -150,6 +166,16 @@ export class FleetCall implements AttemptOwner, Abortable {
   /** What is certain about the call so far. */
   get execution(): Execution {
     return executionAfter("not_sent", this.#attempts);
+  }
+
+  /** Since when its time counts, on the clock's scale, if not since it began. */
+  protected get sinceMs(): number | undefined {
+    return undefined;
+  }
+
+  /** Its attempts so far. */
+  get attempts(): readonly FleetAttempt[] {
+    return this.#attempts;
   }
 
   requestExtras(): RequestExtras {
@@ -164,7 +190,7 @@ export class FleetCall implements AttemptOwner, Abortable {
       this.#measure(attempt);
       this.#settle(detail, undefined);
     } else if (event === "answered") this.#measure(attempt);
-    else if (event === "intercepted") this.#settle(detail, undefined);
+    else if (event === "intercepted" || event === "opened") this.#settle(detail, undefined);
     else if (this.#state !== "done") {
       if (event === "failed") this.#attemptFailed(attempt, detail);
       else if (event === "slow dial") this.#dialIsSlow(attempt);
@@ -183,7 +209,7 @@ export class FleetCall implements AttemptOwner, Abortable {
     const known = {
       mayRepeat: attempt.hadNoConnection
         ? mayDialElsewhere(error)
-        : mayRepeatAfter(error, this.#idempotent),
+        : mayRepeatAfter(error, this.#idempotent) && !areItemsGone(this.args),
       isLasting: this.#attempts.every(({ phase, error }) => phase === "dial" && isLasting(error)),
       failMode,
       isBackingOff: this.#state === "backing off",
@@ -241,7 +267,7 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   /** An endpoint gives no sign of life: a copy goes elsewhere, if the call may run twice. */
   #attemptStalled(attempt: FleetAttempt): void {
-    if (attempt.isOver || !isStalled(attempt) || !this.#mayMove || !this.#idempotent) return;
+    if (attempt.isOver || !isStalled(attempt) || !this.#mayMove || !this.#mayBeCopied) return;
     if (this.#state === "backing off") return; // the next attempt is to come
     if (this.#attempts.some((other) => !other.isOver && !isStalled(other))) return;
     // Where there is no other: the same endpoint, if it has a connection that lives.
@@ -252,6 +278,11 @@ export class FleetCall implements AttemptOwner, Abortable {
   /** Whether it is settled. Public, as a private getter shows in the time of a call. */
   get isDone(): boolean {
     return this.#state === "done";
+  }
+
+  /** Whether two attempts may be in flight at a time. */
+  get #mayBeCopied(): boolean {
+    return this.#idempotent && !(this.args instanceof OnceArgs);
   }
 
   /** Whether the call may go to another endpoint. */
@@ -351,7 +382,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 
   #hedgeLater(): void {
-    if (!this.#idempotent) return;
+    if (!this.#mayBeCopied) return;
     const { hedgeAfterMs = this.context.p95.valueMs ?? HEDGE_BLIND_MS } = this.options;
     this.context.hedgeBudget.deposit();
     this.#setTimer(hedgeAfterMs, () => {
@@ -371,7 +402,7 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   #setDeadline(timeoutMs: number): void {
     const { clock, deadlines } = this.context;
-    this.#deadlineMs = clock.now() + timeoutMs;
+    this.#deadlineMs = (this.sinceMs ?? clock.now()) + timeoutMs;
     this.#deadline = new CallTimer(this.#deadlineMs, () => this.#timeOut(timeoutMs));
     deadlines.add(this.#deadline);
   }

@@ -131,15 +131,30 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
    */
   override end(call: EndedCall, nowMs: number, outcome: Outcome): void {
     super.end(call, nowMs, outcome);
-    if (outcome === "success") {
-      if (this.health.succeed(nowMs)) this.#host.endpointChanged(this, "restored");
-    } else if (outcome === "failure") {
-      // All calls that a lost connection takes along are one failure; none, if another
-      // connection has followed it: the process there now is not to blame.
-      if (call.client?.available) this.#fail(nowMs);
-      else if (this.client === undefined) this.#hasLostCalls = true;
-    }
+    this.#judge(call, nowMs, outcome);
     this.#ended(call);
+  }
+
+  override beginStream(stream: InFlight, nowMs: number): void {
+    super.beginStream(stream, nowMs);
+    this.health.begin(stream);
+  }
+
+  /**
+   * A stream has brought its first item: its endpoint is well, however long the stream will last.
+   *
+   * @param stream A stream that has begun.
+   * @param nowMs The present time.
+   */
+  streamOpened(stream: EndedCall, nowMs: number): void {
+    this.#judge(stream, nowMs, "success");
+    this.health.end(stream);
+  }
+
+  override endStream(stream: EndedCall, nowMs: number, outcome: Outcome): void {
+    super.endStream(stream, nowMs, outcome);
+    this.#judge(stream, nowMs, outcome);
+    this.#ended(stream);
   }
 
   override endUnsent(call: EndedCall, hasFailed: boolean): void {
@@ -198,6 +213,18 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
   /** The calls in flight on a silent connection learn of it. */
   #tellCalls(): void {
     for (const call of [...this.calls()]) call.endpointStalled();
+  }
+
+  /** What its end says of the endpoint's health. */
+  #judge(call: EndedCall, nowMs: number, outcome: Outcome): void {
+    if (outcome === "success") {
+      if (this.health.succeed(nowMs)) this.#host.endpointChanged(this, "restored");
+    } else if (outcome === "failure") {
+      // All calls that a lost connection takes along are one failure; none, if another
+      // connection has followed it: the process there now is not to blame.
+      if (call.client?.available) this.#fail(nowMs);
+      else if (this.client === undefined) this.#hasLostCalls = true;
+    }
   }
 
   #fail(nowMs: number): void {

@@ -56,6 +56,8 @@ export class Fleet implements EndpointHost {
   readonly #selector: Selector;
   readonly #onEvent: FleetOptions["onEvent"];
   readonly #watchAbort = new AbortController();
+  /** Those that are told when the list has changed. */
+  readonly #followers = new Set<() => void>();
   /** Those that are listed no more, but whose last calls have not ended. */
   readonly #leaving = new Set<Endpoint>();
   /** The health of those that were ejected of late, and are listed no more. */
@@ -133,6 +135,17 @@ export class Fleet implements EndpointHost {
     } catch {
       // The next call fails with it.
     }
+  }
+
+  /**
+   * Has somebody told when the list has changed, and the endpoints with it.
+   *
+   * @param changed Called each time; it must not throw.
+   * @returns Ends it.
+   */
+  onList(changed: () => void): () => void {
+    this.#followers.add(changed);
+    return () => void this.#followers.delete(changed);
   }
 
   /**
@@ -311,6 +324,7 @@ export class Fleet implements EndpointHost {
       endpoint.leave().then(() => this.#leaving.delete(endpoint));
       this.endpointChanged(endpoint, "left");
     }
+    for (const changed of [...this.#followers]) changed();
     this.#watch();
   }
 

@@ -1,0 +1,146 @@
+/**
+ * The options of the streams of an `XClient`, and their checks.
+ *
+ * @module
+ */
+
+import type { InterceptedCall } from "../../connection/intercepted_call.ts";
+import { checkStreamOptions, checkStreamValues } from "../../connection/streams/options.ts";
+import { NO_OPTIONS } from "../../internal/call_options.ts";
+import { callback, flag } from "../../internal/options.ts";
+import type { StreamOptions } from "../../service.ts";
+import type { FleetCallContext } from "../call.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { checkFleetCallOptions, type FleetCallOptions } from "../call_options.ts";
+
+/**
+ * What a caller may give along with one stream of an `XClient`.
+ *
+ * @typeParam T The type of its items.
+ */
+export interface FleetStreamOptions<T = unknown> extends FleetCallOptions, StreamOptions {
+  /**
+   * Lets the stream go on at another server when the one that it reads is lost or drains: returns the
+   * argument with which the method begins behind the last item that has come. A stream that has it
+   * may be begun again, as an idempotent call may; while no item has come, its own argument is sent
+   * again. Each time counts as a further attempt: for `maxAttempts` since the last item, and for the
+   * retry budget. Default: a stream that has given an item fails with its server.
+   *
+   * @param last The last item that has come.
+   */
+  resume?: (last: T) => unknown;
+}
+
+/**
+ * What a caller may give along with a stream of all servers.
+ *
+ * @typeParam T The type of the items.
+ */
+export interface StreamAllOptions<T = unknown> extends StreamOptions {
+  /** How long the stream may take as a whole, in milliseconds. Default: for ever. */
+  timeoutMs?: number;
+  /**
+   * How long to wait for the next item of each server at most, in milliseconds: a server that takes
+   * longer has failed. Default: for ever.
+   */
+  itemTimeoutMs?: number;
+  /**
+   * Whether the list of servers is followed: one that joins is read too, and one that fails is
+   * asked again, after a backoff, as long as it is listed. One that leaves the list is read until its
+   * stream ends. Such a stream ends when its reader leaves it, by signal or deadline, or with the
+   * client. Default `false`: the servers that are listed when it begins, each once.
+   */
+  follow?: boolean;
+  /**
+   * For `follow`: returns the argument with which a server that failed is asked again. Default: the
+   * argument that it had first.
+   *
+   * @param last The last item of that server.
+   * @param address The server.
+   */
+  resume?: (last: T, address: string) => unknown;
+  /**
+   * Called when a server fails, in place of an item that says so. What it throws ends the stream,
+   * which fails with that. Default: there is an item `{ address, error }`.
+   *
+   * @param error Why.
+   * @param address The server.
+   */
+  onError?: (error: unknown, address: string) => void;
+}
+
+/**
+ * An item of a stream of all servers: what one of them has given, or why it has failed.
+ *
+ * @typeParam T The type of the items.
+ */
+export type StreamAllItem<T> = ServerItem<T> | {
+  /** The server. */
+  readonly address: string;
+  /** Absent. */
+  readonly value?: undefined;
+  /** Why it gives no more. */
+  readonly error: unknown;
+};
+
+/**
+ * What one of all servers has given.
+ *
+ * @typeParam T The type of the items.
+ */
+export interface ServerItem<T> {
+  /** The server. */
+  readonly address: string;
+  /** The item. */
+  readonly value: T;
+  /** Absent. */
+  readonly error?: undefined;
+}
+
+/** What a stream of an `XClient` is begun with. */
+export interface StreamBegin<Options> {
+  /** What all calls of the `XClient` share. */
+  readonly context: FleetCallContext;
+  /** `Service.Method`. */
+  readonly serviceMethod: string;
+  /** Its argument. */
+  readonly args: unknown;
+  /** Its options, checked, with the defaults filled in. */
+  readonly options: Options;
+  /** The endpoint that it is for, in a stream of all of them. */
+  readonly only?: Endpoint;
+  /** The call as interceptors see it, if there are some. */
+  readonly intercepted?: InterceptedCall;
+}
+
+/**
+ * Checks the options of a stream.
+ *
+ * @param options What the caller gave.
+ * @throws {RpcError} `invalid_argument` for an unknown fail mode.
+ * @throws {TypeError} If one does not exist, or is of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function checkFleetStreamOptions(options: FleetStreamOptions<never>): void {
+  if (options === NO_OPTIONS) return;
+  const { itemTimeoutMs: _, windowBytes: _b, windowItems: _i, resume, ...ofCalls } = options;
+  checkFleetCallOptions(ofCalls);
+  checkStreamValues(options);
+  if (resume !== undefined) callback("resume", resume);
+}
+
+/**
+ * Checks the options of a stream of all servers.
+ *
+ * @param options What the caller gave.
+ * @throws {TypeError} If one does not exist, or is of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function checkStreamAllOptions(options: StreamAllOptions<never>): void {
+  if (options === NO_OPTIONS) return;
+  const { follow, resume, onError, ...ofStreams } = options;
+  checkStreamOptions(ofStreams);
+  if (follow !== undefined) flag("follow", follow);
+  if (resume !== undefined) callback("resume", resume);
+  if (onError !== undefined) callback("onError", onError);
+}
