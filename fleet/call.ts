@@ -27,6 +27,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { FailMode } from "./fail_mode.ts";
 import type { Fleet } from "./fleet.ts";
 import {
+  hasNoStreams,
   isLasting,
   isTurnedAway,
   mayDialElsewhere,
@@ -207,10 +208,12 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { failMode = this.context.failMode } = this.options;
     const others = this.#attempts.filter(({ isOver }) => !isOver);
     const known = {
-      mayRepeat: attempt.hadNoConnection
+      mayRepeat: attempt.hadNoConnection || hasNoStreams(error)
         ? mayDialElsewhere(error)
         : mayRepeatAfter(error, this.#idempotent) && !areItemsGone(this.args),
-      isLasting: this.#attempts.every(({ phase, error }) => phase === "dial" && isLasting(error)),
+      isLasting: this.#attempts.every(({ phase, error }) =>
+        phase === "dial" && isLasting(error) || hasNoStreams(error)
+      ),
       failMode,
       isBackingOff: this.#state === "backing off",
       others: others.length === 0 ? "none" : others.every(isStalled) ? "stalled" : "alive",

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { RpcError, TimeoutError } from "../../../errors.ts";
+import { Server } from "../../../server.ts";
 import { collect, withTaps } from "../../support/streams.ts";
 import { settled } from "../../support/helpers.ts";
 
@@ -110,6 +111,37 @@ Deno.test("attempts and budget bound a stream as they do a call", () =>
     assertEquals(read.error.attempts.length, 2);
     assertEquals(read.error.execution, "rejected");
   }));
+
+Deno.test("servers without streams are passed over; where there are no others it fails at once", () =>
+  withTaps(1, async ({ world, taps: [a], discovery, xclient, pass }) => {
+    const go = new Server({ clock: world.clock });
+    const { network } = world;
+    for (const name of ["go", "too"]) {
+      await go.listen(`memory@${name}`, { network, protocol: "netrpc/json" });
+    }
+    const foreign = ["memory@go?protocol=netrpc/json", "memory@too?protocol=netrpc/json"];
+    discovery.update([...foreign, a.address]);
+    for (let n = 0; n < 3; n++) {
+      const read = collect(xclient.stream("Tap.Read"));
+      await pass(0);
+      a.reads[n].end();
+      await read.ended;
+      assertEquals(read.error, undefined);
+      assertEquals(await xclient.call("Tap.Sum", numbers()), 6);
+    }
+    discovery.update(foreign);
+    const read = collect(xclient.stream("Tap.Read"));
+    await read.ended;
+    assertInstanceOf(read.error, RpcError);
+    assertEquals([read.error.code, read.error.execution], ["unimplemented", "not_sent"]);
+    await xclient.close();
+    await go.close();
+  }));
+
+async function* numbers() {
+  yield* [1, 2, 3];
+  await Promise.resolve();
+}
 
 Deno.test("a reader that leaves ends the stream at the server; one that never begins sends nothing", () =>
   withTaps(1, async ({ taps: [a], xclient, pass }) => {
