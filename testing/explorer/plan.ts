@@ -6,6 +6,9 @@
  */
 
 import type { FaultPoint } from "../../internal/fault_points.ts";
+import type { StreamStep } from "./stream_plan.ts";
+
+export type { StreamKind, StreamStep } from "./stream_plan.ts";
 
 /** What is spoken between clients and a server. */
 export type PlanProtocol = "geerpc/json" | "geerpc/gob" | "netrpc/json" | "netrpc/gob";
@@ -213,7 +216,7 @@ export type OtherStep =
   | { readonly atMs: number; readonly do: "jump"; readonly forMs: number };
 
 /** Something that happens at a time. */
-export type Step = CallStep | FaultStep | ServerStep | PointStep | OtherStep;
+export type Step = CallStep | StreamStep | FaultStep | ServerStep | PointStep | OtherStep;
 
 /** What one run does. It can be written as JSON and run again: the same plan, the same history. */
 export interface Plan {
@@ -272,6 +275,8 @@ export const FEATURES = [
   "lists",
   /** Waits and failures in the library's own code. */
   "fault_points",
+  /** Streams, and arguments that come item by item. */
+  "streams",
 ] as const;
 
 /** One of {@linkcode FEATURES}. */

@@ -10,6 +10,7 @@ import type { HistoryEvent } from "./history.ts";
 import type { ExplorerNetwork } from "./network.ts";
 import type { CallStep, ClientPlan, Plan } from "./plan.ts";
 import type { RunRecord } from "./server.ts";
+import type { StreamRecord } from "./stream_records.ts";
 import type { ExploredClient, ReceiptRecord } from "./subject.ts";
 
 /** What a property found wrong. */
@@ -98,6 +99,8 @@ export interface RunResult {
   readonly violations: readonly Violation[];
   /** Every call, in the order in which they were made. */
   readonly calls: readonly CallRecord[];
+  /** Every stream, likewise. */
+  readonly streams: readonly StreamRecord[];
   /** What the clients told of their servers, in order of time for each client. */
   readonly events: readonly EventRecord[];
   /** What has happened, in order. */
