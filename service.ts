@@ -44,12 +44,13 @@ export interface StreamOptions extends CallOptions {
   itemTimeoutMs?: number;
   /**
    * How many bytes of items are held for a reader that does not read; the server sends no more.
-   * A single item may be larger. At least 1; `Infinity` for no limit. Default 262,144.
+   * A single item may be larger. At least 1; `Infinity` for no limit. Default 262,144, which grows
+   * to four times as much for a reader that keeps up with a fast stream.
    */
   windowBytes?: number;
   /**
    * How many items are held for a reader that does not read. At least 1; `Infinity` for no limit.
-   * Default 1,024.
+   * Default 1,024, which grows as `windowBytes` does.
    */
   windowItems?: number;
 }

@@ -31,8 +31,7 @@ import {
 import { PhaseTimer } from "./phase_timer.ts";
 import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
 import { ServerExtensions } from "./server_extensions.ts";
-import { ClientStreams, type ClientStreamsOwner, noStreams } from "./streams/client_streams.ts";
-import { OutgoingCall } from "./streams/outgoing_call.ts";
+import { ClientStreams, noStreams } from "./streams/client_streams.ts";
 import { isAsyncIterable, type OutgoingStream, type StreamSink } from "./streams/stream.ts";
 
 /**
@@ -227,7 +226,9 @@ export class ClientConnection {
     const refusal = this.#refusal();
     if (refusal !== undefined) return void settler.reject(this.#notSent(serviceMethod, refusal));
     const seq = this.#calls.nextSeq;
-    if (isAsyncIterable(args)) return this.#open(serviceMethod, args, extras, { settler });
+    if (isAsyncIterable(args)) {
+      return this.#openStreams().open(serviceMethod, args, extras, { settler });
+    }
     if (extras.awaitsExtensions === true && !this.#extensions.isKnown) {
       const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
       return this.#sendLater(call, args, extras);
@@ -262,8 +263,8 @@ export class ClientConnection {
     sink: StreamSink,
   ): OutgoingStream | undefined {
     const refusal = this.#refusal();
-    if (refusal === undefined) return this.#open(serviceMethod, args, extras, { sink });
-    sink.fail(this.#notSent(serviceMethod, refusal));
+    if (refusal !== undefined) return void sink.fail(this.#notSent(serviceMethod, refusal));
+    return this.#openStreams().open(serviceMethod, args, extras, { sink });
   }
 
   /**
@@ -370,40 +371,23 @@ export class ClientConnection {
     const learn = () => {
       if (!this.#isOver()) this.#extensions.learn();
     };
-    if (isFirst) this.ping({ resolve: learn, reject: learn });
+    // What fails with the connection is no answer: that is told before it is over.
+    const failed = () => {
+      if (this.#phase === "open" && !this.#isRefused) learn();
+    };
+    if (isFirst) this.ping({ resolve: learn, reject: failed });
     return call;
   }
 
-  /** Sends a call whose argument or answer comes item by item. No refusal stands against it. */
-  #open(
-    serviceMethod: string,
-    args: unknown,
-    extras: RequestExtras,
-    to: { readonly sink: StreamSink } | { readonly settler: Settler },
-  ): OutgoingCall | undefined {
-    const { items } = this.#codec;
-    const isKnown = this.#extensions.isKnown;
-    if (items === undefined || isKnown && this.server === undefined) {
-      const error = this.#notSent(serviceMethod, noStreams(this.#protocol));
-      return void ("sink" in to ? to.sink.fail(error) : to.settler.reject(error));
-    }
-    const streams = this.#streams ??= new ClientStreams(this.#codec, items, this.#streamsOwner());
-    const call = new OutgoingCall(this.#calls, serviceMethod, to, args, extras.stream, streams);
-    const sent = { ...extras, stream: call.extras };
-    const first = call.extras.hasArgs ? undefined : args;
-    if (!isKnown) return this.#sendLater(call, first, sent) as OutgoingCall;
-    const failed = this.#encode(call.seq, serviceMethod, first, sent);
-    if (failed !== undefined) return void call.settler.reject(failed);
-    this.#calls.add(call);
-    this.#writeSoon();
-    call.begun();
-    return call;
-  }
-
-  #streamsOwner(): ClientStreamsOwner {
-    return {
+  #openStreams(): ClientStreams {
+    return this.#streams ??= new ClientStreams(this.#codec, this.#protocol, {
+      calls: this.#calls,
+      knowsStreams: () => this.#extensions.isKnown ? this.server !== undefined : undefined,
       isOver: () => this.#isOver(),
       isEncoding: () => this.#isEncoding,
+      encode: (call, args, extras) => this.#encode(call.seq, call.serviceMethod, args, extras),
+      sendLater: (call, args, extras) => void this.#sendLater(call, args, extras),
+      notSent: (serviceMethod, why) => this.#notSent(serviceMethod, why),
       writeSoon: () => this.#writeSoon(),
       itemAdded: () => this.#writer.addItem(),
       encodeItem: (items, seq, value, mostBytes) => {
@@ -414,7 +398,7 @@ export class ClientConnection {
           this.#isEncoding = false;
         }
       },
-    };
+    });
   }
 
   #isOver(): boolean {

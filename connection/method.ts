@@ -70,11 +70,6 @@ export type CheckedMethod<Args, Reply> = (
   context: CallContext,
 ) => Reply | Promise<Reply>;
 
-/** What a handler returns whose items are checked. */
-type Items<Item extends StandardSchemaV1> =
-  | AsyncIterable<AcceptedBy<Item>>
-  | Promise<AsyncIterable<AcceptedBy<Item>>>;
-
 const METHOD_CHECKS: Checks<MethodOptions> = {
   args: aSchema,
   reply: aSchema,
@@ -185,7 +180,10 @@ export function method<
  */
 export function method<Args extends StandardSchemaV1, Item extends StandardSchemaV1>(
   options: MethodOptions<Args, never, Item, never> & { args: Args; item: Item },
-  handler: (args: MadeBy<Args>, context: CallContext) => Items<Item>,
+  handler: (
+    args: MadeBy<Args>,
+    context: CallContext,
+  ) => AsyncIterable<AcceptedBy<Item>> | Promise<AsyncIterable<AcceptedBy<Item>>>,
 ): CheckedMethod<AcceptedBy<Args>, AsyncIterable<MadeBy<Item>>>;
 /**
  * Makes a method that answers with a stream, of which the items alone are checked.
@@ -199,7 +197,10 @@ export function method<Args extends StandardSchemaV1, Item extends StandardSchem
  */
 export function method<Args, Item extends StandardSchemaV1>(
   options: MethodOptions<never, never, Item, never> & { args?: undefined; item: Item },
-  handler: (args: Args, context: CallContext) => Items<Item>,
+  handler: (
+    args: Args,
+    context: CallContext,
+  ) => AsyncIterable<AcceptedBy<Item>> | Promise<AsyncIterable<AcceptedBy<Item>>>,
 ): CheckedMethod<Args, AsyncIterable<MadeBy<Item>>>;
 /**
  * Makes a method whose argument is a stream, and its answer, too.
@@ -213,7 +214,10 @@ export function method<Args, Item extends StandardSchemaV1>(
  */
 export function method<ArgsItem extends StandardSchemaV1, Item extends StandardSchemaV1>(
   options: MethodOptions<never, never, Item, ArgsItem> & { argsItem: ArgsItem; item: Item },
-  handler: (args: AsyncIterable<MadeBy<ArgsItem>>, context: CallContext) => Items<Item>,
+  handler: (
+    args: AsyncIterable<MadeBy<ArgsItem>>,
+    context: CallContext,
+  ) => AsyncIterable<AcceptedBy<Item>> | Promise<AsyncIterable<AcceptedBy<Item>>>,
 ): CheckedMethod<AsyncIterable<AcceptedBy<ArgsItem>>, AsyncIterable<MadeBy<Item>>>;
 /**
  * Makes a method whose argument is a stream of items that are checked.

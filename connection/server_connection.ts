@@ -310,7 +310,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     extras: StreamExtras,
   ): IncomingStream | undefined {
     if (this.#streams === undefined) {
-      this.#streams = new ServerStreams(this.#codec.items!, this.#writer, this.#context.load);
+      this.#streams = new ServerStreams(this.#codec.items!, this.#writer, this.#context);
       this.#running.streamsAre(this.#streams);
     }
     if (this.#streams.get(seq) !== undefined) return undefined;

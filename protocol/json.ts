@@ -34,7 +34,7 @@ export function overLimit({ maxMessageBytes }: Limits): string {
 }
 
 /** What a value that is written is, for error messages: where paths into it begin. */
-export type ValueRole = "args" | "reply" | "meta";
+export type ValueRole = "args" | "reply" | "item" | "details" | "meta";
 
 /**
  * Writes a value as JSON.

@@ -16,6 +16,8 @@ export interface StreamExtras {
   readonly windowItems: number;
   /** How many bytes of them. */
   readonly windowBytes: number;
+  /** Whether its caller may take more later. */
+  readonly mayGrow?: boolean;
 }
 
 /** What each direction of a stream begins with, where nobody has said otherwise. */

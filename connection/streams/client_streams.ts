@@ -4,20 +4,33 @@
  * @module
  */
 
-import type { ClientCodec, Protocol } from "../../protocol/codec.ts";
+import type { RpcError } from "../../errors.ts";
+import type { ClientCodec, Protocol, RequestExtras } from "../../protocol/codec.ts";
 import { queueMicrotask } from "../../internal/platform.ts";
+import type { PendingCalls } from "../pending_calls.ts";
 import type { ItemPump } from "./item_pump.ts";
+import { type Addressee, OutgoingCall, type OutgoingCallOwner } from "./outgoing_call.ts";
 
 /** What a client's codec can say of streams. */
 type Items = NonNullable<ClientCodec["items"]>;
 
 /** What streams need of their connection. */
 export interface ClientStreamsOwner {
+  /** The calls of the connection. */
+  readonly calls: PendingCalls;
+  /** Whether the server knows streams; `undefined` while that is not known. */
+  knowsStreams(): boolean | undefined;
   /** Whether nothing more is sent. */
   isOver(): boolean;
   /** Whether a value is being encoded: its `toJSON` or getters may call us. */
   isEncoding(): boolean;
-  /** Encodes, and has nothing else encoded meanwhile. */
+  /** Encodes a call; returns why it can't be sent, if it can't. */
+  encode(call: OutgoingCall, args: unknown, extras: RequestExtras): RpcError | undefined;
+  /** Sends a call when it is known what the server can read. */
+  sendLater(call: OutgoingCall, args: unknown, extras: RequestExtras): void;
+  /** The error of a call that was not sent. */
+  notSent(serviceMethod: string, why: ReturnType<typeof noStreams>): RpcError;
+  /** Encodes an item, and has nothing else encoded meanwhile. */
   encodeItem(items: Items, seq: number, value: unknown, mostBytes: number): number;
   /** Something has been added to the codec's bytes. */
   writeSoon(): void;
@@ -37,21 +50,55 @@ export function noStreams(protocol: Protocol): { code: "unimplemented"; message:
 }
 
 /** The streams of one connection. */
-export class ClientStreams {
+export class ClientStreams implements OutgoingCallOwner {
   readonly #codec: ClientCodec;
-  readonly #items: Items;
+  readonly #protocol: Protocol;
   readonly #owner: ClientStreamsOwner;
   readonly #pumps = new Set<ItemPump>();
 
   /**
    * @param codec The protocol's half for the connection.
-   * @param items What it can say of streams.
+   * @param protocol Its name.
    * @param owner The connection.
    */
-  constructor(codec: ClientCodec, items: Items, owner: ClientStreamsOwner) {
+  constructor(codec: ClientCodec, protocol: Protocol, owner: ClientStreamsOwner) {
     this.#codec = codec;
-    this.#items = items;
+    this.#protocol = protocol;
     this.#owner = owner;
+  }
+
+  /**
+   * Sends a call whose argument or answer comes item by item. The connection takes calls.
+   *
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument; an async iterable is sent item by item.
+   * @param extras Metadata, the time that is left, and how the answer's items begin.
+   * @param to Learns how it ended; perhaps before this returns.
+   * @returns The call; `undefined` if it has failed already.
+   */
+  open(
+    serviceMethod: string,
+    args: unknown,
+    extras: RequestExtras,
+    to: Addressee,
+  ): OutgoingCall | undefined {
+    const owner = this.#owner;
+    const knowsStreams = owner.knowsStreams();
+    const call = new OutgoingCall(owner.calls, serviceMethod, to, args, extras.stream, this);
+    const sent = { ...extras, stream: call.extras };
+    const first = call.extras.hasArgs ? undefined : args;
+    if (knowsStreams === undefined) {
+      owner.sendLater(call, first, sent);
+      return call;
+    }
+    const failed = knowsStreams
+      ? owner.encode(call, first, sent)
+      : owner.notSent(serviceMethod, noStreams(this.#protocol));
+    if (failed !== undefined) return void call.settler.reject(failed);
+    owner.calls.add(call);
+    owner.writeSoon();
+    call.begun();
+    return call;
   }
 
   /** Whether so much is buffered that no more items are to be encoded. */
@@ -63,7 +110,7 @@ export class ClientStreams {
   say(word: (items: Items) => void): void {
     if (this.#owner.isOver()) return;
     if (this.#owner.isEncoding()) return queueMicrotask(() => this.say(word));
-    word(this.#items);
+    word(this.#codec.items!);
     this.#owner.writeSoon();
   }
 
@@ -75,7 +122,7 @@ export class ClientStreams {
    * @throws {RpcError} If it can't be encoded.
    */
   sendItem(seq: number, value: unknown, mostBytes: number): number {
-    const bytes = this.#owner.encodeItem(this.#items, seq, value, mostBytes);
+    const bytes = this.#owner.encodeItem(this.#codec.items!, seq, value, mostBytes);
     if (bytes > 0) this.#owner.itemAdded();
     return bytes;
   }

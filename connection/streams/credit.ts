@@ -44,27 +44,47 @@ export class Credit {
   }
 }
 
+/** What a {@linkcode Window} begins with, and how it grows. */
+export interface WindowOptions {
+  /** How many items are held at most. */
+  readonly items: number;
+  /** How many bytes of them, but for a single item that is larger. */
+  readonly bytes: number;
+  /**
+   * The present time, in milliseconds, if both may grow to four times as much for a reader that is
+   * as fast as the stream: each grant is a write of its own, which wakes the other end.
+   */
+  readonly now?: (() => number) | undefined;
+  /** Gives credit to the other end. */
+  grant(items: number, bytes: number): void;
+}
+
+/** How often a window may double. */
+const MOST_DOUBLINGS = 2;
+/** A stream is fast if half of its window comes and is read within so many milliseconds. */
+const FAST_MS = 10;
+
 /** The credit that the end gives that reads: back in batches, half of the window at a time. */
 export class Window {
-  readonly #mostItems: number;
-  readonly #mostBytes: number;
-  readonly #grant: (items: number, bytes: number) => void;
+  readonly #options: WindowOptions;
+  #mostItems: number;
+  #mostBytes: number;
   // What the other end may send still.
   #itemsLeft: number;
   #bytesLeft: number;
   // What has been read, and is not given back yet.
   #itemsRead = 0;
   #bytesRead = 0;
+  #doublingsLeft: number;
+  /** When credit was given last. */
+  #grantedAtMs = -Infinity;
 
-  /**
-   * @param items How many items are held at most.
-   * @param bytes How many bytes of them, but for a single item that is larger.
-   * @param grant Gives credit to the other end.
-   */
-  constructor(items: number, bytes: number, grant: (items: number, bytes: number) => void) {
-    this.#mostItems = this.#itemsLeft = items;
-    this.#mostBytes = this.#bytesLeft = bytes;
-    this.#grant = grant;
+  /** @param options How much to begin with, and how it grows. */
+  constructor(options: WindowOptions) {
+    this.#options = options;
+    this.#mostItems = this.#itemsLeft = options.items;
+    this.#mostBytes = this.#bytesLeft = options.bytes;
+    this.#doublingsLeft = options.now === undefined ? 0 : MOST_DOUBLINGS;
   }
 
   /**
@@ -87,11 +107,26 @@ export class Window {
     this.#itemsRead++;
     this.#bytesRead += bytes;
     if (this.#itemsRead * 2 < this.#mostItems && this.#bytesRead * 2 < this.#mostBytes) return;
-    const items = this.#itemsRead;
-    const read = this.#bytesRead;
+    let items = this.#itemsRead;
+    let more = this.#bytesRead;
     this.#itemsRead = this.#bytesRead = 0;
+    if (this.#doublingsLeft > 0 && this.#isFast(items)) {
+      this.#doublingsLeft--;
+      items += this.#mostItems;
+      more += this.#mostBytes;
+      this.#mostItems *= 2;
+      this.#mostBytes *= 2;
+    }
     this.#itemsLeft += items;
-    this.#bytesLeft += read;
-    this.#grant(items, read);
+    this.#bytesLeft += more;
+    this.#options.grant(items, more);
+  }
+
+  /** Whether the reader has read all that has come, and it has come fast. */
+  #isFast(itemsRead: number): boolean {
+    const nowMs = this.#options.now!();
+    const tookMs = nowMs - this.#grantedAtMs;
+    this.#grantedAtMs = nowMs;
+    return tookMs <= FAST_MS && this.#itemsLeft + itemsRead === this.#mostItems;
   }
 }

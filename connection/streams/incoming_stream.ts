@@ -12,6 +12,8 @@ import { ItemReader } from "./item_reader.ts";
 
 /** What it says to its caller. */
 export interface IncomingStreamOwner {
+  /** The present time, in milliseconds. */
+  now(): number;
   /** Says that more items of the argument may come. */
   grant(seq: number, items: number, bytes: number): void;
   /** Says that no more items of the argument are wanted. */
@@ -46,8 +48,13 @@ export class IncomingStream implements ItemStream {
     this.#credit = new Credit(extras.windowItems, extras.windowBytes);
     if (!extras.hasArgs) return;
     const { windowItems, windowBytes } = FIRST_WINDOW;
-    this.#window = new Window(windowItems, windowBytes, (items, bytes) => {
-      if (!this.#isOver) owner.grant(seq, items, bytes);
+    this.#window = new Window({
+      items: windowItems,
+      bytes: windowBytes,
+      now: () => owner.now(),
+      grant: (items, bytes) => {
+        if (!this.#isOver) owner.grant(seq, items, bytes);
+      },
     });
     const cancel = () => {
       if (!this.#isOver) owner.unwanted(seq);

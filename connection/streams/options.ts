@@ -54,6 +54,7 @@ const aWindow = whole(1);
 export function streamExtras({ windowItems, windowBytes }: StreamOptions): StreamExtras {
   return {
     isAnswered: true,
+    mayGrow: windowItems === undefined && windowBytes === undefined,
     hasArgs: false, // the connection looks at the argument itself
     windowItems: Math.min(windowItems ?? FIRST_WINDOW.windowItems, MOST_CREDIT),
     windowBytes: Math.min(windowBytes ?? FIRST_WINDOW.windowBytes, MOST_CREDIT),

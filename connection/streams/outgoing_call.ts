@@ -6,17 +6,32 @@
 
 import { errorText, type RpcCode, RpcError, TimeoutError } from "../../errors.ts";
 import { FIRST_WINDOW, type ItemStream, type StreamExtras } from "../../protocol/streams.ts";
+import type { ClientCodec } from "../../protocol/codec.ts";
 import { PendingCall, type PendingCalls, type Settler } from "../pending_calls.ts";
 import { Credit, Window } from "./credit.ts";
 import { ItemPump, type ItemPumpOwner } from "./item_pump.ts";
-import type { ClientStreams } from "./client_streams.ts";
 import { isAsyncIterable, type OutgoingStream, type StreamSink } from "./stream.ts";
+
+/** Who learns how a call ended: of a stream where its items go, of another call its settler. */
+export type Addressee = { readonly sink: StreamSink } | { readonly settler: Settler };
+
+/** What a call with items needs of its connection. */
+export interface OutgoingCallOwner {
+  /** Whether so much is buffered that no more items are to be encoded. */
+  readonly isFull: boolean;
+  /** Says something of streams, if the connection is not over. It is written soon. */
+  say(word: (items: NonNullable<ClientCodec["items"]>) => void): void;
+  /** Sends an item, as {@linkcode ItemPumpOwner.send} does. */
+  sendItem(seq: number, value: unknown, mostBytes: number): number;
+  /** An argument's items are sent from now on, or no more. */
+  pumping(pump: ItemPump, isPumping: boolean): void;
+}
 
 /** One call with items, as the client sees it. */
 export class OutgoingCall extends PendingCall implements ItemStream, OutgoingStream, ItemPumpOwner {
   /** What its header says of it. */
   readonly extras: StreamExtras;
-  readonly #streams: ClientStreams;
+  readonly #owner: OutgoingCallOwner;
   readonly #sink: StreamSink | undefined;
   readonly #window: Window;
   readonly #pump: ItemPump | undefined;
@@ -28,27 +43,30 @@ export class OutgoingCall extends PendingCall implements ItemStream, OutgoingStr
   /**
    * @param table The table that it is in.
    * @param serviceMethod `Service.Method`.
-   * @param to Learns how it ended: of a stream where its items go, of another call its settler.
+   * @param to Learns how it ended.
    * @param args Its argument; an async iterable is sent item by item.
    * @param begins How the answer's items begin; the default if it is none of many.
-   * @param streams Those of its connection.
+   * @param owner Its connection.
    */
   constructor(
     table: PendingCalls,
     serviceMethod: string,
-    to: { readonly sink: StreamSink } | { readonly settler: Settler },
+    to: Addressee,
     args: unknown,
     begins: StreamExtras | undefined,
-    streams: ClientStreams,
+    owner: OutgoingCallOwner,
   ) {
     super(table, table.nextSeq, serviceMethod, "settler" in to ? to.settler : settlerOf(to.sink));
-    this.#streams = streams;
+    this.#owner = owner;
     this.#sink = "sink" in to ? to.sink : undefined;
     const { isAnswered, windowItems, windowBytes } = begins ?? ANSWERED_AT_ONCE;
     const hasArgs = isAsyncIterable(args);
     this.extras = { isAnswered, hasArgs, windowItems, windowBytes };
-    this.#window = new Window(windowItems, windowBytes, (items, bytes) => {
-      streams.say((codec) => codec.credit(this.seq, items, bytes));
+    this.#window = new Window({
+      items: windowItems,
+      bytes: windowBytes,
+      now: begins?.mayGrow ? () => table.clock.now() : undefined,
+      grant: (items, bytes) => owner.say((codec) => codec.credit(this.seq, items, bytes)),
     });
     if (hasArgs) this.#pump = new ItemPump(args, this.#credit, this);
   }
@@ -64,7 +82,7 @@ export class OutgoingCall extends PendingCall implements ItemStream, OutgoingStr
   /** It is encoded: its argument's items may follow. */
   override begun(): void {
     if (this.#pump === undefined || this.#isOver) return;
-    this.#streams.pumping(this.#pump, true);
+    this.#owner.pumping(this.#pump, true);
     this.#pump.start();
   }
 
@@ -139,16 +157,16 @@ export class OutgoingCall extends PendingCall implements ItemStream, OutgoingStr
     this.#isOver = true;
     if (this.#pump === undefined) return;
     this.#pump.stop();
-    this.#streams.pumping(this.#pump, false);
+    this.#owner.pumping(this.#pump, false);
   }
 
   get isFull(): boolean {
-    return this.#streams.isFull;
+    return this.#owner.isFull;
   }
 
   send(value: unknown, mostBytes: number): number {
     try {
-      const bytes = this.#streams.sendItem(this.seq, value, mostBytes);
+      const bytes = this.#owner.sendItem(this.seq, value, mostBytes);
       if (bytes > 0) this.#sent++;
       return bytes;
     } catch (cause) {
@@ -163,7 +181,7 @@ export class OutgoingCall extends PendingCall implements ItemStream, OutgoingStr
 
   /** The argument has ended. */
   ended(): void {
-    if (!this.#isOver) this.#streams.say((items) => items.end(this.seq));
+    if (!this.#isOver) this.#owner.say((items) => items.end(this.seq));
   }
 
   /** The argument has thrown, or one of its items can't be sent. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "../../clock.ts";
 import { RpcError } from "../../errors.ts";
 import { queueMicrotask } from "../../internal/platform.ts";
 import type { ServerCodec } from "../../protocol/codec.ts";
@@ -20,17 +21,23 @@ export class ServerStreams {
   readonly #items: Items;
   readonly #writer: BatchWriter;
   readonly #load: ServerLoad;
+  readonly #clock: Clock;
   readonly #streams = new Map<number, IncomingStream>();
 
   /**
    * @param items What the codec can say of streams.
    * @param writer Writes what it has buffered.
-   * @param load Counts streams and items.
+   * @param shared `load` counts streams and items; `clock` is where the time comes from.
    */
-  constructor(items: Items, writer: BatchWriter, load: ServerLoad) {
+  constructor(
+    items: Items,
+    writer: BatchWriter,
+    { load, clock }: { readonly load: ServerLoad; readonly clock: Clock },
+  ) {
     this.#items = items;
     this.#writer = writer;
     this.#load = load;
+    this.#clock = clock;
   }
 
   /** The numbers of the calls that have streams now. */
@@ -106,6 +113,11 @@ export class ServerStreams {
   end(seq: number, serviceMethod: string): void {
     this.#items.end(seq, serviceMethod);
     this.#writer.add();
+  }
+
+  /** The present time, in milliseconds. */
+  now(): number {
+    return this.#clock.now();
   }
 
   /** Says that more items of an argument may come. */

@@ -65,13 +65,20 @@ export class MessageWriter {
    * @param serviceMethod `ServiceMethod` of the header.
    * @param headerEnd The rest of the header behind `Seq`, with its newline.
    * @param body The body.
+   * @param role What it is. Default: what bodies are here.
    * @returns How many bytes the body has, with what is beside it.
    * @throws {RpcError} `invalid_argument` for a body that can't be sent to this peer,
    * `resource_exhausted` for a header or body over the limit.
    * @throws {NeedsExtensions} For a body that depends on what the peer can read, as long as that is
    * not known.
    */
-  add(seq: number, serviceMethod: string, headerEnd: Uint8Array | string, body: unknown): number {
+  add(
+    seq: number,
+    serviceMethod: string,
+    headerEnd: Uint8Array | string,
+    body: unknown,
+    role: ValueRole = this.#role,
+  ): number {
     const writer = this.#writer;
     const start = writer.length;
     try {
@@ -81,7 +88,7 @@ export class MessageWriter {
       this.#addEnd(headerEnd, start);
       const bodyStart = writer.length;
       if (!this.#fast.write(body, writer)) {
-        if (this.#reads === "values") return this.#addValue(body, headerEnd, start, endStart);
+        if (this.#reads === "values") return this.#addValue(body, role, headerEnd, start, endStart);
         writer.append(this.#json(body));
       }
       this.#check(bodyStart, "");
@@ -105,7 +112,7 @@ export class MessageWriter {
    */
   addItem(seq: number, body: unknown, mostBytes: number): number {
     const start = this.#writer.length;
-    const bytes = this.add(seq, "", ITEM_END, body);
+    const bytes = this.add(seq, "", ITEM_END, body, "item");
     if (bytes <= mostBytes) return bytes;
     this.#writer.cut(start);
     return -bytes;
@@ -138,13 +145,14 @@ export class MessageWriter {
   /** Adds a body as one of our own ends reads it, behind a header without its end. */
   #addValue(
     body: unknown,
+    role: ValueRole,
     headerEnd: Uint8Array | string,
     start: number,
     endStart: number,
   ): number {
     // A handler gets an absent argument as `undefined`, however it was sent.
-    const isAbsent = body === undefined && this.#role === "args" && headerEnd !== ITEM_END;
-    const { text, parts } = encodeBody(isAbsent ? null : body, this.#role);
+    const isAbsent = body === undefined && role === "args";
+    const { text, parts } = encodeBody(isAbsent ? null : body, role);
     this.#checkSize(leastBytes(text, parts));
     const writer = this.#writer;
     if (parts.length === 0) {

@@ -134,7 +134,13 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     if (interrupted) header += ',"Drain":true';
     if (retryAfterMs !== undefined) header += `,"RetryAfter":${retryAfterOf(retryAfterMs)}`;
     if (details !== undefined && this.#writer.reads === "values") {
-      return void this.#writer.add(seq, serviceMethod, `${header},"Details":true}\n`, details);
+      return void this.#writer.add(
+        seq,
+        serviceMethod,
+        `${header},"Details":true}\n`,
+        details,
+        "details",
+      );
     }
     this.#writer.append(
       `{"ServiceMethod":${JSON.stringify(serviceMethod)},"Seq":${seq}${header}}\n{}\n`,

@@ -1,7 +1,7 @@
 /** Valid frames, which the mutations start from: as our own codecs write them, and heads of HTTP. */
 
 import { type AnyGobSchema, gob, GobNamed, type GobSchema } from "../../gob.ts";
-import type { Limits, Protocol } from "../../protocol/codec.ts";
+import type { ClientCodec, Limits, Protocol, ServerCodec } from "../../protocol/codec.ts";
 import { encodeOption } from "../../protocol/handshake.ts";
 import { connectPath } from "../../protocol/connect_paths.ts";
 import { PROTOCOLS } from "../../protocol/protocols.ts";
@@ -67,12 +67,31 @@ export function framesOf(target: Target, seed: number): Uint8Array[] {
   }
 }
 
+/** What a server says that knows our extensions; those of Go say nothing. */
+const EXTENDED = new TextEncoder().encode(
+  '{"ServiceMethod":"","Seq":0,"Ext":{"Instance":"i-1","Load":0}}\nnull\n',
+);
+
 function requests(protocol: Protocol, random: Random): Uint8Array[] {
   const codec = clientCodec(protocol, limits);
+  const isExtended = codec.asksForExtensions === true && random() < 0.6;
+  if (isExtended) codec.receive(EXTENDED, { take: () => undefined, drain() {} });
+  // Go writes a newline behind the handshake: by that the fuzzer knows that it asks for nothing.
+  const first = codec.asksForExtensions && !isExtended ? [new Uint8Array([10])] : [];
+  return [...first, ...calls(protocol, codec, isExtended, random)];
+}
+
+function calls(
+  protocol: Protocol,
+  codec: ClientCodec,
+  isExtended: boolean,
+  random: Random,
+): Uint8Array[] {
   return Array.from({ length: between(random, 2, 6) }, (_, index) => {
     const seq = index + 1;
-    if (index > 0 && random() < 0.1) {
-      codec.cancel?.(between(random, 1, seq));
+    if (isExtended && random() < 0.5) sayOfStreams(codec, seq, random);
+    else if (index > 0 && random() < 0.1) {
+      codec.cancel?.(between(random, 1, seq), random() < 0.3 ? "no more" : undefined);
       codec.ping?.(seq + 100);
     } else {
       const method = methodOf(between(random, 0, 3));
@@ -84,13 +103,68 @@ function requests(protocol: Protocol, random: Random): Uint8Array[] {
   }).filter(({ length }) => length > 0);
 }
 
+/** What a client says of a stream of its own, or of another's. */
+function sayOfStreams(codec: ClientCodec, seq: number, random: Random): void {
+  const { items } = codec;
+  const of = between(random, 1, seq);
+  switch (between(random, 0, 4)) {
+    case 0: {
+      const stream = {
+        isAnswered: random() < 0.7,
+        hasArgs: random() < 0.5,
+        windowItems: between(random, 1, 2000),
+        windowBytes: 262_144,
+      };
+      return codec.request(seq, "S.Plain", json(random, 0), { stream });
+    }
+    case 1:
+      return items!.credit(of, between(random, 0, 99), between(random, 0, 1e6));
+    case 2:
+      return items!.end(of);
+    default:
+      items!.item(of, random() < 0.3 ? richValue(random) : json(random, 0), Infinity);
+  }
+}
+
+/** What a server says of a stream. */
+function answerStream(codec: ServerCodec, seq: number, random: Random): void {
+  const { items } = codec;
+  switch (between(random, 0, 6)) {
+    case 0:
+      return items!.credit(seq, between(random, 0, 99), between(random, 0, 1e6));
+    case 1:
+      return items!.end(seq, methodOf(seq));
+    case 2:
+      return items!.unwanted(seq);
+    case 3: {
+      const failure = { code: "unavailable", message: "it ends", rejected: false } as const;
+      return codec.fail(seq, methodOf(seq), { ...failure, interrupted: true });
+    }
+    default:
+      items!.item(seq, random() < 0.3 ? richValue(random) : json(random, 0), Infinity);
+  }
+}
+
+/** What only our own ends can read. */
+function richValue(random: Random): unknown {
+  return {
+    big: 2n ** BigInt(between(random, 0, 80)),
+    bytes: Uint8Array.from({ length: between(random, 0, 40) }, (_, at) => at * 7),
+    text: "x".repeat(between(random, 0, 1) * 5000),
+    at: new Date(between(random, 0, 2e12)),
+  };
+}
+
 function replies(protocol: Protocol, random: Random): Uint8Array[] {
   const codec = serverCodec(protocol, limits);
+  const isExtended = codec.extend !== undefined && random() < 0.6;
+  if (isExtended) codec.extend!("i-1", 3);
   return Array.from({ length: between(random, 2, IN_FLIGHT) }, (_, index) => {
     const seq = index + 1;
     const method = methodOf(seq);
     const pick = random();
-    if (pick < 0.1) {
+    if (isExtended && pick > 0.5) answerStream(codec, seq, random);
+    else if (pick < 0.1) {
       codec.fail(seq, method, { code: "unknown", message: "an error \u2603", rejected: false });
     } else if (pick < 0.2) {
       const message = "rpc server: can't find method None";

@@ -13,6 +13,7 @@ import type {
   RequestSink,
   ServerCodec,
 } from "../../protocol/codec.ts";
+import type { ItemStream } from "../../protocol/streams.ts";
 import type { Receiver, Transport } from "../../transport.ts";
 import { IN_FLIGHT, methodOf, SCHEMAS } from "./corpus.ts";
 import { clientCodec, serverCodec, type Target } from "./targets.ts";
@@ -79,6 +80,7 @@ function fed(outcome: Outcome, input: Input, receive: (chunk: Uint8Array) => voi
 function served({ target: { protocol }, ...input }: Input): Outcome {
   const codec = serverCodec(protocol, input.limits);
   const outcome: Outcome = { events: [], work: 0, held: codec };
+  if (input.bytes[0] !== 10) codec.extend?.("i-1", 0); // what begins with a newline is Go's
   const sink = new AnsweringSink(codec, outcome.events);
   const target = { protocol, side: "server" } as const;
   fed(outcome, { ...input, target }, (chunk) => codec.receive(chunk, sink));
@@ -114,13 +116,28 @@ class AnsweringSink implements RequestSink {
     this.codec.fail(seq, serviceMethod, { code, message, rejected: true });
   }
 
-  cancel(seq: number): void {
-    this.events.push(["cancel", seq]);
+  cancel(seq: number, why?: string): void {
+    this.events.push(["cancel", seq, why]);
+  }
+
+  stream(seq: number): ItemStream | undefined {
+    return seq % 5 === 0 ? undefined : recorded(seq, this.events);
   }
 
   answered(): void {
     this.events.push(["answered"]);
   }
+}
+
+/** A stream that takes all that is said of it. */
+function recorded(seq: number, events: unknown[][]): ItemStream {
+  return {
+    item: (value, bytes) => void events.push(["item", seq, value, bytes]),
+    failItem: (code) => void events.push(["failItem", seq, code]),
+    end: () => void events.push(["last item", seq]),
+    credit: (items, bytes) => void events.push(["credit", seq, items, bytes]),
+    unwanted: () => void events.push(["unwanted", seq]),
+  };
 }
 
 const WIDE: Limits = { maxMessageBytes: 2 ** 26, maxDepth: 10_000 };
@@ -196,6 +213,17 @@ class CallsInFlight implements ReplySink {
       fail: (code, message, execution) => settle("fail", seq, code, message, execution),
       failDecode: (code) => settle("failDecode", seq, code),
     };
+  }
+
+  stream(seq: number): ItemStream | undefined {
+    // Calls with even numbers have streams.
+    if (seq % 2 > 0 || !this.#waiting.has(seq)) return undefined;
+    const stream = recorded(seq, this.outcome.events);
+    const end = () => {
+      this.#waiting.delete(seq);
+      stream.end();
+    };
+    return { ...stream, end };
   }
 
   drain(): void {

@@ -31,7 +31,11 @@ Deno.test("no item goes without credit for items, however many bytes are free", 
 
 Deno.test("credit comes back in batches: half of the window, of items or of bytes", () => {
   const granted: [number, number][] = [];
-  const window = new Window(4, 100, (items, bytes) => granted.push([items, bytes]));
+  const window = new Window({
+    items: 4,
+    bytes: 100,
+    grant: (items, bytes) => granted.push([items, bytes]),
+  });
   for (const bytes of [10, 10, 50, 1]) assert(window.arrived(bytes));
   window.read(10);
   assertEquals(granted, []);
@@ -42,12 +46,36 @@ Deno.test("credit comes back in batches: half of the window, of items or of byte
 });
 
 Deno.test("what comes without credit is noticed: too many items, too many bytes", () => {
-  const items = new Window(2, 100, () => {});
+  const items = new Window({ items: 2, bytes: 100, grant: () => {} });
   assertEquals([1, 1, 1].map((bytes) => items.arrived(bytes)), [true, true, false]);
-  const bytes = new Window(10, 100, () => {});
+  const bytes = new Window({ items: 10, bytes: 100, grant: () => {} });
   assertEquals([60, 60].map((one) => bytes.arrived(one)), [true, false]);
-  const large = new Window(10, 100, () => {});
+  const large = new Window({ items: 10, bytes: 100, grant: () => {} });
   assertEquals([5000, 1].map((one) => large.arrived(one)), [true, false]);
+});
+
+Deno.test("a window grows for a reader that keeps up with a fast stream, twice", () => {
+  let nowMs = 0;
+  const granted: number[] = [];
+  const grant = (_items: number, bytes: number) => granted.push(bytes);
+  const window = new Window({ items: 1000, bytes: 100, now: () => nowMs, grant });
+  const pass = (bytes: number, tookMs: number) => {
+    nowMs += tookMs;
+    assert(window.arrived(bytes));
+    window.read(bytes);
+  };
+  pass(50, 1000); // the first says nothing of how fast it is
+  pass(50, 11);
+  assertEquals(granted.splice(0), [50, 50]);
+  assert(window.arrived(1)); // not read yet
+  pass(50, 10);
+  window.read(1);
+  pass(49, 10);
+  assertEquals(granted.splice(0), [50, 150]);
+  pass(100, 0);
+  pass(200, 0);
+  pass(200, 0);
+  assertEquals(granted, [300, 200, 200]);
 });
 
 /** Sends items of chance over a window of chance, and reads them late. */
@@ -59,9 +87,15 @@ function play(seed: number): void {
   const onTheirWay: number[] = [];
   const grants: [number, number][] = [];
   const held: number[] = [];
-  const window = new Window(windowItems, windowBytes, (items, bytes) => {
-    grants.push([items, bytes]);
+  let nowMs = 0;
+  const now = random() < 0.5 ? () => nowMs : undefined;
+  const window = new Window({
+    items: windowItems,
+    bytes: windowBytes,
+    now,
+    grant: (items, bytes) => grants.push([items, bytes]),
   });
+  const growth = now === undefined ? 1 : 4;
   const largest = between(random, 1, 2000);
   for (let left = 200, next = between(random, 1, largest), idle = 0; left > 0;) {
     idle++;
@@ -77,9 +111,13 @@ function play(seed: number): void {
       assert(window.arrived(bytes), `seed ${seed}: an honest sender is taken for another`);
       held.push(bytes);
       const sum = held.reduce((sum, one) => sum + one, 0);
-      const most = Math.max(windowBytes, windowBytes / 2 + Math.max(...held));
-      assert(held.length <= windowItems && sum <= most, `seed ${seed}: ${sum} bytes are held`);
+      const most = growth * Math.max(windowBytes, windowBytes / 2) + Math.max(...held);
+      assert(
+        held.length <= growth * windowItems && sum <= most,
+        `seed ${seed}: ${sum} bytes are held`,
+      );
     } else if (step === 2 && held.length > 0) window.read(held.shift()!);
+    else if (random() < 0.1) nowMs += between(random, 0, 20);
     else if (grants.length > 0) credit.add(...grants.shift()!);
     assert(idle < 1000, `seed ${seed}: nothing moves`);
   }
