@@ -81,7 +81,7 @@ export class StreamAttempt extends CallAttempt implements StreamSink {
   }
 
   protected override ended(nowMs: number, outcome: Outcome): void {
-    if (this.error === undefined) {
+    if (outcome === "success" && this.error === undefined) {
       this.#isOpen = true;
       return this.endpoint.streamOpened(this, nowMs);
     }

@@ -9,6 +9,7 @@ import { RpcError, TimeoutError } from "../../errors.ts";
 import { executionOf, kindOf } from "./outcome.ts";
 import type { CallRecord, ClientRecord } from "./records.ts";
 import type { Run } from "./run.ts";
+import { lookAtStream, STREAM_PATHS } from "./stream_coverage.ts";
 
 /** The paths that a long run must have come through at least once. */
 export const RARE_PATHS = [
@@ -60,6 +61,7 @@ export const RARE_PATHS = [
   "calls waited at the server",
   "too many calls in flight",
   "all servers failed",
+  ...STREAM_PATHS,
   ...Object.keys(AT_POINTS).map((point) => `point ${point}`),
 ] as const;
 
@@ -73,6 +75,7 @@ export class Coverage {
     const seen = new Set<string>();
     for (const client of run.clients) lookAtClient(run, client, seen);
     for (const call of run.calls.values()) lookAtCall(run, call, seen);
+    for (const stream of run.streams.streams.values()) lookAtStream(run, stream, seen);
     for (const point of run.points.passed) seen.add(`point ${point}`);
     for (const path of seen) this.counts.set(path, (this.counts.get(path) ?? 0) + 1);
   }

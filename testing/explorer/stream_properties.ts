@@ -160,7 +160,7 @@ function checkError(run: Run, { step, reason, abortedAtMs }: StreamRecord, error
   if (code === "aborted" && step.failAt === undefined) wrong(errorLine(error));
   if (code === "unimplemented") {
     const isForeign = run.plan.servers.some(({ protocol }) => protocol !== "geerpc/json");
-    if (!isForeign || error.execution !== "not_sent") wrong(errorLine(error));
+    if (!isForeign || error.execution === "answered") wrong(errorLine(error));
   }
   const { closes } = run.clients.find(({ plan }) => plan.name === step.client)!;
   if (code === "canceled" && closes.length === 0) {

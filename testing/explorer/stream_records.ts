@@ -21,6 +21,8 @@ export interface StreamRun {
   given: number;
   /** How many of them its reader has read. */
   taken: number;
+  /** Whether it has had to wait for its reader. */
+  wasHeld: boolean;
   /** How it ended; `left` by its reader. */
   outcome: "running" | "ended" | "failed" | "aborted" | "left";
 }

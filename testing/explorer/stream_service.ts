@@ -85,6 +85,7 @@ class Handler {
       atMs: clock.now(),
       given: 0,
       taken: 0,
+      wasHeld: false,
       outcome: "running",
     };
     // Not before it is iterated: a generator that nobody asks for anything never runs.
@@ -163,6 +164,7 @@ class Handler {
     const run = this.#run;
     run.given++;
     const { windowItems = Infinity, kind } = this.#record.step;
+    if (run.given - run.taken > windowItems) run.wasHeld = true;
     // One that waits for credit; of all servers' items one is read ahead.
     const most = windowItems + (kind === "all" ? 2 : 1);
     if (run.given - run.taken > most) {

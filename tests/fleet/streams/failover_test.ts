@@ -112,6 +112,28 @@ Deno.test("attempts and budget bound a stream as they do a call", () =>
     assertEquals(read.error.execution, "rejected");
   }));
 
+Deno.test("of two copies of a stream the one is read whose first item comes first; the other ends", () =>
+  withTaps(2, async ({ taps: [a, b], xclient, pass }) => {
+    for (const isFirst of [true, false]) {
+      const read = collect(xclient.stream("Tap.Read", 1, {
+        idempotent: true,
+        failMode: "failbackup",
+        hedgeAfterMs: 50,
+      }));
+      await pass(50);
+      const [one, other] = [a.reads.at(-1)!, b.reads.at(-1)!];
+      const [won, lost] = isFirst ? [one, other] : [other, one];
+      won.push("item");
+      await pass(0);
+      assertEquals(xclient.endpoints().map(({ inFlight }) => inFlight), isFirst ? [1, 0] : [0, 1]);
+      assert(lost.isOver);
+      won.end();
+      await read.ended;
+      assertEquals(read.items, ["item"]);
+      await xclient.call("Tap.Name"); // the next one begins at `a` again
+    }
+  }, { hedgeBudget: { ratio: 1, perSecond: 10 } }));
+
 Deno.test("servers without streams are passed over; where there are no others it fails at once", () =>
   withTaps(1, async ({ world, taps: [a], discovery, xclient, pass }) => {
     const go = new Server({ clock: world.clock });
