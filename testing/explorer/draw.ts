@@ -112,8 +112,9 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
     steps.sort((one, other) => one.atMs - other.atMs);
   }
   if (has("streams")) {
+    const hasDrains = has("drains");
     // Chance of their own: what a plan was without streams it is with them, too.
-    steps.push(...drawStreams(new Dice(~seed), clients, lengthMs));
+    steps.push(...drawStreams(new Dice(~seed), { clients, servers, lengthMs, hasDrains }));
     steps.sort((one, other) => one.atMs - other.atMs);
   }
   return plan;
