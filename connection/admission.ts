@@ -89,16 +89,24 @@ export class Admission {
     else if (this.#queue.has(seq)) this.#replies.rejectDuplicate(seq, serviceMethod);
     // At once: it needs no handler, and a ping of `net/rpc`'s protocols is such a call.
     else if (this.#isUnlisted(serviceMethod)) this.#runUnlisted(seq, serviceMethod, args, extras);
-    else if (this.#gate.isRefusing) {
-      const { maxMessageBytes } = this.#options.limits;
-      const why = `calls that wait take ${maxMessageBytes} bytes already (maxMessageBytes)`;
-      this.#turnAway(seq, serviceMethod, "maxMessageBytes", why);
-    } else this.#queue.add(seq, serviceMethod, args, extras);
+    else if (this.#gate.isRefusing) this.#turnAwayForBytes(seq, serviceMethod);
+    else this.#queue.add(seq, serviceMethod, args, extras);
   }
 
   /** Takes a call out, if it waits. */
   cancel(seq: number): void {
     this.#queue.cancel(seq);
+  }
+
+  /**
+   * An item has come of the argument of a call, which is held as long as that waits.
+   *
+   * @param bytes What it counts.
+   */
+  itemCame(seq: number, serviceMethod: string, bytes: number): void {
+    if (!this.#queue.weigh(seq, bytes) || !this.#gate.isRefusing) return;
+    this.#queue.cancel(seq);
+    this.#turnAwayForBytes(seq, serviceMethod);
   }
 
   /**
@@ -204,6 +212,12 @@ export class Admission {
     if (!isFree || !this.#queue.isEmpty) return;
     this.#isOverloaded = false;
     this.#options.onOverload("recovered", "calls run without waiting again");
+  }
+
+  #turnAwayForBytes(seq: number, serviceMethod: string): void {
+    const { maxMessageBytes } = this.#options.limits;
+    const why = `calls that wait take ${maxMessageBytes} bytes already (maxMessageBytes)`;
+    this.#turnAway(seq, serviceMethod, "maxMessageBytes", why);
   }
 
   /** Rejects a call because there are too many, so that its caller goes elsewhere. */

@@ -31,7 +31,7 @@ import {
 import { PhaseTimer } from "./phase_timer.ts";
 import { PendingCall, PendingCalls, PendingPing, type Settler } from "./pending_calls.ts";
 import { ServerExtensions } from "./server_extensions.ts";
-import { ClientStreams, noStreams } from "./streams/client_streams.ts";
+import { ClientStreams } from "./streams/client_streams.ts";
 import { isAsyncIterable, type OutgoingStream, type StreamSink } from "./streams/stream.ts";
 
 /**
@@ -230,14 +230,12 @@ export class ClientConnection {
       return this.#openStreams().open(serviceMethod, args, extras, { settler });
     }
     if (extras.awaitsExtensions === true && !this.#extensions.isKnown) {
-      const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
-      return this.#sendLater(call, args, extras);
+      return this.#sendLater(seq, serviceMethod, args, extras, settler);
     }
     const failed = this.#encode(seq, serviceMethod, args, extras);
     if (failed !== undefined) {
       if (failed.cause instanceof NeedsExtensions && !this.#extensions.isKnown) {
-        const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
-        return this.#sendLater(call, args, extras);
+        return this.#sendLater(seq, serviceMethod, args, extras, settler);
       }
       return void settler.reject(failed);
     }
@@ -349,15 +347,26 @@ export class ClientConnection {
   }
 
   /** Sends a call when it is known whether the server has our extensions, and asks if need be. */
-  #sendLater(call: PendingCall, args: unknown, extras: RequestExtras): PendingCall {
-    const { seq, serviceMethod, settler } = call;
+  #sendLater(
+    seq: number,
+    serviceMethod: string,
+    args: unknown,
+    extras: RequestExtras,
+    settler: Settler,
+  ): PendingCall {
+    const call = new PendingCall(this.#calls, seq, serviceMethod, settler, extras.schema);
+    return this.#later(call, () => this.#encode(seq, serviceMethod, args, extras));
+  }
+
+  #later(call: PendingCall, encode: () => RpcError | undefined): PendingCall {
+    const { seq, settler } = call;
     this.#calls.addUnsent(call);
     const isFirst = this.#extensions.wait(() => {
       if (!this.#calls.isUnsent(seq)) return; // it was given up
-      const failed = extras.stream !== undefined && this.server === undefined
-        ? this.#notSent(serviceMethod, noStreams(this.#protocol))
-        : this.#encode(seq, serviceMethod, args, extras);
-      if (!this.#calls.isUnsent(seq)) return; // the same, while it was encoded
+      const failed = encode();
+      if (!this.#calls.isUnsent(seq)) { // the same, while it was encoded: it is buffered, unless that failed
+        return failed === undefined ? this.#cancel(seq) : undefined;
+      }
       this.#calls.sent(seq);
       if (failed === undefined) {
         this.#writeSoon();
@@ -386,7 +395,7 @@ export class ClientConnection {
       isOver: () => this.#isOver(),
       isEncoding: () => this.#isEncoding,
       encode: (call, args, extras) => this.#encode(call.seq, call.serviceMethod, args, extras),
-      sendLater: (call, args, extras) => void this.#sendLater(call, args, extras),
+      later: (call, encode) => void this.#later(call, encode),
       notSent: (serviceMethod, why) => this.#notSent(serviceMethod, why),
       writeSoon: () => this.#writeSoon(),
       itemAdded: () => this.#writer.addItem(),

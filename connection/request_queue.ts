@@ -169,6 +169,19 @@ export class RequestQueue {
     this.#unfinishedBytes = 0;
   }
 
+  /**
+   * Counts bytes that are held for a request that waits, beside those that it came with.
+   *
+   * @returns `false` if it waits no more.
+   */
+  weigh(seq: number, bytes: number): boolean {
+    const request = this.#bySeq.get(seq);
+    if (request === undefined) return false;
+    request.weigh(bytes);
+    this.#bytes += bytes;
+    return true;
+  }
+
   /** Whether the request of that number waits. */
   has(seq: number): boolean {
     return this.#bySeq.get(seq) !== undefined;

@@ -146,7 +146,9 @@ export class RunningCalls implements RunningCallOwner {
     try {
       // An absent argument is null where the protocol has nothing else for it.
       result = method.handle(args ?? undefined, call);
-      if (isPromise(result)) return this.#await(call, settlingOnce(result), timeoutMs);
+      if (isPromise(result) && !this.#isItems(seq, result)) {
+        return this.#await(call, settlingOnce(result), timeoutMs);
+      }
     } catch (error) {
       return this.#fail(call, error);
     }
@@ -238,6 +240,12 @@ export class RunningCalls implements RunningCallOwner {
       this.#settled(call, false, error);
     });
     this.#began(call, timeoutMs);
+  }
+
+  /** Whether a promise is a stream as well, which was asked for: so are the cursors of some databases. */
+  #isItems(seq: number, result: PromiseLike<unknown>): boolean {
+    const isAsked = this.#streams !== undefined && this.#streams.get(seq)?.isAnswered;
+    return isAsked === true && isAsyncIterable(result);
   }
 
   /** A handler has returned a stream at once. */

@@ -310,7 +310,12 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     extras: StreamExtras,
   ): IncomingStream | undefined {
     if (this.#streams === undefined) {
-      this.#streams = new ServerStreams(this.#codec.items!, this.#writer, this.#context);
+      this.#streams = new ServerStreams(this.#codec.items!, this.#writer, {
+        ...this.#context,
+        itemCame: (seq, serviceMethod, bytes) => {
+          if (!this.#admission.isEmpty) this.#admission.itemCame(seq, serviceMethod, bytes);
+        },
+      });
       this.#running.streamsAre(this.#streams);
     }
     if (this.#streams.get(seq) !== undefined) return undefined;

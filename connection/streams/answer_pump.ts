@@ -4,7 +4,7 @@
  * @module
  */
 
-import { codeOf, errorText, RpcError } from "../../errors.ts";
+import { codeOf, type ErrorDetails, errorText, RpcError } from "../../errors.ts";
 import { badItem } from "../bad_reply.ts";
 import type { Replies } from "../replies.ts";
 import type { RunningCall } from "../running_call.ts";
@@ -47,7 +47,9 @@ export class AnswerPump implements ItemPumpOwner {
   }
 
   get isFull(): boolean {
-    return this.#replies.isFull;
+    const { isFull } = this.#replies;
+    if (isFull) this.#streams.waitForRoom();
+    return isFull;
   }
 
   send(value: unknown, mostBytes: number): number {
@@ -70,7 +72,7 @@ export class AnswerPump implements ItemPumpOwner {
   failed(error: unknown): void {
     // Who has sent items can't say any more that the call has done nothing.
     const isLate = this.#sent > 0 && this.#call.hasRejectedWith(error);
-    const result = isLate ? new RpcError(error.code, error.message, { cause: error }) : error;
+    const result = isLate ? new RpcError(error.code, error.message, answered(error)) : error;
     this.#owner.streamEnded(this.#call, false, result);
   }
 
@@ -78,6 +80,11 @@ export class AnswerPump implements ItemPumpOwner {
     if (error === undefined) this.ended();
     else this.failed(error);
   }
+}
+
+function answered(error: RpcError): ErrorDetails {
+  const { details, retryAfterMs } = error;
+  return { details, retryAfterMs, cause: error, execution: "answered" };
 }
 
 /** What a handler is told whose caller has given it up. */

@@ -26,8 +26,8 @@ export interface ClientStreamsOwner {
   isEncoding(): boolean;
   /** Encodes a call; returns why it can't be sent, if it can't. */
   encode(call: OutgoingCall, args: unknown, extras: RequestExtras): RpcError | undefined;
-  /** Sends a call when it is known what the server can read. */
-  sendLater(call: OutgoingCall, args: unknown, extras: RequestExtras): void;
+  /** Encodes a call, and sends it, when it is known what the server can read. */
+  later(call: OutgoingCall, encode: () => RpcError | undefined): void;
   /** The error of a call that was not sent. */
   notSent(serviceMethod: string, why: ReturnType<typeof noStreams>): RpcError;
   /** Encodes an item, and has nothing else encoded meanwhile. */
@@ -42,7 +42,7 @@ export interface ClientStreamsOwner {
 const MOST_BUFFERED_BYTES = 1024 * 1024;
 
 /** Why a stream is not opened where the server knows none. */
-export function noStreams(protocol: Protocol): { code: "unimplemented"; message: string } {
+function noStreams(protocol: Protocol): { code: "unimplemented"; message: string } {
   const message = protocol === "geerpc/json"
     ? "streams need a server of this library, and this is another one's"
     : `${protocol} has no streams: they need geerpc/json and a server of this library`;
@@ -55,6 +55,8 @@ export class ClientStreams implements OutgoingCallOwner {
   readonly #protocol: Protocol;
   readonly #owner: ClientStreamsOwner;
   readonly #pumps = new Set<ItemPump>();
+  /** Whether some item waits for room in the buffer. */
+  #isWaiting = false;
 
   /**
    * @param codec The protocol's half for the connection.
@@ -83,17 +85,17 @@ export class ClientStreams implements OutgoingCallOwner {
     to: Addressee,
   ): OutgoingCall | undefined {
     const owner = this.#owner;
-    const knowsStreams = owner.knowsStreams();
     const call = new OutgoingCall(owner.calls, serviceMethod, to, args, extras.stream, this);
     const sent = { ...extras, stream: call.extras };
-    const first = call.extras.hasArgs ? undefined : args;
-    if (knowsStreams === undefined) {
-      owner.sendLater(call, first, sent);
+    const encode = () =>
+      owner.knowsStreams()
+        ? owner.encode(call, call.extras.hasArgs ? undefined : args, sent)
+        : owner.notSent(serviceMethod, noStreams(this.#protocol));
+    if (owner.knowsStreams() === undefined) {
+      owner.later(call, encode);
       return call;
     }
-    const failed = knowsStreams
-      ? owner.encode(call, first, sent)
-      : owner.notSent(serviceMethod, noStreams(this.#protocol));
+    const failed = encode();
     if (failed !== undefined) return void call.settler.reject(failed);
     owner.calls.add(call);
     owner.writeSoon();
@@ -103,7 +105,9 @@ export class ClientStreams implements OutgoingCallOwner {
 
   /** Whether so much is buffered that no more items are to be encoded. */
   get isFull(): boolean {
-    return this.#codec.bufferedBytes > MOST_BUFFERED_BYTES;
+    const isFull = this.#codec.bufferedBytes > MOST_BUFFERED_BYTES;
+    if (isFull) this.#isWaiting = true;
+    return isFull;
   }
 
   /** Says something of streams, if the connection is not over. It is written soon. */
@@ -135,7 +139,8 @@ export class ClientStreams implements OutgoingCallOwner {
 
   /** A write has ended: there may be room for items. */
   resume(): void {
-    if (this.isFull) return;
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
     for (const pump of this.#pumps) pump.resume();
   }
 }

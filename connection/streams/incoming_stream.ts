@@ -18,8 +18,8 @@ export interface IncomingStreamOwner {
   grant(seq: number, items: number, bytes: number): void;
   /** Says that no more items of the argument are wanted. */
   unwanted(seq: number): void;
-  /** An item has come. */
-  received(): void;
+  /** An item of the argument has come. */
+  received(stream: IncomingStream, bytes: number): void;
 }
 
 /** One call with items, as the server sees it. */
@@ -74,8 +74,8 @@ export class IncomingStream implements ItemStream {
         `call ${this.seq} has sent more items than it had credit for`,
       );
     }
-    this.#owner.received();
     this.args.item(value, bytes, this);
+    this.#owner.received(this, bytes);
   }
 
   failItem(code: RpcCode, what: string, cause?: unknown): void {

@@ -16,28 +16,34 @@ import { IncomingStream } from "./incoming_stream.ts";
 /** What a server's codec can say of streams. */
 type Items = NonNullable<ServerCodec["items"]>;
 
+/** What the streams of a connection need beside its codec. */
+export interface ServerStreamsOptions {
+  /** Counts streams and items. */
+  readonly load: ServerLoad;
+  /** Where the time comes from. */
+  readonly clock: Clock;
+  /** An item of an argument has come, and is held. */
+  itemCame(seq: number, serviceMethod: string, bytes: number): void;
+}
+
 /** The streams of one connection, by the number of their call. */
 export class ServerStreams {
   readonly #items: Items;
   readonly #writer: BatchWriter;
-  readonly #load: ServerLoad;
-  readonly #clock: Clock;
+  readonly #shared: ServerStreamsOptions;
   readonly #streams = new Map<number, IncomingStream>();
+  /** Whether some item waits for room in the buffer. */
+  #isWaiting = false;
 
   /**
    * @param items What the codec can say of streams.
    * @param writer Writes what it has buffered.
-   * @param shared `load` counts streams and items; `clock` is where the time comes from.
+   * @param shared What else they need.
    */
-  constructor(
-    items: Items,
-    writer: BatchWriter,
-    { load, clock }: { readonly load: ServerLoad; readonly clock: Clock },
-  ) {
+  constructor(items: Items, writer: BatchWriter, shared: ServerStreamsOptions) {
     this.#items = items;
     this.#writer = writer;
-    this.#load = load;
-    this.#clock = clock;
+    this.#shared = shared;
   }
 
   /** The numbers of the calls that have streams now. */
@@ -60,7 +66,7 @@ export class ServerStreams {
   open(seq: number, serviceMethod: string, extras: StreamExtras): IncomingStream {
     const stream = new IncomingStream(seq, serviceMethod, extras, this);
     this.#streams.set(seq, stream);
-    this.#load.streamed(1);
+    this.#shared.load.streamed(1);
     return stream;
   }
 
@@ -74,7 +80,7 @@ export class ServerStreams {
     const stream = this.#streams.get(seq);
     if (stream === undefined) return;
     this.#streams.delete(seq);
-    this.#load.streamed(-1);
+    this.#shared.load.streamed(-1);
     stream.close(reason);
   }
 
@@ -89,8 +95,15 @@ export class ServerStreams {
     for (const seq of this.seqs) this.close(seq, reason);
   }
 
+  /** Some item waits for room in the buffer. */
+  waitForRoom(): void {
+    this.#isWaiting = true;
+  }
+
   /** A write has ended: there may be room for items. */
   resume(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
     for (const stream of this.#streams.values()) stream.resume();
   }
 
@@ -104,7 +117,7 @@ export class ServerStreams {
   send(seq: number, value: unknown, mostBytes: number): number {
     const bytes = this.#items.item(seq, value, mostBytes);
     if (bytes < 0) return bytes;
-    this.#load.itemSent();
+    this.#shared.load.itemSent();
     this.#writer.addItem();
     return bytes;
   }
@@ -117,7 +130,7 @@ export class ServerStreams {
 
   /** The present time, in milliseconds. */
   now(): number {
-    return this.#clock.now();
+    return this.#shared.clock.now();
   }
 
   /** Says that more items of an argument may come. */
@@ -138,8 +151,9 @@ export class ServerStreams {
     });
   }
 
-  /** An item has come. */
-  received(): void {
-    this.#load.itemReceived();
+  /** An item of an argument has come. */
+  received({ seq, serviceMethod }: IncomingStream, bytes: number): void {
+    this.#shared.load.itemReceived();
+    this.#shared.itemCame(seq, serviceMethod, bytes);
   }
 }

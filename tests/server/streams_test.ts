@@ -6,8 +6,17 @@ import { RpcError } from "../../errors.ts";
 import { method, type ServerInterceptor, type StreamIterator } from "../../mod.ts";
 import { type CallContext, Server } from "../../server.ts";
 import { FakeClock, MemoryNetwork } from "../../testing.ts";
-import type { Network, Transport } from "../../transport.ts";
-import { assertFails, deferred, failure, inWorld, settled } from "../support/helpers.ts";
+import type { Network, Receiver, Transport } from "../../transport.ts";
+import {
+  assertFails,
+  type Deferred,
+  deferred,
+  failure,
+  inWorld,
+  request,
+  settled,
+} from "../support/helpers.ts";
+import { HANDSHAKE } from "../support/wire.ts";
 import { type, v, z } from "../support/validators.ts";
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -453,4 +462,88 @@ Deno.test("calls that a stream's handler makes between items inherit from its ca
   const user = await dial(address, { network, clock });
   assertEquals(await all(user.stream("Front.Items", null, { timeoutMs: 5000 })), [true, true]);
   for (const one of [user, client, front, back]) await one.close();
+});
+
+Deno.test("a stream that is a promise as well is read item by item where that was asked for", () =>
+  inWorld(async (world) => {
+    const Cursor = () => ({
+      then: (resolve: (value: number[]) => void) => resolve([1, 2]),
+      async *[Symbol.asyncIterator]() {
+        yield 1;
+        yield 2;
+      },
+    });
+    const { address } = await world.serve("a", {}, { Db: { Cursor } });
+    const client = await world.dial(address);
+    assertEquals(await all(client.stream("Db.Cursor")), [1, 2]);
+    assertEquals(await client.call("Db.Cursor"), [1, 2]);
+    await client.close();
+  }));
+
+Deno.test("arguments of calls that wait count as what waits: what is too much is turned away", () =>
+  inWorld(async (world) => {
+    const options = { maxInFlight: 1, maxMessageBytes: 20_000 };
+    const Ignore = (_items: AsyncIterable<unknown>) => "ignored";
+    const { address, gate, server } = await world.serve("a", options, { Count: { Ignore } });
+    const client = await world.dial(address);
+    const first = client.call("Gate.Wait");
+    await gate.untilBegun(1);
+    async function* blocks() {
+      for (let block = 0; block < 100; block++) yield "x".repeat(1000);
+    }
+    const calls = Array.from({ length: 20 }, () => client.call("Count.Ignore", blocks()));
+    const outcomes = Promise.allSettled(calls);
+    for (let ms = 0; ms < 5000; ms += 100) await world.clock.advance(100);
+    const { maxMessageBytes } = server.figures().refused;
+    assert(maxMessageBytes > 0 && maxMessageBytes <= 20, `${maxMessageBytes} were turned away`);
+    gate.begun[0].end.resolve("done");
+    assertEquals(await first, "done");
+    for (const outcome of await outcomes) {
+      if (outcome.status === "fulfilled") assertEquals(outcome.value, "ignored");
+      else {assertEquals([outcome.reason.code, outcome.reason.execution], [
+          "resource_exhausted",
+          "rejected",
+        ]);}
+    }
+    await client.close();
+  }));
+
+Deno.test("of many streams that a client does not read from its socket a message's worth is held", async () => {
+  const { methods } = endless("x".repeat(1000));
+  const server = new Server({ maxMessageBytes: 50_000 });
+  server.register("Endless", methods);
+  let receiver!: Receiver;
+  const writes: { bytes: number; done: Deferred<void> }[] = [];
+  const network: Network = {
+    connect: () => Promise.reject(new Error("not used")),
+    listen: (endpoint, accept) => {
+      accept({
+        remote: "memory@slow",
+        start: (started) => receiver = started,
+        write: (bytes) => {
+          const done = deferred();
+          writes.push({ bytes: bytes.length, done });
+          return done.promise;
+        },
+        close: () => {},
+      });
+      return Promise.resolve({ address: endpoint.address, close: () => Promise.resolve() });
+    },
+  };
+  await server.listen("memory@slow", { network });
+  const requests = Array.from(
+    { length: 100 },
+    (_, index) => request(index + 1, "Endless.Go", null, { Stream: true }),
+  );
+  receiver.data(new TextEncoder().encode(HANDSHAKE + requests.join("")));
+  for (let write = 0; write < 5; write++) {
+    await settled();
+    assertEquals(writes.length, write + 1);
+    // What is being written, and what is held for the next write.
+    const { itemsSent } = server.figures();
+    assert(itemsSent * 1000 < 60_000 * (write + 2), `${itemsSent} items at write ${write}`);
+    writes[write].done.resolve();
+  }
+  await server.close({ graceMs: 0 });
+  for (const { done } of writes) done.resolve();
 });
