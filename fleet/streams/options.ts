@@ -5,13 +5,21 @@
  */
 
 import type { InterceptedCall } from "../../connection/intercepted_call.ts";
-import { checkStreamOptions, checkStreamValues } from "../../connection/streams/options.ts";
-import { NO_OPTIONS } from "../../internal/call_options.ts";
+import {
+  checkStreamValues,
+  OWN_STREAM_OPTIONS,
+  STREAM_OPTIONS,
+} from "../../connection/streams/options.ts";
+import { checkCallNames, checkCallValues, NO_OPTIONS } from "../../internal/call_options.ts";
 import { callback, flag } from "../../internal/options.ts";
 import type { StreamOptions } from "../../service.ts";
 import type { FleetCallContext } from "../call.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { checkFleetCallOptions, type FleetCallOptions } from "../call_options.ts";
+import {
+  checkFleetCallValues,
+  FLEET_CALL_OPTIONS,
+  type FleetCallOptions,
+} from "../call_options.ts";
 
 /**
  * What a caller may give along with one stream of an `XClient`.
@@ -124,7 +132,8 @@ export interface StreamBegin<Options> {
 export function checkFleetStreamOptions(options: FleetStreamOptions<never>): void {
   if (options === NO_OPTIONS) return;
   const { itemTimeoutMs: _, windowBytes: _b, windowItems: _i, resume, ...ofCalls } = options;
-  checkFleetCallOptions(ofCalls);
+  checkCallNames(ofCalls, [...FLEET_CALL_OPTIONS, ...OWN_STREAM_OPTIONS, "resume"]);
+  checkFleetCallValues(options);
   checkStreamValues(options);
   if (resume !== undefined) callback("resume", resume);
 }
@@ -138,8 +147,11 @@ export function checkFleetStreamOptions(options: FleetStreamOptions<never>): voi
  */
 export function checkStreamAllOptions(options: StreamAllOptions<never>): void {
   if (options === NO_OPTIONS) return;
-  const { follow, resume, onError, ...ofStreams } = options;
-  checkStreamOptions(ofStreams);
+  const { itemTimeoutMs: _, windowBytes: _b, windowItems: _i, ...others } = options;
+  const { follow, resume, onError, ...ofCalls } = others;
+  checkCallNames(ofCalls, [...STREAM_OPTIONS, "follow", "resume", "onError"]);
+  checkCallValues(options);
+  checkStreamValues(options);
   if (follow !== undefined) flag("follow", follow);
   if (resume !== undefined) callback("resume", resume);
   if (onError !== undefined) callback("onError", onError);
