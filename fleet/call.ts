@@ -151,8 +151,7 @@ export class FleetCall implements AttemptOwner, Abortable {
    * @param error What it has failed with. It may be repeated if it is not certain what has run.
    */
   goOn(attempt: FleetAttempt, error: unknown): void {
-    const { context, options: { timeoutMs = Infinity } } = this;
-    if (context.fleet.closed) return this.close();
+    const { timeoutMs = Infinity } = this.options;
     if (timeoutMs < Infinity) this.#setDeadline(timeoutMs);
     this.#attempts = [attempt];
     this.#idempotent = true;

@@ -141,6 +141,22 @@ Deno.test("the deadline for the whole holds over all servers, from the first ite
     await pass(0);
   }));
 
+Deno.test("while the client closes, a stream that is lost goes on nowhere, and says that it may have run", () =>
+  withTaps(2, async ({ world, taps: [a, b], xclient, pass }) => {
+    const read = collect(xclient.stream<number>("Tap.Read", {}, { resume, timeoutMs: 5000 }));
+    await pass(0);
+    count(a, 1, 1);
+    await pass(0);
+    const closed = xclient.close({ graceMs: 1000 });
+    world.network.cut(a.address);
+    await pass(0);
+    assertInstanceOf(read.error, RpcError);
+    assertEquals([read.error.code, read.error.execution], ["unavailable", "unknown"]);
+    assertEquals(b.reads.length, 0);
+    await pass(1000);
+    await closed;
+  }));
+
 Deno.test("what resume throws ends the stream; it may leave the stream, too", () =>
   withTaps(2, async ({ world, taps: [a, b], xclient, pass }) => {
     const thrown = new Error("nothing follows");
