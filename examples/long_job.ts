@@ -1,49 +1,60 @@
 /**
- * Has a long job done, and shows how far it has come. If the server is lost on
- * the way, another one goes on where it was:
- * `deno run -A examples/long_job.ts 1000000 tcp@10.0.0.1:9001 tcp@10.0.0.2:9001`.
+ * A long job that tells how far it is, until it has its result; who leaves ends it. docs/streams.md
+ * explains it.
  */
 
-import { XClient } from "@geerpc/xclient";
-import type { Progress } from "./streams_server.ts";
+import { type CallContext, type Client, Server } from "@geerpc/xclient";
 
-/** How the job is cut. */
-export interface JobOptions {
-  /** How many numbers are looked at between two words of progress. Default 10,000. */
-  readonly step?: number;
-  /** How long the server rests between, in milliseconds. Default 0. */
-  readonly pauseMs?: number;
+/** What a job says: how far it is, and at the end its result. */
+export type Step = { readonly done: number; readonly of: number } | { readonly primes: number };
+
+/** Counts the primes below a number, in steps between which others have their turn. */
+export const jobs = {
+  async *CountPrimes(below: number, { signal }: CallContext): AsyncGenerator<Step> {
+    const stepSize = 10_000;
+    let primes = 0;
+    for (let from = 2; from < below; from += stepSize) {
+      const to = Math.min(from + stepSize, below);
+      for (let number = from; number < to; number++) if (isPrime(number)) primes++;
+      yield { done: to, of: below };
+      await new Promise((resolve) => setTimeout(resolve));
+      signal.throwIfAborted(); // the caller is gone, or its time is over
+    }
+    yield { primes };
+  },
+};
+
+function isPrime(number: number): boolean {
+  for (let factor = 2; factor * factor <= number; factor++) {
+    if (number % factor === 0) return false;
+  }
+  return true;
+}
+
+/** Serves jobs. */
+export async function serve(address: string): Promise<{ server: Server; address: string }> {
+  const server = new Server();
+  server.register("Jobs", jobs);
+  return { server, ...await server.listen(address) };
 }
 
 /**
- * Counts the primes up to a number.
+ * Has primes counted.
  *
- * @param xclient Has one of its servers do it.
- * @param most The number.
- * @param show Called with each progress.
- * @param options How the job is cut.
- * @returns How many there are.
+ * @param client Where.
+ * @param below Up to where.
+ * @param onProgress Is told how far it is, from 0 to 1. If it throws, the job ends.
+ * @param timeoutMs How long the job may take as a whole.
  */
 export async function countPrimes(
-  xclient: XClient,
-  most: number,
-  show: (progress: Progress) => void,
-  { step = 10_000, pauseMs = 0 }: JobOptions = {},
+  client: Client,
+  below: number,
+  onProgress: (share: number) => void,
+  timeoutMs = 60_000,
 ): Promise<number> {
-  const job = { most, step, pauseMs };
-  let last: Progress = { upTo: 0, primes: 0 };
-  const progress = xclient.stream<Progress>("Jobs.CountPrimes", { ...job, after: last }, {
-    resume: (after) => ({ ...job, after }),
-  });
-  for await (last of progress) show(last);
-  return last.primes;
-}
-
-if (import.meta.main) {
-  const [most, ...servers] = Deno.args;
-  await using xclient = new XClient(servers);
-  const primes = await countPrimes(xclient, Number(most), ({ upTo, primes }) => {
-    console.log(`${primes} primes up to ${upTo}`);
-  });
-  console.log(`There are ${primes} primes up to ${most}.`);
+  for await (const step of client.stream<Step>("Jobs.CountPrimes", below, { timeoutMs })) {
+    if ("primes" in step) return step.primes;
+    onProgress(step.done / step.of);
+  }
+  throw new Error("the job has ended without a result");
 }

@@ -1,5 +1,5 @@
 /**
- * A server that streams, for `log_tail.ts`, `upload.ts` and `long_job.ts`:
+ * A server that streams, for `log_tail.ts` and `fleet_job.ts`:
  * `deno run -A examples/streams_server.ts alpha tcp@127.0.0.1:9001`.
  *
  * It prints the address that it listens on and what its handlers do, one event
@@ -8,7 +8,7 @@
 
 import { type CallContext, Server } from "@geerpc/xclient";
 
-const [name = "server", address = "tcp@127.0.0.1:0", folder = "."] = Deno.args;
+const [name = "server", address = "tcp@127.0.0.1:0"] = Deno.args;
 
 /** A line of a server's log. */
 export interface LogLine {
@@ -39,22 +39,6 @@ export class Logs {
       if (at < this.#lines.length) yield this.#lines[at++];
       else await Promise.race([this.#isWoken, left]);
     }
-  }
-}
-
-/** Files that are sent block by block. */
-export class Files {
-  /** Writes a file, whose name is in the metadata; gives how many bytes are written so far. */
-  async *Upload(blocks: AsyncIterable<Uint8Array>, { meta }: CallContext): AsyncGenerator<number> {
-    const path = `${folder}/${meta.name.replaceAll(/[^\w.-]/g, "_")}`;
-    using file = await Deno.open(`${path}.part`, { write: true, create: true, truncate: true });
-    let written = 0;
-    for await (const block of blocks) {
-      for (let at = 0; at < block.length;) at += await file.write(block.subarray(at));
-      yield written += block.length;
-    }
-    await file.sync();
-    await Deno.rename(`${path}.part`, path);
   }
 }
 
@@ -101,7 +85,6 @@ if (import.meta.main) {
   const server = new Server();
   const logs = new Logs();
   server.register("Logs", logs, { methods: ["Tail"] });
-  server.register("Files", new Files());
   server.register("Jobs", new Jobs());
   const listener = await server.listen(address);
   console.log(`listening ${listener.address}`);

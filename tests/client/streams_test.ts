@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import type { Client } from "../../client.ts";
 import { RpcError, TimeoutError } from "../../errors.ts";
 import type { CallContext } from "../../server.ts";
+import type { Network } from "../../transport.ts";
 import {
   assertFails,
   deferred,
@@ -434,5 +435,82 @@ Deno.test("defaults of the client hold for streams", () =>
     const waiting = failure(stream.next());
     await world.clock.advance(300);
     assert(await waiting instanceof TimeoutError);
+    await client.close();
+  }));
+
+Deno.test("a deadline and a signal hold for calls whose argument is a stream", () =>
+  inScene(async ({ client, world, log }) => {
+    async function* slow(): AsyncGenerator<number> {
+      try {
+        yield 1;
+        yield 2;
+        await new Promise(() => {});
+      } finally {
+        log.push("argument left");
+      }
+    }
+    const late = failure(client.call("Count.Sum", slow(), { timeoutMs: 100 }));
+    await world.clock.advance(100);
+    const error = await late;
+    assert(error instanceof TimeoutError && error.message.includes("no reply within 100 ms"));
+    const controller = new AbortController();
+    const aborted = failure(client.call("Count.Sum", slow(), { signal: controller.signal }));
+    await settled();
+    controller.abort("enough");
+    assertEquals(await aborted, "enough");
+    await settled();
+    assertEquals(client.inFlight, 0);
+  }));
+
+Deno.test("a reader that asks for items while an argument is encoded breaks nothing", () =>
+  inScene(async ({ client }) => {
+    const stream = client.stream<number>("Count.To", 5000);
+    await stream.next();
+    await settled();
+    const args = {
+      toJSON() {
+        for (let item = 0; item < 900; item++) stream.next(); // gives credit back
+        return "encoded";
+      },
+    };
+    assertEquals(await client.call("Count.One", args), "encoded");
+    assertEquals((await all(stream)).length, 5000 - 901);
+  }));
+
+Deno.test("many arguments on a connection that does not get on: a megabyte of items is buffered", () =>
+  inWorld(async (world) => {
+    const { address } = await world.serve("a", {}, services([]));
+    const held: (() => void)[] = [];
+    let isSlow = false;
+    const network: Network = {
+      listen: () => Promise.reject(new Error("not used")),
+      async connect(endpoint) {
+        const inner = await world.network.connect(endpoint);
+        return {
+          remote: inner.remote,
+          start: (receiver) => inner.start(receiver),
+          close: () => inner.close(),
+          async write(bytes) {
+            if (isSlow) await new Promise<void>((done) => held.push(done));
+            await inner.write(bytes);
+          },
+        };
+      },
+    };
+    const client = await world.dial(address, { network });
+    await client.call("Gate.Echo", 1);
+    isSlow = true;
+    let sent = 0;
+    async function* large() {
+      yield "x".repeat(100_000);
+      sent++; // it is asked for the next one
+      yield "the end";
+    }
+    const calls = Array.from({ length: 40 }, () => client.call("Count.Ignore", large()));
+    await settled();
+    assert(sent > 10 && sent < 14, `${sent} items of 100,000 bytes were encoded`);
+    isSlow = false;
+    held[0]();
+    assertEquals(new Set(await Promise.all(calls)), new Set(["ignored"]));
     await client.close();
   }));

@@ -26,7 +26,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** A service of endless streams, which tells how many items were asked for, and of ends. */
-function endless(item: unknown) {
+function endless<T>(item: T) {
   const state = { asked: 0, left: [] as string[] };
   const methods = {
     async *Go(_args: unknown, ctx: CallContext) {
@@ -505,6 +505,63 @@ Deno.test("arguments of calls that wait count as what waits: what is too much is
           "rejected",
         ]);}
     }
+    await client.close();
+  }));
+
+Deno.test("who has sent items can't say any more that the call has done nothing", () =>
+  inWorld(async (world) => {
+    async function* Late(_args: unknown, ctx: CallContext) {
+      yield 1;
+      throw ctx.reject("no room", { code: "resource_exhausted", retryAfterMs: 50 });
+    }
+    const { address } = await world.serve("a", {}, { Count: { Late } });
+    const client = await world.dial(address);
+    const stream = client.stream("Count.Late");
+    await stream.next();
+    const error = await failure(stream.next()) as RpcError;
+    assertEquals([error.code, error.execution], ["resource_exhausted", "answered"]);
+    await client.close();
+  }));
+
+Deno.test("leaving a stream is told through checks and contexts, too", () =>
+  inWorld(async (world) => {
+    const { state, methods } = endless("a");
+    const Go = method({ item: z.string() }, methods.Go);
+    const options = { asyncContext: true };
+    const { address } = await world.serve("a", options, { Checked: { Go }, Plain: methods });
+    const client = await world.dial(address);
+    for (const name of ["Checked.Go", "Plain.Go"]) {
+      for await (const _ of client.stream(name)) break;
+      await settled();
+      assertEquals(state.left.splice(0), [`the caller gave ${name} up`]);
+    }
+    await client.close();
+  }));
+
+Deno.test("an argument's item over the server's limit ends the argument, not the connection", () =>
+  inWorld(async (world) => {
+    const errors: unknown[] = [];
+    const Take = async (items: AsyncIterable<unknown>) => {
+      let taken = 0;
+      try {
+        for await (const _ of items) taken++;
+      } catch (error) {
+        errors.push(error);
+      }
+      return taken;
+    };
+    const { address } = await world.serve("a", { maxMessageBytes: 1000 }, { Count: { Take } });
+    const client = await world.dial(address);
+    for (const large of ["x".repeat(2000), "x".repeat(5000), new Uint8Array(2000)]) {
+      assertEquals(await client.call("Count.Take", ReadableStream.from([1, large, 2])), 1);
+      const error = errors.pop() as RpcError;
+      assertEquals(error.code, "resource_exhausted");
+      assertMatch(
+        error.message,
+        /an item of the argument of Count\.Take is over the limit of 1000 /,
+      );
+    }
+    assertEquals(await client.call("Gate.Echo", 5), 5);
     await client.close();
   }));
 

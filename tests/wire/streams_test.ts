@@ -333,6 +333,25 @@ Deno.test("a client that sends more than it has credit for loses its connection,
     await peer.ended;
   }));
 
+Deno.test("a request with wrong credit ends the connection, with a reason", () =>
+  served({ Count: counting }, async (peer) => {
+    await peer.write(request(1, "Count.To", 1, { Stream: true, Credit: "many" }));
+    const [header] = await peer.untilLines(2);
+    assertMatch(
+      header,
+      /"Error":"rpc server: a header of geerpc\/json with a wrong Credit or Bytes"/,
+    );
+    await peer.ended;
+  }));
+
+Deno.test("a call whose argument alone is a stream may be answered by an end", () =>
+  played(async ({ client, peer }) => {
+    const call = client.call("S.M", (async function* () {})());
+    await peer.untilLines(4);
+    await peer.write('{"ServiceMethod":"S.M","Seq":1,"Error":"","End":true}\nnull\n');
+    assertEquals(await call, undefined);
+  }));
+
 Deno.test("a client that does not know streams is told that a method answers with one", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a", {}, { Count: counting });

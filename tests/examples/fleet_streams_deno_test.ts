@@ -1,11 +1,10 @@
-/** The examples of streams, with servers in processes of their own, some of which are killed. */
+/** The examples of streams over a fleet, with servers in processes of their own, some of which are killed. */
 
 import { assert, assertEquals } from "@std/assert";
 import { XClient } from "../../mod.ts";
 import { tailAll } from "../../examples/log_tail.ts";
-import { countPrimes } from "../../examples/long_job.ts";
+import { countPrimes } from "../../examples/fleet_job.ts";
 import { ServerProcess } from "../../examples/server_process.ts";
-import { upload } from "../../examples/upload.ts";
 
 const PROGRAM = `${import.meta.dirname}/../../examples/streams_server.ts`;
 
@@ -13,12 +12,9 @@ const PROGRAM = `${import.meta.dirname}/../../examples/streams_server.ts`;
 async function withServers(
   count: number,
   body: (servers: ServerProcess[], addresses: string[]) => Promise<void>,
-  folder = ".",
 ): Promise<void> {
   const names = ["alpha", "beta", "gamma"].slice(0, count);
-  const servers = names.map((name) => {
-    return new ServerProcess(name, PROGRAM, ["tcp@127.0.0.1:0", folder]);
-  });
+  const servers = names.map((name) => new ServerProcess(name, PROGRAM));
   try {
     await Promise.all(servers.map((server) => server.ready()));
     await body(servers, servers.map(({ address }) => address));
@@ -60,28 +56,7 @@ Deno.test("log_tail: every server's lines, also of one that is killed and comes 
     assertEquals(lines.filter((line) => line.includes("NO LOG")).length, 1, lines.join("\n"));
   }));
 
-Deno.test("upload: a file arrives whole, and progress is what is written", async () => {
-  const folder = await Deno.makeTempDir();
-  const path = `${folder}/source.bin`;
-  const bytes = new Uint8Array(3_000_001);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = at * 7;
-  await Deno.writeFile(path, bytes);
-  const target = `${folder}/target`;
-  await Deno.mkdir(target);
-  await withServers(2, async (_servers, addresses) => {
-    await using xclient = new XClient(addresses);
-    const shares: number[] = [];
-    await upload(xclient, path, (share) => shares.push(share));
-    assertEquals(shares.at(-1), 1);
-    assert(shares.length > 40 && shares.every((share, at) => at === 0 || share > shares[at - 1]));
-    const written = await Deno.readFile(`${target}/source.bin`);
-    assertEquals(written.length, bytes.length);
-    assert(written.every((byte, at) => byte === bytes[at]));
-  }, target);
-  await Deno.remove(folder, { recursive: true });
-});
-
-Deno.test("long_job: another server goes on where the one was killed that had the job", () =>
+Deno.test("fleet_job: another server goes on where the one was killed that had the job", () =>
   withServers(2, async (servers, addresses) => {
     await using xclient = new XClient(addresses);
     const seen: number[] = [];
