@@ -54,6 +54,8 @@ export class AllStreams<T> implements Abortable {
   /** Until the list is looked at again. */
   #look: CallTimer | undefined;
   #unfollow: (() => void) | undefined;
+  /** Whether the client was closed before all servers had ended. */
+  #isCutShort = false;
   #isOver = false;
 
   /** @param begin What they are begun with. */
@@ -103,7 +105,10 @@ export class AllStreams<T> implements Abortable {
       this.#timeOut();
       return false;
     }
-    if (fleet.closed) return false;
+    if (fleet.closed) {
+      this.#isCutShort = true;
+      return false;
+    }
     if (isNews) {
       try {
         if (onError === undefined) this.reader.item({ address, error }, 0, NO_SOURCE);
@@ -185,9 +190,13 @@ export class AllStreams<T> implements Abortable {
     const { context: { fleet }, options: { follow }, serviceMethod } = this.begin;
     for (const { state } of this.#parts.values()) {
       if (state === "open" || state === "waiting" && !fleet.closed) return;
+      if (state === "waiting") this.#isCutShort = true;
     }
-    if (fleet.closed) {
-      const details = { serviceMethod, execution: "unknown" } as const;
+    if (fleet.closed && (follow || this.#isCutShort || this.#parts.size === 0)) {
+      const details = {
+        serviceMethod,
+        execution: this.#parts.size === 0 ? "not_sent" : "unknown",
+      } as const;
       this.#fail(
         new RpcError("canceled", `${serviceMethod}: the client is closed`, details),
         false,

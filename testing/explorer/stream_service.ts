@@ -185,11 +185,15 @@ class Handler {
     if (ms === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      const timer = clock.setTimer(ms * slow, resolve);
-      signal.addEventListener("abort", () => {
+      const abort = () => {
         timer.cancel();
         reject(signal.reason);
+      };
+      const timer = clock.setTimer(ms * slow, () => {
+        signal.removeEventListener("abort", abort);
+        resolve();
       });
+      signal.addEventListener("abort", abort);
     });
   }
 }

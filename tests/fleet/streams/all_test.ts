@@ -179,6 +179,23 @@ Deno.test("without servers it fails, and so it does when the client is closed", 
     assertEquals(codeOf(await assertRejects(() => late.next())), "canceled");
   }));
 
+Deno.test("what has come whole before the client is closed is read to its end", () =>
+  withTaps(2, async ({ taps: [a, b], xclient, pass }) => {
+    const stream = xclient.streamAll<number>("Tap.Read");
+    const first = stream.next();
+    await pass(0);
+    for (const { reads: [one] } of [a, b]) {
+      one.push(1, 2);
+      one.end();
+    }
+    await first;
+    await pass(0);
+    await xclient.close();
+    const rest = collect(stream);
+    await rest.ended;
+    assertEquals([rest.items.length, rest.error], [3, undefined]);
+  }));
+
 Deno.test("an empty list is an error, but to one who follows it", () =>
   withTaps(1, async ({ taps: [a], xclient, pass, list }) => {
     await list([]);
