@@ -49,6 +49,11 @@ export class Program implements AsyncDisposable {
     }
   }
 
+  /** The number of its process. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Sends it a line, and parses its answer as JSON. */
   async ask<T>(line: string): Promise<T> {
     await this.#writer.write(new TextEncoder().encode(`${line}\n`));

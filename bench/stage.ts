@@ -36,6 +36,11 @@ export class Stage implements AsyncDisposable {
   /** Starts a file of `bench/` on Node, with the library compiled to JavaScript. */
   readonly node: Launch = (file, ...args) => this.#onNode([], file, args);
 
+  /** As `node`, with another Node than that on the path. */
+  nodeAt(path: string, file: string, ...args: string[]): Promise<Program> {
+    return this.#onNode([], file, args, path);
+  }
+
   /** As `deno` and `node`, with an inspector on a port. */
   inspected(runtime: "deno" | "node", port: number): Launch {
     const flags = [`--inspect=127.0.0.1:${port}`];
@@ -49,11 +54,11 @@ export class Stage implements AsyncDisposable {
     return this.start(Deno.execPath(), ["run", ...all, `${HERE}/${file}`, ...args]);
   }
 
-  async #onNode(flags: readonly string[], file: string, args: readonly string[]) {
+  async #onNode(flags: readonly string[], file: string, args: readonly string[], node = "node") {
     const out = await this.javascript();
     const polyfills = `--import=file://${out}/scripts/node/polyfills.js`;
     const path = `${out}/bench/${file.replace(/ts$/, "js")}`;
-    return await this.start("node", ["--expose-gc", polyfills, ...flags, path, ...args]);
+    return await this.start(node, ["--expose-gc", polyfills, ...flags, path, ...args]);
   }
 
   /** Compiles library and `bench/` to JavaScript, for Node; resolves to the folder. */

@@ -15,8 +15,13 @@ import { ProgressWatch } from "./progress_watch.ts";
 export interface BatchSource {
   /** How many bytes {@linkcode take} would return. */
   bufferedBytes(): number;
-  /** Takes out all bytes that are buffered; they are handed to the transport at once. */
+  /**
+   * Takes out all bytes that are buffered; they are handed to the transport at once. It may be the
+   * first of them only if these are {@linkcode MANY_BYTES} or more.
+   */
   take(): Uint8Array;
+  /** Takes what is behind the bytes that were taken last, if there is more. */
+  takeNext?(): Uint8Array | undefined;
   /** A write has ended. What is added now leaves with the next one. */
   written?(): void;
   /** A write has failed: the connection is lost. */
@@ -63,6 +68,8 @@ const WATCHED_BYTES = 64 * 1024;
 const PIECE_BYTES = 256 * 1024;
 /** For how many microtasks an item waits for the next one. */
 const ITEM_MICROTASKS = 16;
+/** With fewer bytes nothing is behind them. */
+const MANY_BYTES = 128 * 1024;
 /** Half a batch that is smaller than this is not worth a write of its own. */
 const SMALLEST_HALF_BYTES = 4 * 1024;
 
@@ -174,7 +181,7 @@ export class BatchWriter {
    * @returns Resolves when the last write has ended, well or not.
    */
   async finish(last?: Uint8Array): Promise<void> {
-    if (!this.isWriting && last !== undefined) this.#write = this.#transport.write(last);
+    if (!this.isWriting && last !== undefined) this.#write = this.#writeAll(last);
     this.close();
     await this.#write?.catch(() => {});
   }
@@ -226,17 +233,22 @@ export class BatchWriter {
     if (bytes.length > WATCHED_BYTES) this.#watch?.start();
     const wait = atFaultPoint("batch_written");
     this.#write = wait !== undefined
-      ? wait.then(() => this.#transport.write(bytes))
-      : bytes.length > PIECE_BYTES
-      ? this.#writePieces(bytes)
-      : this.#transport.write(bytes);
+      ? wait.then(() => this.#writeAll(bytes))
+      : this.#writeAll(bytes);
     this.#write.then(this.#written, this.#failed);
   }
 
-  async #writePieces(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-      await this.#transport.write(bytes.subarray(at, at + PIECE_BYTES));
-      this.#watch?.progress();
+  #writeAll(bytes: Uint8Array): Promise<void> {
+    return bytes.length < MANY_BYTES ? this.#transport.write(bytes) : this.#writePieces(bytes);
+  }
+
+  async #writePieces(first: Uint8Array): Promise<void> {
+    for (let bytes: Uint8Array | undefined = first; bytes !== undefined;) {
+      for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+        await this.#transport.write(bytes.subarray(at, at + PIECE_BYTES));
+        this.#watch?.progress();
+      }
+      bytes = this.#source.takeNext?.();
     }
   }
 }

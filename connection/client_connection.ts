@@ -460,6 +460,7 @@ export class ClientConnection {
         this.#calls.handOver();
         return this.#codec.take();
       },
+      takeNext: () => this.#codec.takeNext?.(),
       written: () => this.#streams?.resume(),
       writeFailed: (error) => this.#lost(error),
     };

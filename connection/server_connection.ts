@@ -65,6 +65,8 @@ export interface ServerContext {
  */
 type Phase = "opening" | "serving" | "draining" | "ending" | "closed";
 
+/** A client with open streams that says nothing for so long is written to, in milliseconds. */
+const PROBE_MS = 30_000;
 /** How long a client may take to close a drained connection itself, in milliseconds. */
 const LINGER_MS = 250;
 /** How long a client may take to close a connection whose other side has ended, in milliseconds. */
@@ -90,6 +92,8 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
   #admission!: Admission;
   /** Once there was one. */
   #streams: ServerStreams | undefined;
+  /** Notices that a client with streams may be gone, once there was one. */
+  #silence: ProgressWatch | undefined;
   #phase: Phase = "opening";
   /** Whether it is to drain as soon as it is open. */
   #drainsWhenOpen = false;
@@ -168,6 +172,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#timer.cancel();
     this.#probe?.stop();
     this.#idle?.stop();
+    this.#silence?.stop();
     this.#admission?.close(); // there is none during the handshake
     this.#resolveClosed();
     this.#running?.close();
@@ -239,6 +244,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed() || this.#phase === "ending") return;
     this.#isReading = true;
     this.#hasMessage = false;
+    this.#silence?.progress();
     let wait: Promise<void> | undefined;
     try {
       wait = atFaultPoint("request_read");
@@ -317,9 +323,34 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
         },
       });
       this.#running.streamsAre(this.#streams);
+      this.#watchStreams(this.#streams);
     }
     if (this.#streams.get(seq) !== undefined) return undefined;
+    this.#silence?.start();
     return this.#streams.open(seq, serviceMethod, extras);
+  }
+
+  /**
+   * A stream that waits for credit writes nothing, so nothing would show that its client is gone
+   * without a word. To write something shows it in time.
+   */
+  #watchStreams(streams: ServerStreams): void {
+    this.#silence = new ProgressWatch({
+      clock: this.#context.clock,
+      timeoutMs: PROBE_MS,
+      isExpected: () => !streams.isEmpty,
+      onStall: () => {
+        this.#probeClient();
+        this.#silence?.start();
+      },
+    });
+  }
+
+  /** Writes what every client drops, unless a write is under way, and finds it out. */
+  #probeClient(): void {
+    if (!this.#writer.isIdle) return;
+    this.#codec.probe();
+    this.#writer.add();
   }
 
   /** Gives the client some time until the handshake is complete. */
@@ -361,11 +392,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     if (this.#isClosed() || this.#phase === "ending") return;
     this.#endIfDone();
     if (this.#isClosed()) return;
-    this.#probe = new GoneClientProbe(this.#context.clock, () => {
-      if (!this.#writer.isIdle) return; // a write is under way, and finds it out
-      this.#codec.probe();
-      this.#writer.add();
-    });
+    this.#probe = new GoneClientProbe(this.#context.clock, () => this.#probeClient());
     this.#probe.start();
   }
 
@@ -402,6 +429,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     this.#running?.close();
     this.#admission?.close();
     this.#probe?.stop();
+    this.#silence?.stop();
     this.#lastWrite = this.#writer.finish(last);
     this.#lastWrite.then(() => {
       if (this.#isClosed()) return;
@@ -428,6 +456,7 @@ export class ServerConnection implements RequestSink, RunningCallsOwner, Replies
     return {
       bufferedBytes: () => this.#codec.bufferedBytes,
       take: () => this.#codec.take(),
+      takeNext: () => this.#codec.takeNext?.(),
       written: () => {
         if (this.#phase === "opening") return;
         this.#streams?.resume();

@@ -179,9 +179,12 @@ export interface ClientCodec {
   /**
    * Takes all that was added since the last time; at first the handshake.
    *
-   * @returns The bytes. They are valid until the next call of this method.
+   * @returns The bytes, or, if they are many, the first of them. They are valid until the next call of
+   * this method or of {@linkcode takeNext}.
    */
   take(): Uint8Array;
+  /** Takes what is behind the bytes that were taken last, if there is more. */
+  takeNext?(): Uint8Array | undefined;
   /**
    * Reads replies.
    *
@@ -279,7 +282,9 @@ export interface ServerCodec {
   /**
    * Takes all that was added since the last time.
    *
-   * @returns The bytes. They are valid until the next call of this method.
+   * @returns As {@linkcode ClientCodec.take}.
    */
   take(): Uint8Array;
+  /** Takes what is behind the bytes that were taken last, if there is more. */
+  takeNext?(): Uint8Array | undefined;
 }

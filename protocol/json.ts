@@ -90,10 +90,11 @@ function refuseLost(value: unknown, role: ValueRole, cause?: unknown): void {
  *
  * @param text The JSON text.
  * @param limits The deepest nesting.
+ * @param hasEscapes Whether it has characters in it that are escaped by number. Default: it is looked for.
  * @returns The value.
  * @throws {RpcError} `data_loss` if it is malformed, `invalid_argument` if it is refused.
  */
-export function parse(text: string, limits: Limits): unknown {
+export function parse(text: string, limits: Limits, hasEscapes?: boolean): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -102,7 +103,7 @@ export function parse(text: string, limits: Limits): unknown {
   }
   if (typeof value !== "object" || value === null) return value;
   // A text that is too short for that nesting and can't spell the key needs no check.
-  const maySpellProto = text.includes("__proto__") || text.includes("\\u");
+  const maySpellProto = text.includes("__proto__") || (hasEscapes ?? text.includes("\\u"));
   if (maySpellProto || text.length > limits.maxDepth * 2) check(value, limits.maxDepth);
   return value;
 }

@@ -20,16 +20,46 @@ const INT31_DIGITS = 10;
 /** Room for a whole number of a size in memory. */
 const ROOM = " ".repeat(16);
 
-/** Gathers text that leaves in one write. */
+/** A buffer with so much in it is full: what follows goes into another, rather than to copy it to a larger one. */
+const FULL_BYTES = 192 * 1024;
+/** How large that one is. */
+const NEXT_BUFFER_BYTES = 256 * 1024;
+/** How many buffers are kept for reuse. */
+const MOST_FREE = 4;
+/** A batch that is smaller has no use for them. */
+const SMALL_BATCH_BYTES = 16 * 1024;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A buffer with something in it. */
+interface Filled {
+  readonly bytes: Bytes;
+  readonly length: number;
+}
+
+/** Gathers text that leaves in one write, or in several, one after the other. */
 export class TextWriter {
-  /** Text gathers in this buffer while the other one is being written. */
+  /** Text gathers in this buffer while others are being written. */
   #bytes = NO_BYTES;
-  #other = NO_BYTES;
   #length = 0;
+  /** The buffers that are full. */
+  #full: Filled[] = [];
+  #fullBytes = 0;
+  /** What was taken, but for its first buffers; the last comes first. */
+  #taken: Filled[] = [];
+  /** What is being written. */
+  #written = NO_BYTES;
+  #writtenLength = 0;
+  readonly #free: Bytes[] = [];
 
   /** How many bytes have been added since the last {@linkcode TextWriter.take}. */
   get length(): number {
-    return this.#length;
+    return this.#fullBytes + this.#length;
+  }
+
+  /** A message begins: a buffer that is full gets no more. */
+  begin(): void {
+    if (this.#length >= FULL_BYTES) this.#fill();
   }
 
   /** Adds text. */
@@ -77,7 +107,7 @@ export class TextWriter {
   /**
    * Adds room for a whole number that is not known yet.
    *
-   * @returns Where it is, for {@linkcode TextWriter.fill}.
+   * @returns Where it is, for {@linkcode TextWriter.fill} before the message ends.
    */
   appendRoom(): number {
     this.append(ROOM);
@@ -103,21 +133,61 @@ export class TextWriter {
    * @param length The `length` before it was added.
    */
   cut(length: number): void {
-    this.#length = length;
+    this.#length = length - this.#fullBytes;
   }
 
   /**
    * Takes all that was added since the last time.
    *
-   * @returns The bytes. They are valid until the next call.
+   * @returns The bytes, or the first of them: {@linkcode TextWriter.takeNext} has the others. They are
+   * valid until the next call of either.
    */
   take(): Uint8Array {
-    const taken = this.#bytes;
-    const { length } = this;
-    this.#bytes = this.#other;
-    this.#other = isWorthKeeping(taken, length) ? taken : NO_BYTES;
+    if (this.#full.length > 0) {
+      this.#fill();
+      this.#taken = this.#full.reverse();
+      this.#full = [];
+      this.#fullBytes = 0;
+      return this.takeNext()!;
+    }
+    const bytes = this.#bytes;
+    const length = this.#length;
+    if (length < SMALL_BATCH_BYTES && this.#free.length > 1) this.#free.pop();
+    this.#release();
+    this.#bytes = this.#free.pop() ?? NO_BYTES;
     this.#length = 0;
-    return taken.subarray(0, length);
+    return this.#write(bytes, length);
+  }
+
+  /** Takes what is behind that which was taken last, if there is more. */
+  takeNext(): Uint8Array | undefined {
+    const next = this.#taken.pop();
+    if (next === undefined) return undefined;
+    this.#release();
+    return this.#write(next.bytes, next.length);
+  }
+
+  #write(bytes: Bytes, length: number): Uint8Array {
+    this.#written = bytes;
+    this.#writtenLength = length;
+    return bytes.subarray(0, length);
+  }
+
+  /** What was being written is written. */
+  #release(): void {
+    const bytes = this.#written;
+    if (bytes.length > 0 && isWorthKeeping(bytes, this.#writtenLength)) {
+      if (this.#free.length < MOST_FREE) this.#free.push(bytes);
+    }
+    this.#written = NO_BYTES;
+  }
+
+  /** Goes on in another buffer. */
+  #fill(): void {
+    this.#full.push({ bytes: this.#bytes, length: this.#length });
+    this.#fullBytes += this.#length;
+    this.#bytes = this.#free.pop() ?? new Uint8Array(NEXT_BUFFER_BYTES);
+    this.#length = 0;
   }
 
   #encode(text: string): void {

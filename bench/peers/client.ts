@@ -23,6 +23,7 @@ if (protocol.endsWith("/gob")) {
     worksOf(
       (A, B) => client.call("Arith.Sum", { A, B }),
       (text) => client.call("Arith.Echo", text),
+      (bytes) => client.call("Arith.Echo", bytes),
     ),
   );
 }

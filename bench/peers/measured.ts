@@ -42,10 +42,11 @@ export async function answerLines(answer: (words: string[]) => unknown): Promise
   process.exit();
 }
 
-/** The kinds of work of a client, made from its two calls. */
+/** The kinds of work of a client, made from its calls; those with bytes only if it can send them. */
 export function worksOf(
   sum: (a: number, b: number) => Promise<unknown>,
   echo: (text: string) => Promise<unknown>,
+  echoBytes?: (bytes: Uint8Array) => Promise<unknown>,
 ): Works {
   const works: Record<string, Work> = {
     add: { call: () => sum(1, 2), isExpected: (reply) => reply === 3 },
@@ -55,6 +56,13 @@ export function worksOf(
     works[name] = {
       call: () => echo(text),
       isExpected: (reply) => typeof reply === "string" && reply.length === size,
+    };
+  }
+  if (echoBytes !== undefined) {
+    const bytes = new Uint8Array(ECHO_SIZES.echo64k).fill(120);
+    works.bytes64k = {
+      call: () => echoBytes(bytes),
+      isExpected: (reply) => reply instanceof Uint8Array && reply.length === bytes.length,
     };
   }
   return works;

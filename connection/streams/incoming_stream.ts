@@ -120,12 +120,12 @@ export class IncomingStream implements ItemStream {
   /**
    * It has ended: it is answered, or its caller is gone. What reads the argument hears why.
    *
-   * @param reason Why.
+   * @param reason Why. Default: it is answered.
    */
-  close(reason: unknown): void {
+  close(reason?: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.args?.fail(reason, true);
+    this.args?.fail(reason ?? new RpcError("canceled", "the call has been answered"), true);
     this.#pump?.stop();
   }
 }

@@ -5,7 +5,6 @@
  */
 
 import type { Clock } from "../../clock.ts";
-import { RpcError } from "../../errors.ts";
 import { queueMicrotask } from "../../internal/platform.ts";
 import type { ServerCodec } from "../../protocol/codec.ts";
 import type { StreamExtras } from "../../protocol/streams.ts";
@@ -46,6 +45,11 @@ export class ServerStreams {
     this.#shared = shared;
   }
 
+  /** Whether no call has streams now. */
+  get isEmpty(): boolean {
+    return this.#streams.size === 0;
+  }
+
   /** The numbers of the calls that have streams now. */
   get seqs(): readonly number[] {
     return [...this.#streams.keys()];
@@ -74,9 +78,9 @@ export class ServerStreams {
    * A call has ended.
    *
    * @param seq Its number; nothing happens if it has no stream.
-   * @param reason What those hear who still read its argument.
+   * @param reason What those hear who still read its argument. Default: that it is answered.
    */
-  close(seq: number, reason: unknown): void {
+  close(seq: number, reason?: unknown): void {
     const stream = this.#streams.get(seq);
     if (stream === undefined) return;
     this.#streams.delete(seq);
@@ -86,8 +90,7 @@ export class ServerStreams {
 
   /** A call is answered. */
   answered(seq: number): void {
-    if (this.#streams.size === 0) return;
-    this.close(seq, new RpcError("canceled", "the call has been answered"));
+    if (this.#streams.has(seq)) this.close(seq);
   }
 
   /** All have ended: the connection is over. */

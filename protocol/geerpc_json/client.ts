@@ -37,7 +37,7 @@ import {
 } from "./items.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
-import { refusalOfParts } from "./parts.ts";
+import { refusalOfParts, useOfParts } from "./parts.ts";
 import { decodeBody, type ReceivedParts } from "./values/decode.ts";
 
 /** How much is said of why a call is cancelled, in characters. */
@@ -116,6 +116,10 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     return this.#writer.take();
   }
 
+  takeNext(): Uint8Array | undefined {
+    return this.#writer.takeNext();
+  }
+
   receive(chunk: Uint8Array, sink: ReplySink): void {
     this.#sink = sink;
     this.#lines.push(chunk, this);
@@ -139,7 +143,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     const what = overLimit(this.#limits);
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
-    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, false);
+    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, "skipped");
     if (this.#isItem || this.#header?.Item) {
       this.#sink.stream?.(this.#seq)?.failItem("resource_exhausted", `is ${what}`);
     } else this.#sink.take(this.#seq)?.failDecode("resource_exhausted", `the reply is ${what}`);
@@ -239,7 +243,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     const from = lines.at;
     const text = lines.text();
     const refusal = refusalOfParts(text, lengths, this.#limits);
-    this.#lines.expect(lengths, lines, refusal === undefined);
+    this.#lines.expect(lengths, lines, refusal === undefined ? useOfParts(text) : "skipped");
     this.#text = text;
     this.#bytes = lengths.reduce((sum, length) => sum + length, lines.at - from - 1);
     if (refusal === undefined) return;

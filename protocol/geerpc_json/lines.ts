@@ -7,7 +7,7 @@
 
 import { ChunkBuffer } from "../../internal/buffer.ts";
 import { ASCII } from "../ascii.ts";
-import { PartsReader } from "./parts.ts";
+import { PartsReader, type Use } from "./parts.ts";
 import type { ReceivedParts } from "./values/decode.ts";
 
 const { NEWLINE } = ASCII;
@@ -129,11 +129,11 @@ export class LineReader {
    *
    * @param lengths How many there are, piece by piece.
    * @param lines The lines that are being read, if one was read.
-   * @param isWanted Whether they are to be delivered; else they are skipped and never held.
+   * @param use What becomes of them. Those that are skipped are not delivered.
    */
-  expect(lengths: readonly number[], lines: Lines | undefined, isWanted: boolean): void {
+  expect(lengths: readonly number[], lines: Lines | undefined, use: Use): void {
     this.#oneByOne = CHUNKS_ONE_BY_ONE;
-    this.#parts = new PartsReader(lengths, isWanted);
+    this.#parts = new PartsReader(lengths, use, this.#start);
     lines?.end();
   }
 

@@ -80,6 +80,7 @@ export class MessageWriter {
     role: ValueRole = this.#role,
   ): number {
     const writer = this.#writer;
+    writer.begin();
     const start = writer.length;
     try {
       writer.appendBytes(this.#prefixes.get(serviceMethod));
@@ -123,9 +124,14 @@ export class MessageWriter {
     return this.#writer.length;
   }
 
-  /** Takes all that was added since the last time. It is valid until the next call. */
+  /** Takes all that was added since the last time, or the first of it. It is valid until the next call. */
   take(): Uint8Array {
     return this.#writer.take();
+  }
+
+  /** Takes what is behind that which was taken last, if there is more. */
+  takeNext(): Uint8Array | undefined {
+    return this.#writer.takeNext();
   }
 
   #addEnd(headerEnd: Uint8Array | string, start: number): void {

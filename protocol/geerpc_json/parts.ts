@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ChunkBuffer } from "../../internal/buffer.ts";
 import type { RpcCode } from "../../errors.ts";
 import type { Limits } from "../codec.ts";
 import { overLimit } from "../json.ts";
@@ -40,12 +41,31 @@ export function refusalOfParts(
 }
 
 /**
+ * What becomes of raw bytes:
+ *
+ * - `kept`: they are part of a value, in memory of their own.
+ * - `read`: they are texts, and in memory that is used again.
+ * - `skipped`: they are never held.
+ */
+export type Use = "kept" | "read" | "skipped";
+
+/**
+ * What becomes of what comes beside a body that is accepted.
+ *
+ * @param text The body.
+ */
+export function useOfParts(text: string): Use {
+  return text.includes('["bytes",') ? "kept" : "read";
+}
+
+/**
  * Reads pieces of known lengths. If all of them lie in one chunk nothing is copied; else each is
- * copied once, into memory of its own, which is just as long in the end.
+ * copied once.
  */
 export class PartsReader {
   readonly #lengths: readonly number[];
-  readonly #isWanted: boolean;
+  readonly #use: Use;
+  readonly #scratch: ChunkBuffer;
   /** How many bytes have not come. */
   #left = 0;
   /** The parts that have begun, in memory of their own. */
@@ -56,13 +76,15 @@ export class PartsReader {
 
   /**
    * @param lengths How many bytes each piece has.
-   * @param isWanted Whether they are kept at all.
+   * @param use What becomes of them.
+   * @param scratch Empty memory to put texts together in.
    */
-  constructor(lengths: readonly number[], isWanted: boolean) {
+  constructor(lengths: readonly number[], use: Use, scratch: ChunkBuffer) {
     this.#lengths = lengths;
-    this.#isWanted = isWanted;
+    this.#use = use;
+    this.#scratch = scratch;
     for (const length of lengths) this.#left += length;
-    if (isWanted && this.#left === 0) this.#received = this.#viewsOf(NO_BYTES, 0);
+    if (use !== "skipped" && this.#left === 0) this.#received = this.#viewsOf(NO_BYTES, 0);
   }
 
   /** Whether all of them have come. */
@@ -84,14 +106,25 @@ export class PartsReader {
    */
   read(chunk: Uint8Array, from: number): number {
     const length = Math.min(this.#left, chunk.length - from);
-    if (this.#isWanted && length > 0) {
-      if (length === this.#left && this.#parts.length === 0) {
-        this.#received = this.#viewsOf(chunk, from);
-      } else this.#copy(chunk.subarray(from, from + length));
-    }
     this.#left -= length;
-    if (this.#left === 0 && this.#parts.length > 0) this.#finish();
+    if (length > 0 && this.#use !== "skipped") this.#take(chunk, from, length);
     return from + length;
+  }
+
+  #take(chunk: Uint8Array, from: number, length: number): void {
+    const isAll = this.#left === 0;
+    if (isAll && this.#parts.length === 0 && this.#scratch.length === 0) {
+      this.#received = this.#viewsOf(chunk, from);
+      return;
+    }
+    const bytes = chunk.subarray(from, from + length);
+    if (this.#use === "kept") {
+      this.#copy(bytes);
+      if (isAll) this.#finish();
+    } else {
+      this.#scratch.add(bytes);
+      if (isAll) this.#received = this.#viewsOf(this.#scratch.take(), 0);
+    }
   }
 
   #viewsOf(chunk: Uint8Array, from: number): ReceivedParts {

@@ -34,7 +34,7 @@ import {
 } from "./items.ts";
 import { LineReader, type Lines, type LineSink } from "./lines.ts";
 import { MessageWriter } from "./message_writer.ts";
-import { refusalOfParts } from "./parts.ts";
+import { refusalOfParts, useOfParts } from "./parts.ts";
 import { decodeBody, type ReceivedParts } from "./values/decode.ts";
 
 /** The end of the header behind the last item of a stream. */
@@ -105,7 +105,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     const what = overLimit(this.#limits);
     if (!this.#inBody) throw new RpcError("resource_exhausted", `a header ${what}`);
     this.#inBody = false;
-    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, false);
+    if (this.#lengths !== undefined) this.#lines.expect(this.#lengths, undefined, "skipped");
     if (this.#isItem || this.#header?.Item) {
       return this.#sink.stream?.(this.#seq)?.failItem("resource_exhausted", `is ${what}`);
     }
@@ -176,6 +176,10 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     return this.#writer.take();
   }
 
+  takeNext(): Uint8Array | undefined {
+    return this.#writer.takeNext();
+  }
+
   #head(lines: Lines): void {
     this.#isItem = this.#isItem && this.#itemHeader.read(lines);
     if (this.#isItem) this.#seq = this.#itemHeader.seq;
@@ -213,7 +217,7 @@ export class JsonServerCodec implements ServerCodec, LineSink {
     const text = lines.text();
     if (this.#lengths === undefined) return this.#message(header, text);
     const refusal = refusalOfParts(text, this.#lengths, this.#limits);
-    this.#lines.expect(this.#lengths, lines, refusal === undefined);
+    this.#lines.expect(this.#lengths, lines, refusal === undefined ? useOfParts(text) : "skipped");
     this.#text = text;
     this.#bytes = this.#lengths.reduce((sum, length) => sum + length, lines.at - from - 1);
     if (refusal !== undefined) {

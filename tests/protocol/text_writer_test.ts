@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { seededRandom } from "../../testing.ts";
 import { TextWriter } from "../../protocol/text_writer.ts";
 
 const decoder = new TextDecoder();
@@ -51,4 +52,50 @@ Deno.test("TextWriter: what is cut is not written", () => {
   writer.cut(length);
   writer.append(" and this");
   assertEquals(decoder.decode(writer.take()), "kept and this");
+});
+
+Deno.test("TextWriter: much is taken piece by piece, and what is added meanwhile comes behind", () => {
+  const writer = new TextWriter();
+  const random = seededRandom(3);
+  let expected = "";
+  let written = "";
+  for (let round = 0; round < 200; round++) {
+    for (let count = random() * 8; count > 0; count--) {
+      writer.begin();
+      const text = String.fromCharCode(97 + round % 26).repeat(
+        random() < 0.3 ? 70_000 : random() * 900,
+      );
+      const { length } = writer;
+      writer.append(text);
+      if (random() < 0.2) writer.cut(length);
+      else expected += text;
+    }
+    const before = writer.length;
+    let bytes: Uint8Array | undefined = writer.take();
+    assertEquals(writer.length, 0);
+    let taken = 0;
+    while (bytes !== undefined) {
+      writer.begin();
+      writer.append("é"); // does not change what was taken
+      taken += bytes.length;
+      written += decoder.decode(bytes);
+      bytes = writer.takeNext();
+    }
+    assertEquals(taken, before);
+    for (let rest: Uint8Array | undefined = writer.take(); rest; rest = writer.takeNext()) {
+      assertEquals(decoder.decode(rest).replaceAll("é", ""), "");
+    }
+  }
+  assert(written === expected);
+});
+
+Deno.test("TextWriter: a number that is known later stands in the room for it", () => {
+  const writer = new TextWriter();
+  for (const [number, text] of [[0, "0"], [7, "7"], [2 ** 53 - 1, "9007199254740991"]] as const) {
+    writer.append("[");
+    const room = writer.appendRoom();
+    writer.append("]");
+    writer.fill(room, number);
+    assertEquals(decoder.decode(writer.take()), `[${text.padStart(16)}]`);
+  }
 });

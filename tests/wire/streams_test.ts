@@ -352,6 +352,26 @@ Deno.test("a call whose argument alone is a stream may be answered by an end", (
     assertEquals(await call, undefined);
   }));
 
+Deno.test("a client with streams that is silent is written to, so that it is found out if it is gone", () =>
+  served({ Count: counting }, async (peer, { clock }) => {
+    await peer.write(request(1, "Count.To", 10, { Stream: true, Credit: 1 }));
+    await peer.untilLines(2);
+    await clock.advance(29_000);
+    await peer.write(head({ Seq: 9, Ping: true }) + "\nnull\n");
+    await peer.untilLines(4);
+    await clock.advance(29_000);
+    assertEquals(peer.lines.length, 4);
+    await clock.advance(10_000);
+    assertEquals(peer.lines.slice(4), [""]);
+    await clock.advance(60_000);
+    const before = peer.lines.length;
+    assert(before > 5 && before < 8 && peer.lines.slice(4).every((line) => line === ""));
+    await peer.write(head({ Seq: 1, Cancel: true }) + "\nnull\n");
+    await clock.advance(120_000);
+    assertEquals(peer.lines.length, before);
+    assertEquals(clock.timers, 0);
+  }));
+
 Deno.test("a client that does not know streams is told that a method answers with one", () =>
   inWorld(async (world) => {
     const { address } = await world.serve("a", {}, { Count: counting });

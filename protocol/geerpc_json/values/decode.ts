@@ -10,7 +10,10 @@ import type { Limits } from "../../codec.ts";
 import { parse } from "../../json.ts";
 import { BYTES_KINDS, IS_LITTLE_ENDIAN, MOST_DIGITS, turnItems } from "./kinds.ts";
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+/** Puts U+FFFD in the place of what is no UTF-8. On Deno it takes a twentieth of the time of the strict one. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+const REPLACEMENT = "\ufffd";
 
 const INTEGER = /^(?:0|-?[1-9]\d*)$/;
 const MOST_DATE_MS = 8.64e15;
@@ -46,8 +49,10 @@ export interface ReceivedParts {
  * has a key `__proto__`.
  */
 export function decodeBody(text: string, limits: Limits, beside?: ReceivedParts): unknown {
-  const mayBeMarked = text.includes('"$"') || text.includes("\\u"); // the key may be spelt so
-  if (!mayBeMarked && beside === undefined) return parse(text, limits);
+  const hasEscapes = text.includes("\\u"); // the key may be spelt so
+  // To look for one character first is faster than for three, of which the first is everywhere.
+  const mayBeMarked = hasEscapes || text.includes("$") && text.includes('"$"');
+  if (!mayBeMarked && beside === undefined) return parse(text, limits, hasEscapes);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -165,8 +170,10 @@ class ValueReader {
 
   #text(index: unknown): string {
     const part = this.#take(index);
+    const text = decoder.decode(part);
+    if (!text.includes(REPLACEMENT)) return text; // that costs nothing where all is Latin
     try {
-      return decoder.decode(part);
+      return strictDecoder.decode(part);
     } catch (cause) {
       throw new RpcError("data_loss", `part ${index} is no UTF-8: ${errorText(cause)}`, { cause });
     }

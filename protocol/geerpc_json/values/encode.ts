@@ -121,6 +121,13 @@ function replace(value: unknown, parts: Part[] | undefined, depth: number): unkn
   return value;
 }
 
+/** Whether a value is sent as it is: a question of its own, since most are, and the engine inlines it. */
+function isPlain(value: unknown): boolean {
+  if (typeof value === "string") return value.length < LONG_TEXT;
+  if (typeof value === "number") return value - value === 0 && (value !== 0 || 1 / value > 0);
+  return typeof value === "boolean";
+}
+
 /** A text whose surrogates are not all pairs is no UTF-8, and JSON escapes them. */
 function longText(text: string, parts: Part[]): unknown {
   return isWellFormed(text) ? mark("text", parts.push(text) - 1) : text;
@@ -157,6 +164,7 @@ function replaceItems(items: unknown[], parts: Part[] | undefined, depth: number
   try {
     for (; index < items.length; index++) {
       const item = items[index];
+      if (isPlain(item)) continue;
       const replaced = replace(item, parts, depth + 1);
       if (replaced === item) continue;
       copy ??= items.slice();
@@ -180,6 +188,7 @@ function replaceMembers(
     for (key in object) {
       const member = object[key];
       if (key === "$") isMarked = true;
+      if (isPlain(member)) continue;
       if (typeof member === "function" || typeof member === "symbol") continue; // JSON leaves them out
       const replaced = replace(member, parts, depth + 1);
       if (replaced === member || !Object.hasOwn(object, key)) continue;

@@ -149,13 +149,14 @@ class RawSink implements LineSink {
     while (lines.more) {
       const text = lines.text().replace(/\n$/, "");
       this.seen.push(text);
-      if (/^[+-]/.test(text)) this.reader.expect(lengthsOf(text), lines, text[0] === "+");
+      const use = text[0] === "-" ? "skipped" : text.length % 2 === 0 ? "kept" : "read";
+      if (/^[+-]/.test(text)) this.reader.expect(lengthsOf(text), lines, use);
     }
   }
 
   tooLong() {
     this.seen.push("TOO LONG");
-    this.reader.expect([7], undefined, false);
+    this.reader.expect([7], undefined, "skipped");
   }
 
   raw({ parts, areOwn }: ReceivedParts) {
