@@ -43,6 +43,30 @@ export interface FleetStreamOptions<T = unknown> extends FleetCallOptions, Strea
  * What a caller may give along with a stream of all servers.
  *
  * @typeParam T The type of the items.
+ *
+ * @example Every server's items, and which servers have failed
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Server, XClient } from "@geerpc/xclient";
+ *
+ * await using server = new Server();
+ * server.register("Logs", {
+ *   async *Tail({ last }: { last: number }) {
+ *     for (let line = 10 - last; line < 10; line++) yield `line ${line}`;
+ *   },
+ * });
+ * const { address } = await server.listen("tcp@127.0.0.1:0");
+ *
+ * await using xclient = new XClient([address, "tcp@127.0.0.1:1"]); // nobody listens at the second
+ * const lines: string[] = [];
+ * const failed: string[] = [];
+ * const all = xclient.streamAll<string>("Logs.Tail", { last: 2 }, {
+ *   onError: (_error, address) => failed.push(address),
+ * });
+ * for await (const { address, value } of all) lines.push(`${address} ${value}`);
+ * assertEquals(lines, [`${address} line 8`, `${address} line 9`]);
+ * assertEquals(failed, ["tcp@127.0.0.1:1"]);
+ * ```
  */
 export interface StreamAllOptions<T = unknown> extends StreamOptions {
   /** How long the stream may take as a whole, in milliseconds. Default: for ever. */

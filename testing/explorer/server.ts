@@ -11,7 +11,7 @@ import type { MemoryNetwork } from "../memory_network.ts";
 import type { ExplorerClock } from "./clock.ts";
 import type { History } from "./history.ts";
 import type { CallStep, FaultStep, ServerPlan } from "./plan.ts";
-import { STREAM_SERVICE } from "./stream_service.ts";
+import { STREAM_SERVICE } from "./stream_plan.ts";
 
 /** Services by name, as `Server.register` takes them. */
 export type ExploredServices = Readonly<Record<string, object>>;

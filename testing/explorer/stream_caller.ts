@@ -9,9 +9,9 @@ import type { CallerHost } from "./caller.ts";
 import { definedOf } from "./defined.ts";
 import { errorLine } from "./outcome.ts";
 import type { ClientRecord, Outcome } from "./records.ts";
-import type { StreamStep } from "./stream_plan.ts";
+import { STREAM_SERVICE, type StreamStep } from "./stream_plan.ts";
 import type { ServerRecord, StreamRecord } from "./stream_records.ts";
-import { STREAM_SERVICE, type StreamArgs, type StreamItem } from "./stream_service.ts";
+import type { StreamArgs, StreamItem } from "./stream_service.ts";
 import type { AllItem, ExploredClient, ExploredStream } from "./subject.ts";
 
 /** Makes the streams of a run. */

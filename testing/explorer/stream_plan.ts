@@ -4,6 +4,9 @@
  * @module
  */
 
+/** The name of the service that streams are read from. */
+export const STREAM_SERVICE = "ExploredStreams";
+
 /**
  * - `read`: items of one server.
  * - `all`: items of every server.

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Outcome } from "./records.ts";
+import type { Outcome } from "./outcome.ts";
 import type { StreamStep } from "./stream_plan.ts";
 
 /** What a handler has done for one stream. */

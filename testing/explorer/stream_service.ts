@@ -11,9 +11,6 @@ import type { History } from "./history.ts";
 import type { FaultStep } from "./plan.ts";
 import type { StreamRecord, StreamRun } from "./stream_records.ts";
 
-/** The name of the service. */
-export const STREAM_SERVICE = "ExploredStreams";
-
 /** What its methods take; `Sum` and `Echo` take the items of such an argument. */
 export interface StreamArgs {
   /** The stream. */
