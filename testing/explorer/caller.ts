@@ -5,7 +5,7 @@
  */
 
 import type { ExplorerClock } from "./clock.ts";
-import { CountedController } from "./counted_controller.ts";
+import { CountedController, listenersOf } from "./counted_controller.ts";
 import { definedOf } from "./defined.ts";
 import type { History } from "./history.ts";
 import { errorLine } from "./outcome.ts";
@@ -41,9 +41,7 @@ export class Caller {
 
   /** How many still listen to signals of callers that have not aborted. */
   get listeners(): number {
-    let count = 0;
-    for (const { signal, listeners } of this.#controllers) if (!signal.aborted) count += listeners;
-    return count;
+    return listenersOf(this.#controllers);
   }
 
   /** The calls of a client that have not ended. */

@@ -26,3 +26,10 @@ export class CountedController extends AbortController {
     };
   }
 }
+
+/** How many still listen to signals that have not aborted. */
+export function listenersOf(controllers: readonly CountedController[]): number {
+  let count = 0;
+  for (const { signal, listeners } of controllers) if (!signal.aborted) count += listeners;
+  return count;
+}

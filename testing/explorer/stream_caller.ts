@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CountedController } from "./counted_controller.ts";
+import { CountedController, listenersOf } from "./counted_controller.ts";
 import type { CallerHost } from "./caller.ts";
 import { definedOf } from "./defined.ts";
 import { errorLine } from "./outcome.ts";
@@ -28,9 +28,7 @@ export class StreamCaller {
 
   /** How many still listen to signals of callers that have not aborted. */
   get listeners(): number {
-    let count = 0;
-    for (const { signal, listeners } of this.#controllers) if (!signal.aborted) count += listeners;
-    return count;
+    return listenersOf(this.#controllers);
   }
 
   /** The streams of a client that have not ended. */

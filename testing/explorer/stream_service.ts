@@ -111,13 +111,13 @@ class Handler {
 
   async sum(items: AsyncIterable<StreamArgs>): Promise<number> {
     let sum = 0;
-    const read = this.#runs(async function* (this: Handler) {
+    const sums = this.#runs(async function* (this: Handler) {
       for await (const { N } of this.#taken(items)) {
         await this.#pause(this.#record.step.readMs);
-        sum += N;
+        yield N;
       }
     });
-    await read.next(); // it yields nothing
+    for await (const number of sums) sum += number;
     return sum;
   }
 

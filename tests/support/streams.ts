@@ -1,12 +1,10 @@
 /** Fleets in memory whose servers stream what the test pushes. */
 
 import { assertEquals } from "@std/assert";
-import { MultiServerDiscovery } from "../../discovery.ts";
-import { SelectMode } from "../../selector.ts";
+import type { XClientOptions } from "../../fleet/options.ts";
 import type { CallContext } from "../../server.ts";
-import type { XClientEvent, XClientOptions } from "../../fleet/options.ts";
-import { XClient } from "../../xclient.ts";
-import { inWorld, settled, type Site, withStillDate, type World } from "./helpers.ts";
+import { type FleetCase, type FleetEnds, withStarted } from "./fleet.ts";
+import { settled, type Site, type World } from "./helpers.ts";
 
 /** One stream that a server gives. */
 export class TapRead {
@@ -68,20 +66,12 @@ export interface Tap {
 }
 
 /** What a test works with. */
-export interface TapCase {
-  readonly world: World;
+export interface TapCase extends FleetCase {
   readonly taps: Tap[];
-  readonly discovery: MultiServerDiscovery;
-  readonly xclient: XClient;
-  readonly events: string[];
-  /** Lets so much time pass. */
-  pass(ms: number): Promise<void>;
   /** One more server, not listed yet. */
   serve(name: string): Promise<Tap>;
   /** Puts a list in place. */
   list(taps: readonly Tap[]): Promise<void>;
-  /** One more client, closed at the end. */
-  client(options: XClientOptions): XClient;
 }
 
 async function start(world: World, name: string): Promise<Tap> {
@@ -109,63 +99,34 @@ async function start(world: World, name: string): Promise<Tap> {
   return Object.assign(tap, { site, address: site.address });
 }
 
-/**
- * Runs a test with a fleet `a`, `b`, `c` … that is gone through in turn, with no chance in it; at the
- * end nothing may be left.
- */
+/** Runs a test with a fleet of taps; at the end no stream may be left. */
 export function withTaps(
   count: number,
   body: (test: TapCase) => Promise<void>,
   options: XClientOptions = {},
 ): Promise<void> {
-  return withStillDate(() =>
-    inWorld(async (world) => {
-      const taps: Tap[] = [];
-      for (let n = 0; n < count; n++) taps.push(await start(world, "abcdefgh"[n]));
-      const discovery = new MultiServerDiscovery(taps.map(({ address }) => address));
-      const events: string[] = [];
-      const clients: XClient[] = [];
-      const client = (more: XClientOptions) => {
-        const made = new XClient(discovery, {
-          ...world.options,
-          random: () => 0,
-          mode: SelectMode.RoundRobin,
-          ...more,
-        });
-        clients.push(made);
-        return made;
-      };
-      const onEvent = ({ type, address }: XClientEvent) =>
-        events.push(`${type} ${address.replace("memory@", "")}`);
-      await body({
-        world,
-        taps,
-        discovery,
-        events,
-        xclient: client({ onEvent, ...options }),
-        pass: (ms) => world.clock.advance(ms),
-        serve: (name) => start(world, name),
-        list: (list) => discovery.update(list.map(({ address }) => address)),
-        client,
-      });
-      for (const made of clients) {
-        for (const { address, inFlight } of made.endpoints()) {
+  const run = async (test: FleetCase, taps: Tap[]): Promise<FleetEnds> => {
+    await body({
+      ...test,
+      taps,
+      serve: (name) => start(test.world, name),
+      list: (list) => test.discovery.update(list.map(({ address }) => address)),
+    });
+    return {
+      before(clients) {
+        for (const { address, inFlight } of clients.flatMap((client) => client.endpoints())) {
           assertEquals(inFlight, 0, `in flight at ${address}`);
         }
-        await made.close();
-      }
-      await settled();
-      for (const { name, reads } of taps) {
-        assertEquals(
-          reads.map(({ isOver }) => isOver),
-          reads.map(() => true),
-          `streams of ${name}`,
-        );
-      }
-      assertEquals(world.clock.timers, 0, "timers are left by the client");
-      for (const { address } of taps) assertEquals(world.network.connections(address), 0, address);
-    })
-  );
+      },
+      async after() {
+        await settled();
+        for (const { name, reads } of taps) {
+          assertEquals(reads.map(({ isOver }) => isOver), reads.map(() => true), `left at ${name}`);
+        }
+      },
+    };
+  };
+  return withStarted(count, start, run, options);
 }
 
 /** What a reader has got so far, while the test goes on. */
