@@ -6,7 +6,7 @@
 
 import { errorText, type RpcCode, RpcError, TimeoutError } from "../../errors.ts";
 import { FIRST_WINDOW, type ItemStream, type StreamExtras } from "../../protocol/streams.ts";
-import type { ClientCodec } from "../../protocol/codec.ts";
+import type { ClientCodec, FailureExtras } from "../../protocol/codec.ts";
 import { PendingCall, type PendingCalls, type Settler } from "../pending_calls.ts";
 import { Credit, Window } from "./credit.ts";
 import { ItemPump, type ItemPumpOwner } from "./item_pump.ts";
@@ -39,6 +39,8 @@ export class OutgoingCall extends PendingCall implements ItemStream, OutgoingStr
   #timeoutOfStreamMs = 0;
   #sent = 0;
   #isOver = false;
+  /** Whether an item has come: then it has run, whatever is said of it later. */
+  #hasItems = false;
 
   /**
    * @param table The table that it is in.
@@ -93,7 +95,27 @@ export class OutgoingCall extends PendingCall implements ItemStream, OutgoingStr
         `the server has sent more items of ${this.serviceMethod} than it had credit for`,
       );
     }
+    this.#hasItems = true;
     this.#sink?.item(value, bytes, this);
+  }
+
+  override fail(
+    code: RpcCode,
+    message: string,
+    execution: "answered" | "rejected" | "unknown",
+    more?: FailureExtras,
+  ): void {
+    super.fail(
+      code,
+      message,
+      this.#hasItems && execution === "rejected" ? "answered" : execution,
+      more,
+    );
+  }
+
+  override refuse(what: string, code: RpcCode): void {
+    if (this.#hasItems) this.lose(code, what, undefined);
+    else super.refuse(what, code);
   }
 
   failItem(code: RpcCode, what: string, cause?: unknown): void {
