@@ -210,7 +210,7 @@ export class Client implements AsyncDisposable {
     const pipeline = this.#pipeline;
     const filled = pipeline?.optionsOf(serviceMethod, options) ?? options;
     if (!pipeline?.intercepts()) return this.#read(serviceMethod, args, filled);
-    return pipeline.interceptStream(serviceMethod, args, filled, (call, sent, settler) => {
+    return pipeline.interceptStream(serviceMethod, args, filled, false, (call, sent, settler) => {
       this.#attempt(call, sent, settler, (sent, sentSettler) => {
         settleOpened(this.#read(call.serviceMethod, call.args, sent), call, sentSettler);
       });

@@ -55,7 +55,8 @@ import {
   type ServerItem,
   type StreamAllItem,
   type StreamAllOptions,
-  type StreamBegin,
+  type StreamClass,
+  withRepeats,
 } from "./fleet/streams/options.ts";
 import type { CallsOf, ServiceSchema } from "./internal/schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
@@ -194,8 +195,7 @@ export class XClient implements AsyncDisposable {
    * argument that is an async iterable is sent item by item, once: no other server can have what was
    * taken from it. docs/streams.md has the whole.
    *
-   * Nothing is sent before the first item is asked for. A reader that leaves, by `break`, an error
-   * or `return()`, cancels the stream.
+   * Nothing is sent before the first item is asked for. A reader that leaves cancels it.
    *
    * @typeParam T The type of its items, which is not checked. Default `unknown`.
    * @param serviceMethod `Service.Method`.
@@ -237,7 +237,7 @@ export class XClient implements AsyncDisposable {
     options: FleetStreamOptions<T> = NO_OPTIONS,
   ): StreamIterator<T> {
     checkFleetStreamOptions(options);
-    return this.#read(FleetStream<T>, serviceMethod, args, options);
+    return this.#read(FleetStream<T>, serviceMethod, args, withRepeats(options));
   }
 
   /**
@@ -245,8 +245,7 @@ export class XClient implements AsyncDisposable {
    * item as it comes, with its server. A server that fails does not end the others: an item says
    * why, or `onError` is told. No server sends more than its window ahead of a slow reader.
    *
-   * Nothing is sent before the first item is asked for. A reader that leaves, by `break`, an error
-   * or `return()`, cancels all.
+   * Nothing is sent before the first item is asked for. A reader that leaves cancels all.
    *
    * @typeParam T The type of the items, which is not checked. Default `unknown`.
    * @param serviceMethod `Service.Method`.
@@ -517,7 +516,7 @@ export class XClient implements AsyncDisposable {
 
   /** Makes a stream, with defaults or interceptors if there are some. */
   #read<T, Options extends StreamOptions>(
-    Stream: new (begin: StreamBegin<Options>) => { readonly reader: StreamIterator<T> },
+    Stream: StreamClass<Options, T>,
     serviceMethod: string,
     args: unknown,
     options: Options,
@@ -528,7 +527,8 @@ export class XClient implements AsyncDisposable {
     if (!pipeline?.intercepts()) {
       return new Stream({ context, serviceMethod, args, options: filled }).reader;
     }
-    return pipeline.interceptStream(serviceMethod, args, filled, (call, sent, settler) => {
+    const { isOfAll } = Stream;
+    return pipeline.interceptStream(serviceMethod, args, filled, isOfAll, (call, sent, settler) => {
       const begin = { context, serviceMethod, args: call.args, options: sent as Options };
       const { reader } = new Stream({ ...begin, intercepted: call });
       settleOpened(reader, call, call.inFlight(settler));

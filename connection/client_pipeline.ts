@@ -133,6 +133,7 @@ export class ClientPipeline implements Interception {
    * @param serviceMethod `Service.Method`.
    * @param args Its argument.
    * @param options Its options, from {@linkcode optionsOf}.
+   * @param isOfAll Whether it reads all servers, each of which has the time for its next item.
    * @param open Makes the stream behind them.
    * @returns The stream, which is opened when it is first read.
    */
@@ -140,10 +141,12 @@ export class ClientPipeline implements Interception {
     serviceMethod: string,
     args: unknown,
     options: AnyStreamOptions,
+    isOfAll: boolean,
     open: StreamOpener,
   ): StreamIterator<T> {
     const idempotent = options.idempotent ?? this.#isIdempotent(serviceMethod);
-    return new InterceptedStream<T>(this, serviceMethod, args, options, idempotent, open).reader;
+    const made = { serviceMethod, args, options, idempotent, isOfAll };
+    return new InterceptedStream<T>(this, made, open).reader;
   }
 
   began(call: InterceptedCall): void {

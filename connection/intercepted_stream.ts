@@ -152,6 +152,20 @@ export class InterceptedStreamCall extends InterceptedCall {
   }
 }
 
+/** What a stream is made of that interceptors stand around. */
+export interface InterceptedStreamMade {
+  /** `Service.Method`. */
+  readonly serviceMethod: string;
+  /** Its argument. */
+  readonly args: unknown;
+  /** Its options, checked, with the defaults filled in. */
+  readonly options: AnyStreamOptions;
+  /** Whether it may run twice. */
+  readonly idempotent: boolean;
+  /** Whether it reads all servers, each of which has the time for its next item. */
+  readonly isOfAll: boolean;
+}
+
 /** One stream that interceptors stand around, as its caller reads it. */
 export class InterceptedStream<T> implements StreamSink, Settler {
   /** What the caller reads. */
@@ -163,22 +177,18 @@ export class InterceptedStream<T> implements StreamSink, Settler {
 
   /**
    * @param shared What all intercepted calls of the client share.
-   * @param serviceMethod `Service.Method`.
-   * @param args Its argument.
-   * @param options Its options, checked, with the defaults filled in.
-   * @param idempotent Whether it may run twice.
+   * @param made What it is made of.
    * @param open Opens it behind the interceptors.
    */
   constructor(
     shared: Interception,
-    serviceMethod: string,
-    args: unknown,
-    options: AnyStreamOptions,
-    idempotent: boolean,
+    { serviceMethod, args, options, idempotent, isOfAll }: InterceptedStreamMade,
     open: StreamOpener,
   ) {
+    const { itemTimeoutMs: _, ...without } = options;
+    const others = isOfAll ? options : without;
     // Here: behind the interceptors one item is read ahead, for which nobody waits perhaps.
-    const { itemTimeoutMs = Infinity, ...others } = options;
+    const itemTimeoutMs = isOfAll ? Infinity : options.itemTimeoutMs ?? Infinity;
     this.#begin = () =>
       new InterceptedStreamCall([
         shared,

@@ -137,7 +137,9 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
 
   override beginStream(stream: InFlight, nowMs: number): void {
     super.beginStream(stream, nowMs);
+    // No trial: how long it takes until its first item says nothing, and the next call is to be one.
     this.health.begin(stream);
+    this.health.end(stream);
   }
 
   /**
@@ -148,7 +150,6 @@ export class Endpoint extends Load implements EndpointView, ConnectorHost, Silen
    */
   streamOpened(stream: EndedCall, nowMs: number): void {
     this.#judge(stream, nowMs, "success");
-    this.health.end(stream);
   }
 
   override endStream(stream: EndedCall, nowMs: number, outcome: Outcome): void {

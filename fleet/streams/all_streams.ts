@@ -45,6 +45,7 @@ export function checkArgsOfAll(serviceMethod: string, args: unknown): void {
 
 /** The streams of all servers, as their reader has them. */
 export class AllStreams<T> implements Abortable {
+  static readonly isOfAll = true;
   /** What the caller reads. */
   readonly reader: ItemReader<StreamAllItem<T>>;
   readonly begin: StreamBegin<StreamAllOptions<T>>;

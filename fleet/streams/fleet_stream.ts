@@ -28,6 +28,7 @@ import { BrokenAttempt, StreamCall, type StreamOrigin } from "./stream_call.ts";
 
 /** One stream of an `XClient`, as its caller reads it. */
 export class FleetStream<T> implements StreamSink, StreamOrigin, Settler, Abortable {
+  static readonly isOfAll = false;
   /** What the caller reads. */
   readonly reader: ItemReader<T>;
   readonly #begin: StreamBegin<FleetStreamOptions<T>>;

@@ -12,7 +12,7 @@ import {
 } from "../../connection/streams/options.ts";
 import { checkCallNames, checkCallValues, NO_OPTIONS } from "../../internal/call_options.ts";
 import { callback, flag } from "../../internal/options.ts";
-import type { StreamOptions } from "../../service.ts";
+import type { StreamIterator, StreamOptions } from "../../service.ts";
 import type { FleetCallContext } from "../call.ts";
 import type { Endpoint } from "../endpoint.ts";
 import {
@@ -145,6 +145,16 @@ export interface StreamBegin<Options> {
   readonly intercepted?: InterceptedCall;
 }
 
+/** What reads a stream of an `XClient`. */
+export interface StreamClass<Options, T> {
+  /** Whether it reads all servers: then each of them has the time for its next item. */
+  readonly isOfAll: boolean;
+  new (begin: StreamBegin<Options>): {
+    /** What the caller reads. */
+    readonly reader: StreamIterator<T>;
+  };
+}
+
 /**
  * Checks the options of a stream.
  *
@@ -160,6 +170,18 @@ export function checkFleetStreamOptions(options: FleetStreamOptions<never>): voi
   checkFleetCallValues(options);
   checkStreamValues(options);
   if (resume !== undefined) callback("resume", resume);
+}
+
+/**
+ * The options of a stream that says how it goes on: it may be begun again, unless it says otherwise.
+ *
+ * @param options What the caller gave, checked.
+ */
+export function withRepeats<T>(options: FleetStreamOptions<T>): FleetStreamOptions<T> {
+  const { resume, idempotent } = options;
+  return resume === undefined || idempotent !== undefined
+    ? options
+    : { ...options, idempotent: true };
 }
 
 /**

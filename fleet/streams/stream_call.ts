@@ -58,9 +58,7 @@ export class StreamCall extends FleetCall {
     origin: StreamOrigin,
     { only, intercepted }: Pick<StreamBegin<unknown>, "only" | "intercepted">,
   ) {
-    const { idempotent = options.resume === undefined ? undefined : true } = options;
-    const ofCall = { ...options, idempotent, signal: undefined };
-    super(context, serviceMethod, args, ofCall, origin, only);
+    super(context, serviceMethod, args, { ...options, signal: undefined }, origin, only);
     this.#origin = origin;
     this.#intercepted = intercepted;
   }

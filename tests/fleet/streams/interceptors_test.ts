@@ -149,6 +149,30 @@ Deno.test("a stream of all servers is one call, with an attempt at each", () => 
   }, { interceptors: [note] });
 });
 
+Deno.test("behind interceptors each of all servers has its time for an item, and one that goes on may be begun again", () =>
+  withTaps(2, async ({ world, taps: [a, b], xclient, pass }) => {
+    const all = collect(xclient.streamAll<number>("Tap.Read", 1, { itemTimeoutMs: 100 }));
+    await pass(60);
+    b.reads[0].push(1);
+    await pass(40);
+    assertEquals(all.items.map(({ address }) => address), [b.address, a.address]);
+    assert(!all.isOver);
+    b.reads[0].end();
+    await all.ended;
+    const read = collect(xclient.stream<number>("Tap.Read", 1, {
+      timeoutMs: 5000,
+      resume: (last) => last,
+    }));
+    await pass(0);
+    const [begun, other] = a.reads.length === 2 ? [a, b] : [b, a];
+    world.network.cut(begun.address); // before its first item
+    await pass(0);
+    other.reads[1].push(2);
+    other.reads[1].end();
+    await read.ended;
+    assertEquals([read.items, read.error], [[4], undefined]);
+  }, { interceptors: [doubling] }));
+
 Deno.test("defaults hold for streams, and a deadline over all that interceptors do", () =>
   withTaps(1, async ({ taps: [a], xclient, pass }) => {
     const read = collect(xclient.stream("Tap.Read", 1, { meta: { own: "1" } }));

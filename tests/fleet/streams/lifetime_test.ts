@@ -95,7 +95,7 @@ Deno.test("close gives streams its grace, and fails those that are left", () =>
     assertEquals([late.error.code, late.error.execution], ["canceled", "not_sent"]);
   }));
 
-Deno.test("streams that fail eject a server as calls do; a trial is over with the first item", () =>
+Deno.test("streams that fail eject a server as calls do; the first item of one restores it", () =>
   withTaps(2, async ({ taps: [a, b], xclient, pass, events }) => {
     for (let n = 0; n < 4; n++) {
       const read = collect(xclient.stream("Tap.Read"));
@@ -110,6 +110,10 @@ Deno.test("streams that fail eject a server as calls do; a trial is over with th
     const trial = collect(xclient.stream("Tap.Read"));
     await pass(0);
     assertEquals(xclient.endpoints()[0].health, "trial");
+    await pass(100);
+    // It is no trial itself, which could take for ever: a call is.
+    assertEquals(await xclient.call("Tap.Name"), "a");
+    assertEquals(xclient.endpoints()[0].health, "healthy");
     a.reads.at(-1)!.push("well");
     await pass(0);
     assertEquals(xclient.endpoints()[0].health, "healthy");
