@@ -1,7 +1,7 @@
 /**
  * The errors of calls, dials and connections: {@linkcode RpcError}, and
  * {@linkcode TimeoutError}, which is one. They say where it happened and
- * whether the call ran.
+ * whether the call ran. This file is one family of types, most of it what their docs say.
  *
  * @module
  */

@@ -74,7 +74,8 @@ function options() {
   });
   const [work, inFlight] = positionals;
   const servers = values.servers === undefined ? undefined : Number(values.servers);
-  const right = positionals.length === 2 && ["add", "echo1k", "echo64k", "bytes64k"].includes(work) &&
+  const right = positionals.length === 2 &&
+    ["add", "echo1k", "echo64k", "bytes64k"].includes(work) &&
     Number(inFlight) >= 1 && (servers === undefined || servers >= 1);
   if (values.help || !right) {
     console.log(USAGE);

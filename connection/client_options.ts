@@ -58,6 +58,13 @@ export interface ClientOptions {
   maxMessageBytes?: number;
   /** How deep arrays and objects of a reply may be nested. Default 100. */
   maxDepth?: number;
+  /**
+   * Whether integers beyond ±(2^53 − 1) that come from peers which know JSON alone, as Go's `int64`,
+   * are bigints, and bigints are sent to them as integers. Between our own ends on `geerpc/json`
+   * bigints need nothing. It needs a runtime with `JSON.rawJSON`, which Node 20 lacks. Default
+   * `false`: such numbers are rounded, and a bigint is refused.
+   */
+  bigints?: boolean;
   /** The most calls in flight; one more fails as `resource_exhausted`. Default 10,000. */
   maxInFlight?: number;
   /** When a silent connection is doubted, and when it is given up. */

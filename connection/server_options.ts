@@ -30,6 +30,13 @@ export interface ServerOptions {
   /** How deep arrays and objects of an argument may be nested. Default 100. */
   maxDepth?: number;
   /**
+   * Whether integers beyond ±(2^53 − 1) that come from peers which know JSON alone, as Go's `int64`,
+   * are bigints, and bigints are sent to them as integers. Between our own ends on `geerpc/json`
+   * bigints need nothing. It needs a runtime with `JSON.rawJSON`, which Node 20 lacks. Default
+   * `false`: such numbers are rounded, and a bigint is refused.
+   */
+  bigints?: boolean;
+  /**
    * Further paths of HTTP CONNECT, with the protocol that each leads to, as
    * `{ "/orders": "netrpc/gob" }` for Go's `DialHTTPPath`. Default: none beside
    * those that the protocols have, `/_geeprc_`, `/_geerpc_`, `/_goRPC_` and `/_goRPC_json_`.

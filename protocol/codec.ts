@@ -6,19 +6,24 @@
  */
 
 import { type RpcCode, RpcError } from "../errors.ts";
-import { type Checks, whole, wholeFrom } from "../internal/options.ts";
+import { type Checks, flag, whole, wholeFrom } from "../internal/options.ts";
 import type { AnySchema, MethodSchema } from "../internal/schema.ts";
-import type { ItemCodec, ItemStream, StreamExtras } from "./streams.ts";
+import type { ClientItems, ItemStream, ServerItems, StreamExtras } from "./streams.ts";
 
 /** The protocols by name: the handshake, and the encoding. */
 export type Protocol = "geerpc/json" | "geerpc/gob" | "netrpc/gob" | "netrpc/json";
 
-/** How much memory and nesting a peer may cause. */
+/** How much memory and nesting a peer may cause, and how large integers are read. */
 export interface Limits {
   /** The largest message in bytes, in each direction. */
   readonly maxMessageBytes: number;
   /** How deep arrays and objects may be nested in a message that arrives. */
   readonly maxDepth: number;
+  /**
+   * Whether integers beyond ±(2^53 − 1) are bigints to and from peers that know JSON alone. Default
+   * `false`: such numbers are rounded, and a bigint is refused.
+   */
+  readonly bigints?: boolean;
 }
 
 /** Values that are nested deeper take more stack than there is. */
@@ -28,17 +33,25 @@ const MOST_DEPTH = 1000;
 export const LIMIT_CHECKS: Checks<Partial<Limits>> = {
   maxMessageBytes: whole(1),
   maxDepth: wholeFrom(1, MOST_DEPTH),
+  bigints(name, value) {
+    flag(name, value);
+    if (value === true && !("rawJSON" in JSON)) {
+      throw new TypeError(
+        `${name} needs a runtime with JSON.rawJSON, as Node 22, Deno and Bun have it`,
+      );
+    }
+  },
 };
 
 /**
  * Fills in the limits that are not given.
  *
- * @param options The limits. Default: messages of 4 MiB, nesting of 100.
- * @returns Both limits.
+ * @param options The limits. Default: messages of 4 MiB, nesting of 100, no bigints.
+ * @returns All of them.
  */
 export function limitsOf(options: Partial<Limits> = {}): Limits {
-  const { maxMessageBytes = 4 * 1024 * 1024, maxDepth = 100 } = options;
-  return { maxMessageBytes, maxDepth };
+  const { maxMessageBytes = 4 * 1024 * 1024, maxDepth = 100, bigints = false } = options;
+  return { maxMessageBytes, maxDepth, bigints };
 }
 
 /** What may be sent along with a call. */
@@ -165,10 +178,7 @@ export interface ClientCodec {
    */
   cancel?(seq: number, why?: string): void;
   /** What is said of streams. Absent where the protocol has none. */
-  readonly items?: ItemCodec & {
-    /** Adds that the argument has ended. */
-    end(seq: number): void;
-  };
+  readonly items?: ClientItems;
   /**
    * Adds a ping: the server's reply to `seq` proves that it is alive. Absent where the protocol
    * has none that is safe.
@@ -253,12 +263,7 @@ export interface ServerCodec {
    */
   reply(seq: number, serviceMethod: string, value: unknown, schema?: AnySchema): void;
   /** What is said of streams. Absent where the protocol has none. */
-  readonly items?: ItemCodec & {
-    /** Adds that all items have been sent. */
-    end(seq: number, serviceMethod: string): void;
-    /** Adds that no more items of the argument are wanted. */
-    unwanted(seq: number): void;
-  };
+  readonly items?: ServerItems;
   /**
    * Adds an error as the reply. What throws adds nothing.
    *

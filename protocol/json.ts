@@ -8,6 +8,7 @@ import type { Limits } from "./codec.ts";
 import { excerpt } from "../internal/excerpt.ts";
 import { errorText, RpcError } from "../errors.ts";
 import { findLost, mayHaveLost } from "./json_values.ts";
+import { parseBigints, stringifyBigints } from "./json_bigints.ts";
 
 const encoder = new TextEncoder();
 
@@ -51,14 +52,17 @@ export function stringify(value: unknown, limits: Limits, role: ValueRole = "arg
   try {
     text = value === undefined ? "null" : JSON.stringify(value);
   } catch (cause) {
-    refuseLost(value, role, cause);
-    const what = `can't be encoded as JSON: ${errorText(cause).split("\n")[0]}`;
-    throw new RpcError("invalid_argument", what, { cause });
+    if (limits.bigints === true) text = stringifyBigints(value);
+    if (text === undefined) {
+      refuseLost(value, limits, role, cause);
+      const what = `can't be encoded as JSON: ${errorText(cause).split("\n")[0]}`;
+      throw new RpcError("invalid_argument", what, { cause });
+    }
   }
   if (text === undefined) {
     throw new RpcError("invalid_argument", `can't be encoded as JSON: a ${typeof value}`);
   }
-  if (typeof value !== "string" && mayHaveLost(text)) refuseLost(value, role);
+  if (typeof value !== "string" && mayHaveLost(text)) refuseLost(value, limits, role);
   if (isLongerThan(text, limits.maxMessageBytes)) {
     throw new RpcError("resource_exhausted", `over the limit of ${limits.maxMessageBytes} bytes`);
   }
@@ -70,10 +74,10 @@ export function stringify(value: unknown, limits: Limits, role: ValueRole = "arg
  *
  * @throws {RpcError} `invalid_argument` that names the part.
  */
-function refuseLost(value: unknown, role: ValueRole, cause?: unknown): void {
+function refuseLost(value: unknown, limits: Limits, role: ValueRole, cause?: unknown): void {
   let found;
   try {
-    found = findLost(value);
+    found = findLost(value, limits.bigints);
   } catch {
     return; // it can't be looked through: nested without end, or a getter that throws
   }
@@ -91,13 +95,19 @@ function refuseLost(value: unknown, role: ValueRole, cause?: unknown): void {
  * @param text The JSON text.
  * @param limits The deepest nesting.
  * @param hasEscapes Whether it has characters in it that are escaped by number. Default: it is looked for.
+ * @param bigints Whether integers that are too large for numbers are bigints. Default: as the limits say.
  * @returns The value.
  * @throws {RpcError} `data_loss` if it is malformed, `invalid_argument` if it is refused.
  */
-export function parse(text: string, limits: Limits, hasEscapes?: boolean): unknown {
+export function parse(
+  text: string,
+  limits: Limits,
+  hasEscapes?: boolean,
+  bigints: boolean | undefined = limits.bigints,
+): unknown {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = bigints === true ? parseBigints(text) : JSON.parse(text);
   } catch (cause) {
     throw new RpcError("data_loss", `malformed JSON: ${excerpt(text)}`, { cause });
   }

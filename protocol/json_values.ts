@@ -41,29 +41,30 @@ export function mayHaveLost(text: string): boolean {
  * refused.
  *
  * @param value The value, which does not contain itself.
+ * @param allowsBigints Whether bigints are written. Default `false`.
  * @returns The first one; `undefined` if there is none.
  */
-export function findLost(value: unknown): Lost | undefined {
+export function findLost(value: unknown, allowsBigints = false): Lost | undefined {
   switch (typeof value) {
     case "number":
       return Number.isFinite(value) ? undefined : lost(String(value), GOB);
     case "bigint":
-      return "toJSON" in BigInt.prototype ? undefined : lost("a bigint", GOB);
+      return allowsBigints || "toJSON" in BigInt.prototype ? undefined : lost("a bigint", GOB);
     case "function":
     case "symbol":
       return lost(`a ${typeof value}`, CONVERT);
     case "object":
-      return value === null ? undefined : findInObject(value);
+      return value === null ? undefined : findInObject(value, allowsBigints);
   }
 }
 
-function findInObject(value: object): Lost | undefined {
+function findInObject(value: object, allowsBigints: boolean): Lost | undefined {
   if (typeof (value as { toJSON?: unknown }).toJSON === "function") {
     return holdsFiles(value) ? lost(named(value), CONVERT) : undefined;
   }
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
-      const found = findLost(value[index]);
+      const found = findLost(value[index], allowsBigints);
       if (found !== undefined) return { ...found, path: pathStep(index) + found.path };
     }
     return undefined;
@@ -73,7 +74,7 @@ function findInObject(value: object): Lost | undefined {
   for (const key of Object.keys(value)) {
     const member = (value as Record<string, unknown>)[key];
     if (typeof member === "function" || typeof member === "symbol") continue;
-    const found = findLost(member);
+    const found = findLost(member, allowsBigints);
     if (found !== undefined) return { ...found, path: pathStep(key) + found.path };
   }
   return undefined;

@@ -57,3 +57,17 @@ export interface ItemCodec {
   /** Adds that so many more items and bytes may be sent. */
   credit(seq: number, items: number, bytes: number): void;
 }
+
+/** What a client can say of streams. */
+export interface ClientItems extends ItemCodec {
+  /** Adds that the argument has ended. */
+  end(seq: number): void;
+}
+
+/** What a server can say of streams. */
+export interface ServerItems extends ItemCodec {
+  /** Adds that all items have been sent. */
+  end(seq: number, serviceMethod: string): void;
+  /** Adds that no more items of the argument are wanted. */
+  unwanted(seq: number): void;
+}

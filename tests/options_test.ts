@@ -191,7 +191,11 @@ const interceptors = (...methods: readonly string[]): Kind => ({
   ],
 });
 const defaults = { timeoutMs: duration, meta: texts };
-const limits = { maxMessageBytes: whole(1), maxDepth: { ...whole(1), right: [1, 1000] } };
+const limits = {
+  maxMessageBytes: whole(1),
+  maxDepth: { ...whole(1), right: [1, 1000] },
+  bigints: { ...flag, right: "rawJSON" in JSON ? [true, false] : [false] },
+};
 const CLIENT: Table<ClientOptions> = {
   protocol: oneOf("geerpc/json", "geerpc/gob", "netrpc/gob", "netrpc/json"),
   connectPath: { right: ["/orders"], wrong: [...OTHERS, 1, "orders", "/a b"] },
@@ -459,6 +463,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     {
       code: { right: ["aborted"], wrong: [...OTHERS, 1, "ABORTED"] },
       retryAfterMs: number(0),
+      details: { right: [null, 1, "x", new Map()], wrong: [] }, // any value
     },
     (o) => rejection("full", o),
     "reject",

@@ -6,13 +6,11 @@
 
 import type { RpcError } from "../../errors.ts";
 import type { ClientCodec, Protocol, RequestExtras } from "../../protocol/codec.ts";
+import type { ClientItems } from "../../protocol/streams.ts";
 import { queueMicrotask } from "../../internal/platform.ts";
 import type { PendingCalls } from "../pending_calls.ts";
 import type { ItemPump } from "./item_pump.ts";
 import { type Addressee, OutgoingCall, type OutgoingCallOwner } from "./outgoing_call.ts";
-
-/** What a client's codec can say of streams. */
-type Items = NonNullable<ClientCodec["items"]>;
 
 /** What streams need of their connection. */
 export interface ClientStreamsOwner {
@@ -31,7 +29,7 @@ export interface ClientStreamsOwner {
   /** The error of a call that was not sent. */
   notSent(serviceMethod: string, why: ReturnType<typeof noStreams>): RpcError;
   /** Encodes an item, and has nothing else encoded meanwhile. */
-  encodeItem(items: Items, seq: number, value: unknown, mostBytes: number): number;
+  encodeItem(items: ClientItems, seq: number, value: unknown, mostBytes: number): number;
   /** Something has been added to the codec's bytes. */
   writeSoon(): void;
   /** An item has been added to the codec's bytes. */
@@ -111,7 +109,7 @@ export class ClientStreams implements OutgoingCallOwner {
   }
 
   /** Says something of streams, if the connection is not over. It is written soon. */
-  say(word: (items: Items) => void): void {
+  say(word: (items: ClientItems) => void): void {
     if (this.#owner.isOver()) return;
     if (this.#owner.isEncoding()) return queueMicrotask(() => this.say(word));
     word(this.#codec.items!);

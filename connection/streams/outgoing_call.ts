@@ -5,8 +5,13 @@
  */
 
 import { errorText, type RpcCode, RpcError, TimeoutError } from "../../errors.ts";
-import { FIRST_WINDOW, type ItemStream, type StreamExtras } from "../../protocol/streams.ts";
-import type { ClientCodec, FailureExtras } from "../../protocol/codec.ts";
+import {
+  type ClientItems,
+  FIRST_WINDOW,
+  type ItemStream,
+  type StreamExtras,
+} from "../../protocol/streams.ts";
+import type { FailureExtras } from "../../protocol/codec.ts";
 import { PendingCall, type PendingCalls, type Settler } from "../pending_calls.ts";
 import { Credit, Window } from "./credit.ts";
 import { ItemPump, type ItemPumpOwner } from "./item_pump.ts";
@@ -20,7 +25,7 @@ export interface OutgoingCallOwner {
   /** Whether so much is buffered that no more items are to be encoded. */
   readonly isFull: boolean;
   /** Says something of streams, if the connection is not over. It is written soon. */
-  say(word: (items: NonNullable<ClientCodec["items"]>) => void): void;
+  say(word: (items: ClientItems) => void): void;
   /** Sends an item, as {@linkcode ItemPumpOwner.send} does. */
   sendItem(seq: number, value: unknown, mostBytes: number): number;
   /** An argument's items are sent from now on, or no more. */

@@ -6,14 +6,10 @@
 
 import type { Clock } from "../../clock.ts";
 import { queueMicrotask } from "../../internal/platform.ts";
-import type { ServerCodec } from "../../protocol/codec.ts";
-import type { StreamExtras } from "../../protocol/streams.ts";
+import type { ServerItems, StreamExtras } from "../../protocol/streams.ts";
 import type { BatchWriter } from "../batch_writer.ts";
 import type { ServerLoad } from "../server_load.ts";
 import { IncomingStream } from "./incoming_stream.ts";
-
-/** What a server's codec can say of streams. */
-type Items = NonNullable<ServerCodec["items"]>;
 
 /** What the streams of a connection need beside its codec. */
 export interface ServerStreamsOptions {
@@ -27,7 +23,7 @@ export interface ServerStreamsOptions {
 
 /** The streams of one connection, by the number of their call. */
 export class ServerStreams {
-  readonly #items: Items;
+  readonly #items: ServerItems;
   readonly #writer: BatchWriter;
   readonly #shared: ServerStreamsOptions;
   readonly #streams = new Map<number, IncomingStream>();
@@ -39,7 +35,7 @@ export class ServerStreams {
    * @param writer Writes what it has buffered.
    * @param shared What else they need.
    */
-  constructor(items: Items, writer: BatchWriter, shared: ServerStreamsOptions) {
+  constructor(items: ServerItems, writer: BatchWriter, shared: ServerStreamsOptions) {
     this.#items = items;
     this.#writer = writer;
     this.#shared = shared;

@@ -21,7 +21,7 @@ const PLACE_LENGTH = '{"$":["text",0]}'.length;
 /**
  * Why what comes beside a body is skipped, if it is.
  *
- * @param text The body.
+ * @param text The body, with or without its newline.
  * @param lengths How many bytes each piece has.
  * @param limits The largest message.
  * @returns The code, and what the body is: over the limit, or without places for all of them.
@@ -31,12 +31,13 @@ export function refusalOfParts(
   lengths: readonly number[],
   limits: Limits,
 ): { readonly code: RpcCode; readonly what: string } | undefined {
-  let bytes = text.length;
+  const bodyLength = text.endsWith("\n") ? text.length - 1 : text.length;
+  let bytes = bodyLength;
   for (const length of lengths) bytes += length;
   if (bytes > limits.maxMessageBytes) {
     return { code: "resource_exhausted", what: overLimit(limits) };
   }
-  if (lengths.length * PLACE_LENGTH <= text.length) return undefined;
+  if (lengths.length * PLACE_LENGTH <= bodyLength) return undefined;
   return { code: "data_loss", what: `too short for its ${lengths.length} parts` };
 }
 

@@ -105,7 +105,7 @@ export class JsonRpcClientCodec implements ClientCodec, ObjectSink {
   }
 
   object(text: string): void {
-    const reply = parseObject(text, "reply");
+    const reply = parseObject(text, "reply", this.#limits.bigints);
     const { id, result, error, Error: refusal, void: isVoid } = reply;
     const failed = error !== undefined && error !== null;
     const message = typeof error === "string"

@@ -6,6 +6,7 @@
  */
 
 import { RpcError } from "../../errors.ts";
+import { parseBigints } from "../json_bigints.ts";
 import { foreign } from "../foreign.ts";
 
 /** A request as Go writes it: `{"method":"S.M","params":[…],"id":1}`. */
@@ -28,9 +29,13 @@ export function broken(what: string, cause?: unknown): RpcError {
 }
 
 /** Parses a message; `what` names it in the error. */
-export function parseObject(text: string, what: string): Record<string, unknown> {
+export function parseObject(
+  text: string,
+  what: string,
+  bigints = false,
+): Record<string, unknown> {
   try {
-    return JSON.parse(text);
+    return bigints ? parseBigints(text) as Record<string, unknown> : JSON.parse(text);
   } catch (cause) {
     throw broken(`expected a ${what} of netrpc/json, got ${foreign(text, "netrpc/json")}`, cause);
   }

@@ -92,7 +92,7 @@ export class JsonRpcServerCodec implements ServerCodec, ObjectSink {
   }
 
   object(text: string): void {
-    const { method, params } = parseObject(text, "request");
+    const { method, params } = parseObject(text, "request", this.#limits.bigints);
     const seq = this.#seqOf(memberText(text, "id") ?? "null");
     if (typeof method !== "string") {
       const message = "rpc: service/method request ill-formed: no method";

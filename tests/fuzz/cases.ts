@@ -47,7 +47,7 @@ export class Cases {
     this.#seed = hash(`${nameOf(target)} ${seed}`);
     this.#streams = Array.from(
       { length: STREAMS },
-      (_, index) => framesOf(target, this.#seed + index),
+      (_, index) => framesOf(target, this.#seed + index, isExtended(target, index)),
     );
   }
 
@@ -56,7 +56,7 @@ export class Cases {
     const random = seededRandom(hash(`${this.#seed} ${index}`));
     const stream = between(random, 0, STREAMS - 1);
     const frames = this.#streams[stream];
-    const others = this.#streams[between(random, 0, STREAMS - 1)];
+    const others = this.#streams[between(random, 0, STREAMS - 1)]; // perhaps of the other sort
     const kept = between(random, 0, frames.length - 1);
     const front = frames.slice(0, kept);
     const other = others[between(random, 0, others.length - 1)];
@@ -70,11 +70,17 @@ export class Cases {
       target: this.#target,
       limits: LIMITS[limits],
       bytes,
+      isExtended: isExtended(this.#target, stream),
       intact: joined(front).length,
       cuts: isLong && random() < 0.5 ? [] : cutsOf(bytes.length, random),
     };
     return { input, front: `${stream} ${kept} ${limits}` };
   }
+}
+
+/** Whether the ends of a stream know our extensions, where there are such. */
+function isExtended({ protocol, side }: Target, stream: number): boolean {
+  return protocol === "geerpc/json" && side !== "opening" && stream % 2 === 1;
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

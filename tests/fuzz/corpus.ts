@@ -7,6 +7,7 @@ import { connectPath } from "../../protocol/connect_paths.ts";
 import { PROTOCOLS } from "../../protocol/protocols.ts";
 import { seededRandom } from "../../testing.ts";
 import { between } from "../support/helpers.ts";
+import { anyValue, shape } from "../support/values.ts";
 import { clientCodec, serverCodec, type Target } from "./targets.ts";
 
 import type { GobService } from "../../gob/schema_types.ts";
@@ -52,14 +53,18 @@ export function methodOf(seq: number): string {
   return METHODS[seq % METHODS.length];
 }
 
-/** A valid stream, frame by frame: each is one message, or what stands before the first. */
-export function framesOf(target: Target, seed: number): Uint8Array[] {
+/**
+ * A valid stream, frame by frame: each is one message, or what stands before the first.
+ *
+ * @param isExtended Whether both ends know our extensions.
+ */
+export function framesOf(target: Target, seed: number, isExtended = false): Uint8Array[] {
   const random = seededRandom(seed);
   switch (target.side) {
     case "server":
-      return requests(target.protocol, random);
+      return requests(target.protocol, random, isExtended);
     case "client":
-      return replies(target.protocol, random);
+      return replies(target.protocol, random, isExtended);
     case "opening":
       return opening(target.protocol, random);
     case "connect":
@@ -67,26 +72,8 @@ export function framesOf(target: Target, seed: number): Uint8Array[] {
   }
 }
 
-/** What a server says that knows our extensions; those of Go say nothing. */
-const EXTENDED = new TextEncoder().encode(
-  '{"ServiceMethod":"","Seq":0,"Ext":{"Instance":"i-1","Load":0}}\nnull\n',
-);
-
-function requests(protocol: Protocol, random: Random): Uint8Array[] {
-  const codec = clientCodec(protocol, limits);
-  const isExtended = codec.asksForExtensions === true && random() < 0.6;
-  if (isExtended) codec.receive(EXTENDED, { take: () => undefined, drain() {} });
-  // Go writes a newline behind the handshake: by that the fuzzer knows that it asks for nothing.
-  const first = codec.asksForExtensions && !isExtended ? [new Uint8Array([10])] : [];
-  return [...first, ...calls(protocol, codec, isExtended, random)];
-}
-
-function calls(
-  protocol: Protocol,
-  codec: ClientCodec,
-  isExtended: boolean,
-  random: Random,
-): Uint8Array[] {
+function requests(protocol: Protocol, random: Random, isExtended = false): Uint8Array[] {
+  const codec = clientCodec(protocol, limits, isExtended);
   return Array.from({ length: between(random, 2, 6) }, (_, index) => {
     const seq = index + 1;
     if (isExtended && random() < 0.5) sayOfStreams(codec, seq, random);
@@ -96,7 +83,8 @@ function calls(
     } else {
       const method = methodOf(between(random, 0, 3));
       const extras = random() < 0.2 ? { timeoutMs: 1500, meta: { trace: "a\u2603" } } : {};
-      const args = argumentOf(protocol, method, random);
+      if (isExtended && random() < 0.1) return withText(seq, method, random);
+      const args = isExtended ? valueOf(random) : argumentOf(protocol, method, random);
       codec.request(seq, method, args, { ...extras, schema: SCHEMAS[method] });
     }
     return codec.take().slice();
@@ -122,7 +110,7 @@ function sayOfStreams(codec: ClientCodec, seq: number, random: Random): void {
     case 2:
       return items!.end(of);
     default:
-      items!.item(of, random() < 0.3 ? richValue(random) : json(random, 0), Infinity);
+      items!.item(of, random() < 0.3 ? valueOf(random) : json(random, 0), Infinity);
   }
 }
 
@@ -141,38 +129,52 @@ function answerStream(codec: ServerCodec, seq: number, random: Random): void {
       return codec.fail(seq, methodOf(seq), { ...failure, interrupted: true });
     }
     default:
-      items!.item(seq, random() < 0.3 ? richValue(random) : json(random, 0), Infinity);
+      items!.item(seq, random() < 0.3 ? valueOf(random) : json(random, 0), Infinity);
   }
 }
 
-/** What only our own ends can read. */
-function richValue(random: Random): unknown {
-  return {
-    big: 2n ** BigInt(between(random, 0, 80)),
-    bytes: Uint8Array.from({ length: between(random, 0, 40) }, (_, at) => at * 7),
-    text: "x".repeat(between(random, 0, 1) * 5000),
-    at: new Date(between(random, 0, 2e12)),
-  };
-}
-
-function replies(protocol: Protocol, random: Random): Uint8Array[] {
-  const codec = serverCodec(protocol, limits);
-  const isExtended = codec.extend !== undefined && random() < 0.6;
-  if (isExtended) codec.extend!("i-1", 3);
+function replies(protocol: Protocol, random: Random, isExtended = false): Uint8Array[] {
+  const codec = serverCodec(protocol, limits, isExtended);
   return Array.from({ length: between(random, 2, IN_FLIGHT) }, (_, index) => {
     const seq = index + 1;
     const method = methodOf(seq);
     const pick = random();
-    if (isExtended && pick > 0.5) answerStream(codec, seq, random);
+    if (isExtended && random() < 0.1) return withText(seq, method, random);
+    if (isExtended && pick > 0.6) answerStream(codec, seq, random);
     else if (pick < 0.1) {
-      codec.fail(seq, method, { code: "unknown", message: "an error \u2603", rejected: false });
+      const details = random() < 0.5 ? valueOf(random) : undefined;
+      codec.fail(seq, method, {
+        code: "unknown",
+        message: "an error \u2603",
+        rejected: false,
+        details,
+      });
     } else if (pick < 0.2) {
       const message = "rpc server: can't find method None";
       codec.fail(seq, method, { code: "unimplemented", message, rejected: true });
     } else if (pick < 0.25 && codec.drain !== undefined) codec.drain();
-    else codec.reply(seq, method, replyOf(protocol, method, random), SCHEMAS[method]?.reply);
+    else {
+      const reply = isExtended ? valueOf(random) : replyOf(protocol, method, random);
+      codec.reply(seq, method, reply, SCHEMAS[method]?.reply);
+    }
     return codec.take().slice();
   }).filter(({ length }) => length > 0);
+}
+
+/** A value of any kind, not as large as the limits of the cases. */
+function valueOf(random: Random): unknown {
+  for (;;) {
+    const value = anyValue(between(random, 1, 1e9));
+    if (JSON.stringify(shape(value)).length < 2000) return value;
+  }
+}
+
+/** A message whose text lies beside the line, though it is too short for that: our ends read it. */
+function withText(seq: number, method: string, random: Random): Uint8Array {
+  const parts = [text(random), text(random)].map((each) => new TextEncoder().encode(each));
+  const head = `{"ServiceMethod":"${method}","Seq":${seq},"Parts":[${parts.map((p) => p.length)}]}`;
+  const line = new TextEncoder().encode(`${head}\n[{"$":["text",0]},{"$":["bytes",1]}]\n`);
+  return new Uint8Array([...line, ...parts[0], ...parts[1]]);
 }
 
 function argumentOf(protocol: Protocol, method: string, random: Random): unknown {

@@ -108,7 +108,7 @@ function without(input: Input, at: number, size: number): Input {
 
 /** An input as text that can be kept, read and run again. */
 export function toText(input: Input, violation: Violation, origin: string): string {
-  const { target, limits, bytes, intact, cuts } = input;
+  const { target, limits, isExtended, bytes, intact, cuts } = input;
   const latin1 = [...bytes].map((byte) => String.fromCharCode(byte)).join("");
   return JSON.stringify(
     {
@@ -119,6 +119,7 @@ export function toText(input: Input, violation: Violation, origin: string): stri
       limits,
       intact,
       cuts,
+      isExtended,
       latin1,
     },
     undefined,
@@ -128,9 +129,9 @@ export function toText(input: Input, violation: Violation, origin: string): stri
 
 /** The input of such a text. */
 export function fromText(text: string): Input {
-  const { protocol, side, limits, intact, cuts, latin1 } = JSON.parse(text);
+  const { protocol, side, limits, isExtended, intact, cuts, latin1 } = JSON.parse(text);
   const bytes = Uint8Array.from(latin1, (character: string) => character.charCodeAt(0));
-  return { target: { protocol, side }, limits, intact, cuts, bytes };
+  return { target: { protocol, side }, limits, isExtended, intact, cuts, bytes };
 }
 
 /** Runs an input again. */

@@ -24,6 +24,8 @@ export interface Input {
   readonly target: Target;
   readonly limits: Limits;
   readonly bytes: Uint8Array;
+  /** Whether both ends know our extensions. Default `false`. */
+  readonly isExtended?: boolean;
   /** How many bytes at the beginning are whole valid frames. */
   readonly intact: number;
   /** Where the chunks begin, in order, beside 0. Two that are equal make an empty chunk. */
@@ -78,15 +80,14 @@ function fed(outcome: Outcome, input: Input, receive: (chunk: Uint8Array) => voi
 }
 
 function served({ target: { protocol }, ...input }: Input): Outcome {
-  const codec = serverCodec(protocol, input.limits);
+  const codec = serverCodec(protocol, input.limits, input.isExtended);
   const outcome: Outcome = { events: [], work: 0, held: codec };
-  if (input.bytes[0] !== 10) codec.extend?.("i-1", 0); // what begins with a newline is Go's
   const sink = new AnsweringSink(codec, outcome.events);
   const target = { protocol, side: "server" } as const;
   fed(outcome, { ...input, target }, (chunk) => codec.receive(chunk, sink));
   const answers = codec.take();
   outcome.answered = answers.length;
-  outcome.wrong = wrongAnswers(protocol, answers);
+  outcome.wrong = wrongAnswers(protocol, answers, input.isExtended);
   if (outcome.error instanceof RpcError) codec.giveUp?.("given up", outcome.error.code);
   return outcome;
 }
@@ -143,7 +144,11 @@ function recorded(seq: number, events: unknown[][]): ItemStream {
 const WIDE: Limits = { maxMessageBytes: 2 ** 26, maxDepth: 10_000 };
 
 /** Whether what the server writes is a stream that a client reads. */
-function wrongAnswers(protocol: Protocol, bytes: Uint8Array): string | undefined {
+function wrongAnswers(
+  protocol: Protocol,
+  bytes: Uint8Array,
+  isExtended: boolean | undefined,
+): string | undefined {
   if (protocol === "netrpc/json") {
     for (const line of new TextDecoder().decode(bytes).split("\n").slice(0, -1)) {
       try {
@@ -159,7 +164,7 @@ function wrongAnswers(protocol: Protocol, bytes: Uint8Array): string | undefined
   const nothing = () => {};
   const any = { serviceMethod: "", resolve: nothing, fail: nothing, failDecode: nothing };
   try {
-    clientCodec(protocol, WIDE).receive(bytes, { take: () => any, drain: nothing });
+    clientCodec(protocol, WIDE, isExtended).receive(bytes, { take: () => any, drain: nothing });
   } catch (error) {
     // A header without a number is answered with none, which a client takes for the connection's end.
     if (error instanceof RpcError && /^the server refused the connection/.test(error.message)) {
@@ -170,7 +175,7 @@ function wrongAnswers(protocol: Protocol, bytes: Uint8Array): string | undefined
 }
 
 function replied(input: Input): Outcome {
-  const codec = clientCodec(input.target.protocol, input.limits);
+  const codec = clientCodec(input.target.protocol, input.limits, input.isExtended);
   const outcome: Outcome = { events: [], work: 0, held: codec };
   const calls = new CallsInFlight(outcome);
   fed(outcome, input, (chunk) => codec.receive(chunk, calls));

@@ -36,10 +36,19 @@ export function nameOf({ protocol, side }: Target): string {
   return `${protocol} ${side}`;
 }
 
-/** A client's codec. What it writes first, GeeRPC's option, is taken out of its way. */
-export function clientCodec(protocol: Protocol, limits: Limits): ClientCodec {
+/**
+ * A client's codec. What it writes first, GeeRPC's option, is taken out of its way.
+ *
+ * @param isExtended Whether the server has said that it knows our extensions.
+ */
+export function clientCodec(protocol: Protocol, limits: Limits, isExtended = false): ClientCodec {
   const codec = newClientCodec(protocol, limits);
   codec.take();
+  if (isExtended && codec.asksForExtensions) {
+    const server = new JsonServerCodec({ maxMessageBytes: 4096, maxDepth: 20 });
+    server.extend("fuzz", 0);
+    codec.receive(server.take(), { take: () => undefined, drain() {} });
+  }
   return codec;
 }
 
@@ -56,8 +65,21 @@ function newClientCodec(protocol: Protocol, limits: Limits): ClientCodec {
   }
 }
 
-/** A server's codec. */
-export function serverCodec(protocol: Protocol, limits: Limits): ServerCodec {
+/**
+ * A server's codec.
+ *
+ * @param isExtended Whether the client knows our extensions.
+ */
+export function serverCodec(protocol: Protocol, limits: Limits, isExtended = false): ServerCodec {
+  const codec = newServerCodec(protocol, limits);
+  if (isExtended && codec.extend !== undefined) {
+    codec.extend("fuzz", 0);
+    codec.take();
+  }
+  return codec;
+}
+
+function newServerCodec(protocol: Protocol, limits: Limits): ServerCodec {
   switch (protocol) {
     case "geerpc/json":
       return new JsonServerCodec(limits);

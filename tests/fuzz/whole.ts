@@ -15,7 +15,7 @@ import { IN_FLIGHT, methodOf, SCHEMAS } from "./corpus.ts";
 import type { Input } from "./outcome.ts";
 import type { Violation } from "./properties.ts";
 
-const encoder = new TextEncoder();
+const EXTENDED = '{"ServiceMethod":"","Seq":0,"Ext":{"Instance":"fuzz","Load":0}}\nnull\n';
 
 /** A server, a client whose server is played, and a bystander, all of one protocol. */
 export class Whole {
@@ -73,11 +73,12 @@ export class Whole {
     return dial(address, { network, clock, protocol, ...limits });
   }
 
-  async #toServer({ target: { side }, bytes, cuts }: Input): Promise<void> {
+  async #toServer({ target: { side }, bytes, cuts, isExtended }: Input): Promise<void> {
     const raw = await rawClient(this.#network, "memory@server");
     if (side === "server" && this.#protocol.startsWith("geerpc/")) {
       const type = this.#protocol === "geerpc/gob" ? "application/gob" : "application/json";
-      await raw.write(encoder.encode(encodeOption(type, 0)));
+      const option = encodeOption(type, 0);
+      await raw.write(isExtended ? option : option.replace(',"Ext":1}', "}       "));
     }
     const writes = write(raw, bytes, cuts);
     // A call behind it shows that the server has gone through what could be read.
@@ -87,7 +88,7 @@ export class Whole {
     while (this.#server.connections > 1) await this.#bystander.call("S.Plain", 1);
   }
 
-  async #toClient({ bytes, cuts }: Input): Promise<void> {
+  async #toClient({ bytes, cuts, isExtended }: Input): Promise<void> {
     const client = await this.#dial("memory@played");
     const raw = await this.#played.accept();
     const settled: unknown[] = [];
@@ -104,6 +105,7 @@ export class Whole {
       );
     });
     await raw.until(({ bytes }) => bytes.length > 0);
+    if (isExtended) await raw.write(EXTENDED);
     await write(raw, bytes, cuts);
     raw.close();
     await Promise.all(calls);
