@@ -105,7 +105,9 @@ export class FleetStream<T> implements StreamSink, StreamOrigin, Settler, Aborta
   }
 
   end(): void {
-    if (this.#over()) this.reader.end();
+    if (!this.#over()) return;
+    this.#call!.opener!.cancel("given_up"); // what interceptors have opened and not read
+    this.reader.end();
   }
 
   fail(error: unknown): void {

@@ -106,6 +106,13 @@ class InterceptedStreamAttempt extends InterceptedFleetAttempt implements Opened
     return this.owner.args;
   }
 
+  /** What it has opened ends with it, also where another attempt has won. */
+  override giveUp(outcome: Outcome, error?: unknown): void {
+    const wasOver = this.isOver;
+    super.giveUp(outcome, error);
+    if (!wasOver) this.cancel(outcome);
+  }
+
   cancel(outcome: Outcome): void {
     for (const stream of this.#streams) stream.cancel(outcome);
   }

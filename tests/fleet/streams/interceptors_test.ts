@@ -12,7 +12,7 @@ import {
   XClient,
 } from "../../../mod.ts";
 import { notes } from "../../support/intercepted_fleet.ts";
-import { inWorld, settled } from "../../support/helpers.ts";
+import { type Deferred, deferred, inWorld, settled } from "../../support/helpers.ts";
 import { collect, withTaps } from "../../support/streams.ts";
 
 const { seen, note } = notes();
@@ -122,6 +122,60 @@ Deno.test("an attempt whose interceptor gives no stream, or throws behind next, 
         await next(attempt);
         if (attempt.call.args === "wrong") return "no stream";
         throw new Error("no, thanks");
+      },
+    }],
+  }));
+
+Deno.test("what an interceptor opens and does not read ends with the stream", () =>
+  withTaps(1, async ({ taps: [a], xclient, pass }) => {
+    const read = collect(xclient.stream<number>("Tap.Read", 1, { idempotent: true }));
+    await pass(0);
+    a.reads[0].push(1);
+    await pass(0);
+    a.reads[1].push(2);
+    a.reads[1].end();
+    await read.ended;
+    await pass(0);
+    assertEquals(read.items, [2]);
+    assert(a.reads[0].isOver);
+  }, {
+    interceptors: [{
+      async attempt(attempt, next) {
+        await next(attempt);
+        return await next(attempt);
+      },
+    }],
+  }));
+
+const gates: Deferred<void>[] = [];
+Deno.test("of two attempts that are open behind their interceptors, one is read and the other ends", () =>
+  withTaps(2, async ({ taps: [a, b], xclient, pass }) => {
+    const read = collect(xclient.stream<number>("Tap.Read", 1, {
+      idempotent: true,
+      failMode: "failbackup",
+      hedgeAfterMs: 50,
+    }));
+    await pass(50);
+    a.reads[0].push(1);
+    b.reads[0].push(1);
+    await pass(0);
+    assertEquals(gates.length, 2);
+    for (const gate of gates) gate.resolve();
+    await pass(0);
+    assertEquals([a.reads[0].isOver, b.reads[0].isOver], [false, true]);
+    assertEquals(xclient.endpoints().map(({ inFlight }) => inFlight), [1, 0]);
+    a.reads[0].end();
+    await read.ended;
+    assertEquals(read.items, [1]);
+  }, {
+    hedgeBudget: { ratio: 1, perSecond: 10 },
+    interceptors: [{
+      async attempt(attempt, next) {
+        const items = await next(attempt);
+        const gate = deferred<void>();
+        gates.push(gate);
+        await gate.promise;
+        return items;
       },
     }],
   }));
