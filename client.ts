@@ -18,12 +18,18 @@ import { DirectCertain } from "./connection/kept_answers/direct_certain.ts";
 import { Liveness } from "./connection/liveness.ts";
 import type { PendingCall, Settler } from "./connection/pending_calls.ts";
 import { TimeoutError } from "./errors.ts";
-import { InterceptedAttempt } from "./connection/intercepted_attempt.ts";
+import { type AttemptProgress, InterceptedAttempt } from "./connection/intercepted_attempt.ts";
 import type { InterceptedCall } from "./connection/intercepted_call.ts";
+import { settleOpened } from "./connection/intercepted_stream.ts";
 import { type ClientPipeline, clientPipeline } from "./connection/client_pipeline.ts";
+import type { ItemReader } from "./connection/streams/item_reader.ts";
 import { readStream } from "./connection/streams/open_stream.ts";
 import { checkStreamOptions } from "./connection/streams/options.ts";
-import type { StreamIterator, StreamOptions } from "./connection/streams/stream.ts";
+import {
+  isAsyncIterable,
+  type StreamIterator,
+  type StreamOptions,
+} from "./connection/streams/stream.ts";
 import { checkCallOptions, NO_OPTIONS } from "./internal/call_options.ts";
 import type { CallsOf, ServiceSchema } from "./internal/schema.ts";
 import { type CallOptions, type Service, serviceView, type WithReply } from "./service.ts";
@@ -221,8 +227,14 @@ export class Client implements AsyncDisposable {
     options: StreamOptions = NO_OPTIONS,
   ): StreamIterator<T> {
     if (options !== NO_OPTIONS) checkStreamOptions(options);
-    const filled = this.#pipeline?.optionsOf(serviceMethod, options) ?? options;
-    return readStream(this.#connection, serviceMethod, args, filled, () => this.#liveness.wake());
+    const pipeline = this.#pipeline;
+    const filled = pipeline?.optionsOf(serviceMethod, options) ?? options;
+    if (!pipeline?.intercepts()) return this.#read(serviceMethod, args, filled);
+    return pipeline.interceptStream(serviceMethod, args, filled, false, (call, sent, settler) => {
+      this.#attempt(call, sent, settler, undefined, (sent, sentSettler) => {
+        settleOpened(this.#read(call.serviceMethod, call.args, sent), call, sentSettler);
+      });
+    });
   }
 
   /**
@@ -252,7 +264,7 @@ export class Client implements AsyncDisposable {
    */
   service<S extends ServiceSchema>(name: string, schema: S): Service<CallsOf<S>>;
   service(name: string, schema?: ServiceSchema): Service<unknown> {
-    return serviceView(name, (method, args, options) => this.call(method, args, options), schema);
+    return serviceView(name, this, schema);
   }
 
   /**
@@ -279,8 +291,10 @@ export class Client implements AsyncDisposable {
     if (timeoutMs !== undefined && !(timeoutMs > 0)) {
       return void settler.reject(tooLate(this.address, serviceMethod));
     }
-    if (options.certain === true) this.#certain ??= this.#startCertain?.();
-    const call = options.certain === true && this.#certain !== undefined
+    // The items of an argument are gone when its connection is: there is nothing to ask for.
+    const isCertain = options.certain === true && !isAsyncIterable(args);
+    if (isCertain) this.#certain ??= this.#startCertain?.();
+    const call = isCertain && this.#certain !== undefined
       ? this.#certain.send(this.#connection, serviceMethod, args, options, settler)
       : this.#connection.send(serviceMethod, args, options, settler);
     if (call === undefined) return undefined;
@@ -295,20 +309,37 @@ export class Client implements AsyncDisposable {
     await Promise.all([this.#connection.close(options), this.#certain?.close(graceMs)]);
   }
 
+  #read<T>(serviceMethod: string, args: unknown, options: StreamOptions): ItemReader<T> {
+    return readStream(this.#connection, serviceMethod, args, options, () => this.#liveness.wake());
+  }
+
   /** Sends a call as the one attempt that it has here, through the interceptors of that. */
   #sendAttempt(call: InterceptedCall, options: CallOptions, settler: Settler): void {
     let inFlight: PendingCall | CertainCall | undefined;
-    const attempt = new InterceptedAttempt(call, this.address, "direct", {
+    const way = {
       phase: "call",
       get recalls() {
         return inFlight !== undefined && "recalls" in inFlight ? inFlight.recalls : 0;
       },
+    } as const;
+    this.#attempt(call, options, settler, way, (sent, sentSettler) => {
+      inFlight = this.#send(call.serviceMethod, call.args, sent, sentSettler);
     });
+  }
+
+  /** Makes the one attempt. */
+  #attempt<Options extends CallOptions>(
+    call: InterceptedCall,
+    options: Options,
+    settler: Settler,
+    way: AttemptProgress | undefined,
+    send: (options: Options, settler: Settler) => void,
+  ): void {
+    const attempt = new InterceptedAttempt(call, this.address, "direct", way);
     attempt.run((sentSettler) => {
       const meta = attempt.metaOver(options.meta);
       const sent = meta === options.meta ? options : { ...options, meta };
-      const landing = call.inFlight(sentSettler);
-      inFlight = this.#send(call.serviceMethod, call.args, sent, landing);
+      send(sent, call.inFlight(sentSettler));
     }, settler);
   }
 

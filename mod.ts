@@ -98,6 +98,12 @@ export type {
 export type { CheckOptions, Contract, EndpointCheck, SchemaDifference } from "./fleet/check.ts";
 export type { FanOutOptions, Receipt } from "./fleet/fan_out.ts";
 export type { FleetCallOptions } from "./fleet/call_options.ts";
+export type {
+  FleetStreamOptions,
+  ServerItem,
+  StreamAllItem,
+  StreamAllOptions,
+} from "./fleet/streams/options.ts";
 export type { HealthOptions, HealthState } from "./fleet/health.ts";
 export type { EndpointEvent } from "./fleet/events.ts";
 export {
@@ -113,7 +119,14 @@ export { FailMode } from "./fleet/fail_mode.ts";
 export type { RetryBudgetOptions } from "./fleet/retry_budget.ts";
 export type { ServerSource } from "./fleet/server_source.ts";
 export type { ReadyOptions } from "./fleet/until_ready.ts";
-export type { CallOptions, Service, WithReply } from "./service.ts";
+export type {
+  CallOptions,
+  GivenArgs,
+  IsStream,
+  Service,
+  ViewResult,
+  WithReply,
+} from "./service.ts";
 export type {
   ConnectOptions,
   ListenOptions,

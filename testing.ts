@@ -32,6 +32,8 @@ export {
   type ServerPlan,
   type ServerStep,
   type Step,
+  type StreamKind,
+  type StreamStep,
 } from "./testing/explorer/plan.ts";
 export type {
   CallRecord,
@@ -40,13 +42,16 @@ export type {
   RunResult,
   Violation,
 } from "./testing/explorer/records.ts";
+export type { ServerRecord, StreamRecord, StreamRun } from "./testing/explorer/stream_records.ts";
 export type { ExploredServices, RunRecord } from "./testing/explorer/server.ts";
 export type {
+  AllItem,
   ExploredCall,
   ExploredCallOptions,
   ExploredClient,
   ExploredClientOptions,
   ExploredMethod,
+  ExploredStream,
   ReceiptRecord,
 } from "./testing/explorer/subject.ts";
 export { FakeClock } from "./testing/fake_clock.ts";

@@ -14,13 +14,15 @@ import { NO_OPTIONS } from "./internal/call_options.ts";
 import { Deadlines } from "./internal/deadlines.ts";
 import { checkOptions } from "./internal/options.ts";
 import { tell } from "./internal/events.ts";
-import { queueMicrotask } from "./internal/platform.ts";
 import { TurnClock } from "./internal/turn_clock.ts";
 import { type ClientPipeline, clientPipeline } from "./connection/client_pipeline.ts";
 import { CertainCalls } from "./connection/kept_answers/certain_calls.ts";
 import type { InterceptedCall } from "./connection/intercepted_call.ts";
+import { settleOpened } from "./connection/intercepted_stream.ts";
 import { Liveness } from "./connection/liveness.ts";
 import type { Settler } from "./connection/pending_calls.ts";
+import { ItemsSettler, OnceArgs } from "./connection/streams/once_args.ts";
+import { isAsyncIterable } from "./connection/streams/stream.ts";
 import { RpcError } from "./errors.ts";
 import { CHECK_CHECKS, checkFleet, type CheckOptions, type EndpointCheck } from "./fleet/check.ts";
 import { FleetCall, type FleetCallContext } from "./fleet/call.ts";
@@ -35,17 +37,37 @@ import { Fleet } from "./fleet/fleet.ts";
 import { healthOptions } from "./fleet/health.ts";
 import {
   type EndpointSnapshot,
+  guardedJudge,
   isServersFault,
   XCLIENT_CHECKS,
   type XClientOptions,
 } from "./fleet/options.ts";
 import { OwnSelector } from "./fleet/own_selector.ts";
 import { Quantile } from "./fleet/quantile.ts";
+import { snapshotOf } from "./fleet/snapshot.ts";
 import { RetryBudget, type RetryBudgetOptions } from "./fleet/retry_budget.ts";
 import { type ServerSource, toServerSource } from "./fleet/server_source.ts";
+import { AllStreams, checkArgsOfAll } from "./fleet/streams/all_streams.ts";
+import { FleetStream } from "./fleet/streams/fleet_stream.ts";
+import {
+  checkFleetStreamOptions,
+  checkStreamAllOptions,
+  type FleetStreamOptions,
+  type ServerItem,
+  type StreamAllItem,
+  type StreamAllOptions,
+  type StreamClass,
+  withRepeats,
+} from "./fleet/streams/options.ts";
 import type { CallsOf, ServiceSchema } from "./internal/schema.ts";
 import { createSelector, SelectMode } from "./selector.ts";
-import { type Service, serviceView, type WithReply } from "./service.ts";
+import {
+  type Service,
+  serviceView,
+  type StreamIterator,
+  type StreamOptions,
+  type WithReply,
+} from "./service.ts";
 
 const DISPOSE_GRACE_MS = 10_000;
 const HEDGE_BUDGET: RetryBudgetOptions = { ratio: 0.05, perSecond: 1 };
@@ -142,14 +164,7 @@ export class XClient implements AsyncDisposable {
       idempotent: typeof idempotent === "function"
         ? idempotent
         : (serviceMethod) => idempotent.includes(serviceMethod),
-      isFailure: (error) => {
-        try {
-          return isFailure(error);
-        } catch (thrown) {
-          throwUncaught(thrown);
-          return isServersFault(error);
-        }
-      },
+      isFailure: guardedJudge(isFailure),
     };
     this.#pipeline = clientPipeline(options, clock, this.#context.idempotent);
   }
@@ -179,9 +194,105 @@ export class XClient implements AsyncDisposable {
       if (this.#pipeline !== undefined) {
         return this.#callThrough(this.#pipeline, serviceMethod, args, options, settler);
       }
-      const update = this.#fleet.update();
-      new FleetCall(this.#context, serviceMethod, args, options, settler).start(update);
+      this.#send(serviceMethod, args, options, settler);
     });
+  }
+
+  /**
+   * Calls a method that answers with many items, on one server. It goes to another one by the rules
+   * of calls until the first item has come, and behind it only if `resume` says how it goes on. An
+   * argument that is an async iterable is sent item by item, once: no other server can have what was
+   * taken from it. docs/streams.md has the whole.
+   *
+   * Nothing is sent before the first item is asked for. A reader that leaves cancels it.
+   *
+   * @typeParam T The type of its items, which is not checked. Default `unknown`.
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options As for a call; deadlines, how much is held for the reader, and how it goes on.
+   * @returns Its items. Reading rejects with what `call` rejects with, behind the items that have
+   * come; at once if the signal aborts or the time is over.
+   * @throws {RpcError} `invalid_argument` for an unknown fail mode.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type.
+   * @throws {RangeError} If a number among the options is out of range.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { Server, XClient } from "@geerpc/xclient";
+   *
+   * const server = new Server();
+   * server.register("Count", {
+   *   async *From(number: number) {
+   *     for (; number <= 100; number++) yield number;
+   *   },
+   * });
+   * const first = await server.listen("tcp@127.0.0.1:0");
+   * const second = await server.listen("tcp@127.0.0.1:0");
+   *
+   * const xclient = new XClient([first.address, second.address]);
+   * let sum = 0;
+   * const numbers = xclient.stream<number>("Count.From", 1, { resume: (last) => last + 1 });
+   * for await (const number of numbers) sum += number;
+   * assertEquals(sum, 5050);
+   *
+   * await xclient.close();
+   * await server.close();
+   * ```
+   */
+  stream<T = unknown>(
+    serviceMethod: string,
+    args?: unknown,
+    options: FleetStreamOptions<T> = NO_OPTIONS,
+  ): StreamIterator<T> {
+    checkFleetStreamOptions(options);
+    return this.#read(FleetStream<T>, serviceMethod, args, withRepeats(options));
+  }
+
+  /**
+   * Calls a method that answers with many items on every server, and merges what they give: each
+   * item as it comes, with its server. A server that fails does not end the others: an item says
+   * why, or `onError` is told. No server sends more than its window ahead of a slow reader.
+   *
+   * Nothing is sent before the first item is asked for. A reader that leaves cancels all.
+   *
+   * @typeParam T The type of the items, which is not checked. Default `unknown`.
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options Signal, deadlines, what becomes of failures, and whether the list is followed.
+   * @returns The items. It ends when all servers have ended or failed. Reading rejects with
+   * `unavailable` if there are no servers, with `canceled` if the client is closed, and at once if
+   * the signal aborts or the time is over.
+   * @throws {TypeError} If an option does not exist, or is of the wrong type; if the argument is an
+   * async iterable, which one server only could have.
+   * @throws {RangeError} If a number among the options is out of range.
+   *
+   * @example
+   * ```ts ignore
+   * for await (const { address, value, error } of xclient.streamAll<string>("Logs.Tail", {})) {
+   *   console.log(address, error ?? value);
+   * }
+   * ```
+   */
+  streamAll<T = unknown>(
+    serviceMethod: string,
+    args: unknown,
+    options: StreamAllOptions<T> & Required<Pick<StreamAllOptions<T>, "onError">>,
+  ): StreamIterator<ServerItem<T>>;
+  /** The same, where failures are among the items. */
+  streamAll<T = unknown>(
+    serviceMethod: string,
+    args?: unknown,
+    options?: StreamAllOptions<T>,
+  ): StreamIterator<StreamAllItem<T>>;
+  streamAll<T>(
+    serviceMethod: string,
+    args?: unknown,
+    options: StreamAllOptions<T> = NO_OPTIONS,
+  ): StreamIterator<StreamAllItem<T>> {
+    checkStreamAllOptions(options);
+    checkArgsOfAll(serviceMethod, args);
+    return this.#read(AllStreams<T>, serviceMethod, args, options);
   }
 
   /**
@@ -197,7 +308,7 @@ export class XClient implements AsyncDisposable {
    * const sum = await arith.Sum({ A: 1, B: 2 });
    * ```
    */
-  service<T>(name: string): Service<T, FleetCallOptions>;
+  service<T>(name: string): Service<T, FleetCallOptions, FleetStreamOptions<never>>;
   /**
    * A typed view of a service whose types a schema gives, as gob needs them;
    * TypeScript's follow from it.
@@ -209,7 +320,7 @@ export class XClient implements AsyncDisposable {
    */
   service<S extends ServiceSchema>(name: string, schema: S): Service<CallsOf<S>, FleetCallOptions>;
   service(name: string, schema?: ServiceSchema): Service<unknown, FleetCallOptions> {
-    return serviceView(name, (method, args, options) => this.call(method, args, options), schema);
+    return serviceView(name, this, schema);
   }
 
   /**
@@ -290,6 +401,7 @@ export class XClient implements AsyncDisposable {
     options: WithReply<T, FanOutOptions> = NO_OPTIONS,
   ): AsyncGenerator<Receipt<NoInfer<T>>> {
     checkFanOutOptions(options);
+    checkArgsOfAll(serviceMethod, args);
     const pipeline = this.#pipeline;
     const filled = pipeline?.optionsOf(serviceMethod, options) ?? options;
     if (!pipeline?.intercepts()) {
@@ -370,27 +482,7 @@ export class XClient implements AsyncDisposable {
   endpoints(): readonly EndpointSnapshot[] {
     this.#fleet.followList();
     const nowMs = this.#context.turnClock.now();
-    return Object.freeze(this.#fleet.endpoints.map((endpoint) =>
-      Object.freeze({
-        address: endpoint.address,
-        weight: endpoint.listedWeight,
-        effectiveWeight: endpoint.weight,
-        zone: endpoint.zone,
-        connected: endpoint.client !== undefined,
-        health: endpoint.health.state(nowMs),
-        stalled: endpoint.connector.isStalled,
-        inFlight: endpoint.inFlight,
-        oldestAgeMs: endpoint.inFlight > 0 ? nowMs - endpoint.oldestAtMs : 0,
-        latencyMs: endpoint.latencyMs,
-        reportedLoad: endpoint.reportedLoad,
-        reportedAgeMs: endpoint.reportedLoad === undefined
-          ? undefined
-          : nowMs - endpoint.reportedAtMs,
-        successes: endpoint.successes,
-        failures: endpoint.failures,
-        refused: endpoint.refused,
-      })
-    ));
+    return Object.freeze(this.#fleet.endpoints.map((endpoint) => snapshotOf(endpoint, nowMs)));
   }
 
   /**
@@ -423,6 +515,36 @@ export class XClient implements AsyncDisposable {
     this.#context.deadlines.clear();
   }
 
+  #send(serviceMethod: string, args: unknown, options: FleetCallOptions, settler: Settler): void {
+    const update = this.#fleet.update();
+    if (isAsyncIterable(args)) {
+      args = new OnceArgs(args);
+      settler = new ItemsSettler(args as OnceArgs, settler);
+    }
+    new FleetCall(this.#context, serviceMethod, args, options, settler).start(update);
+  }
+
+  /** Makes a stream, with defaults or interceptors if there are some. */
+  #read<T, Options extends StreamOptions>(
+    Stream: StreamClass<Options, T>,
+    serviceMethod: string,
+    args: unknown,
+    options: Options,
+  ): StreamIterator<T> {
+    const context = this.#context;
+    const pipeline = this.#pipeline;
+    const filled = pipeline?.optionsOf(serviceMethod, options) ?? options;
+    if (!pipeline?.intercepts()) {
+      return new Stream({ context, serviceMethod, args, options: filled }).reader;
+    }
+    const { isOfAll } = Stream;
+    return pipeline.interceptStream(serviceMethod, args, filled, isOfAll, (call, sent, settler) => {
+      const begin = { context, serviceMethod, args: call.args, options: sent as Options };
+      const { reader } = new Stream({ ...begin, intercepted: call });
+      settleOpened(reader, call, call.inFlight(settler));
+    });
+  }
+
   /** Makes a call with defaults or interceptors. */
   #callThrough(
     pipeline: ClientPipeline,
@@ -432,10 +554,7 @@ export class XClient implements AsyncDisposable {
     settler: Settler,
   ): void {
     const filled = pipeline.optionsOf(serviceMethod, options);
-    if (!pipeline.intercepts()) {
-      const update = this.#fleet.update();
-      return new FleetCall(this.#context, serviceMethod, args, filled, settler).start(update);
-    }
+    if (!pipeline.intercepts()) return this.#send(serviceMethod, args, filled, settler);
     pipeline.intercept(serviceMethod, args, filled, settler, (call, sent, sentSettler) => {
       const update = this.#fleet.update();
       const inFlight = call.inFlight(sentSettler);
@@ -450,6 +569,7 @@ export class XClient implements AsyncDisposable {
     quorum?: number,
   ): Promise<T> {
     checkFanOutOptions(options);
+    checkArgsOfAll(serviceMethod, args);
     const pipeline = this.#pipeline;
     const filled = pipeline?.optionsOf(serviceMethod, options) ?? options;
     const run = async (args: unknown, sent: FanOutOptions, call?: InterceptedCall) => {
@@ -487,11 +607,4 @@ export class XClient implements AsyncDisposable {
     }
     return new FanOut<T>(endpoints, context, serviceMethod, args, options, startedAtMs, call);
   }
-}
-
-/** Throws where nothing of ours is on the stack: the error of a callback is the program's. */
-function throwUncaught(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

@@ -24,9 +24,9 @@ export class PeakEwmaSelector implements Selector {
 
   pick<T extends EndpointView>(endpoints: readonly T[], { nowMs }: PickContext): T | undefined {
     return betterOfTwo(endpoints, this.#random, (endpoint) => {
-      const { peakMs, updatedAtMs, inFlight } = endpoint;
+      const { peakMs, updatedAtMs, inFlight, oldestAtMs } = endpoint;
       // One that has never answered gets one call, not many: it is not known to be fast.
-      if (peakMs === 0 && inFlight > 0) return Infinity;
+      if (peakMs === 0 && inFlight > 0 && oldestAtMs < Infinity) return Infinity;
       return peakMs * Math.exp((updatedAtMs - nowMs) / DECAY_MS) * loadOf(endpoint);
     });
   }

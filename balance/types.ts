@@ -12,9 +12,12 @@ export interface EndpointView {
   readonly weight: number;
   /** Where it is; empty if its address does not say. An `XClient` always knows it. */
   readonly zone?: string;
-  /** How many calls are in flight there. */
+  /** How many calls and streams are in flight there. */
   readonly inFlight: number;
-  /** When the oldest of these began, in milliseconds; meaningless if there are none. */
+  /**
+   * When the oldest of these calls began, in milliseconds; `Infinity` if only streams are in flight,
+   * which may last for ever, and meaningless if there is nothing.
+   */
   readonly oldestAtMs: number;
   /**
    * The smoothed reply time, in milliseconds; 0 while none is known. A failed

@@ -457,7 +457,11 @@ export class ClientConnection {
     const learn = () => {
       if (!this.#isOver()) this.#extensions.learn();
     };
-    if (isFirst) this.ping({ resolve: learn, reject: learn });
+    // What fails with the connection is no answer: that is told before it is over.
+    const failed = () => {
+      if (this.#phase === "open" && !this.#isRefused) learn();
+    };
+    if (isFirst) this.ping({ resolve: learn, reject: failed });
     return call;
   }
 

@@ -13,7 +13,7 @@ import { activityOf, type Layer, layersOf } from "../internal/layers.ts";
 import { sleep } from "../internal/time.ts";
 import { TurnClock } from "../internal/turn_clock.ts";
 import { nextTurn } from "../internal/platform.ts";
-import type { CallOptions } from "../service.ts";
+import type { CallOptions, StreamIterator } from "../service.ts";
 import { currentCall } from "./async_context.ts";
 import type { CallDefaults, ClientOptions, MethodDefaults } from "./client_options.ts";
 import {
@@ -22,6 +22,11 @@ import {
   type Interception,
   type Sender,
 } from "./intercepted_call.ts";
+import {
+  type AnyStreamOptions,
+  InterceptedStream,
+  type StreamOpener,
+} from "./intercepted_stream.ts";
 import type { Settler } from "./pending_calls.ts";
 
 /**
@@ -120,6 +125,28 @@ export class ClientPipeline implements Interception {
   ): void {
     const idempotent = options.idempotent ?? this.#isIdempotent(serviceMethod);
     new InterceptedCall(this, serviceMethod, args, options, idempotent, settler, sender).start();
+  }
+
+  /**
+   * Makes a stream through the interceptors.
+   *
+   * @param serviceMethod `Service.Method`.
+   * @param args Its argument.
+   * @param options Its options, from {@linkcode optionsOf}.
+   * @param isOfAll Whether it reads all servers, each of which has the time for its next item.
+   * @param open Makes the stream behind them.
+   * @returns The stream, which is opened when it is first read.
+   */
+  interceptStream<T>(
+    serviceMethod: string,
+    args: unknown,
+    options: AnyStreamOptions,
+    isOfAll: boolean,
+    open: StreamOpener,
+  ): StreamIterator<T> {
+    const idempotent = options.idempotent ?? this.#isIdempotent(serviceMethod);
+    const made = { serviceMethod, args, options, idempotent, isOfAll };
+    return new InterceptedStream<T>(this, made, open).reader;
   }
 
   began(call: InterceptedCall): void {

@@ -12,26 +12,27 @@ import { Repeats } from "../internal/repeats.ts";
 import type { CallOptions } from "../service.ts";
 import type { InterceptedCall } from "./intercepted_call.ts";
 import type { Settler } from "./pending_calls.ts";
+import { areItemsGone, itemsAreGone } from "./streams/once_args.ts";
 
 /** Sends an attempt; it may throw. */
 export type Send = (settler: Settler) => void;
 
 /** How far an attempt has come. */
-interface Progress {
+export interface AttemptProgress {
   /** Whether it waits for a connection. */
   readonly phase: Attempt["phase"];
   /** How many times its answer was asked for behind a lost connection. */
   readonly recalls: number;
 }
 
-const SENT: Progress = { phase: "call", recalls: 0 };
+const SENT: AttemptProgress = { phase: "call", recalls: 0 };
 
 /** One attempt, as interceptors see it. */
 export class InterceptedAttempt implements ClientAttempt {
   readonly number: number;
   /** When it began, on the clock's scale. */
   readonly startedAtMs: number;
-  readonly #progress: Progress;
+  readonly #progress: AttemptProgress;
   #meta: Record<string, string> | undefined;
   #tookMs: number | undefined;
   #error: unknown;
@@ -46,7 +47,7 @@ export class InterceptedAttempt implements ClientAttempt {
     readonly call: InterceptedCall,
     readonly address: string,
     readonly why: string,
-    progress: Progress = SENT,
+    progress: AttemptProgress = SENT,
   ) {
     this.#progress = progress;
     this.startedAtMs = call.shared.turnClock.now();
@@ -122,6 +123,8 @@ export class InterceptedAttempt implements ClientAttempt {
 
   #sent(send: Send): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      const { args, serviceMethod } = this.call;
+      if (areItemsGone(args)) throw itemsAreGone(serviceMethod);
       checkCallValues({ meta: this.#meta }); // interceptors of a program in JavaScript may set anything
       send({ resolve, reject });
     });

@@ -1,7 +1,7 @@
 /**
- * A call of a client as its interceptors see it: the object that they are given,
- * the calling of one around the other, and the deadline and signal, which hold
- * over them too.
+ * This file is one class: a call of a client as its interceptors see it. It has
+ * the object that they are given, the calling of one around the other, and the
+ * deadline and signal, which hold over them too.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import { type Layer, runLayers } from "../internal/layers.ts";
 import { Repeats } from "../internal/repeats.ts";
 import type { CallOptions } from "../service.ts";
 import type { Settler } from "./pending_calls.ts";
+import { areItemsGone, endItems, itemsAreGone, sentOnce } from "./streams/once_args.ts";
 
 /** What all intercepted calls of one client share. */
 export interface Interception {
@@ -55,6 +56,8 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
   waiting = false;
   readonly #options: AnyCallOptions;
   readonly #settler: Settler;
+  /** The argument before interceptors have replaced it. */
+  readonly #given: unknown;
   readonly #sender: Sender;
   readonly #startedAtMs: number;
   readonly #repeats: Repeats;
@@ -67,7 +70,8 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
   #sentDueAt = 0;
   #isLate = false;
   #grace: Timer | undefined;
-  #isOver = false;
+  /** Whether it was settled, or nobody waits for it any more. */
+  protected isOver = false;
 
   /**
    * @param shared What all intercepted calls of the client share.
@@ -87,7 +91,7 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
     settler: Settler,
     sender: Sender,
   ) {
-    this.args = args;
+    this.#given = this.args = sentOnce(args);
     this.#options = options;
     this.#settler = settler;
     this.#sender = sender;
@@ -145,25 +149,34 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
     if (signal !== undefined) abortWith(signal, this);
     if (timeoutMs < Infinity) this.#limit();
     runLayers(shared.callLayers, this, () => this.#send()).then(
-      (reply) => this.#end() && this.#settler.resolve(reply),
-      (error) => this.#fail(error),
+      (reply) => this.replied(reply),
+      (error) => this.fail(error),
     );
   }
 
+  /**
+   * Its interceptors have given a reply.
+   *
+   * @param reply The reply.
+   */
+  protected replied(reply: unknown): void {
+    if (this.end()) this.#settler.resolve(reply);
+  }
+
   abort(reason: unknown): void {
-    this.#fail(reason);
+    this.fail(reason);
   }
 
   /** Ends it because its client is over. */
   close(): void {
     const message = `${this.serviceMethod}: the client is closed, and an interceptor kept the call`;
-    this.#fail(new RpcError("canceled", message, this.#details));
+    this.fail(new RpcError("canceled", message, this.#details));
   }
 
   /** Its time is over. What is in flight has the same deadline: its error is the better one. */
   expire(): void {
     this.#isLate = true;
-    if (this.#inFlight === 0 || this.#sentDueAt > this.dueAt) this.#timeOut();
+    if (this.#inFlight === 0 || this.#sentDueAt > this.dueAt) this.timeOut();
   }
 
   /**
@@ -180,8 +193,8 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
   /** What was in flight has ended. Behind the deadline, interceptors have this turn to end the call. */
   landed(): void {
     this.#inFlight--;
-    if (this.#isOver || !this.#isLate || this.#inFlight > 0) return;
-    this.#grace ??= this.shared.clock.setTimer(0, () => this.#timeOut());
+    if (this.isOver || !this.#isLate || this.#inFlight > 0) return;
+    this.#grace ??= this.shared.clock.setTimer(0, () => this.timeOut());
   }
 
   /**
@@ -195,8 +208,11 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
   }
 
   #send(): Promise<unknown> {
-    const refusal = this.#repeats.begin();
+    const refusal = areItemsGone(this.args)
+      ? itemsAreGone(this.serviceMethod)
+      : this.#repeats.begin();
     if (refusal !== undefined) return Promise.reject(refusal);
+    this.args = sentOnce(this.args);
     return new Promise((resolve, reject) => {
       const failed = (error: unknown) => {
         this.#repeats.failed(error);
@@ -239,14 +255,15 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
     const { deadlines } = this.shared;
     if (this.waiting) deadlines.remove(this);
     this.dueAt = this.#startedAtMs + (this.#timeoutMs ?? Infinity);
-    if (this.dueAt < Infinity && !this.#isOver) deadlines.add(this);
+    if (this.dueAt < Infinity && !this.isOver) deadlines.add(this);
   }
 
-  #timeOut(): void {
+  /** It fails, as its time is over. */
+  protected timeOut(): void {
     const { error } = this.#repeats;
-    if (error instanceof TimeoutError) return this.#fail(error);
+    if (error instanceof TimeoutError) return this.fail(error);
     const what = `an interceptor kept the call for longer than ${this.#timeoutMs} ms`;
-    this.#fail(new TimeoutError(`${this.serviceMethod}: ${what}`, this.#details));
+    this.fail(new TimeoutError(`${this.serviceMethod}: ${what}`, this.#details));
   }
 
   get #dot(): number {
@@ -258,18 +275,30 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
     return { serviceMethod, execution: this.#repeats.execution, attempts };
   }
 
-  #fail(error: unknown): void {
-    if (this.#end()) this.#settler.reject(error);
+  /**
+   * It fails, unless it is over.
+   *
+   * @param error Why.
+   */
+  protected fail(error: unknown): void {
+    if (this.end()) this.#settler.reject(error);
   }
 
-  #end(): boolean {
-    if (this.#isOver) return false;
-    this.#isOver = true;
+  /**
+   * It is over.
+   *
+   * @returns `false` if it was before.
+   */
+  protected end(): boolean {
+    if (this.isOver) return false;
+    this.isOver = true;
     const { shared, signal } = this;
     if (signal !== undefined) releaseFrom(signal, this);
     if (this.waiting) shared.deadlines.remove(this);
     this.#grace?.cancel();
     shared.ended(this);
+    endItems(this.#given);
+    endItems(this.args);
     return true;
   }
 }

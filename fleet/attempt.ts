@@ -13,6 +13,7 @@ import type { Clock } from "../clock.ts";
 import type { Deadlines } from "../internal/deadlines.ts";
 import type { Liveness } from "../connection/liveness.ts";
 import type { Settler } from "../connection/pending_calls.ts";
+import { isAsyncIterable } from "../connection/streams/stream.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import { RpcError } from "../errors.ts";
 import { CallTimer } from "./call_timer.ts";
@@ -41,12 +42,13 @@ export interface AttemptContext {
  * What a call learns of one of its attempts: that it has ended, with a reply or
  * an error, or that there is reason to make another one while it goes on. With
  * interceptors it is `answered` first, and has ended as `intercepted`, with what
- * they have made of it.
+ * they have made of it. A stream is `opened` when its first item has come.
  */
 export type AttemptEvent =
   | "succeeded"
   | "answered"
   | "intercepted"
+  | "opened"
   | "failed"
   | "slow dial"
   | "stalled";
@@ -163,7 +165,7 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
   start(): void {
     const { endpoint, call: { context: { turnClock } } } = this;
     const nowMs = turnClock.now();
-    endpoint.begin(this, nowMs);
+    this.begun(nowMs);
     const { client } = endpoint;
     if (client !== undefined) return this.#send(client);
     this.phase = "dial";
@@ -186,11 +188,11 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
   }
 
   resolve(value: unknown): void {
-    if (this.#end("success")) this.call.attemptChanged(this, "succeeded", value);
+    if (this.finish("success")) this.call.attemptChanged(this, "succeeded", value);
   }
 
   reject(error: unknown): void {
-    if (this.#end(this.#outcomeOf(error), error)) this.call.attemptChanged(this, "failed", error);
+    if (this.finish(this.outcomeOf(error), error)) this.call.attemptChanged(this, "failed", error);
   }
 
   /**
@@ -200,11 +202,51 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
    * @param error What error messages list for it.
    */
   giveUp(outcome: Outcome, error?: unknown): void {
-    if (this.#end(outcome, error)) this.#pending?.abort(error);
+    if (this.finish(outcome, error)) this.#pending?.abort(error);
   }
 
   override endpointStalled(): void {
     this.call.attemptChanged(this, "stalled");
+  }
+
+  /**
+   * It is in flight at its endpoint.
+   *
+   * @param nowMs The present time.
+   */
+  protected begun(nowMs: number): void {
+    this.endpoint.begin(this, nowMs);
+  }
+
+  /**
+   * It is in flight there no more.
+   *
+   * @param nowMs The present time.
+   * @param outcome What that says of the endpoint.
+   */
+  protected ended(nowMs: number, outcome: Outcome): void {
+    if (this.phase === "call") {
+      const roomInMs = outcome === "refused" ? (this.error as RpcError).retryAfterMs : undefined;
+      this.endpoint.end(this, nowMs, outcome, roomInMs);
+    } else this.endpoint.endUnsent(this, outcome !== "given_up" || this.error !== undefined);
+  }
+
+  /**
+   * Sends it.
+   *
+   * @param client The connection.
+   * @returns What gives it up; `undefined` if it has ended already.
+   */
+  protected transmit(client: ClientConnection): Abortable | undefined {
+    const { call } = this;
+    let extras = call.requestExtras();
+    const expect = call.expectedAt(this);
+    if (expect !== undefined) extras = { ...extras, expect };
+    // The items of an argument are gone when its connection is: there is nothing to ask for.
+    if (extras.certain === true && !isAsyncIterable(call.args)) {
+      return this.#sendCertain(client, extras);
+    }
+    return client.send(call.serviceMethod, call.args, extras, this);
   }
 
   #send(client: ClientConnection): void {
@@ -212,12 +254,7 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
     if (this.#slowDial !== undefined) call.context.deadlines.remove(this.#slowDial);
     this.client = client;
     call.context.liveness.wake();
-    let extras = call.requestExtras();
-    const expect = call.expectedAt(this);
-    if (expect !== undefined) extras = { ...extras, expect };
-    this.#pending = extras.certain === true
-      ? this.#sendCertain(client, extras)
-      : client.send(call.serviceMethod, call.args, extras, this);
+    this.#pending = this.transmit(client);
     // The argument's own code, such as `toJSON`, can end the call while it is being encoded.
     if (this.isOver) this.#pending?.abort(this.error);
   }
@@ -232,8 +269,12 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
     return this.#certain = certain.send(client, connector, serviceMethod, args, extras, this);
   }
 
-  /** What an error says of the endpoint. */
-  #outcomeOf(error: unknown): Outcome {
+  /**
+   * What an error says of the endpoint.
+   *
+   * @param error What it failed with.
+   */
+  protected outcomeOf(error: unknown): Outcome {
     if (error instanceof RpcError) {
       const { code, execution } = error;
       // The server never got the call, or we ended it ourselves.
@@ -256,18 +297,22 @@ export class CallAttempt extends InFlight implements FleetAttempt, Settler, Ende
     return new RpcError(code, `${serviceMethod}: ${message}`, details);
   }
 
-  #end(outcome: Outcome, error?: unknown): boolean {
+  /**
+   * Ends it for its call.
+   *
+   * @param outcome What that says of the endpoint.
+   * @param error What it ended with, unless it succeeded.
+   * @returns `false` if it has ended before.
+   */
+  protected finish(outcome: Outcome, error?: unknown): boolean {
     if (this.isOver) return false;
     this.isOver = true;
     this.error = error;
-    const { endpoint, call: { context: { turnClock, deadlines } } } = this;
+    const { turnClock, deadlines } = this.call.context;
     if (this.#slowDial !== undefined) deadlines.remove(this.#slowDial);
     const nowMs = turnClock.now();
     if (error !== undefined) this.tookMs = nowMs - (this.#dialledAtMs ?? this.startedAtMs);
-    if (this.phase === "call") {
-      const roomInMs = outcome === "refused" ? (error as RpcError).retryAfterMs : undefined;
-      endpoint.end(this, nowMs, outcome, roomInMs);
-    } else endpoint.endUnsent(this, outcome !== "given_up" || error !== undefined);
+    this.ended(nowMs, outcome);
     return true;
   }
 }

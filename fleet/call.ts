@@ -9,6 +9,7 @@ import { type Execution, RpcError, TimeoutError } from "../errors.ts";
 import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import { type Backoff, backoffMs } from "../internal/backoff.ts";
 import type { Settler } from "../connection/pending_calls.ts";
+import { areItemsGone, OnceArgs } from "../connection/streams/once_args.ts";
 import type { RequestExtras } from "../protocol/codec.ts";
 import type { Random } from "../selector.ts";
 import {
@@ -26,6 +27,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { FailMode } from "./fail_mode.ts";
 import type { Fleet } from "./fleet.ts";
 import {
+  hasNoStreams,
   isLasting,
   isNoRoom,
   isTurnedAway,
@@ -149,6 +151,20 @@ export class FleetCall implements AttemptOwner, Abortable {
     this.settler.reject(reason); // unchanged
   }
 
+  /**
+   * Goes on behind an attempt that was answered in part, as behind one that has failed.
+   *
+   * @param attempt That attempt. It counts as the first one.
+   * @param error What it has failed with. It may be repeated if it is not certain what has run.
+   */
+  goOn(attempt: FleetAttempt, error: unknown): void {
+    const { timeoutMs = Infinity } = this.options;
+    if (timeoutMs < Infinity) this.#setDeadline(timeoutMs);
+    this.#attempts = [attempt];
+    this.#idempotent = true;
+    this.#attemptFailed(attempt, error);
+  }
+
   /** Ends it because the `XClient` is closed while no endpoint has the call. */
   close(): void {
     this.#settle(undefined, this.#noServers());
@@ -157,6 +173,16 @@ export class FleetCall implements AttemptOwner, Abortable {
   /** What is certain about the call so far. */
   get execution(): Execution {
     return executionAfter("not_sent", this.#attempts);
+  }
+
+  /** Since when its time counts, on the clock's scale, if not since it began. */
+  protected get sinceMs(): number | undefined {
+    return undefined;
+  }
+
+  /** Its attempts so far. */
+  get attempts(): readonly FleetAttempt[] {
+    return this.#attempts;
   }
 
   requestExtras(): RequestExtras {
@@ -186,7 +212,7 @@ export class FleetCall implements AttemptOwner, Abortable {
       this.#measure(attempt);
       this.#settle(detail, undefined);
     } else if (event === "answered") this.#measure(attempt);
-    else if (event === "intercepted") this.#settle(detail, undefined);
+    else if (event === "intercepted" || event === "opened") this.#settle(detail, undefined);
     else if (this.#state !== "done") {
       if (event === "failed") this.#attemptFailed(attempt, detail);
       else if (event === "slow dial") this.#dialIsSlow(attempt);
@@ -203,10 +229,12 @@ export class FleetCall implements AttemptOwner, Abortable {
     const { failMode = this.context.failMode } = this.options;
     const others = this.#attempts.filter(({ isOver }) => !isOver);
     const known = {
-      mayRepeat: attempt.hadNoConnection
+      mayRepeat: attempt.hadNoConnection || hasNoStreams(error)
         ? mayDialElsewhere(error)
-        : mayRepeatAfter(error, this.#idempotent),
-      isLasting: this.#attempts.every(({ phase, error }) => phase === "dial" && isLasting(error)),
+        : mayRepeatAfter(error, this.#idempotent) && !areItemsGone(this.args),
+      isLasting: this.#attempts.every(({ phase, error }) =>
+        phase === "dial" && isLasting(error) || hasNoStreams(error)
+      ),
       failMode,
       isBackingOff: this.#state === "backing off",
       isUnexpected: isUnexpected(error),
@@ -269,7 +297,7 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   /** An endpoint gives no sign of life: a copy goes elsewhere, if the call may run twice. */
   #attemptStalled(attempt: FleetAttempt): void {
-    if (attempt.isOver || !isStalled(attempt) || !this.#mayMove || !this.#idempotent) return;
+    if (attempt.isOver || !isStalled(attempt) || !this.#mayMove || !this.#mayBeCopied) return;
     if (this.#state === "backing off") return; // the next attempt is to come
     if (this.#attempts.some((other) => !other.isOver && !isStalled(other))) return;
     // Where there is no other: the same endpoint, if it has a connection that lives.
@@ -280,6 +308,11 @@ export class FleetCall implements AttemptOwner, Abortable {
   /** Whether it is settled. Public, as a private getter shows in the time of a call. */
   get isDone(): boolean {
     return this.#state === "done";
+  }
+
+  /** Whether two attempts may be in flight at a time. */
+  get #mayBeCopied(): boolean {
+    return this.#idempotent && !(this.args instanceof OnceArgs);
   }
 
   /** Whether the call may go to another endpoint. */
@@ -405,7 +438,7 @@ export class FleetCall implements AttemptOwner, Abortable {
   }
 
   #hedgeLater(): void {
-    if (!this.#idempotent) return;
+    if (!this.#mayBeCopied) return;
     const { hedgeAfterMs = this.context.p95.valueMs ?? HEDGE_BLIND_MS } = this.options;
     this.context.hedgeBudget.deposit();
     this.#setTimer(hedgeAfterMs, () => {
@@ -425,7 +458,7 @@ export class FleetCall implements AttemptOwner, Abortable {
 
   #setDeadline(timeoutMs: number): void {
     const { clock, deadlines } = this.context;
-    this.#deadlineMs = clock.now() + timeoutMs;
+    this.#deadlineMs = (this.sinceMs ?? clock.now()) + timeoutMs;
     this.#deadline = new CallTimer(this.#deadlineMs, () => this.#timeOut(timeoutMs));
     deadlines.add(this.#deadline);
   }

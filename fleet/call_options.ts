@@ -29,7 +29,8 @@ export interface FleetCallOptions extends CallOptions {
   hedgeAfterMs?: number;
 }
 
-const KNOWN = [
+/** The names of {@linkcode FleetCallOptions}. */
+export const FLEET_CALL_OPTIONS: readonly string[] = [
   ...CALL_OPTIONS,
   "key",
   "failMode",
@@ -50,7 +51,19 @@ const hedgeAfterCheck = number(0);
  * @throws {RangeError} If a number is out of range.
  */
 export function checkFleetCallOptions(options: FleetCallOptions): void {
-  checkCallNames(options, KNOWN);
+  checkCallNames(options, FLEET_CALL_OPTIONS);
+  checkFleetCallValues(options);
+}
+
+/**
+ * Checks the values of the options of a call.
+ *
+ * @param options What the caller gave.
+ * @throws {RpcError} `invalid_argument` for an unknown fail mode.
+ * @throws {TypeError} If one is of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function checkFleetCallValues(options: FleetCallOptions): void {
   checkCallValues(options);
   const { key, failMode, maxAttempts, waitForRoom, hedgeAfterMs } = options;
   if (key !== undefined) text("key", key);

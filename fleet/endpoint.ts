@@ -184,20 +184,32 @@ export class Endpoint extends Load
       if (reportedLoad !== undefined && nowMs > this.reportedAtMs) {
         this.#host.reports.observe(this.report(reportedLoad, this.inFlight, nowMs));
       }
-      if (this.health.succeed(nowMs)) {
-        this.arrive(nowMs);
-        this.#host.endpointChanged(this, "restored");
-      }
-    } else if (outcome === "failure") {
-      // All calls that a lost connection takes along are one failure; none, if another
-      // connection has followed it: the process there now is not to blame.
-      if (call.client?.available) this.#fail(nowMs);
-      else if (this.client === undefined) this.#hasLostCalls = true;
-    } else if (outcome === "refused") {
-      if (this.health.refuse(nowMs, roomInMs)) this.#eject(nowMs);
-      else if (this.health.isBusy(nowMs)) this.#host.endpointChanged(this, "busy");
-    } else if (outcome === "unexpected") this.#pulse.observe(nowMs - call.startedAtMs);
+    }
+    this.#judge(call, nowMs, outcome, roomInMs);
     this.#ended(call);
+  }
+
+  override beginStream(stream: InFlight, nowMs: number): void {
+    super.beginStream(stream, nowMs);
+    // No trial: how long it takes until its first item says nothing, and the next call is to be one.
+    this.health.begin(stream);
+    this.health.end(stream);
+  }
+
+  /**
+   * A stream has brought its first item: its endpoint is well, however long the stream will last.
+   *
+   * @param stream A stream that has begun.
+   * @param nowMs The present time.
+   */
+  streamOpened(stream: EndedCall, nowMs: number): void {
+    this.#judge(stream, nowMs, "success");
+  }
+
+  override endStream(stream: EndedCall, nowMs: number, outcome: Outcome): void {
+    super.endStream(stream, nowMs, outcome);
+    this.#judge(stream, nowMs, outcome);
+    this.#ended(stream);
   }
 
   override endUnsent(call: EndedCall, hasFailed: boolean): void {
@@ -289,6 +301,23 @@ export class Endpoint extends Load
   /** The calls in flight on a silent connection learn of it. */
   #tellCalls(): void {
     for (const call of [...this.calls()]) call.endpointStalled();
+  }
+
+  /** What its end says of the endpoint's health. */
+  #judge(call: EndedCall, nowMs: number, outcome: Outcome, roomInMs?: number): void {
+    if (outcome === "success") {
+      if (!this.health.succeed(nowMs)) return;
+      this.arrive(nowMs);
+      this.#host.endpointChanged(this, "restored");
+    } else if (outcome === "failure") {
+      // All calls that a lost connection takes along are one failure; none, if another
+      // connection has followed it: the process there now is not to blame.
+      if (call.client?.available) this.#fail(nowMs);
+      else if (this.client === undefined) this.#hasLostCalls = true;
+    } else if (outcome === "refused") {
+      if (this.health.refuse(nowMs, roomInMs)) this.#eject(nowMs);
+      else if (this.health.isBusy(nowMs)) this.#host.endpointChanged(this, "busy");
+    } else if (outcome === "unexpected") this.#pulse.observe(nowMs - call.startedAtMs);
   }
 
   #fail(nowMs: number): void {

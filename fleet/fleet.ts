@@ -82,6 +82,8 @@ export class Fleet implements EndpointHost {
   readonly #elsewhere: Pool;
   readonly #onEvent: FleetOptions["onEvent"];
   readonly #watchAbort = new AbortController();
+  /** Those that are told when the list has changed. */
+  readonly #followers = new Set<() => void>();
   /** Those that are listed no more, but whose last calls have not ended. */
   readonly #leaving = new Set<Endpoint>();
   /** The health of those that were ejected of late, and are listed no more. */
@@ -161,6 +163,17 @@ export class Fleet implements EndpointHost {
     } catch {
       // The next call fails with it.
     }
+  }
+
+  /**
+   * Has somebody told when the list has changed, and the endpoints with it.
+   *
+   * @param changed Called each time; it must not throw.
+   * @returns Ends it.
+   */
+  onList(changed: () => void): () => void {
+    this.#followers.add(changed);
+    return () => void this.#followers.delete(changed);
   }
 
   /**
@@ -395,6 +408,7 @@ export class Fleet implements EndpointHost {
       endpoint.leave().then(() => this.#leaving.delete(endpoint));
       this.endpointChanged(endpoint, "left");
     }
+    for (const changed of [...this.#followers]) changed();
     this.#watch();
   }
 

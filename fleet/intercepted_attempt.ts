@@ -125,16 +125,22 @@ export class InterceptedFleetAttempt implements FleetAttempt, AttemptOwner {
     if (event === "succeeded") {
       this.owner.attemptChanged(attempt, "answered");
       settler?.resolve(detail);
-    } else if (event === "failed") settler?.reject(detail);
+    } else if (event === "opened") settler?.resolve(detail);
+    else if (event === "failed") settler?.reject(detail);
     else if (attempt === this.#last && !this.isOver) this.owner.attemptChanged(this, event);
   }
 
   #send(settler: Settler): void {
     if (this.isOver) return settler.reject(this.#reason);
-    const attempt = new CallAttempt(this, this.endpoint, this.why);
+    const attempt = this.attempt();
     this.#last = attempt;
     this.#sends.push({ attempt, settler });
     attempt.start();
+  }
+
+  /** Makes what is sent. */
+  protected attempt(): CallAttempt {
+    return new CallAttempt(this, this.endpoint, this.why);
   }
 
   /** What its interceptors see it end with when it is given up: no error of another endpoint. */

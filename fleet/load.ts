@@ -103,19 +103,22 @@ export class Load {
   repliesMs = 0;
   #oldest: InFlight | undefined;
   #newest: InFlight | undefined;
+  /** What is in flight and no call: how long it lasts says nothing of the endpoint. */
+  #streams: Set<InFlight> | undefined;
 
-  /** When the oldest call in flight began; `Infinity` if there is none. */
+  /** When the oldest call in flight began, streams left out; `Infinity` if there is none. */
   get oldestAtMs(): number {
     return this.#oldest === undefined ? Infinity : this.#oldest.startedAtMs;
   }
 
-  /** The calls in flight, the oldest first. They may end while they are iterated. */
+  /** The calls in flight, the oldest first, then the streams. They may end while they are iterated. */
   *calls(): Generator<InFlight> {
     for (let call = this.#oldest; call !== undefined;) {
       const { newer } = call;
       yield call;
       call = newer;
     }
+    if (this.#streams !== undefined) yield* [...this.#streams];
   }
 
   /**
@@ -159,6 +162,34 @@ export class Load {
   }
 
   /**
+   * Counts a stream as in flight.
+   *
+   * @param stream The stream, which ends by `endStream`.
+   * @param nowMs The present time.
+   */
+  beginStream(stream: InFlight, nowMs: number): void {
+    this.inFlight++;
+    stream.join(undefined, nowMs);
+    (this.#streams ??= new Set()).add(stream);
+  }
+
+  /**
+   * Counts a stream as ended. It has no reply time: when its items come depends on what they tell of.
+   *
+   * @param stream A stream that has begun.
+   * @param nowMs The present time.
+   * @param outcome How it ended.
+   */
+  endStream(stream: InFlight, nowMs: number, outcome: Outcome): void {
+    this.#remove(stream);
+    if (outcome === "success") this.successes++;
+    else if (outcome === "failure") {
+      this.failures++;
+      this.#observe(FAILURE_MS, nowMs);
+    }
+  }
+
+  /**
    * Counts a call as ended that was waiting for a connection: how long a dial
    * takes and how it ends says nothing of reply times.
    *
@@ -192,6 +223,7 @@ export class Load {
 
   #remove(call: InFlight): void {
     this.inFlight--;
+    if (this.#streams?.delete(call)) return;
     if (call === this.#oldest) this.#oldest = call.newer;
     if (call === this.#newest) this.#newest = call.older;
     call.leave();

@@ -84,6 +84,16 @@ export function isLasting(error: unknown): boolean {
 }
 
 /**
+ * Whether a server has no streams, as those of Go: others may, and it never will.
+ *
+ * @param error What an attempt failed with.
+ */
+export function hasNoStreams(error: unknown): boolean {
+  return error instanceof RpcError && error.code === "unimplemented" &&
+    error.execution === "not_sent";
+}
+
+/**
  * Whether a server has turned a call away, which may have room for it later.
  *
  * @param error What an attempt failed with.

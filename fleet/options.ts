@@ -24,6 +24,7 @@ import {
   texts,
   whole,
 } from "../internal/options.ts";
+import { queueMicrotask } from "../internal/platform.ts";
 import { checkFailMode, type FailMode } from "./fail_mode.ts";
 import { HEALTH_CHECKS, type HealthOptions, type HealthState } from "./health.ts";
 import { isOverload } from "./next_step.ts";
@@ -146,9 +147,9 @@ export interface EndpointSnapshot {
   readonly health: HealthState;
   /** Whether it was asked for a sign of life and gave none. */
   readonly stalled: boolean;
-  /** How many calls are in flight. */
+  /** How many calls and streams are in flight. */
   readonly inFlight: number;
-  /** How long the oldest of these has been in flight, in milliseconds; 0 if there are none. */
+  /** How long the oldest of these calls has been in flight, in milliseconds; 0 if there are none. */
   readonly oldestAgeMs: number;
   /** Smoothed reply time, in milliseconds; 0 while none is known. */
   readonly latencyMs: number;
@@ -196,4 +197,25 @@ const SERVERS_FAULTS: Readonly<Record<RpcCode, boolean>> = {
 export function isServersFault(error: unknown): boolean {
   return isTimeout(error) ||
     error instanceof RpcError && SERVERS_FAULTS[error.code] === true && !isOverload(error);
+}
+
+/**
+ * The program's own test whether an error is the server's fault.
+ *
+ * @param isFailure The test. If it throws, the default holds for that error, and what it threw is
+ * an uncaught error of the program.
+ */
+export function guardedJudge(
+  isFailure: (error: unknown) => boolean,
+): (error: unknown) => boolean {
+  return (error) => {
+    try {
+      return isFailure(error);
+    } catch (thrown) {
+      queueMicrotask(() => {
+        throw thrown; // where nothing of ours is on the stack
+      });
+      return isServersFault(error);
+    }
+  };
 }

@@ -16,11 +16,15 @@ import {
 } from "@opentelemetry/api";
 import { RpcError } from "../errors.ts";
 import type { ClientAttempt, ClientCall, Next } from "../connection/interceptor.ts";
+import { isAsyncIterable } from "../connection/streams/stream.ts";
 import { errorAttributes, failSpan, methodAttributes } from "./attributes.ts";
 import type { Instruments } from "./instruments.ts";
 import { ATTRIBUTE } from "./names.ts";
 import type { Recorder } from "./recorder.ts";
+import { ItemCounts, type StreamEnd } from "./streams.ts";
 
+/** How what nobody waits for any more ends, which is no error. */
+const CANCELED: Attributes = { [ATTRIBUTE.status]: "canceled" };
 /** Why an attempt is made while another one is still in flight. */
 const HEDGES = ["hedge", "stalled"];
 
@@ -47,6 +51,7 @@ export class ClientTelemetry {
       if (this.#calls.get(call) === recorded) this.#calls.delete(call);
     });
     this.#calls.set(call, recorded);
+    call.args = recorded.items.args(call.args, recorded.context, true);
     return settled(recorded, recorded.context, call, next);
   }
 
@@ -59,10 +64,10 @@ export class ClientTelemetry {
   }
 }
 
-/** Something that ends with a reply or an error. */
-interface Recorded {
-  succeed(): void;
-  fail(error: unknown): void;
+/** Something that ends with a reply or an error, or with the stream that is the reply. */
+interface Recorded extends StreamEnd {
+  /** A stream has been opened; what it returns is read in its place. */
+  opened(stream: AsyncIterable<unknown>): AsyncIterable<unknown>;
 }
 
 /** Goes on in a context, and says how that has ended. */
@@ -73,6 +78,7 @@ export function settled<C>(
   next: Next<C>,
 ): Promise<unknown> {
   return context.with(within, next, undefined, call).then((reply) => {
+    if (isAsyncIterable(reply)) return recorded.opened(reply);
     recorded.succeed();
     return reply;
   }, (error) => {
@@ -91,6 +97,8 @@ class RecordedCall implements Recorded {
   readonly attributes: Attributes;
   /** The attributes of its attempts' spans. */
   readonly spanAttributes: Attributes;
+  /** What went through its streams, if it has any. */
+  readonly items = new ItemCounts();
   readonly #serviceMethod: string;
   readonly #name: string;
   readonly #span: Span | undefined;
@@ -149,14 +157,22 @@ class RecordedCall implements Recorded {
     return recorded;
   }
 
-  /** Whether an attempt has brought a reply: others that end now were given up for it. */
+  opened(stream: AsyncIterable<unknown>): AsyncIterable<unknown> {
+    return this.items.answer(stream, this.context, false, this);
+  }
+
+  /** Whether an attempt has brought a reply, or an item: others that end now were given up for it. */
   get isAnswered(): boolean {
     return this.#isAnswered;
   }
 
+  /** An attempt has brought a reply, or the first item of a stream. */
+  answered(): void {
+    this.#isAnswered = true;
+  }
+
   /** Takes an attempt that has ended. */
-  attemptEnded(attempt: RecordedAttempt, isAnswered: boolean): void {
-    this.#isAnswered ||= isAnswered;
+  attemptEnded(attempt: RecordedAttempt): void {
     this.#inFlight.delete(attempt);
   }
 
@@ -173,6 +189,12 @@ class RecordedCall implements Recorded {
     if (this.#span !== undefined) failSpan(this.#span, error, attributes);
   }
 
+  stop(): void {
+    for (const attempt of this.#inFlight) attempt.giveUp();
+    this.#end(CANCELED);
+    this.#span?.setAttributes(CANCELED).end();
+  }
+
   #end(outcome: Attributes): void {
     this.ended();
     const { meters } = this.instruments;
@@ -180,6 +202,7 @@ class RecordedCall implements Recorded {
       const seconds = this.recorder.secondsSince(this.#beganAtMs);
       meters.clientDuration.record(seconds, { ...this.attributes, ...outcome }, this.context);
       meters.clientInFlight.add(this.#serviceMethod, -1);
+      this.items.record(meters.clientItems, this.attributes, this.context);
     }
     if (this.#last === undefined || !this.#span?.isRecording()) return;
     this.#span.setAttributes(this.#last.place.peer);
@@ -196,6 +219,7 @@ class RecordedAttempt implements Recorded {
   readonly #call: RecordedCall;
   readonly #attempt: ClientAttempt;
   readonly #beganAtMs: number;
+  readonly #items = new ItemCounts();
   #isOver = false;
 
   constructor(call: RecordedCall, name: string, attempt: ClientAttempt, links: Link[]) {
@@ -222,8 +246,18 @@ class RecordedAttempt implements Recorded {
     this.#beganAtMs = recorder.clock.now();
   }
 
+  opened(stream: AsyncIterable<unknown>): AsyncIterable<unknown> {
+    this.#call.answered();
+    return this.#items.answer(stream, this.context, false, this);
+  }
+
   succeed(): void {
-    if (this.#end({}, true)) this.span?.end();
+    this.#call.answered();
+    if (this.#end({})) this.span?.end();
+  }
+
+  stop(): void {
+    this.giveUp();
   }
 
   fail(error: unknown): void {
@@ -236,14 +270,13 @@ class RecordedAttempt implements Recorded {
 
   /** Ends it without a reply: the call has one. That is no error. */
   giveUp(): void {
-    const outcome = { [ATTRIBUTE.status]: "canceled" };
-    if (this.#end(outcome)) this.span?.setAttributes(outcome).end();
+    if (this.#end(CANCELED)) this.span?.setAttributes(CANCELED).end();
   }
 
-  #end(outcome: Attributes, isAnswered = false): boolean {
+  #end(outcome: Attributes): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
-    this.#call.attemptEnded(this, isAnswered);
+    this.#call.attemptEnded(this);
     const { recorder, attributes, instruments: { meters } } = this.#call;
     const { why, recalls = 0 } = this.#attempt;
     if (recalls > 0) this.span?.setAttribute(ATTRIBUTE.attemptRecalls, recalls);

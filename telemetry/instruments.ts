@@ -18,7 +18,7 @@ import {
 } from "@opentelemetry/api";
 import { queueMicrotask } from "../internal/platform.ts";
 import { methodAttributes } from "./attributes.ts";
-import { BUCKETS_S, METRIC, SCOPE } from "./names.ts";
+import { BUCKETS_ITEMS, BUCKETS_S, METRIC, SCOPE } from "./names.ts";
 
 /** What calls are recorded with. */
 export interface Instruments {
@@ -39,6 +39,8 @@ export interface Meters {
   readonly hedges: Counter;
   readonly ejections: Counter;
   readonly events: Counter;
+  readonly clientItems: Histogram;
+  readonly serverItems: Histogram;
 }
 
 /**
@@ -147,6 +149,12 @@ function makeMeters(meter: Meter): Meters {
       unit: "s",
       advice: { explicitBucketBoundaries: [...BUCKETS_S] },
     });
+  const items = (name: string, description: string) =>
+    meter.createHistogram(name, {
+      description,
+      unit: "{item}",
+      advice: { explicitBucketBoundaries: [...BUCKETS_ITEMS] },
+    });
   return {
     clientDuration: duration(
       METRIC.clientDuration,
@@ -183,5 +191,7 @@ function makeMeters(meter: Meter): Meters {
       description: "Events of endpoints and of servers, by name.",
       unit: "{event}",
     }),
+    clientItems: items(METRIC.clientItems, "Items of one stream, as the client sees it."),
+    serverItems: items(METRIC.serverItems, "Items of one stream, as the server sees it."),
   };
 }

@@ -28,6 +28,8 @@ export const ATTRIBUTE = {
   attempts: "xclient.attempts",
   execution: "xclient.execution",
   event: "xclient.event",
+  /** Of the items of a stream: `sent` or `received`, as the recording end sees it. */
+  direction: "xclient.stream.direction",
 } as const;
 
 /** Names of metrics. */
@@ -41,7 +43,12 @@ export const METRIC = {
   hedges: "xclient.client.hedges",
   ejections: "xclient.client.ejections",
   events: "xclient.events",
+  clientItems: "xclient.client.stream.items",
+  serverItems: "xclient.server.stream.items",
 } as const;
+
+/** The buckets for the items of a stream. */
+export const BUCKETS_ITEMS: readonly number[] = [0, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
 
 /** The buckets that the conventions recommend for durations, in seconds. */
 export const BUCKETS_S: readonly number[] = [

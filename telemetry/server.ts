@@ -13,6 +13,7 @@ import { settled } from "./client.ts";
 import type { Instruments } from "./instruments.ts";
 import { ATTRIBUTE } from "./names.ts";
 import type { Recorder } from "./recorder.ts";
+import { ItemCounts } from "./streams.ts";
 
 /**
  * The codes that are the server's own failures, as the conventions have it for gRPC. With any other
@@ -41,6 +42,7 @@ export class ServerTelemetry {
     const instruments = this.#recorder.instrumentsFor(call.serviceMethod);
     if (instruments === undefined) return next(call);
     const recorded = new RecordedHandler(this.#recorder, instruments, call);
+    call.args = recorded.items.args(call.args, recorded.context, false);
     return settled(recorded, recorded.context, call, next);
   }
 }
@@ -49,6 +51,8 @@ export class ServerTelemetry {
 class RecordedHandler {
   /** What is active while the handler runs. */
   readonly context: Context;
+  /** What went through its streams, if it has any. */
+  readonly items = new ItemCounts();
   readonly #recorder: Recorder;
   readonly #instruments: Instruments;
   readonly #serviceMethod: string;
@@ -80,6 +84,17 @@ class RecordedHandler {
     this.#beganAtMs = recorder.clock.now();
   }
 
+  opened(stream: AsyncIterable<unknown>): AsyncIterable<unknown> {
+    return this.items.answer(stream, this.context, true, this);
+  }
+
+  /** Its caller has left the stream: the server has done what was wanted of it. */
+  stop(): void {
+    const outcome = { [ATTRIBUTE.status]: "canceled" };
+    this.#end(outcome);
+    this.#span?.setAttributes(outcome).end();
+  }
+
   succeed(): void {
     this.#end({});
     this.#span?.end();
@@ -109,5 +124,6 @@ class RecordedHandler {
     const seconds = this.#recorder.secondsSince(this.#beganAtMs);
     meters.serverDuration.record(seconds, { ...this.#attributes, ...outcome }, this.context);
     meters.serverInFlight.add(this.#serviceMethod, -1);
+    this.items.record(meters.serverItems, this.#attributes, this.context);
   }
 }

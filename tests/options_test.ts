@@ -22,6 +22,7 @@ import {
   type DialOptions,
   type FanOutOptions,
   type FleetCallOptions,
+  type FleetStreamOptions,
   type HealthOptions,
   type InheritOptions,
   type LivenessOptions,
@@ -39,6 +40,7 @@ import {
   Server,
   type ServerCloseOptions,
   type ServerOptions,
+  type StreamAllOptions,
   type StreamOptions,
   type TlsOptions,
   XClient,
@@ -591,6 +593,39 @@ function partsAt(
         hedgeAfterMs: number(0),
       },
       (o) => xclient.call("Gate.Echo", 1, o),
+      "a call",
+    ),
+    FleetStreamOptions: part<FleetStreamOptions>(
+      {
+        ...CALL,
+        itemTimeoutMs: duration,
+        windowBytes: whole(1),
+        windowItems: whole(1),
+        key: { right: ["", "a"], wrong: [...without("string"), 5] },
+        failMode: XCLIENT.failMode,
+        maxAttempts: whole(1),
+        waitForRoom: flag,
+        hedgeAfterMs: number(0),
+        resume: callback,
+      },
+      fromClient(async (o) => {
+        for await (const _item of xclient.stream("Gate.Echo", 1, o)) break;
+      }),
+      "a call",
+    ),
+    StreamAllOptions: part<StreamAllOptions>(
+      {
+        ...CALL,
+        itemTimeoutMs: duration,
+        windowBytes: whole(1),
+        windowItems: whole(1),
+        follow: flag,
+        resume: callback,
+        onError: callback,
+      },
+      fromClient(async (o) => {
+        for await (const _item of xclient.streamAll("Gate.Echo", 1, o)) break;
+      }),
       "a call",
     ),
     FanOutOptions: part<FanOutOptions>(

@@ -1,5 +1,25 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { type CallOptions, type Service, serviceView } from "../service.ts";
+import {
+  type CallOptions,
+  type Service,
+  serviceView,
+  type StreamIterator,
+  type StreamOptions,
+  type ViewCalls,
+} from "../service.ts";
+import { RpcError } from "../errors.ts";
+import { watchErrors } from "../testing/explorer/unhandled.ts";
+import { settled } from "./support/async.ts";
+
+/** What makes calls, and no streams. */
+function callsOnly(call: ViewCalls<CallOptions>["call"]): ViewCalls<CallOptions> {
+  return {
+    call,
+    stream: () => {
+      throw new Error("no stream was asked for");
+    },
+  };
+}
 
 interface Shop {
   Buy(args: { id: number }): string;
@@ -9,7 +29,10 @@ interface Shop {
 
 Deno.test("a view calls Name.Method with argument and options, and is the same each time", async () => {
   const calls: unknown[] = [];
-  const view = serviceView<Shop>("Shop", (...args) => (calls.push(args), Promise.resolve("reply")));
+  const view = serviceView<Shop>(
+    "Shop",
+    callsOnly((...args) => (calls.push(args), Promise.resolve("reply"))),
+  );
   const reply: string = await view.Buy({ id: 1 }, { timeoutMs: 5 });
   assertEquals(reply, "reply");
   await view.Later(2);
@@ -25,10 +48,13 @@ Deno.test("a view calls Name.Method with argument and options, and is the same e
 
 Deno.test("a view is no promise, and inherited names are methods like others", async () => {
   const called: string[] = [];
-  const view = serviceView<Record<string, () => void>>("S", (name) => {
-    called.push(name);
-    return Promise.resolve();
-  });
+  const view = serviceView<Record<string, () => void>>(
+    "S",
+    callsOnly((name) => {
+      called.push(name);
+      return Promise.resolve();
+    }),
+  );
   assertStrictEquals(await view, view);
   assertEquals((view as unknown as Record<symbol, unknown>)[Symbol.iterator], undefined);
   assertEquals([`${view}`, JSON.stringify({ view })], ["service S", '{"view":{}}']);
@@ -96,7 +122,10 @@ Deno.test("the types of a view: optional methods stay so; overloads and generics
 
 Deno.test("a view's optional argument is left out, or undefined before options", async () => {
   const calls: unknown[] = [];
-  const view = serviceView<Greeter>("G", (...args) => (calls.push(args), Promise.resolve("hello")));
+  const view = serviceView<Greeter>(
+    "G",
+    callsOnly((...args) => (calls.push(args), Promise.resolve("hello"))),
+  );
   await view.Greet();
   await view.Greet(undefined, { timeoutMs: 5 });
   await view.Later?.("Ann");
@@ -111,4 +140,161 @@ Deno.test("a view's optional argument is left out, or undefined before options",
     ["G.Greet", undefined, { timeoutMs: 5 }],
     ["G.Later", "Ann", undefined],
   ]);
+});
+
+interface Logs {
+  Tail(args: { from: number }): AsyncGenerator<string>;
+  Later(): Promise<AsyncIterable<number>>;
+  Bytes(): ReadableStream<Uint8Array>;
+  Upload(chunks: AsyncIterable<Uint8Array>): Promise<number>;
+  Copy(lines: AsyncGenerator<string>, ctx: Context): AsyncIterableIterator<string>;
+  Sometimes(): AsyncIterable<string> | string;
+  // deno-lint-ignore no-explicit-any
+  Any(): any;
+  Never(): never;
+  Maybe?(): AsyncIterable<string>;
+  Count(): number;
+}
+
+Deno.test("the types of a view: what returns an async iterable is a stream, and no promise", () => {
+  type View = Service<Logs>;
+  type Result<Method extends keyof View> = ReturnType<NonNullable<View[Method]>>;
+  type Rest<Method extends keyof View> = Parameters<NonNullable<View[Method]>>;
+  const checks: true[] = [
+    true satisfies Same<Result<"Tail">, StreamIterator<string>>,
+    true satisfies Same<Result<"Later">, StreamIterator<number>>,
+    true satisfies Same<Result<"Bytes">, StreamIterator<Uint8Array>>,
+    true satisfies Same<Result<"Upload">, Promise<number>>,
+    true satisfies Same<Result<"Copy">, StreamIterator<string>>,
+    true satisfies Same<Result<"Sometimes">, Promise<AsyncIterable<string> | string>>,
+    // deno-lint-ignore no-explicit-any
+    true satisfies Same<Result<"Any">, Promise<any>>,
+    true satisfies Same<Result<"Never">, Promise<never>>,
+    true satisfies Same<Result<"Maybe">, StreamIterator<string>>,
+    true satisfies Same<Rest<"Tail">[1], (CallOptions & StreamOptions) | undefined>,
+    true satisfies Same<Rest<"Count">[1], CallOptions | undefined>,
+    true satisfies Same<Rest<"Upload">[0], AsyncIterable<Uint8Array>>,
+    true satisfies Same<Rest<"Copy">[0], AsyncIterable<string>>, // any will do
+  ];
+  assertEquals(checks.length, 13);
+});
+
+/** A view whose calls and streams are taken down. */
+function watchedView(reply: () => Promise<unknown> = () => Promise.resolve("reply")) {
+  const used: string[] = [];
+  const view = serviceView<Logs>("Logs", {
+    call(serviceMethod) {
+      used.push(`call ${serviceMethod}`);
+      return reply();
+    },
+    stream(serviceMethod) {
+      used.push(`stream ${serviceMethod}`);
+      const items = ["a", "b"];
+      return {
+        next() {
+          const value = items.shift();
+          return Promise.resolve(
+            value === undefined ? { done: true, value } : { done: false, value },
+          );
+        },
+        return(value: undefined) {
+          used.push("return");
+          return Promise.resolve({ done: true, value });
+        },
+        throw: (error) => Promise.reject(error),
+        [Symbol.asyncIterator]() {
+          return this;
+        },
+        async [Symbol.asyncDispose]() {
+          await this.return(undefined);
+        },
+      };
+    },
+  });
+  return { view, used };
+}
+
+Deno.test("a view's method is a stream if it is iterated: in a loop, by hand, by using", async () => {
+  const { view, used } = watchedView();
+  const items: string[] = [];
+  for await (const item of view.Tail({ from: 0 })) items.push(item);
+  assertEquals(items, ["a", "b"]);
+  const byHand = view.Tail({ from: 0 });
+  assertEquals(await byHand.next(), { done: false, value: "a" });
+  assertEquals((await byHand.return()).done, true);
+  {
+    await using tail = view.Tail({ from: 0 });
+    await tail.next();
+  }
+  await settled();
+  assertEquals(
+    used,
+    ["stream Logs.Tail", "stream Logs.Tail", "return"].concat([
+      "stream Logs.Tail",
+      "return",
+    ]),
+  );
+});
+
+Deno.test("a view's method is a call if it is awaited, made in the turn in which it is", async () => {
+  const { view, used } = watchedView();
+  const replies = Promise.all([view.Count(), view.Count().then((reply) => `${reply}!`)]);
+  assertEquals(used.length, 2);
+  assertEquals(await replies as unknown[], ["reply", "reply!"]);
+  await view.Count().finally(() => used.push("finally"));
+  await view.Count().catch(() => {});
+  assertEquals(
+    used,
+    [..."ab"].map(() => "call Logs.Count").concat([
+      "call Logs.Count",
+      "finally",
+      "call Logs.Count",
+    ]),
+  );
+});
+
+Deno.test("a view's method that nobody asks anything is a call, too, before the next task", async () => {
+  const { view, used } = watchedView();
+  view.Count();
+  assertEquals(used, []);
+  await Promise.resolve();
+  assertEquals(used, ["call Logs.Count"]);
+  const kept = view.Upload(view.Tail({ from: 0 }) as AsyncIterable<never>);
+  await settled();
+  assertEquals(await kept as unknown, "reply");
+  assertEquals(used.filter((what) => what === "call Logs.Upload").length, 1);
+});
+
+Deno.test("once a call has succeeded, a view's method returns the call's own promise", async () => {
+  const { view } = watchedView();
+  const first = view.Count();
+  assertEquals(first instanceof Promise, false);
+  await first;
+  assertEquals(view.Count() instanceof Promise, true);
+});
+
+Deno.test("a stream that is kept for later is no unhandled rejection, and can be iterated", async () => {
+  const refused = new RpcError(
+    "failed_precondition",
+    "rpc server: Logs.Tail answers with a stream",
+  );
+  const { view, used } = watchedView(() => Promise.reject(refused));
+  const kept = view.Tail({ from: 0 });
+  await settled();
+  const items: string[] = [];
+  for await (const item of kept) items.push(item);
+  assertEquals([items, used], [["a", "b"], ["call Logs.Tail", "stream Logs.Tail"]]);
+});
+
+Deno.test("any other failure of a call that nobody waits for is an unhandled rejection", async () => {
+  const failure = new Error("failed");
+  const unhandled: unknown[] = [];
+  const stop = watchErrors((error) => unhandled.push(error), () => {});
+  const { view } = watchedView(() => Promise.reject(failure));
+  view.Count();
+  const caught = view.Count();
+  const asked = caught.catch(() => "caught");
+  await settled();
+  stop();
+  assertEquals([unhandled, await asked as unknown], [[failure], "caught"]);
 });

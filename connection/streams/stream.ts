@@ -5,50 +5,7 @@
  * @module
  */
 
-import type { CallOptions } from "../../service.ts";
-
-/** Options of one stream. */
-export interface StreamOptions extends CallOptions {
-  /**
-   * How long the stream may take as a whole, in milliseconds, from the first item that is asked for.
-   * The server is told, and ends its handler then, too. Default: for ever.
-   */
-  timeoutMs?: number;
-  /**
-   * How long to wait for the next item at most, in milliseconds, above 0: the stream fails with a
-   * `TimeoutError` then. What a reader takes for an item that has come does not count. Default:
-   * for ever.
-   */
-  itemTimeoutMs?: number;
-  /**
-   * How many bytes of items are held for a reader that does not read; the server sends no more.
-   * A single item may be larger. At least 1; `Infinity` for no limit. Default 262,144, which grows
-   * to four times as much for a reader that keeps up with a fast stream.
-   */
-  windowBytes?: number;
-  /**
-   * How many items are held for a reader that does not read. At least 1; `Infinity` for no limit.
-   * Default 1,024, which grows as `windowBytes` does.
-   */
-  windowItems?: number;
-}
-
-/**
- * What reads a stream: an async iterator that is cancelled when its reader leaves it, by `break`, an
- * error, `return()`, `throw()` or the end of an `await using`.
- *
- * @typeParam T The type of its items.
- */
-export interface StreamIterator<T> extends AsyncDisposable {
-  /** Reads the next item. Rejects once with the stream's error, behind the items that have come. */
-  next(): Promise<IteratorResult<T, undefined>>;
-  /** Cancels the stream; items that have come and were not read are dropped. */
-  return(value?: unknown): Promise<IteratorResult<T, undefined>>;
-  /** Cancels the stream, as `return()` does, and rejects with the error. */
-  throw(error?: unknown): Promise<IteratorResult<T, undefined>>;
-  /** The iterator itself. */
-  [Symbol.asyncIterator](): StreamIterator<T>;
-}
+export type { StreamIterator, StreamOptions } from "../../service.ts";
 
 /** Where items come from, and whom to tell that they were read. */
 export interface ItemSource {

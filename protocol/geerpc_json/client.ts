@@ -223,12 +223,17 @@ export class JsonClientCodec implements ClientCodec, LineSink {
       const line = lines.text();
       if (isBlank(line)) return;
       const header = this.#header = parseHeader(line);
-      if (header.Ext === undefined && this.#writer.reads === "unknown") this.#learn("json");
+      const isRefusal = header.Seq === 0 && header.Error !== "" && !answersUnreadArgument(header);
+      // One that ends, drains or refuses may say so before it has read what it is asked.
+      const isAnswer = !header.Ended && !header.Drain && !isRefusal;
+      if (isAnswer && header.Ext === undefined && this.#writer.reads === "unknown") {
+        this.#learn("json");
+      }
       this.#lengths = this.#writer.reads === "values" ? partsOf(header) : undefined;
       if (header.Ended) this.#sink.ended?.();
       else if (header.Drain) this.#sink.drain();
       else if (header.Ext !== undefined) this.#extended(header.Ext);
-      else if (header.Seq === 0 && header.Error !== "" && !answersUnreadArgument(header)) {
+      else if (isRefusal) {
         throw refusedConnection(header.Error, header, receivedCode(header.Code, "unavailable"));
       }
       this.#seq = header.Seq;

@@ -28,6 +28,8 @@ const {
 const MAX_MEMBERS = 16;
 /** So are objects with longer keys. */
 const MAX_KEY_LENGTH = 40;
+/** The key `$` has a meaning of its own between our ends: what has it is never on the fast path. */
+const DOLLAR = 36;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -54,6 +56,7 @@ export class FastValueReader {
    */
   read(lines: Lines): boolean {
     const { bytes, at } = lines;
+    if (bytes[at + 2] === DOLLAR) return false; // most likely a value that JSON lacks
     const end = bytes[at] === OPEN_BRACE ? this.#object(bytes, at) : this.#scalar(bytes, at);
     if (end === 0 || bytes[end] !== NEWLINE) return false;
     lines.advanceTo(end + 1);
@@ -151,7 +154,7 @@ export class FastValueWriter {
       if (!isInteger(member)) return false;
       let key = this.#keys[index];
       if (key === undefined || key.name !== name) {
-        if (name.length > MAX_KEY_LENGTH) return false;
+        if (name.length > MAX_KEY_LENGTH || name === "$") return false;
         const text = `${index === 0 ? "{" : ","}${JSON.stringify(name)}:`;
         key = this.#keys[index] = { name, bytes: encoder.encode(text) };
       }
@@ -163,7 +166,7 @@ export class FastValueWriter {
   }
 }
 
-/** Whether it is a whole number of 32 bits. */
+/** Whether it is a whole number of 32 bits, and not -0. */
 function isInteger(value: unknown): value is number {
-  return typeof value === "number" && (value | 0) === value;
+  return typeof value === "number" && (value | 0) === value && (value !== 0 || 1 / value > 0);
 }

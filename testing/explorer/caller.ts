@@ -5,6 +5,8 @@
  */
 
 import type { ExplorerClock } from "./clock.ts";
+import { CountedController, listenersOf } from "./counted_controller.ts";
+import { definedOf } from "./defined.ts";
 import type { History } from "./history.ts";
 import { errorLine } from "./outcome.ts";
 import type { CallStep, Plan } from "./plan.ts";
@@ -23,28 +25,6 @@ export interface CallerHost {
   close(record: ClientRecord, graceMs: number): void;
 }
 
-/** A signal that knows how many listen to it. */
-class CountedController extends AbortController {
-  listeners = 0;
-
-  constructor() {
-    super();
-    const { signal } = this;
-    const [add, remove] = [signal.addEventListener, signal.removeEventListener];
-    const known = new Set<unknown>();
-    signal.addEventListener = (...args: Parameters<typeof add>) => {
-      known.add(args[1]);
-      this.listeners = known.size;
-      add.apply(signal, args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-      known.delete(args[1]);
-      this.listeners = known.size;
-      remove.apply(signal, args);
-    };
-  }
-}
-
 /** Makes the calls of a run. */
 export class Caller {
   /** Every call, by its number. */
@@ -61,9 +41,7 @@ export class Caller {
 
   /** How many still listen to signals of callers that have not aborted. */
   get listeners(): number {
-    let count = 0;
-    for (const { signal, listeners } of this.#controllers) if (!signal.aborted) count += listeners;
-    return count;
+    return listenersOf(this.#controllers);
   }
 
   /** The calls of a client that have not ended. */
@@ -195,10 +173,4 @@ function describe(step: CallStep): string {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** An object without what is undefined; its type is the caller's to know. */
-// deno-lint-ignore no-explicit-any
-export function definedOf(object: Record<string, unknown>): any {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }

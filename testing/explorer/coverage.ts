@@ -9,6 +9,7 @@ import { RpcError, TimeoutError } from "../../errors.ts";
 import { executionOf, kindOf } from "./outcome.ts";
 import type { CallRecord, ClientRecord } from "./records.ts";
 import type { Run } from "./run.ts";
+import { lookAtStream, STREAM_PATHS } from "./stream_coverage.ts";
 
 /** The paths that a long run must have come through at least once. */
 export const RARE_PATHS = [
@@ -63,6 +64,7 @@ export const RARE_PATHS = [
   "certain: the answer was asked for",
   "certain: it had not run",
   "certain: another process answered",
+  ...STREAM_PATHS,
   ...Object.keys(AT_POINTS).map((point) => `point ${point}`),
 ] as const;
 
@@ -80,6 +82,7 @@ export class Coverage {
       if (recalled > refused) seen.add("certain: the answer was asked for");
       if (refused > 0) seen.add("certain: it had not run");
     }
+    for (const stream of run.streams.streams.values()) lookAtStream(run, stream, seen);
     for (const point of run.points.passed) seen.add(`point ${point}`);
     for (const path of seen) this.counts.set(path, (this.counts.get(path) ?? 0) + 1);
   }

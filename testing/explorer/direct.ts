@@ -39,6 +39,10 @@ export class DirectClient implements ExploredClient {
 
   readonly call = (...args: CallArgs): Promise<unknown> => this.#client!.call(...args);
 
+  readonly stream = (
+    ...args: Parameters<NonNullable<ExploredClient["stream"]>>
+  ): ReturnType<NonNullable<ExploredClient["stream"]>> => this.#client!.stream(...args);
+
   /** There is one server: all of them is it. */
   readonly broadcast = this.call;
   readonly fork = this.call;

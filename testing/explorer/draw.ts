@@ -6,7 +6,8 @@
  */
 
 import { SelectMode } from "../../selector.ts";
-import { seededRandom } from "../seeded_random.ts";
+import { Dice } from "./dice.ts";
+import { drawStreams } from "./draw_streams.ts";
 import { AT_POINTS } from "./fault_points.ts";
 import type {
   ArgumentKind,
@@ -29,36 +30,6 @@ export interface DrawOptions {
   readonly protocols: readonly PlanProtocol[];
   /** Which of the methods that may be called may run twice. */
   readonly idempotent: readonly (boolean | undefined)[];
-}
-
-/** Chance, with the questions that one asks it. */
-class Dice {
-  readonly #random: () => number;
-
-  constructor(seed: number) {
-    this.#random = seededRandom(seed);
-    for (let count = 0; count < 3; count++) this.#random(); // seeds side by side begin alike
-  }
-
-  /** Whether something of this probability comes true. */
-  chance(probability: number): boolean {
-    return this.#random() < probability;
-  }
-
-  /** A whole number, both ends included. */
-  whole(least: number, most: number): number {
-    return least + Math.floor(this.#random() * (most - least + 1));
-  }
-
-  one<T>(some: readonly T[]): T {
-    return some[this.whole(0, some.length - 1)];
-  }
-
-  /** Each with this probability, but at least one. */
-  some<T>(all: readonly T[], probability: number): T[] {
-    const taken = all.filter(() => this.chance(probability));
-    return taken.length > 0 ? taken : [this.one(all)];
-  }
 }
 
 const MODES: readonly string[] = Object.values(SelectMode);
@@ -141,6 +112,12 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
   }
   if (has("fault_points") && dice.chance(0.4)) {
     for (let count = dice.whole(1, 4); count > 0; count--) steps.push(drawPoint(dice, lengthMs));
+    steps.sort((one, other) => one.atMs - other.atMs);
+  }
+  if (has("streams")) {
+    const hasDrains = has("drains");
+    // Chance of their own: what a plan was without streams it is with them, too.
+    steps.push(...drawStreams(new Dice(~seed), { clients, servers, lengthMs, hasDrains }));
     steps.sort((one, other) => one.atMs - other.atMs);
   }
   // Last, so that the rest of a seed's plan stays what it was.

@@ -6,6 +6,11 @@
 
 import { type Execution, RpcError, TimeoutError } from "../../errors.ts";
 
+/** How a call, or the listening to its receipts, ended. */
+export type Outcome =
+  | { readonly ok: true; readonly reply: unknown }
+  | { readonly ok: false; readonly error: unknown };
+
 /** A code, `TimeoutError`, or the name of what is none of the library's errors. */
 export function kindOf(error: unknown): string {
   if (error instanceof RpcError) return error.code;

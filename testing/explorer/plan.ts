@@ -6,6 +6,9 @@
  */
 
 import type { FaultPoint } from "../../internal/fault_points.ts";
+import type { StreamStep } from "./stream_plan.ts";
+
+export type { StreamKind, StreamStep } from "./stream_plan.ts";
 
 /** What is spoken between clients and a server. */
 export type PlanProtocol = "geerpc/json" | "geerpc/gob" | "netrpc/json" | "netrpc/gob";
@@ -221,7 +224,7 @@ export type OtherStep =
   | { readonly atMs: number; readonly do: "jump"; readonly forMs: number };
 
 /** Something that happens at a time. */
-export type Step = CallStep | FaultStep | ServerStep | PointStep | OtherStep;
+export type Step = CallStep | StreamStep | FaultStep | ServerStep | PointStep | OtherStep;
 
 /** What one run does. It can be written as JSON and run again: the same plan, the same history. */
 export interface Plan {
@@ -282,6 +285,8 @@ export const FEATURES = [
   "fault_points",
   /** Calls whose callers want to be certain. */
   "certain",
+  /** Streams, and arguments that come item by item. */
+  "streams",
 ] as const;
 
 /** One of {@linkcode FEATURES}. */

@@ -11,6 +11,7 @@ import { errorLine, executionOf } from "./outcome.ts";
 import type { CallRecord, ClientRecord } from "./records.ts";
 import type { Plan } from "./plan.ts";
 import type { Run } from "./run.ts";
+import { checkStreams } from "./stream_properties.ts";
 
 /** Times are sums of fractions. */
 const ROUNDING_MS = 1e-6;
@@ -27,6 +28,7 @@ export function checkProperties(run: Run): void {
     if (call.step.certain) checkCertain(run, call);
     if (call.step.kind === "inform") checkReceipts(run, call);
   }
+  checkStreams(run);
   for (const client of run.clients) {
     checkBudget(run, client);
     checkHedges(run, client);
@@ -218,6 +220,7 @@ function isOnlyDrained({ plan }: Run, address: string | undefined): boolean {
       case "point":
         // A longer wait is a silence, for which a connection may be given up.
         return step.waitMs !== undefined && step.waitMs <= 1;
+      case "stream":
       case "list":
       case "discovery":
       case "close":
@@ -277,7 +280,7 @@ function earned({ ratio, perSecond }: typeof USUAL, calls: number, untilMs: numb
  * may have been: handlers that began, and the attempts of calls that failed.
  */
 function checkBudget(run: Run, { plan, nested }: ClientRecord): void {
-  let calls = nested.length;
+  let calls = nested.length + streamsOf(run, plan.name);
   let extra = 0;
   let lastMs = 0;
   for (const call of run.calls.values()) {
@@ -292,6 +295,15 @@ function checkBudget(run: Run, { plan, nested }: ClientRecord): void {
     const message = `${plan.name} made ${extra} tries beyond the first, at most ${most} may be`;
     run.violate("budgets hold", message);
   }
+}
+
+/** For how many calls streams have paid into the budgets, at most. */
+function streamsOf({ streams, servers }: Run, client: string): number {
+  let calls = 0;
+  for (const { step, runs } of streams.streams.values()) {
+    if (step.client === client) calls += step.kind === "all" ? servers.length + 1 + runs.length : 1;
+  }
+  return calls;
 }
 
 /**
@@ -316,7 +328,7 @@ function drains(plan: Plan, address: string): boolean {
 
 /** Hedges are paid for, too: what overlaps is a copy of a call. */
 function checkHedges(run: Run, { plan, events, nested }: ClientRecord): void {
-  let calls = nested.length;
+  let calls = nested.length + streamsOf(run, plan.name);
   let hedges = 0;
   let lastMs = 0;
   for (const { step, runs, atMs, settledAtMs = Infinity } of run.calls.values()) {

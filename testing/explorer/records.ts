@@ -8,9 +8,13 @@ import type { CountedClock } from "./clock.ts";
 import type { ExplorerDiscovery } from "./discovery.ts";
 import type { HistoryEvent } from "./history.ts";
 import type { ExplorerNetwork } from "./network.ts";
+import type { Outcome } from "./outcome.ts";
 import type { CallStep, ClientPlan, Plan } from "./plan.ts";
 import type { RunRecord } from "./server.ts";
+import type { StreamRecord } from "./stream_records.ts";
 import type { ExploredClient, ReceiptRecord } from "./subject.ts";
+
+export type { Outcome } from "./outcome.ts";
 
 /** What a property found wrong. */
 export interface Violation {
@@ -19,11 +23,6 @@ export interface Violation {
   /** What was seen. */
   readonly message: string;
 }
-
-/** How a call, or the listening to its receipts, ended. */
-export type Outcome =
-  | { readonly ok: true; readonly reply: unknown }
-  | { readonly ok: false; readonly error: unknown };
 
 /** One call, and what became of it. */
 export interface CallRecord {
@@ -98,6 +97,8 @@ export interface RunResult {
   readonly violations: readonly Violation[];
   /** Every call, in the order in which they were made. */
   readonly calls: readonly CallRecord[];
+  /** Every stream, likewise. */
+  readonly streams: readonly StreamRecord[];
   /** What the clients told of their servers, in order of time for each client. */
   readonly events: readonly EventRecord[];
   /** What has happened, in order. */

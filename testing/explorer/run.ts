@@ -9,8 +9,9 @@ import { setFaultHook } from "../../internal/fault_points.ts";
 import type { CallContext } from "../../server.ts";
 import { MemoryNetwork } from "../memory_network.ts";
 import { seededRandom } from "../seeded_random.ts";
-import { Caller, definedOf } from "./caller.ts";
+import { Caller, type CallerHost } from "./caller.ts";
 import { CountedClock, ExplorerClock } from "./clock.ts";
+import { definedOf } from "./defined.ts";
 import { DirectClient } from "./direct.ts";
 import { ExplorerDiscovery, ExplorerList } from "./discovery.ts";
 import { FaultPoints } from "./fault_points.ts";
@@ -21,6 +22,8 @@ import { errorLine, kindOf } from "./outcome.ts";
 import type { ClientPlan, FaultStep, Feature, Plan, ServerStep, Step } from "./plan.ts";
 import type { CallRecord, ClientRecord, CloseRecord, RunResult, Violation } from "./records.ts";
 import { ExplorerServer } from "./server.ts";
+import { StreamCaller } from "./stream_caller.ts";
+import { streamService } from "./stream_service.ts";
 import type { Subject } from "./subject.ts";
 import { watchErrors } from "./unhandled.ts";
 
@@ -43,6 +46,7 @@ export class Run {
   readonly history: History;
   readonly violations: Violation[] = [];
   readonly caller: Caller;
+  readonly streams: StreamCaller;
   readonly servers: ExplorerServer[];
   readonly clients: ClientRecord[];
   readonly list: ExplorerList;
@@ -71,6 +75,9 @@ export class Run {
           for (const client of this.clients) client.network.reset(address);
         },
         begin: (name, args, context) => this.#begin(name, args, context),
+        streams: subject.hasStreams && !without.has("streams")
+          ? (server) => this.#streamService(server)
+          : undefined,
       })
     );
     const { badEntry } = plan;
@@ -80,13 +87,30 @@ export class Run {
       badEntry === undefined ? [] : [badEntry],
     );
     this.clients = plan.clients.map((client, place) => this.#client(client, place));
-    this.caller = new Caller({
+    const host: CallerHost = {
       plan,
       subject,
       clock,
       history,
       violate: (property, message) => this.violate(property, message),
       close: (record, graceMs) => void this.#closeClient(record, graceMs),
+    };
+    this.caller = new Caller(host);
+    this.streams = new StreamCaller(host);
+  }
+
+  #streamService(server: ExplorerServer): object {
+    const { clock, history } = this;
+    return streamService({
+      name: server.name,
+      clock,
+      history,
+      get faults() {
+        return server.faults;
+      },
+      find: (id) => this.streams.streams.get(id),
+      running: (change) => server.streamRuns(change),
+      violate: (property, message) => this.violate(property, message),
     });
   }
 
@@ -139,6 +163,7 @@ export class Run {
       plan,
       violations,
       calls: [...this.caller.calls.values()],
+      streams: [...this.streams.streams.values()],
       events: clients.flatMap(({ events }) => events),
       history: history.events,
       text: history.text,
@@ -155,10 +180,12 @@ export class Run {
   #do(step: Step): void {
     switch (step.do) {
       case "call":
+      case "stream":
       case "close": {
         const client = this.clients.find(({ plan }) => plan.name === step.client);
         if (client === undefined) return;
         if (step.do === "call") this.caller.call(step, client);
+        else if (step.do === "stream") this.streams.begin(step, client);
         else this.#closeClient(client, step.graceMs);
         return;
       }
@@ -281,7 +308,7 @@ export class Run {
       client: name,
       atMs: this.clock.now(),
       graceMs,
-      open: this.caller.open(name).length,
+      open: this.caller.open(name).length + this.streams.open(name).length,
     };
     record.closes.push(close);
     this.history.note(name, `closes with ${graceMs} ms of grace`);
@@ -327,6 +354,9 @@ export class Run {
       for (const { step } of this.caller.open(name)) {
         most += step.kind === "call" ? step.maxAttempts ?? maxAttempts : this.servers.length + 1;
       }
+      for (const { step } of this.streams.open(name)) {
+        most += step.kind === "all" ? this.servers.length + 1 : step.maxAttempts ?? maxAttempts;
+      }
       if (inFlight > most) wrong(`${name} has ${inFlight} calls in flight, at most ${most} can be`);
     }
   }
@@ -343,13 +373,18 @@ export class Run {
         this.violate("a call ends once all is well", `call ${step.id} has not ended`);
       }
     }
+    for (const { step, settlements } of this.streams.streams.values()) {
+      if (settlements > 0) continue;
+      this.violate("a stream ends once all is well", `stream ${step.id} has not ended`);
+    }
     this.#look();
     for (const record of this.clients) {
       const { plan: { name }, client, closes, nested } = record;
       if (nested.some(({ settlements }) => settlements !== 1)) {
         this.violate("a call settles once", `a call that an argument of ${name} made did not`);
       }
-      if (closes.length > 0 || this.caller.open(name).length > 0) continue;
+      const open = this.caller.open(name).length + this.streams.open(name).length;
+      if (closes.length > 0 || open > 0) continue;
       for (const { address, inFlight } of client.endpoints()) {
         if (inFlight > 0) {
           this.violate("figures are consistent", `${inFlight} calls in flight at ${address}`);
@@ -372,6 +407,24 @@ export class Run {
         this.violate("nobody works for nobody", message);
       }
     }
+    for (const { step, runs, settlements } of this.streams.streams.values()) {
+      if (settlements === 0) continue;
+      for (const { outcome, server } of runs) {
+        if (outcome !== "running" || this.#wasOutOfReach(server)) continue;
+        const message = `stream ${step.id} has ended and still runs at ${server}`;
+        this.violate("nobody works for nobody", message);
+      }
+    }
+  }
+
+  /**
+   * Whether what a client said of its end may have been lost on the way to a server, and nothing
+   * tells a handler that waits for credit, or for items: it has nothing to write.
+   */
+  #wasOutOfReach(server: string): boolean {
+    return this.plan.steps.some((step) =>
+      (step.do === "fault" && step.silent || step.do === "forget") && step.server === server
+    );
   }
 
   /** Nothing is wrong: a call has to succeed. */
@@ -424,7 +477,7 @@ export class Run {
     const { timers } = this.clock;
     if (timers > 0) left(`${timers} timers`);
     if (this.list.watchers > 0) left(`${this.list.watchers} watchers of the list`);
-    const { listeners } = this.caller;
+    const listeners = this.caller.listeners + this.streams.listeners;
     if (listeners > 0) left(`${listeners} listeners on callers' signals`);
     for (const { name, address, running, connections } of this.servers) {
       if (running > 0) left(`${running} handlers of ${name}`);

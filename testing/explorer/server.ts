@@ -11,6 +11,7 @@ import type { MemoryNetwork } from "../memory_network.ts";
 import type { ExplorerClock } from "./clock.ts";
 import type { History } from "./history.ts";
 import type { CallStep, FaultStep, ServerPlan } from "./plan.ts";
+import { STREAM_SERVICE } from "./stream_plan.ts";
 
 /** Services by name, as `Server.register` takes them. */
 export type ExploredServices = Readonly<Record<string, object>>;
@@ -39,6 +40,8 @@ export interface ServerHost {
   services(server: string): ExploredServices;
   /** Resets every connection to an address, also those of which one end is gone. */
   reset(address: string): void;
+  /** The service for streams, if they are explored. */
+  streams?(server: ExplorerServer): object;
   /** A handler begins: which call it is for, who made it, and where its runs are taken down. */
   begin(
     server: string,
@@ -103,11 +106,18 @@ export class ExplorerServer {
     for (const [name, service] of Object.entries(this.#host.services(this.name))) {
       server.register(name, this.#wrapped(service));
     }
+    const streams = this.#host.streams?.(this);
+    if (streams !== undefined) server.register(STREAM_SERVICE, streams);
     this.#processes++;
     history.note(this.name, "starts");
     // Either of GeeRPC's encodings is spoken where either is.
     const spoken = protocol.startsWith("geerpc/") ? "geerpc/json" : protocol;
     await server.listen(this.address, { network, protocol: spoken });
+  }
+
+  /** A handler of a stream has begun (1), or ended (−1). */
+  streamRuns(change: 1 | -1): void {
+    this.running += change;
   }
 
   /** Sets what is wrong with it. */

@@ -13,6 +13,7 @@ const NEEDED: ReadonlySet<string> = new Set([
   "id",
   "client",
   "kind",
+  "items",
   "method",
   "workMs",
   "server",

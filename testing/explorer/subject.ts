@@ -61,6 +61,26 @@ export type ExploredCall<Reply> = (
   options?: ExploredCallOptions,
 ) => Reply;
 
+/** What the explorer uses of a stream. */
+export interface ExploredStream<T> {
+  /** Reads an item. */
+  next(): Promise<IteratorResult<T, undefined>>;
+  /** Leaves it. */
+  return(): Promise<IteratorResult<T, undefined>>;
+  /** It is its own iterator. */
+  [Symbol.asyncIterator](): ExploredStream<T>;
+}
+
+/** What a stream of all servers brings. */
+export interface AllItem {
+  /** The server. */
+  readonly address: string;
+  /** An item. */
+  readonly value?: unknown;
+  /** Why it gives no more. */
+  readonly error?: unknown;
+}
+
 /** What the explorer uses of an `XClient`. */
 export interface ExploredClient {
   /** Calls one server. */
@@ -71,6 +91,18 @@ export interface ExploredClient {
   readonly fork: ExploredCall<Promise<unknown>>;
   /** Calls all, and tells of each. */
   readonly inform: ExploredCall<AsyncIterable<ReceiptRecord>>;
+  /** Reads what one server gives. Absent where there are no streams. */
+  readonly stream?: (
+    serviceMethod: string,
+    args?: unknown,
+    options?: NonNullable<Parameters<XClient["stream"]>[2]>,
+  ) => ExploredStream<unknown>;
+  /** Reads what all give. */
+  readonly streamAll?: (
+    serviceMethod: string,
+    args?: unknown,
+    options?: NonNullable<Parameters<XClient["streamAll"]>[2]>,
+  ) => ExploredStream<AllItem>;
   /** Its servers, and how they fare. */
   endpoints(): ReturnType<XClient["endpoints"]>;
   /** Closes it. */
@@ -83,6 +115,8 @@ export interface Subject {
   readonly services: (server: string) => ExploredServices;
   /** What is called. */
   readonly methods: readonly ExploredMethod[];
+  /** Whether streams are explored, which have a service of their own. */
+  readonly hasStreams?: boolean;
   /** The protocols that servers may speak. */
   readonly protocols: readonly PlanProtocol[];
   /** Which call a handler runs for: what `args` or the metadata say. */
@@ -109,6 +143,7 @@ export interface EchoReply extends EchoArgs {
 
 /** The explorer's own service: it says what it was told, and who says so. */
 export const ECHO: Subject = {
+  hasStreams: true,
   services: (server) => ({
     Explored: {
       Echo: ({ Id, Text }: EchoArgs): EchoReply => ({ Id, Text, Server: server }),

@@ -44,22 +44,13 @@ export interface Node {
   readonly leftMs: (number | undefined)[];
 }
 
-/** What a test of a fleet works with. */
-export interface Case {
-  readonly world: World;
+/** What a test works with. */
+export interface Case extends FleetCase {
   readonly nodes: Node[];
-  readonly discovery: MultiServerDiscovery;
-  readonly xclient: XClient;
-  /** The events so far: `connected a`. */
-  readonly events: string[];
-  /** Lets so much time pass. */
-  pass(ms: number): Promise<void>;
   /** One more server, not listed yet. */
   serve(name: string): Promise<Node>;
   /** Puts a list in place. */
   list(nodes: readonly Node[]): Promise<void>;
-  /** One more client of the same fleet, closed at the end. */
-  client(options: XClientOptions): XClient;
 }
 
 const NAMES = "abcdefghijklmnopqrstuvwxyz";
@@ -101,21 +92,45 @@ async function start(world: World, name: string): Promise<Node> {
   return node;
 }
 
+/** What tests of fleets work with, whatever their servers do. */
+export interface FleetCase {
+  readonly world: World;
+  readonly discovery: MultiServerDiscovery;
+  readonly xclient: XClient;
+  /** The events so far: `connected a`. */
+  readonly events: string[];
+  /** Lets so much time pass. */
+  pass(ms: number): Promise<void>;
+  /** One more client of the same fleet, closed at the end. */
+  client(options: XClientOptions): XClient;
+}
+
+/** What is done at the end of such a test. */
+export interface FleetEnds {
+  /** Before the clients are closed. */
+  before?(clients: readonly XClient[]): void;
+  /** When they are. */
+  after?(): Promise<void>;
+}
+
 /**
  * Runs a test with a fleet `a`, `b`, `c` … that is gone through in turn, with
  * no chance in it; at the end nothing may be left.
+ *
+ * @param start Starts one server.
  */
-export function withNodes(
+export function withStarted<Server extends { readonly address: string }>(
   count: number,
-  body: (test: Case) => Promise<void>,
+  start: (world: World, name: string) => Promise<Server>,
+  body: (test: FleetCase, servers: Server[]) => Promise<FleetEnds>,
   options: XClientOptions = {},
   worldOptions: { delayMs?: number } = {},
 ): Promise<void> {
   return withStillDate(() =>
     inWorld(async (world) => {
-      const nodes: Node[] = [];
-      for (let n = 0; n < count; n++) nodes.push(await start(world, NAMES[n]));
-      const discovery = new MultiServerDiscovery(nodes.map(({ address }) => address));
+      const servers: Server[] = [];
+      for (let n = 0; n < count; n++) servers.push(await start(world, NAMES[n]));
+      const discovery = new MultiServerDiscovery(servers.map(({ address }) => address));
       const events: string[] = [];
       const clients: XClient[] = [];
       const client = (more: XClientOptions) => {
@@ -131,23 +146,42 @@ export function withNodes(
       };
       const onEvent = ({ type, address }: XClientEvent) =>
         events.push(`${type} ${address.replace("memory@", "")}`);
-      await body({
-        world,
-        nodes,
-        discovery,
-        events,
-        xclient: client({ onEvent, ...options }),
-        pass: (ms) => world.clock.advance(ms),
-        serve: (name) => start(world, name),
-        list: (list) => discovery.update(list.map(({ address }) => address)),
-        client,
-      });
-      for (const { held } of nodes) for (const end of held) end.resolve("late");
+      const xclient = client({ onEvent, ...options });
+      const pass = (ms: number) => world.clock.advance(ms);
+      const { before, after } = await body(
+        { world, discovery, events, xclient, pass, client },
+        servers,
+      );
+      before?.(clients);
       for (const made of clients) await made.close();
+      await after?.();
       assertEquals(world.clock.timers, 0, "timers are left by the client");
-      for (const { address } of nodes) assertEquals(world.network.connections(address), 0, address);
+      for (const { address } of servers) {
+        assertEquals(world.network.connections(address), 0, address);
+      }
     }, worldOptions)
   );
+}
+
+/** Runs a test with a fleet of nodes; see {@linkcode withStarted}. */
+export function withNodes(
+  count: number,
+  body: (test: Case) => Promise<void>,
+  options: XClientOptions = {},
+  worldOptions: { delayMs?: number } = {},
+): Promise<void> {
+  const run = async (test: FleetCase, nodes: Node[]): Promise<FleetEnds> => {
+    await body({
+      ...test,
+      nodes,
+      serve: (name) => start(test.world, name),
+      list: (list) => test.discovery.update(list.map(({ address }) => address)),
+    });
+    return {
+      before: () => nodes.forEach(({ held }) => held.forEach((end) => end.resolve("late"))),
+    };
+  };
+  return withStarted(count, start, run, options, worldOptions);
 }
 
 /** What a test works with that needs real services: each site has a gate. */

@@ -8,7 +8,7 @@ import { errorText, RpcError } from "../../../errors.ts";
 import { excerpt } from "../../../internal/excerpt.ts";
 import type { Limits } from "../../codec.ts";
 import { parse } from "../../json.ts";
-import { BYTES_KINDS, IS_LITTLE_ENDIAN, MOST_DIGITS, turnItems } from "./kinds.ts";
+import { BYTES_KINDS, IS_LITTLE_ENDIAN, MOST_DIGITS, turnItems, UNDEFINED } from "./kinds.ts";
 
 /** Puts U+FFFD in the place of what is no UTF-8. On Deno it takes a twentieth of the time of the strict one. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -28,6 +28,7 @@ const ERRORS: ReadonlyMap<unknown, ErrorConstructor> = new Map(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]
     .map((kind) => [kind.name, kind as ErrorConstructor]),
 );
+const UNDEFINED_LINE = `${UNDEFINED}\n`;
 const NO_PARTS: readonly Uint8Array[] = [];
 
 /** What came beside a line. */
@@ -49,6 +50,7 @@ export interface ReceivedParts {
  * has a key `__proto__`.
  */
 export function decodeBody(text: string, limits: Limits, beside?: ReceivedParts): unknown {
+  if (beside === undefined && (text === UNDEFINED_LINE || text === UNDEFINED)) return undefined;
   const hasEscapes = text.includes("\\u"); // the key may be spelt so
   // To look for one character first is faster than for three, of which the first is everywhere.
   const mayBeMarked = hasEscapes || text.includes("$") && text.includes('"$"');

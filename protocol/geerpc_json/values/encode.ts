@@ -16,6 +16,7 @@ import {
   MOST_DEPTH,
   MOST_DIGITS,
   turnItems,
+  UNDEFINED,
 } from "./kinds.ts";
 
 /** A piece that goes beside the line: a text is written as UTF-8. */
@@ -29,6 +30,9 @@ export interface Body {
   readonly parts: readonly Part[];
 }
 
+/** What handlers that return nothing reply. */
+const ABSENT: Body = { text: UNDEFINED, parts: [] };
+
 /**
  * Writes a value.
  *
@@ -39,6 +43,7 @@ export interface Body {
  * the message names.
  */
 export function encodeBody(value: unknown, role: ValueRole): Body {
+  if (value === undefined) return ABSENT;
   const parts: Part[] = [];
   return { text: toText(replaceAll(value, parts, role)), parts };
 }

@@ -8,6 +8,8 @@
 export const LONG_TEXT = 4096;
 /** No more decimal digits are written and read as one integer: the work grows faster than they do. */
 export const MOST_DIGITS = 65_536;
+/** The body that is nothing. */
+export const UNDEFINED = '{"$":["undefined"]}';
 /** Values that are nested deeper no peer of ours accepts, whatever its limits. */
 export const MOST_DEPTH = 1000;
 
