@@ -43,6 +43,8 @@ export interface CertainCallOwner {
   readonly random: () => number;
   /** The deadlines of calls whose connection is lost. */
   readonly deadlines: Deadlines;
+  /** Whether the client is being closed: nothing more is dialled. */
+  readonly isClosed: boolean;
   /** The connection of a call is lost. */
   began(call: CertainCall): void;
   /** A connection for answers, dialled at times for all calls that need it. */
@@ -180,6 +182,7 @@ export class CertainCall implements Settler, Abortable, Expiring {
 
   #dial(): void {
     if (this.#isOver) return;
+    if (this.#calls.isClosed) return this.close();
     this.#calls.connect(this.line).then(
       (connection) => this.#ask(connection),
       (error) => this.#dialFailed(error),

@@ -35,6 +35,7 @@ export class CertainCalls implements CertainCallOwner {
   /** Those whose connection is lost. */
   readonly #recalled = new Set<CertainCall>();
   readonly #dials = new Map<RecallLine, SharedDial>();
+  #isClosed = false;
 
   /** @param host The client. */
   constructor(host: CertainHost) {
@@ -42,6 +43,10 @@ export class CertainCalls implements CertainCallOwner {
     this.clock = host.clock;
     this.random = host.random;
     this.deadlines = new Deadlines(host.clock);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /** How many calls have lost their connection, and have not ended. */
@@ -112,6 +117,7 @@ export class CertainCalls implements CertainCallOwner {
 
   /** Ends the calls that have lost their connection and are not in flight on another. */
   close(): void {
+    this.#isClosed = true;
     for (const call of [...this.#recalled]) call.close();
   }
 }

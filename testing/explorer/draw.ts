@@ -65,6 +65,12 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
   );
   const lengthMs = dice.one([50, 500, 3000, 15_000]);
   const certainty = new Dice(Math.imul(seed, 0x9e3779b1)); // of its own: plans are as they were before
+  for (const server of servers) {
+    if (has("certain") && certainty.chance(0.1)) server.keepAnswersMs = certainty.one([1, 50, 700]);
+    if (has("certain") && certainty.chance(0.1)) {
+      server.keepAnswersBytes = certainty.one([2500, 5000]);
+    }
+  }
   const steps: Step[] = [];
   const calls = dice.whole(3, 30);
   // Calls that come together, one after another, or spread over the time.

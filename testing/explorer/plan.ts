@@ -25,6 +25,10 @@ export interface ServerPlan {
   readonly zone?: string;
   /** The most handlers that one connection may run. Default: the server's. */
   readonly maxInFlight?: number;
+  /** How long it keeps answers behind a lost connection. Default: as the server has it. */
+  readonly keepAnswersMs?: number;
+  /** How many bytes they may take. Default: as the server has it. */
+  readonly keepAnswersBytes?: number;
   /** Whether the list has it from the start. Default `true`. */
   readonly listed?: boolean;
 }

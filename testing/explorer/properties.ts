@@ -171,8 +171,9 @@ function checkCertain(run: Run, call: CallRecord): void {
     if (error.execution !== "unknown" || error.code === "canceled") continue;
     if (error.address !== address) continue; // given up for another attempt, of which this tells
     const server = run.servers.find((server) => server.address === address);
-    const { protocol } = run.plan.servers.find(({ name }) => name === server?.name) ?? {};
-    if (protocol !== "geerpc/json") continue; // no other knows of ids
+    const plan = run.plan.servers.find(({ name }) => name === server?.name);
+    if (plan?.protocol !== "geerpc/json") continue; // no other knows of ids
+    if (plan.keepAnswersMs !== undefined || plan.keepAnswersBytes !== undefined) continue;
     if (server!.ends.some((ms) => ms >= atMs - ENDING_MS && ms <= settledAtMs)) continue;
     const message = `call ${step.id}: ${errorLine(error)}`;
     run.violate("a call that is certain is unknown only if its process is gone", message);

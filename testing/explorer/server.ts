@@ -101,8 +101,9 @@ export class ExplorerServer {
   async start(): Promise<void> {
     if (this.#server !== undefined) return;
     const { clock, network, history, maxMessageBytes } = this.#host;
-    const { protocol, maxInFlight } = this.#plan;
-    const server = this.#server = new Server({ clock, maxMessageBytes, maxInFlight });
+    const { protocol, maxInFlight, keepAnswersMs, keepAnswersBytes } = this.#plan;
+    const limits = { maxMessageBytes, maxInFlight, keepAnswersMs, keepAnswersBytes };
+    const server = this.#server = new Server({ clock, ...limits });
     for (const [name, service] of Object.entries(this.#host.services(this.name))) {
       server.register(name, this.#wrapped(service));
     }

@@ -229,3 +229,22 @@ Deno.test("a certain call that is aborted as the last one of a connection that e
   assertEquals(violations, []);
   assert(text.includes("1 s3 -> c3: call 17 aborted"), text);
 });
+
+Deno.test("an answer that is asked for in the grace of a close is not dialled for again", async () => {
+  const call = { do: "call", client: "c1", kind: "call", method: 0, workMs: 0 } as const;
+  const text = await held({
+    ...PLAN,
+    delayMs: 1,
+    servers: [{ name: "s1", protocol: "geerpc/json", maxInFlight: 2 }],
+    steps: [
+      { atMs: 0, do: "point", point: "call_queued", times: 1 },
+      { ...call, atMs: 0, id: 14, workMs: 200 },
+      { atMs: 2, do: "point", point: "handshake_read", times: 1 },
+      { ...call, atMs: 196, id: 2, workMs: 1 },
+      { ...call, atMs: 196, id: 3, certain: true },
+      { atMs: 199, do: "close", client: "c1", graceMs: 3 },
+      { ...call, atMs: 218, id: 7 },
+    ],
+  });
+  assert(/20[12] c1: call 3 fails: canceled, unknown: .*; the client was closed/.test(text), text);
+});
