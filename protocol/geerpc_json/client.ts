@@ -46,6 +46,8 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   #header: Header | undefined;
   #seq = 0;
   #inBody = false;
+  /** Whether it is known what the server can read. */
+  #isKnown = false;
   /** What comes beside the next body, if anything does. */
   #lengths: readonly number[] | undefined;
   /** The body whose parts come next. */
@@ -127,14 +129,14 @@ export class JsonClientCodec implements ClientCodec, LineSink {
 
   #head(lines: Lines): void {
     if (this.#fastHeader.read(lines)) {
-      if (this.#writer.reads === "unknown") this.#learn("json");
+      if (!this.#isKnown) this.#learn("json");
       this.#seq = this.#fastHeader.seq;
       this.#header = this.#lengths = undefined;
     } else {
       const line = lines.text();
       if (isBlank(line)) return;
       const header = this.#header = parseHeader(line);
-      if (header.Ext === undefined && this.#writer.reads === "unknown") this.#learn("json");
+      if (header.Ext === undefined && !this.#isKnown) this.#learn("json");
       this.#lengths = this.#writer.reads === "values" ? partsOf(header) : undefined;
       if (header.Ended) this.#sink.ended?.();
       else if (header.Drain) this.#sink.drain();
@@ -152,13 +154,12 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (typeof Instance !== "string" || !Number.isSafeInteger(Load) || Load! < 0) {
       throw new RpcError("data_loss", "a server's answer about extensions with a wrong field");
     }
-    if (this.#writer.reads === "unknown") {
-      this.#learn("values", { instance: Instance, load: Load! });
-    }
+    if (!this.#isKnown) this.#learn("values", { instance: Instance, load: Load! });
   }
 
   /** What a server says first shows what it can read. */
   #learn(reads: "json" | "values", server?: Extensions): void {
+    this.#isKnown = true;
     this.#writer.learn(reads);
     this.#sink.extended?.(server);
   }
