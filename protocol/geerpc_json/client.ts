@@ -74,6 +74,8 @@ export class JsonClientCodec implements ClientCodec, LineSink {
   #isExtended = false;
   /** The calls whose answers the server need not keep any more. */
   #acknowledged: string[] = [];
+  /** Whether it is known what the server can read. */
+  #isKnown = false;
   /** What comes beside the next body, if anything does. */
   #lengths: readonly number[] | undefined;
   /** The body whose parts come next. */
@@ -211,7 +213,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     this.#isItem = this.#isItem && this.#itemHeader.read(lines);
     if (this.#isItem) this.#seq = this.#itemHeader.seq;
     else if (this.#fastHeader.read(lines)) {
-      if (this.#writer.reads === "unknown") this.#learn("json");
+      if (!this.#isKnown) this.#learn("json");
       this.#seq = this.#fastHeader.seq;
       this.#load = this.#isExtended ? this.#fastHeader.load : -1;
       this.#header = this.#lengths = undefined;
@@ -226,7 +228,7 @@ export class JsonClientCodec implements ClientCodec, LineSink {
       const isRefusal = header.Seq === 0 && header.Error !== "" && !answersUnreadArgument(header);
       // One that ends, drains or refuses may say so before it has read what it is asked.
       const isAnswer = !header.Ended && !header.Drain && !isRefusal;
-      if (isAnswer && header.Ext === undefined && this.#writer.reads === "unknown") {
+      if (isAnswer && header.Ext === undefined && !this.#isKnown) {
         this.#learn("json");
       }
       this.#lengths = this.#writer.reads === "values" ? partsOf(header) : undefined;
@@ -247,14 +249,13 @@ export class JsonClientCodec implements ClientCodec, LineSink {
     if (typeof Instance !== "string" || !Number.isSafeInteger(Load) || Load! < 0) {
       throw new RpcError("data_loss", "a server's answer about extensions with a wrong field");
     }
-    if (this.#writer.reads === "unknown") {
-      this.#learn("values", { instance: Instance, load: Load! });
-    }
+    if (!this.#isKnown) this.#learn("values", { instance: Instance, load: Load! });
   }
 
   /** What a server says first shows what it can read. */
   #learn(reads: "json" | "values", server?: Extensions): void {
     this.#isExtended = reads === "values";
+    this.#isKnown = true;
     this.#writer.learn(reads);
     this.#sink.extended?.(server);
   }

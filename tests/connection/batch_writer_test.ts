@@ -239,3 +239,25 @@ Deno.test("BatchWriter: a small write that stalls is noticed when more is behind
   assertEquals(String(seen.failure), "Error: the peer has read nothing for 1000 ms");
   writer.close();
 });
+
+Deno.test("BatchWriter: what is behind the first bytes of a batch is written with it, in order", async () => {
+  const { writer, source, writes, held, seen } = scene({ isHolding: true });
+  const rest = [300 * KIB, 0, 5].map((bytes) => new Uint8Array(bytes));
+  source.take = () => (seen.taken++, new Uint8Array(200 * KIB));
+  (source as { takeNext?(): Uint8Array | undefined }).takeNext = () => rest.shift();
+  writer.add();
+  await settled();
+  assertEquals(writes, [200 * KIB]);
+  writer.add(); // leaves with the next batch
+  while (held.length > 0) {
+    held.shift()!();
+    await settled();
+    if (writes.length === 4) break;
+  }
+  assertEquals(writes, [200 * KIB, 256 * KIB, 44 * KIB, 5]);
+  assertEquals([seen.taken, seen.written, writer.isBehind], [1, 0, true]);
+  held.shift()!();
+  await settled();
+  assertEquals([seen.taken, seen.written], [2, 1]);
+  writer.close();
+});

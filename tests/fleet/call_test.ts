@@ -155,7 +155,9 @@ Deno.test("an argument that can't be sent counts against no server, and there is
       const long = await failure(xclient.call("Work.Do", "x".repeat(2000)));
       assertFailure(long, { code: "resource_exhausted", execution: "not_sent" });
       assertEquals(attemptsOf(long).length, 1);
-      assertFailure(await failure(xclient.call("Work.Do", Symbol())), { code: "invalid_argument" });
+      assertFailure(await failure(xclient.call("Work.Do", [() => {}])), {
+        code: "invalid_argument",
+      });
     }
     assertEquals(nodes.map(({ came }) => came), [1, 1]);
     assertEquals(xclient.endpoints().map(({ health, failures }) => [health, failures]), [

@@ -265,3 +265,31 @@ withGoServers(
     }
   },
 );
+
+withGoServers("values that JSON lacks: Go's servers see none, and calls go on", async (go) => {
+  for (const [place, protocol] of KINDS) {
+    if (!protocol.endsWith("/json")) continue;
+    const bigints = "rawJSON" in JSON;
+    await withClient(go[place], { protocol, bigints }, async (client) => {
+      // The first of all calls: it waits until it is known that the server is none of ours.
+      const refused = [
+        client.call("Arith.Sum", { A: new Map(), B: 1 }),
+        client.call("Arith.Sum", { A: 1, B: [new Uint8Array(3)] }),
+      ];
+      await assertFails(refused[0], {
+        code: "invalid_argument",
+        execution: "not_sent",
+        message: "args.A: a Map can't be sent to this peer",
+      });
+      await assertFails(refused[1], { message: "args.B[0]: a Uint8Array can't be sent" });
+      const sums = [
+        client.call("Arith.Sum", { A: 1, B: 2, C: undefined, $: 1 }),
+        client.call("Arith.Sum", { A: -0, B: 2 }),
+        client.call("Arith.Sum", { A: 1, B: 2, Long: "x".repeat(5000), At: new Date(0) }),
+      ];
+      assertEquals(await Promise.all(sums), [3, 2, 3]);
+      if (!bigints) return;
+      assertEquals(await client.call("Arith.Sum", { A: 2n ** 60n, B: 1 }), 2n ** 60n + 1n);
+    });
+  }
+});

@@ -207,6 +207,12 @@ Deno.test("what our end does not write is not read", () => {
         "nested too deeply",
         "invalid_argument",
       ],
+      [
+        `[${Array(10_001).fill('{"$":["error",{"name":"","message":""}]}')}]`,
+        [],
+        "more than 10000 errors",
+        "invalid_argument",
+      ],
       ['{"$":["date",0]', [], "malformed JSON"],
     ] as [string, Uint8Array[], string, string?][]
   ) {
@@ -223,6 +229,7 @@ Deno.test("an error arrives with its class, if that is one of the language's, an
   assert(first instanceof TypeError && second.constructor === Error);
   assertEquals([second.name, second.message, Object.keys(second)], ["QuotaError", "m", []]);
   assertEquals(second.stack, "QuotaError: m");
+  assert(!Object.keys(first).includes("stack"));
   assertEquals(String(second), "QuotaError: m");
   assert(!("cause" in first));
 });
