@@ -4,7 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { contestants, NAMES } from "./contestants.ts";
+import { contestants, NAMES, WORKS } from "./contestants.ts";
 import { describeMachine } from "./machine.ts";
 import type { Figures } from "./peers/measured.ts";
 import { plot } from "./plot.ts";
@@ -14,8 +14,6 @@ import { measure, type Subject } from "./rounds.ts";
 import { run, Stage } from "./stage.ts";
 import { reached } from "./targets.ts";
 
-const WORKS = ["add", "echo1k", "echo64k"];
-const IN_FLIGHT = [1, 64, 256];
 /** How long each program warms up before all else: V8 takes long to optimise the layers of HTTP/2. */
 const FIRST_WARM_UP_MS = 2000;
 const FIRST_IN_FLIGHT = 64;
@@ -26,8 +24,8 @@ const USAGE = `Usage: deno task bench:peers [options]
   --seconds N     how long each measurement takes; default 0.25
   --rounds N      how many rounds; default 6
   --only A,B      only contestants whose names contain one of these
-  --work A,B      only these kinds of work: add, echo1k, echo64k
-  --in-flight N,M only with these numbers of calls in flight: 1, 64, 256
+  --work A,B      only these kinds of work: ${Object.keys(WORKS).join(", ")}
+  --in-flight N,M only with these numbers of calls in flight
   --out FOLDER    where to write the figures and the plot; default bench/results
 
 Names: ${Object.values(NAMES).join("; ")}.
@@ -50,10 +48,11 @@ if (started.length === 0) {
   Deno.exit(1);
 }
 const byWork = works.map((work) =>
-  inFlights.flatMap((inFlight) =>
-    started.map(({ name, program }) => subject(name, program, work, inFlight))
+  (inFlights ?? WORKS[work]).flatMap((inFlight) =>
+    started.filter((each) => each.works.includes(work))
+      .map(({ name, program }) => subject(name, program, work, inFlight))
   )
-);
+).filter((subjects) => subjects.length > 0);
 const subjects = byWork.flat();
 const busy = subjects.length * (rounds * seconds + WARM_UP_MS / 1000) +
   started.length * FIRST_WARM_UP_MS / 1000;
@@ -63,7 +62,7 @@ console.log(
 );
 for (const { name, program } of started) {
   progress(`warm-up: ${name}`);
-  await program.ask(`measure ${works[0]} ${FIRST_IN_FLIGHT} ${FIRST_WARM_UP_MS}`);
+  await program.ask(`measure add ${FIRST_IN_FLIGHT} ${FIRST_WARM_UP_MS}`);
 }
 let done = 0;
 const series: PeerSeries[] = [];
@@ -109,13 +108,14 @@ function showProgress(round: number, work: string, name: string, inFlight: numbe
 
 /** Starts the contestants, but for those that are not installed. */
 async function startAll() {
-  const started: { name: string; program: Program }[] = [];
+  const started: { name: string; works: readonly string[]; program: Program }[] = [];
   const skipped: Skipped[] = [];
-  for (const { name, start } of contestants(stage)) {
+  for (const { name, works: able, start } of contestants(stage)) {
     if (only !== undefined && !only.some((part) => name.includes(part))) continue;
+    if (!works.some((work) => able.includes(work))) continue;
     progress(`starting ${name}`);
     try {
-      started.push({ name, program: await start() });
+      started.push({ name, works: able, program: await start() });
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       progress("");
@@ -159,11 +159,11 @@ function options() {
   });
   const seconds = Number(values.seconds);
   const rounds = Number(values.rounds);
-  const works = values.work?.split(",") ?? WORKS;
-  const inFlights = values["in-flight"]?.split(",").map(Number) ?? IN_FLIGHT;
+  const works = values.work?.split(",") ?? Object.keys(WORKS);
+  const inFlights = values["in-flight"]?.split(",").map(Number);
   const right = seconds > 0 && Number.isInteger(rounds) && rounds >= 1 &&
-    works.every((work) => WORKS.includes(work)) &&
-    inFlights.every((inFlight) => Number.isInteger(inFlight) && inFlight >= 1);
+    works.every((work) => Object.hasOwn(WORKS, work)) &&
+    (inFlights ?? [1]).every((inFlight) => Number.isInteger(inFlight) && inFlight >= 1);
   if (values.help || !right) {
     console.log(USAGE);
     Deno.exit(values.help ? 0 : 2);

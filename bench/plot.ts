@@ -26,8 +26,12 @@ const LEGEND: readonly [words: string, color: string][] = [
 
 /** Plots a run, as SVG. The scales are logarithmic: the slowest are far behind. */
 export function plot({ machine, rounds, series }: Result): string {
-  const inFlights = [...new Set(series.map(({ inFlight }) => inFlight))];
-  const width = 2 * MARGIN + NAMES_WIDTH + inFlights.length * PANEL_WIDTH;
+  const works = new Set(series.map(({ work }) => work));
+  const inFlightsOf = (work: string) => [
+    ...new Set(series.filter((each) => each.work === work).map(({ inFlight }) => inFlight)),
+  ];
+  const columns = Math.max(...[...works].map((work) => inFlightsOf(work).length));
+  const width = 2 * MARGIN + NAMES_WIDTH + columns * PANEL_WIDTH;
   const parts = [
     text(MARGIN, 30, "Calls a second", 18),
     text(MARGIN, 50, `${machine.cpu}, ${machine.cores} cores, ${machine.os}`, 12, FAINT),
@@ -42,15 +46,15 @@ export function plot({ machine, rounds, series }: Result): string {
     ...legend(MARGIN, 86),
   ];
   let y = 100;
-  for (const work of new Set(series.map(({ work }) => work))) {
-    const names = ranked(series.filter((each) => each.work === work), inFlights);
+  for (const work of works) {
+    const names = ranked(series.filter((each) => each.work === work), inFlightsOf(work));
     const decades = decadesOf(series.filter((each) => each.work === work));
     const bottom = y + HEAD + names.length * STEP;
     parts.push(text(MARGIN, y + 34, TITLES[work], 15));
     for (const [row, name] of names.entries()) {
       parts.push(text(MARGIN, y + HEAD + (row + 0.5) * STEP + 4, name, 12));
     }
-    for (const [column, inFlight] of inFlights.entries()) {
+    for (const [column, inFlight] of inFlightsOf(work).entries()) {
       const left = MARGIN + NAMES_WIDTH + column * PANEL_WIDTH;
       const at = (rate: number) =>
         left + AXIS_WIDTH * (Math.log10(rate) - decades[0]) / (decades.at(-1)! - decades[0]);
@@ -67,7 +71,7 @@ export function plot({ machine, rounds, series }: Result): string {
           each.name === name && each.work === work && each.inFlight === inFlight
         )!;
         const middle = y + HEAD + (row + 0.5) * STEP;
-        const x = at(median(rates));
+        const x = at(atLeastOne(rates));
         const figure = Math.round(median(rates)).toLocaleString("en-US");
         parts.push(dot(x, middle, colorOf(name)), text(x + 9, middle + 4, figure, 11));
       }
@@ -90,10 +94,15 @@ function ranked(series: readonly Series[], inFlights: readonly number[]): string
 
 /** The powers of ten around all medians; panels side by side have the same. */
 function decadesOf(series: readonly Series[]): number[] {
-  const logs = series.map(({ rates }) => Math.log10(median(rates)));
+  const logs = series.map(({ rates }) => Math.log10(atLeastOne(rates)));
   const least = Math.floor(Math.min(...logs));
   const most = Math.max(Math.ceil(Math.max(...logs)), least + 1);
   return Array.from({ length: most - least + 1 }, (_, index) => least + index);
+}
+
+/** The median, where it has a logarithm. */
+function atLeastOne(rates: readonly number[]): number {
+  return Math.max(1, median(rates));
 }
 
 function colorOf(name: string): string {

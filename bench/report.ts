@@ -2,7 +2,7 @@
 
 import type { Machine } from "./machine.ts";
 import type { Figures } from "./peers/measured.ts";
-import { ECHO_SIZES } from "./peers/measured.ts";
+import { BYTES_SIZES, CHUNK_SIZE, ECHO_SIZES } from "./peers/measured.ts";
 import { median } from "./rounds.ts";
 import { table } from "./table.ts";
 import { type Reached, verdict, type WorkSeries } from "./targets.ts";
@@ -37,7 +37,21 @@ export const TITLES: Readonly<Record<string, string>> = {
   add: "two integers added",
   echo1k: "1 KiB echoed",
   echo64k: "64 KiB echoed",
+  bytes1k: "1 KiB of bytes echoed",
+  bytes64k: "64 KiB of bytes echoed",
+  bytes1m: "1 MiB of bytes echoed",
+  items: "numbers streamed",
+  chunks: "64 KiB chunks streamed",
 };
+
+/** The lengths of what is sent, by the name of the work. */
+const SIZES: Readonly<Record<string, number>> = {
+  ...ECHO_SIZES,
+  ...BYTES_SIZES,
+  chunks: CHUNK_SIZE,
+};
+/** The kinds of work that are streams: items are counted there, not calls. */
+const STREAMS = ["items", "chunks"];
 
 /** The tables of a run, in Markdown. */
 export function report({ machine, seconds, rounds, series, ratios, skipped }: Result): string {
@@ -62,11 +76,14 @@ export function report({ machine, seconds, rounds, series, ratios, skipped }: Re
 function workTables(work: string, series: readonly PeerSeries[]): string[] {
   const names = [...new Set(series.map(({ name }) => name))];
   const inFlights = [...new Set(series.map(({ inFlight }) => inFlight))];
-  const titles = inFlights.map((inFlight) => `${inFlight} in flight`);
+  const isStream = STREAMS.includes(work);
+  const titles = inFlights.map((inFlight) =>
+    isStream ? `${inFlight} ${inFlight === 1 ? "stream" : "streams"}` : `${inFlight} in flight`
+  );
   const find = (name: string, inFlight: number) =>
     series.find((each) => each.name === name && each.inFlight === inFlight)!;
 
-  const size = (ECHO_SIZES as Record<string, number>)[work];
+  const size = SIZES[work];
   const rates = names.map((name) => {
     const cells = inFlights.map((inFlight) => {
       const { rates } = find(name, inFlight);
@@ -83,9 +100,14 @@ function workTables(work: string, series: readonly PeerSeries[]): string[] {
       return `${middle("p50")} / ${middle("p99")}`;
     }),
   ]);
-  return [
-    `## ${TITLES[work]}: calls a second (median ± half the spread of the rounds)`,
+  const what = isStream ? "items a second" : "calls a second";
+  const parts = [
+    `## ${TITLES[work]}: ${what} (median ± half the spread of the rounds)`,
     table(["", ...titles, ...(size ? [`MB/s at ${inFlights.at(-1)}`] : [])], rates),
+  ];
+  if (isStream) return parts;
+  return [
+    ...parts,
     `## ${TITLES[work]}: µs for a call, p50 / p99 (medians of the rounds)`,
     table(["", ...titles], times),
   ];
@@ -100,7 +122,7 @@ function ratiosTable(ratios: readonly Reached[]): string {
     least === undefined ? "" : `≥ ${least}`,
     met === undefined ? "" : met ? "met" : "MISSED",
   ]);
-  return "## Ratios of calls a second (median of the rounds' ratios)\n\n" +
+  return "## Ratios of calls or items a second (median of the rounds' ratios)\n\n" +
     table(["", "work", "in flight", "measured", "target", ""], rows);
 }
 

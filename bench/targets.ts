@@ -20,6 +20,17 @@ export interface Reached extends Target {
   readonly met?: boolean;
 }
 
+/** The targets beside the raw echo, with 1, 64 and 256 calls in flight. */
+function againstRaw(one: string, other: string, work: string, least: number[]): Target[] {
+  return [1, 64, 256].map((inFlight, place) => ({
+    one,
+    other,
+    work,
+    inFlight,
+    least: least[place],
+  }));
+}
+
 /** The targets, and other ratios that are shown. */
 export const TARGETS: readonly Target[] = [
   { one: NAMES.client, other: NAMES.grpc, work: "add", inFlight: 64, least: 30 },
@@ -34,9 +45,22 @@ export const TARGETS: readonly Target[] = [
   { one: NAMES.xclient, other: NAMES.client, work: "add", inFlight: 64, least: 0.85 },
   { one: NAMES.clientToGo, other: NAMES.goGob, work: "add", inFlight: 64, least: 1.1 },
   { one: NAMES.clientGob, other: NAMES.goGob, work: "add", inFlight: 64 },
-  { one: NAMES.client, other: NAMES.rawDeno, work: "echo64k", inFlight: 1, least: 0.5 },
-  { one: NAMES.client, other: NAMES.rawDeno, work: "echo64k", inFlight: 64, least: 0.5 },
-  { one: NAMES.client, other: NAMES.rawDeno, work: "echo64k", inFlight: 256, least: 0.5 },
+  { one: NAMES.client, other: NAMES.arpc, work: "add", inFlight: 64, least: 3 },
+  { one: NAMES.client, other: NAMES.capnweb, work: "add", inFlight: 64 },
+  { one: NAMES.client, other: NAMES.trpc, work: "add", inFlight: 64 },
+  { one: NAMES.client, other: NAMES.redis, work: "add", inFlight: 64 },
+  ...againstRaw(NAMES.client, NAMES.rawDeno, "echo64k", [0.6, 0.5, 0.4]),
+  ...againstRaw(NAMES.nodeClient, NAMES.rawNode, "echo64k", [0.5, 0.4, 0.3]),
+  ...againstRaw(NAMES.client, NAMES.rawDeno, "bytes64k", [0.8, 0.7, 0.6]),
+  { one: NAMES.client, other: NAMES.rawDeno, work: "chunks", inFlight: 1, least: 0.8 },
+  { one: NAMES.nodeClient, other: NAMES.rawNode, work: "chunks", inFlight: 1 },
+  { one: NAMES.client, other: NAMES.grpc, work: "items", inFlight: 1, least: 30 },
+  ...[NAMES.connect, NAMES.capnweb, NAMES.trpc].map((other) => (
+    { one: NAMES.client, other, work: "items", inFlight: 1 }
+  )),
+  ...[NAMES.grpc, NAMES.connect, NAMES.capnweb, NAMES.goGob, NAMES.rpcx].map((other) => (
+    { one: NAMES.client, other, work: "bytes64k", inFlight: 64 }
+  )),
   { one: NAMES.client, other: NAMES.rawDeno, work: "echo1k", inFlight: 64 },
   ...[NAMES.grpc, NAMES.connect, NAMES.goGob, NAMES.rpcx].flatMap((other) =>
     ["echo1k", "echo64k"].map((work) => ({ one: NAMES.client, other, work, inFlight: 64 }))

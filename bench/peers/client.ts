@@ -23,7 +23,11 @@ if (protocol.endsWith("/gob")) {
     worksOf(
       (A, B) => client.call("Arith.Sum", { A, B }),
       (text) => client.call("Arith.Echo", text),
-      (bytes) => client.call("Arith.Echo", bytes),
+      {
+        bytes: (bytes) => client.call("Bytes.Echo", bytes),
+        items: () => client.stream("Streams.Items"),
+        chunks: () => client.stream("Streams.Chunks"),
+      },
     ),
   );
 }

@@ -6,7 +6,7 @@
 import process from "node:process";
 import { type Protocol, Server } from "@geerpc/xclient";
 import { arithSchema } from "./arith.ts";
-import { answerLines } from "./measured.ts";
+import { answerLines, CHUNK_SIZE, chunksOf, numbers } from "./measured.ts";
 import { memory } from "./memory.ts";
 import { Slow } from "./slow.ts";
 
@@ -16,6 +16,8 @@ server.register("Arith", {
   Sum: (args: { A: number; B: number }) => args.A + args.B,
   Echo: (text: string) => text,
 }, { schema: arithSchema });
+server.register("Bytes", { Echo: (bytes: Uint8Array) => bytes });
+server.register("Streams", { Items: () => numbers(), Chunks: () => chunksOf(CHUNK_SIZE) });
 server.register("Slow", new Slow());
 
 const addresses: string[] = [];

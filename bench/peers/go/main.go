@@ -37,6 +37,11 @@ func (Arith) Echo(text string, reply *string) error {
 	return nil
 }
 
+func (Arith) EchoBytes(bytes []byte, reply *[]byte) error {
+	*reply = bytes
+	return nil
+}
+
 func main() {
 	if len(os.Args) == 4 && os.Args[1] == "load" {
 		client := connect(os.Args[2], os.Args[3])
@@ -45,6 +50,9 @@ func main() {
 			return
 		}, func(text string) (echo string, err error) {
 			err = client.Call("Arith.Echo", text, &echo)
+			return
+		}, func(bytes []byte) (echo []byte, err error) {
+			err = client.Call("Arith.EchoBytes", bytes, &echo)
 			return
 		}))
 		return

@@ -12,7 +12,7 @@ import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { connectNodeAdapter, createConnectTransport } from "@connectrpc/connect-node";
-import { answerLines, answerWith, worksOf } from "../measured.ts";
+import { answerLines, answerWith, CHUNK_SIZE, chunksOf, numbers, worksOf } from "../measured.ts";
 import { definition } from "./definition.ts";
 
 // The same descriptors as Connect's code generator writes.
@@ -28,6 +28,13 @@ if (command === "serve") {
       router.service(Arith, {
         sum: ({ a, b }: { a: number; b: number }) => ({ sum: a + b }),
         echo: ({ text }: { text: string }) => ({ text }),
+        echoBytes: ({ bytes }: { bytes: Uint8Array }) => ({ bytes }),
+        async *items() {
+          for await (const sum of numbers()) yield { sum };
+        },
+        async *chunks() {
+          for await (const bytes of chunksOf(CHUNK_SIZE)) yield { bytes };
+        },
       }),
   });
   const server = createServer(handler);
@@ -45,5 +52,18 @@ if (command === "serve") {
   await answerWith(worksOf(
     async (a, b) => (await client.sum({ a, b })).sum,
     async (text) => (await client.echo({ text })).text,
+    {
+      bytes: async (bytes) => (await client.echoBytes({ bytes })).bytes,
+      items: () => field(client.items({}), "sum"),
+      chunks: () => field(client.chunks({}), "bytes"),
+    },
   ));
+}
+
+/** One field of each message of a stream. */
+async function* field(
+  stream: AsyncIterable<Record<string, unknown>>,
+  name: string,
+): AsyncGenerator {
+  for await (const message of stream) yield message[name];
 }

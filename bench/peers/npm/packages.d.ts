@@ -13,6 +13,19 @@ declare module "@grpc/proto-loader" {
 declare module "@grpc/grpc-js" {
   export type Done<R> = (error: Error | null, reply: R) => void;
   export type Method<Q, R> = (request: Q, done: Done<R>) => void;
+  /** A stream at the client. */
+  export type Streaming<Q, R> = (
+    request: Q,
+  ) => AsyncIterable<R> & {
+    cancel(): void;
+    on(event: "error", listener: () => void): void;
+  };
+  /** A stream at the server. */
+  export interface ServerStream<R> {
+    readonly cancelled: boolean;
+    write(message: R): boolean;
+    on(event: "drain" | "cancelled", listener: () => void): void;
+  }
   export type Handler<Q, R> = (call: { request: Q }, done: Done<R>) => void;
   export interface ClientClass<C> {
     new (address: string, credentials: object): C;
@@ -24,7 +37,13 @@ declare module "@grpc/grpc-js" {
     definition: import("@grpc/proto-loader").Definition,
   ): P;
   export class Server {
-    addService(service: object, handlers: Record<string, Handler<never, unknown>>): void;
+    addService(
+      service: object,
+      handlers: Record<
+        string,
+        Handler<never, unknown> | ((stream: ServerStream<never>) => unknown)
+      >,
+    ): void;
     bindAsync(address: string, credentials: object, done: Done<number>): void;
   }
 }
@@ -44,12 +63,15 @@ declare module "@bufbuild/protobuf/wkt" {
 declare module "@connectrpc/connect" {
   export type Message = Record<string, unknown>;
   export interface ConnectRouter {
-    service(service: object, handlers: Record<string, (request: never) => Message>): void;
+    service(
+      service: object,
+      handlers: Record<string, (request: never) => Message | AsyncIterable<Message>>,
+    ): void;
   }
   export function createClient(
     service: object,
     transport: object,
-  ): Record<string, (request: Message) => Promise<Message>>;
+  ): Record<string, (request: Message) => Promise<Message> & AsyncIterable<Message>>;
 }
 
 declare module "@connectrpc/connect-node" {
@@ -76,4 +98,63 @@ declare module "moleculer" {
     waitForServices(name: string): Promise<void>;
     call(action: string, params: object): Promise<unknown>;
   }
+}
+
+declare module "ws" {
+  export class WebSocket {
+    constructor(url: string);
+    once(event: "open", listener: () => void): void;
+  }
+  export class WebSocketServer {
+    constructor(options: { host: string; port: number });
+    address(): { port: number };
+    on(event: "connection", listener: (socket: WebSocket) => void): void;
+    once(event: "listening", listener: () => void): void;
+  }
+}
+
+declare module "capnweb" {
+  export class RpcTarget {}
+  export function newWebSocketRpcSession<T>(socket: object, target?: RpcTarget): T;
+}
+
+declare module "@trpc/server" {
+  export interface Procedure {
+    input(schema: (value: unknown) => unknown): Procedure;
+    query(resolve: (options: { input: never }) => unknown): object;
+    subscription(resolve: (options: { signal: AbortSignal }) => AsyncIterable<unknown>): object;
+  }
+  export const initTRPC: {
+    create(): { procedure: Procedure; router(procedures: Record<string, object>): object };
+  };
+}
+
+declare module "@trpc/server/adapters/ws" {
+  export function applyWSSHandler(options: { wss: object; router: object }): void;
+}
+
+declare module "@trpc/client" {
+  export interface Procedures {
+    readonly sum: { query(input: { a: number; b: number }): Promise<unknown> };
+    readonly echo: { query(input: string): Promise<unknown> };
+    readonly items: {
+      subscribe(input: undefined, observer: {
+        onData(item: unknown): void;
+        onError(error: unknown): void;
+      }): { unsubscribe(): void };
+    };
+  }
+  export function createTRPCClient(options: { links: object[] }): Procedures;
+  export function createWSClient(options: { url: string; WebSocket: unknown }): object;
+  export function wsLink(options: { client: object }): object;
+}
+
+declare module "redis" {
+  export interface Client {
+    connect(): Promise<unknown>;
+    ping(): Promise<string>;
+    echo(text: string): Promise<string>;
+    on(event: "error", listener: (error: Error) => void): void;
+  }
+  export function createClient(options: { url: string }): Client;
 }

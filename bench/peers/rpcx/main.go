@@ -28,6 +28,11 @@ func (Arith) Echo(_ context.Context, text *string, reply *string) error {
 	return nil
 }
 
+func (Arith) EchoBytes(_ context.Context, bytes *[]byte, reply *[]byte) error {
+	*reply = *bytes
+	return nil
+}
+
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "call" {
 		call(os.Args[2])
@@ -50,6 +55,9 @@ func call(address string) {
 		return
 	}, func(text string) (echo string, err error) {
 		err = arith.Call(context.Background(), "Echo", &text, &echo)
+		return
+	}, func(bytes []byte) (echo []byte, err error) {
+		err = arith.Call(context.Background(), "EchoBytes", &bytes, &echo)
 		return
 	}))
 }

@@ -4,6 +4,7 @@ package load
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -37,8 +38,15 @@ type figures struct {
 // EchoSizes are the lengths of the echoed texts, by the name of the work.
 var EchoSizes = map[string]int{"echo1k": 1 << 10, "echo64k": 64 << 10}
 
-// Make returns the kinds of work of a client, made from its two calls.
-func Make(sum func(a, b int) (int, error), echo func(text string) (string, error)) Works {
+// BytesSizes are the lengths of the echoed bytes, likewise.
+var BytesSizes = map[string]int{"bytes1k": 1 << 10, "bytes64k": 64 << 10, "bytes1m": 1 << 20}
+
+// Make returns the kinds of work of a client, made from its calls; without bytes if there is no call for them.
+func Make(
+	sum func(a, b int) (int, error),
+	echo func(text string) (string, error),
+	echoBytes func(bytes []byte) ([]byte, error),
+) Works {
 	works := Works{"add": func() {
 		reply, err := sum(1, 2)
 		Check(err)
@@ -50,6 +58,19 @@ func Make(sum func(a, b int) (int, error), echo func(text string) (string, error
 		text := strings.Repeat("x", size)
 		works[name] = func() {
 			reply, err := echo(text)
+			Check(err)
+			if len(reply) != size {
+				log.Fatalf("expected %d bytes, got %d", size, len(reply))
+			}
+		}
+	}
+	for name, size := range BytesSizes {
+		if echoBytes == nil {
+			break
+		}
+		sent := bytes.Repeat([]byte("x"), size)
+		works[name] = func() {
+			reply, err := echoBytes(sent)
 			Check(err)
 			if len(reply) != size {
 				log.Fatalf("expected %d bytes, got %d", size, len(reply))
