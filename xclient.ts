@@ -35,32 +35,24 @@ import { untilListed } from "./fleet/until_listed.ts";
 import { READY_CHECKS, type ReadyOptions, untilReady } from "./fleet/until_ready.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { healthOptions } from "./fleet/health.ts";
-import {
-  type EndpointSnapshot,
-  guardedJudge,
-  isServersFault,
-  XCLIENT_CHECKS,
-  type XClientOptions,
-} from "./fleet/options.ts";
-import { OwnSelector } from "./fleet/own_selector.ts";
+import type { EndpointSnapshot, XClientOptions } from "./fleet/options.ts";
+import { guardedJudge, isServersFault, XCLIENT_CHECKS } from "./fleet/options.ts";
+import { selectorOf } from "./fleet/own_selector.ts";
 import { Quantile } from "./fleet/quantile.ts";
 import { snapshotOf } from "./fleet/snapshot.ts";
 import { RetryBudget, type RetryBudgetOptions } from "./fleet/retry_budget.ts";
 import { type ServerSource, toServerSource } from "./fleet/server_source.ts";
 import { AllStreams, checkArgsOfAll } from "./fleet/streams/all_streams.ts";
 import { FleetStream } from "./fleet/streams/fleet_stream.ts";
+import type { FleetStreamOptions, StreamAllOptions, StreamClass } from "./fleet/streams/options.ts";
+import type { ServerItem, StreamAllItem } from "./fleet/streams/options.ts";
 import {
   checkFleetStreamOptions,
   checkStreamAllOptions,
-  type FleetStreamOptions,
-  type ServerItem,
-  type StreamAllItem,
-  type StreamAllOptions,
-  type StreamClass,
   withRepeats,
 } from "./fleet/streams/options.ts";
 import type { CallsOf, ServiceSchema } from "./internal/schema.ts";
-import { createSelector, SelectMode } from "./selector.ts";
+import { SelectMode } from "./selector.ts";
 import {
   type Service,
   serviceView,
@@ -128,10 +120,7 @@ export class XClient implements AsyncDisposable {
     const liveness = new Liveness(clock, options.liveness);
     const fleet = this.#fleet = new Fleet({
       source: toServerSource(servers),
-      selector: () =>
-        typeof mode === "string"
-          ? createSelector(mode, { random, boundedLoad: options.boundedLoad })
-          : new OwnSelector(mode),
+      selector: () => selectorOf(mode, { random, boundedLoad: options.boundedLoad }),
       mode: typeof mode === "string" ? mode : undefined,
       slowStartMs: options.slowStartMs ?? 0,
       // The same key goes to the same endpoint, whoever asks.
@@ -163,7 +152,7 @@ export class XClient implements AsyncDisposable {
       waitForRoom,
       idempotent: typeof idempotent === "function"
         ? idempotent
-        : (serviceMethod) => idempotent.includes(serviceMethod),
+        : (name) => idempotent.includes(name),
       isFailure: guardedJudge(isFailure),
     };
     this.#pipeline = clientPipeline(options, clock, this.#context.idempotent);
@@ -498,8 +487,7 @@ export class XClient implements AsyncDisposable {
     const graceMs = checkCloseOptions(options, 0);
     const closed = this.#fleet.close(graceMs); // each time: one with less time hurries the others
     const ended = this.#pipeline?.close(graceMs, closed);
-    await (this.#closed ??= this.#close(closed));
-    await ended;
+    await Promise.all([this.#closed ??= this.#close(closed), ended]);
   }
 
   /** Closes, once the calls in flight have ended, after ten seconds at the latest. */

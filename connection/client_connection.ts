@@ -7,7 +7,6 @@
 
 import { type Clock, systemClock } from "../clock.ts";
 import { errorText, type RpcCode, RpcError } from "../errors.ts";
-import { joined } from "../internal/buffer.ts";
 import { atFaultPoint } from "../internal/fault_points.ts";
 import { queueMicrotask } from "../internal/platform.ts";
 import { sleep } from "../internal/time.ts";
@@ -29,6 +28,7 @@ import {
   type CloseOptions,
   MAX_IN_FLIGHT,
 } from "./client_options.ts";
+import { Acknowledgements } from "./kept_answers/acknowledgements.ts";
 import { PhaseTimer } from "./phase_timer.ts";
 import {
   type LostCall,
@@ -38,7 +38,7 @@ import {
   PendingRecall,
   type Settler,
 } from "./pending_calls.ts";
-import { ServerExtensions } from "./server_extensions.ts";
+import { sendWhenKnown, ServerExtensions } from "./server_extensions.ts";
 import { ClientStreams } from "./streams/client_streams.ts";
 import { isAsyncIterable, type OutgoingStream, type StreamSink } from "./streams/stream.ts";
 
@@ -59,11 +59,6 @@ type Phase = "open" | "draining" | "closing" | "lost" | "closed";
 const BATCH_MICROTASKS = 4;
 /** The handshake leaves with the first call, or so many milliseconds after the dial without one. */
 const HANDSHAKE_AFTER_MS = 5000;
-/** So many answers are acknowledged at once, */
-const MAX_ACKNOWLEDGED = 64;
-/** or all of them after so many milliseconds, if no call takes them along. */
-const ACKNOWLEDGE_AFTER_MS = 1000;
-const NO_BYTES = new Uint8Array();
 /** Nobody waits for a ping that is sent for what goes with it. */
 const NOBODY: Settler = { resolve() {}, reject() {} };
 /** No other call is in flight whose reply could set one off. */
@@ -131,15 +126,12 @@ export class ClientConnection {
   /** What streams share, once there is one. */
   #streams: ClientStreams | undefined;
   readonly #listener: ServerListener | undefined;
-  /** Whether the server keeps, or may be asked for, the answers to calls of this connection. */
-  #hasKept = false;
+  readonly #acknowledgements: Acknowledgements;
   /** Whether an argument is being encoded: its `toJSON` or getters may call us. */
   #isEncoding = false;
   #heard = 0;
   /** Sends the handshake if no call does: a server gives it some time only. */
   readonly #handshake: PhaseTimer;
-  /** Sends what is acknowledged if no call does. */
-  #acknowledging: PhaseTimer | undefined;
   /** How many calls were given up, and what `heard` was when the last of them was. */
   #givenUp = 0;
   #heardAtGiveUp = -1;
@@ -178,6 +170,7 @@ export class ClientConnection {
     });
     this.#writer = new BatchWriter(transport, this.#batchSource(), { splitsLargeBatches: true });
     this.#handshake = new PhaseTimer(this.#clock);
+    this.#acknowledgements = new Acknowledgements(codec, this.#clock, () => this.ping(NOBODY));
     transport.start({
       data: (chunk) => this.#receive(chunk),
       end: (error) => this.#ended(error),
@@ -264,7 +257,7 @@ export class ClientConnection {
     if (isAsyncIterable(args)) {
       return this.#openStreams().open(serviceMethod, args, extras, { settler });
     }
-    if (extras.id !== undefined) this.#hasKept = true;
+    if (extras.id !== undefined) this.#acknowledgements.use();
     if (extras.awaitsExtensions === true && !this.#extensions.isKnown) {
       return this.#sendLater(seq, serviceMethod, args, extras, settler);
     }
@@ -335,7 +328,7 @@ export class ClientConnection {
         const details = { address, serviceMethod, execution: "unknown" } as const;
         return new RpcError("unavailable", "another process answers there now", details);
       }
-      this.#hasKept = true;
+      this.#acknowledgements.use();
       this.#codec.recall(seq, id);
     };
     const call = new PendingRecall(this.#calls, seq, serviceMethod, settler, schema);
@@ -349,11 +342,7 @@ export class ClientConnection {
 
   /** The answer to a call with this id is here: the server need not keep it any more. */
   acknowledge(id: string): void {
-    if (this.#isOver() || this.server === undefined) return;
-    const count = this.#codec.acknowledge?.(id) ?? 0;
-    if (count >= MAX_ACKNOWLEDGED) this.ping(NOBODY);
-    const timer = this.#acknowledging ??= new PhaseTimer(this.#clock);
-    if (!timer.isSet) timer.set(ACKNOWLEDGE_AFTER_MS, () => this.ping(NOBODY));
+    if (!this.#isOver() && this.server !== undefined) this.#acknowledgements.add(id);
   }
 
   /**
@@ -369,11 +358,7 @@ export class ClientConnection {
     if (this.#calls.size === 0) this.#emptied();
   }
 
-  /**
-   * Gives the connection up as dead: calls in flight fail as `unavailable`.
-   *
-   * @param why For their messages.
-   */
+  /** Gives the connection up as dead, for a reason: calls in flight fail as `unavailable`. */
   giveUp(why: string): void {
     this.#over("unavailable", why);
   }
@@ -436,22 +421,9 @@ export class ClientConnection {
   }
 
   #later(call: PendingCall, encode: () => RpcError | undefined): PendingCall {
-    const { seq, settler } = call;
-    this.#calls.addUnsent(call);
-    const isFirst = this.#extensions.wait(() => {
-      if (!this.#calls.isUnsent(seq)) return; // it was given up
-      const failed = encode();
-      if (!this.#calls.isUnsent(seq)) { // the same, while it was encoded: it is buffered, unless that failed
-        return failed === undefined ? this.#cancel(seq) : undefined;
-      }
-      this.#calls.sent(seq);
-      if (failed === undefined) {
-        this.#writeSoon();
-        call.begun();
-      } else if (this.#calls.take(seq) === call) {
-        this.#calls.release(call);
-        settler.reject(failed);
-      }
+    const isFirst = sendWhenKnown(call, encode, this.#extensions, {
+      cancel: (seq) => this.#cancel(seq),
+      writeSoon: () => this.#writeSoon(),
     });
     // A server without extensions answers it, and has not said before that it has them.
     const learn = () => {
@@ -465,19 +437,10 @@ export class ClientConnection {
     return call;
   }
 
-  /**
-   * A server that keeps answers does not take the connection's end for a cancel, nor for a word that
-   * they are here, so it is told, as far as that costs no time.
-   */
   #sayLast(): void {
-    if (!this.#hasKept || this.server === undefined || this.#isOver()) return;
-    if (this.#writer.isWriting || this.#codec.lastWords === undefined) return;
-    // What is buffered when no call is left are cancels, and calls that have theirs behind them.
-    const isEmpty = this.#calls.size === 0 && !this.#isEncoding;
-    const buffered = isEmpty ? this.#codec.take() : NO_BYTES;
-    const words = this.#codec.lastWords(this.#calls.sentSeqs());
-    if (buffered.length + words.length === 0) return;
-    this.#transport.write(joined(buffered, words)).catch(() => {});
+    if (this.server === undefined || this.#isOver() || this.#writer.isWriting) return;
+    const words = this.#acknowledgements.lastWords(this.#calls, this.#isEncoding);
+    if (words.length > 0) this.#transport.write(words).catch(() => {});
   }
 
   #openStreams(): ClientStreams {
@@ -617,7 +580,7 @@ export class ClientConnection {
     if (this.#isOver()) return;
     this.#phase = this.#phase === "closing" ? "closed" : "lost";
     this.#handshake.cancel();
-    this.#acknowledging?.cancel();
+    this.#acknowledgements.stop();
     this.#writer.close();
     this.#transport.close();
     this.#calls.failAll(code, message, cause);

@@ -5,7 +5,25 @@
  * @module
  */
 
-import type { EndpointView, PickContext, Selector } from "../selector.ts";
+import {
+  createSelector,
+  type EndpointView,
+  type PickContext,
+  type SelectMode,
+  type Selector,
+  type SelectorOptions,
+} from "../selector.ts";
+
+/**
+ * The selector of a policy.
+ *
+ * @param mode Its name, or the caller's own.
+ * @param options For one that is named.
+ * @returns A selector of its own.
+ */
+export function selectorOf(mode: SelectMode | Selector, options: SelectorOptions): Selector {
+  return typeof mode === "string" ? createSelector(mode, options) : new OwnSelector(mode);
+}
 
 /**
  * What a caller's own policy sees of an endpoint: its live figures and nothing else.

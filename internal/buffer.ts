@@ -106,3 +106,25 @@ export function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
   bytes.set(other, one.length);
   return bytes;
 }
+
+/** What hands over bytes in pieces, each valid until the next. */
+interface Pieces {
+  take(): Uint8Array;
+  takeNext?(): Uint8Array | undefined;
+}
+
+/**
+ * All that is to be taken.
+ *
+ * @param pieces Where from.
+ * @returns A copy, in one piece.
+ */
+export function takenWhole(pieces: Pieces): Uint8Array {
+  const whole = new ChunkBuffer();
+  for (
+    let piece: Uint8Array | undefined = pieces.take();
+    piece !== undefined;
+    piece = pieces.takeNext?.()
+  ) whole.add(piece);
+  return whole.take();
+}

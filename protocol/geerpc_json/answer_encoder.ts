@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ChunkBuffer } from "../../internal/buffer.ts";
+import { takenWhole } from "../../internal/buffer.ts";
 import type { Failure, Limits, ServerCodec } from "../codec.ts";
 import { headerPrefix } from "./header.ts";
 import { JsonServerCodec } from "./server.ts";
@@ -35,12 +35,7 @@ export class AnswerEncoder {
   into(take: AnswerTaker): AnswerWriter {
     const codec = this.#codec;
     const handOver = (seq: number, serviceMethod: string) => {
-      const taken = new ChunkBuffer();
-      taken.add(codec.take());
-      for (let next = codec.takeNext(); next !== undefined; next = codec.takeNext()) {
-        taken.add(next);
-      }
-      take(seq, serviceMethod, taken.take().slice(headerPrefix(serviceMethod).length + 1));
+      take(seq, serviceMethod, takenWhole(codec).slice(headerPrefix(serviceMethod).length + 1));
     };
     return {
       bufferedBytes: 0,
