@@ -169,7 +169,7 @@ export async function explore(options: ExploreOptions = {}): Promise<ExploreRepo
   const { seeds = 100, from = 1, without = KNOWN_FAULTS, shrinkRuns = 2000 } = options;
   const subject = subjectOf(options);
   const draw = {
-    without: new Set(without),
+    without: new Set(subject.hasStreams ? without : [...without, "streams" as const]),
     protocols: subject.protocols,
     idempotent: subject.methods.map(({ idempotent }) => idempotent),
   };

@@ -46,8 +46,8 @@ export class StreamCaller {
    */
   begin(step: StreamStep, record: ClientRecord): void {
     const { client } = record;
-    if (this.streams.has(step.id) || client.stream === undefined) return;
-    const { clock, history } = this.#host;
+    const { clock, history, subject } = this.#host;
+    if (!subject.hasStreams || this.streams.has(step.id) || client.stream === undefined) return;
     const controller = new CountedController();
     this.#controllers.push(controller);
     const stream: StreamRecord = {
