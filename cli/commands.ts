@@ -1,0 +1,25 @@
+/**
+ * All subcommands, in the order in which help lists them.
+ *
+ * @module
+ */
+
+import { describe, list } from "./about/describe.ts";
+import { health, ping } from "./about/ping.ts";
+import { broadcast, call, fork } from "./calls/call.ts";
+import { inform } from "./calls/inform.ts";
+import type { Command } from "./command.ts";
+import { completionsCommand } from "./completions.ts";
+
+/** The subcommands. */
+export const COMMANDS: readonly Command[] = [
+  call,
+  broadcast,
+  fork,
+  inform,
+  list,
+  describe,
+  ping,
+  health,
+  completionsCommand(() => COMMANDS),
+];
