@@ -6,10 +6,12 @@
 
 import { describe, list } from "./about/describe.ts";
 import { health, ping } from "./about/ping.ts";
+import { bench } from "./bench/command.ts";
 import { broadcast, call, fork } from "./calls/call.ts";
 import { inform } from "./calls/inform.ts";
 import type { Command } from "./command.ts";
 import { completionsCommand } from "./completions.ts";
+import { top } from "./top/command.ts";
 
 /** The subcommands. */
 export const COMMANDS: readonly Command[] = [
@@ -21,5 +23,7 @@ export const COMMANDS: readonly Command[] = [
   describe,
   ping,
   health,
+  top,
+  bench,
   completionsCommand(() => COMMANDS),
 ];

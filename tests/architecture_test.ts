@@ -134,7 +134,9 @@ function loadedWith(module: string): Set<string> {
 Deno.test("the imports that these tests read are all there are", () => {
   for (const module of modules) {
     const words = sourceOf(module).match(/\bfrom\s*["']|\bimport\s*\(/g) ?? [];
-    assertEquals(importsOf(module).length, words.length, module);
+    // One is of a module that the user of the command names.
+    const named = module === "cli/system.ts" ? 1 : 0;
+    assertEquals(importsOf(module).length + named, words.length, module);
   }
   assert(imports.some(({ isDynamic }) => isDynamic));
   assert(imports.length > 200, `only ${imports.length} imports found`);
