@@ -11,6 +11,9 @@ import { broadcast, call, fork } from "./calls/call.ts";
 import { inform } from "./calls/inform.ts";
 import type { Command } from "./command.ts";
 import { completionsCommand } from "./completions.ts";
+import { proxy } from "./serving/proxy.ts";
+import { registry } from "./serving/registry.ts";
+import { serve } from "./serving/serve.ts";
 import { top } from "./top/command.ts";
 
 /** The subcommands. */
@@ -25,5 +28,8 @@ export const COMMANDS: readonly Command[] = [
   health,
   top,
   bench,
+  registry,
+  serve,
+  proxy,
   completionsCommand(() => COMMANDS),
 ];

@@ -154,7 +154,7 @@ export async function sourceOf(
 }
 
 /** A secret that is given itself or as `@FILE`, so that no other user sees it among the processes. */
-async function secretOf(
+export async function secretOf(
   text: string | undefined,
   files: Surroundings["files"],
 ): Promise<string | undefined> {

@@ -16,7 +16,7 @@ import { type ListedService, readDebugPage } from "./debug_page.ts";
 import { askEach, type Asking, type Outcome } from "./each.ts";
 
 /** What a server is, as far as it tells. */
-interface About {
+export interface About {
   /** Who has told it: the server itself, or a page. */
   readonly by: string;
   readonly version?: string;
@@ -65,7 +65,7 @@ async function run(
 ): Promise<number> {
   const { terminal } = around;
   const style = styleOf(terminal.hasColours);
-  const outcomes = await askEach(input, around, (asking) => ask(asking, around));
+  const outcomes = await askEach(input, around, (asking) => askAbout(asking, around));
   if (input.has("json")) {
     terminal.write(`${
       jsonText(outcomes.map((outcome) => {
@@ -92,7 +92,7 @@ export function exitOfAll(outcomes: readonly Outcome<unknown>[]): number {
 }
 
 /** Asks the server itself and, if it does not know the question, its debug page. */
-async function ask({ address, connect }: Asking, around: Surroundings): Promise<About> {
+export async function askAbout({ address, connect }: Asking, around: Surroundings): Promise<About> {
   let refused: unknown;
   try {
     const { services, ...rest } = await introspect(await connect()).describe();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Clock } from "../../clock.ts";
+import type { Clock, Timer } from "../../clock.ts";
 import { codeOf } from "../../errors.ts";
 import { Histogram } from "./histogram.ts";
 
@@ -91,7 +91,7 @@ class Run {
   readonly #startedAtMs: number;
   #sent = 0;
   #inFlight = 0;
-  #isWaiting = false;
+  #timer: Timer | undefined;
   #isOver = false;
 
   constructor(load: Load, result: Result, done: () => void) {
@@ -104,29 +104,36 @@ class Run {
   /** Sends what is due and has room. */
   pump(): void {
     const { clock, concurrency, durationMs, rate, signal } = this.#load;
-    if (this.#isOver) return;
+    if (this.#isOver) return this.#settle();
     const elapsedMs = clock.now() - this.#startedAtMs;
     const isLate = elapsedMs >= durationMs || signal.aborted;
-    if (isLate) return this.#finish(elapsedMs);
     if (rate === undefined) {
-      while (this.#inFlight < concurrency) this.#send(clock.now());
-      return;
+      while (!isLate && this.#inFlight < concurrency) this.#send(clock.now());
+    } else if (!signal.aborted) {
+      // The last ones too, if the timer of the end came before that of a call.
+      const due = Math.min(Math.floor(elapsedMs * rate / 1000) + 1, this.#dueAt(durationMs));
+      while (this.#sent < due && this.#inFlight < concurrency) {
+        this.#send(this.#startedAtMs + this.#sent * 1000 / rate);
+      }
     }
-    const due = Math.floor(elapsedMs * rate / 1000) + 1;
-    while (this.#sent < due && this.#inFlight < concurrency) {
-      this.#send(this.#startedAtMs + this.#sent * 1000 / rate);
+    if (isLate) {
+      this.#isOver = true;
+      this.#settle();
+    } else if (rate !== undefined) {
+      const nextMs = Math.min(durationMs, this.#sent * 1000 / rate) - elapsedMs;
+      if (this.#inFlight < concurrency) this.#wait(Math.max(1, nextMs));
+      else this.#wait(durationMs - elapsedMs); // a call that ends makes room before
     }
-    const nextMs = Math.min(durationMs, this.#sent * 1000 / rate) - elapsedMs;
-    if (this.#inFlight < concurrency) this.#wait(Math.max(1, nextMs));
+  }
+
+  /** How many calls are due before a time. */
+  #dueAt(elapsedMs: number): number {
+    return Math.ceil(elapsedMs * (this.#load.rate ?? 0) / 1000);
   }
 
   #wait(ms: number): void {
-    if (this.#isWaiting) return;
-    this.#isWaiting = true;
-    this.#load.clock.setTimer(ms, () => {
-      this.#isWaiting = false;
-      this.pump();
-    });
+    this.#timer?.cancel();
+    this.#timer = this.#load.clock.setTimer(ms, () => this.pump());
   }
 
   #send(fromMs: number): void {
@@ -150,11 +157,12 @@ class Run {
   }
 
   /** No call begins any more; the last ones are waited for. */
-  #finish(elapsedMs: number): void {
+  #settle(): void {
     if (this.#inFlight > 0) return;
-    this.#isOver = true;
-    const { rate, durationMs } = this.#load;
-    const due = rate === undefined ? 0 : Math.floor(Math.min(elapsedMs, durationMs) * rate / 1000);
+    const { clock, durationMs } = this.#load;
+    const elapsedMs = clock.now() - this.#startedAtMs;
+    const due = this.#dueAt(Math.min(elapsedMs, durationMs));
+    this.#timer?.cancel();
     this.#result.end(elapsedMs, Math.max(0, due - this.#sent));
     this.#done();
   }
