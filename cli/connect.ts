@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseAddress } from "../address.ts";
 import { DnsDiscovery } from "../dns.ts";
 import { TimeoutError } from "../errors.ts";
 import { EtcdDiscovery } from "../etcd.ts";
@@ -118,6 +119,7 @@ export async function sourceOf(
       throw new UsageError(`addresses and --${given[0]} at once: give one of them`);
     }
     const list = [...addresses];
+    for (const address of list) parseAddress(address); // it says what is wrong
     return { current: list, getAll: () => Promise.resolve(list), close: () => Promise.resolve() };
   }
   if (given.length > 1) {

@@ -61,7 +61,12 @@ const RAN = {
   answered: "ran, and this is its answer",
 } as const;
 
+const OTHER_PROTOCOL = "is it the right protocol? --protocol chooses another one";
+
 function hintOf(error: unknown): string | undefined {
+  if (error instanceof RpcError && error.message.includes("its protocol may be another")) {
+    return OTHER_PROTOCOL;
+  }
   switch (codeOf(error)) {
     case "unimplemented":
       return "`xclient describe ADDRESS` shows what the server offers";
@@ -72,7 +77,7 @@ function hintOf(error: unknown): string | undefined {
     case "deadline_exceeded":
       return "give it more time with --timeout; `xclient ping ADDRESS` shows whether it answers";
     case "data_loss":
-      return "is it the right protocol? --protocol chooses another one";
+      return OTHER_PROTOCOL;
     case "unavailable":
       return isUnreachable(error)
         ? "is the server running, and is this its address? `xclient ping ADDRESS` tries again"

@@ -10,6 +10,8 @@ import { HELP_OPTION } from "./help_option.ts";
 import { type Style, widthOf } from "./style.ts";
 
 const WIDTH = 90;
+/** The column at which texts behind names begin. */
+const NAMES = 15;
 
 /** The exit codes, for help and guide. */
 export const EXITS: readonly (readonly [code: number, meaning: string])[] = [
@@ -23,8 +25,8 @@ export const EXITS: readonly (readonly [code: number, meaning: string])[] = [
 
 /** The help of the whole command. */
 export function mainHelp(style: Style): string {
-  const rows = COMMANDS.map(({ name, summary }) => row(style.cyan(name), name, summary, 14));
-  const exits = EXITS.map(([code, meaning]) => row(String(code), String(code), meaning, 14));
+  const rows = COMMANDS.map(({ name, summary }) => row(style.cyan(name), name, summary, NAMES));
+  const exits = EXITS.map(([code, meaning]) => row(String(code), String(code), meaning, NAMES));
   return `${style.bold("xclient")}: a fleet of RPC servers in your hands\n\n` +
     `Usage: xclient SUBCOMMAND [ADDRESS…] [OPTIONS]\n\n${rows.join("")}\n` +
     "An address is tcp@host:9001 (or host:9001, or :9001), tls@…, http@… or unix@/path. In place\n" +

@@ -65,8 +65,9 @@ export const bench: Command = {
     const warmUpMs = input.durationMs("warm-up") ?? WARM_UP_MS;
     const timeoutMs = timeoutOf(input);
     const { addresses, serviceMethod, args, schema } = await methodCall(input, files);
+    const clientOptions = await fleetOptions(input, around);
     const source = await sourceOf(addresses, input, around);
-    const xclient = new XClient(source, await fleetOptions(input, around));
+    const xclient = new XClient(source, clientOptions);
     const options = { timeoutMs, signal: interrupted, ...(schema === undefined ? {} : { schema }) };
     const call = () => xclient.call(serviceMethod, args, options);
     const style = styleOf(terminal.hasColours);

@@ -95,8 +95,15 @@ type Ask = (
 async function oneReply(input: Input, around: Surroundings, ask: Ask): Promise<number> {
   const { terminal, clock, interrupted: signal } = around;
   const { addresses, serviceMethod, args, schema } = await methodCall(input, around.files);
+  const options: FanOutOptions = {
+    ...fanOutOptions(input),
+    timeoutMs: timeoutOf(input),
+    signal,
+    ...(schema === undefined ? {} : { schema }),
+  };
+  const clientOptions = await fleetOptions(input, around);
   const source = await sourceOf(addresses, input, around);
-  const xclient = new XClient(source, await fleetOptions(input, around));
+  const xclient = new XClient(source, clientOptions);
   const startedAtMs = clock.now();
   const asJson = input.has("json");
   const print = (outcome: object) => {
@@ -104,12 +111,7 @@ async function oneReply(input: Input, around: Surroundings, ask: Ask): Promise<n
     terminal.write(`${jsonText({ ...outcome, elapsedMs })}\n`);
   };
   try {
-    const reply = await ask(xclient, serviceMethod, args, {
-      ...fanOutOptions(input),
-      timeoutMs: timeoutOf(input),
-      signal,
-      ...(schema === undefined ? {} : { schema }),
-    });
+    const reply = await ask(xclient, serviceMethod, args, options);
     if (asJson) print({ ok: true, reply });
     else terminal.write(`${jsonText(reply, terminal.isTerminal ? 2 : 0)}\n`);
     return EXIT.ok;

@@ -35,16 +35,17 @@ export const inform: Command = {
   async run(input, around) {
     const { terminal, interrupted: signal } = around;
     const { addresses, serviceMethod, args, schema } = await methodCall(input, around.files);
+    const options = {
+      ...fanOutOptions(input),
+      timeoutMs: timeoutOf(input),
+      signal,
+      ...(schema === undefined ? {} : { schema }),
+    };
+    const clientOptions = await fleetOptions(input, around);
     const source = await sourceOf(addresses, input, around);
-    const xclient = new XClient(source, await fleetOptions(input, around));
+    const xclient = new XClient(source, clientOptions);
     const receipts: Receipt<unknown>[] = [];
     try {
-      const options = {
-        ...fanOutOptions(input),
-        timeoutMs: timeoutOf(input),
-        signal,
-        ...(schema === undefined ? {} : { schema }),
-      };
       for await (const receipt of xclient.inform(serviceMethod, args, options)) {
         receipts.push(receipt);
         if (input.has("json")) terminal.write(`${jsonText(lineOf(receipt))}\n`);

@@ -52,11 +52,12 @@ export const proxy: Command = {
   async run(input, around) {
     const { addresses, others } = addressesIn(input.words);
     if (others.length > 0) throw new UsageError(`${quoted(others[0])} is no address`);
-    const source = await sourceOf(addresses, input, around);
     const options = await fleetOptions(input, around);
+    const named = methodsNamed(input);
+    const timeoutMs = input.durationMs("timeout");
+    const source = await sourceOf(addresses, input, around);
     const xclient = new XClient(source, options);
     try {
-      const named = methodsNamed(input);
       const servers = await listedServers(source, LISTING_MS, around);
       const offered = named.size > 0 ? named : await described(servers, options, around);
       const server = new Server({
@@ -64,7 +65,7 @@ export const proxy: Command = {
         latencies: true,
         introspection: (input.text("introspection") ?? "loopback") as IntrospectionMode,
       });
-      offer(server, offered, xclient, input.durationMs("timeout"));
+      offer(server, offered, xclient, timeoutMs);
       const what = `proxy of ${servers.length} servers, ${offered.size} methods,`;
       return await serveUntilInterrupted(server, what, input, around);
     } finally {

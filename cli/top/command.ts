@@ -61,8 +61,9 @@ export const top: Command = {
     const isLive = terminal.isTerminal && !asJson;
     const count = input.number("count", 1) ?? (isLive || asJson ? Infinity : 1);
     const timeoutMs = timeoutOf(input);
+    const options = await reachOptions(input, around);
     const source = await sourceOf(addresses, input, around);
-    const monitor = new Monitor(await reachOptions(input, around), around);
+    const monitor = new Monitor(options, around);
     const view = new View(terminal, everyMs, (input.text("sort") ?? "address") as SortKey);
     const quit = new AbortController();
     const onQuit = () => quit.abort();
