@@ -73,7 +73,9 @@ export const registry: Command = {
 };
 
 function hostAndPort(text: string): { readonly host: string; readonly port: number } {
-  const [, six, host = six, port] = /^(?:\[([\da-f:.]+)\]|([\w.-]*)):(\d{1,5})$/i.exec(text) ?? [];
+  const form = /^(?:\[([\da-f:.]+)\]|([\w.-]*)):(\d{1,5})$/i;
+  const [, inBrackets, name, port] = form.exec(text) ?? [];
+  const host = inBrackets ?? name;
   if (port === undefined || Number(port) > 65_535) {
     throw new UsageError(`--listen must be HOST:PORT, as 127.0.0.1:9999, got ${quoted(text)}`);
   }

@@ -157,16 +157,13 @@ Deno.test("the report as JSON and as a picture, with a rate", async () => {
   assertEquals(code, 0);
   const report = JSON.parse(out);
   assertEquals([report.latencyFrom, report.serviceMethod], ["due", "Slow.Take"]);
-  // deno-lint-ignore no-explicit-any
-  assertEquals(
-    report.steps.map((
-      { rate, succeeded, failed, unsent }: any,
-    ) => [rate, succeeded, failed, unsent]),
-    [
-      [50, 50, 0, 0],
-      [200, 200, 0, 0],
-    ],
-  );
+  const counts = report.steps.map((step: Record<string, number>) => [
+    step.rate,
+    step.succeeded,
+    step.failed,
+    step.unsent,
+  ]);
+  assertEquals(counts, [[50, 50, 0, 0], [200, 200, 0, 0]]);
   assertEquals(report.steps[1].latencyMs.p99, 10);
   const svg = files["latency.svg"];
   assert(svg.startsWith("<svg ") && svg.trim().endsWith("</svg>"));

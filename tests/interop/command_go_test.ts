@@ -41,7 +41,7 @@ withGoServers("call, inform, ping, health, bench and top at each server in Go", 
 
     const informed = await run("inform", ...at, "Arith.Sum", args);
     assertEquals(informed.code, 0, what);
-    assert(/ ok +\S+ (?:µs|ms|s)  9\n1 of 1 succeeded\n$/.test(informed.out), informed.out);
+    assert(/ ok +\S+ (?:µs|ms|s) {2}9\n1 of 1 succeeded\n$/.test(informed.out), informed.out);
 
     const pinged = await run("ping", ...at, "--count", "1");
     assertEquals(pinged.code, 0, `${what}: ${pinged.err}`);
