@@ -11,18 +11,26 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { systemClock } from "../clock.ts";
+import { EXIT } from "./command.ts";
 import type { Surroundings, Terminal } from "./surroundings.ts";
 
+/** Ctrl-C may come twice at once: to all in the terminal, and from a program that passes it on. */
+const SAME_KEY_MS = 500;
 const WIDTH = 80;
 const HEIGHT = 24;
 
 /** The surroundings of this process. */
 export function systemSurroundings(): Surroundings {
   const interruption = new AbortController();
+  let interruptedAtMs = 0;
   const interrupt = () => {
-    // The second time it ends at once, whatever still has to be tidied up.
-    if (interruption.signal.aborted) process.exit(130);
-    interruption.abort(new Error("interrupted"));
+    const nowMs = systemClock.now();
+    if (!interruption.signal.aborted) {
+      interruptedAtMs = nowMs;
+      interruption.abort(new Error("interrupted"));
+    } else if (nowMs - interruptedAtMs > SAME_KEY_MS) {
+      process.exit(EXIT.interrupted); // at once, whatever still has to be tidied up
+    }
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);

@@ -21,7 +21,8 @@ export interface ListedService {
   }[];
 }
 
-const PATHS = ["/debug/rpc", "/debug/geerpc"];
+const GO = "/debug/rpc";
+const GEERPC = "/debug/geerpc";
 const MOST = 1 << 20;
 const TIMEOUT_MS = 3000;
 
@@ -29,20 +30,23 @@ const TIMEOUT_MS = 3000;
  * Reads the page.
  *
  * @param address The server: its HTTP is at the same host and port.
+ * @param protocol What it speaks: one server may have both pages.
  * @returns The services, and the page's URL.
  * @throws {Error} If there is none, saying why.
  */
 export async function readDebugPage(
   address: string,
+  protocol: string | undefined,
   { fetch, clock, interrupted }: Surroundings,
 ): Promise<{ readonly url: string; readonly services: readonly ListedService[] }> {
-  const { scheme, hostname, port } = parseAddress(address);
+  const { scheme, hostname, port, metadata } = parseAddress(address);
   if (scheme === "unix" || scheme === "memory") {
     throw new Error(`its debug page can't be read over ${scheme}@`);
   }
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   const failures: string[] = [];
-  for (const path of PATHS) {
+  const isGo = (metadata.protocol ?? protocol ?? "").startsWith("netrpc/");
+  for (const path of isGo ? [GO, GEERPC] : [GEERPC, GO]) {
     const url = `${scheme === "tls" ? "https" : "http"}://${host}:${port}${path}`;
     const limit = new TimeLimit({ clock, signal: interrupted });
     limit.set(TIMEOUT_MS, () => new Error(`no answer within ${TIMEOUT_MS} ms`));

@@ -65,7 +65,9 @@ async function run(
 ): Promise<number> {
   const { terminal } = around;
   const style = styleOf(terminal.hasColours);
-  const outcomes = await askEach(input, around, (asking) => askAbout(asking, around));
+  const outcomes = await askEach(input, around, (asking) => {
+    return askAbout(asking, input.text("protocol"), around);
+  });
   if (input.has("json")) {
     terminal.write(`${
       jsonText(outcomes.map((outcome) => {
@@ -92,7 +94,11 @@ export function exitOfAll(outcomes: readonly Outcome<unknown>[]): number {
 }
 
 /** Asks the server itself and, if it does not know the question, its debug page. */
-export async function askAbout({ address, connect }: Asking, around: Surroundings): Promise<About> {
+export async function askAbout(
+  { address, connect }: Asking,
+  protocol: string | undefined,
+  around: Surroundings,
+): Promise<About> {
   let refused: unknown;
   try {
     const { services, ...rest } = await introspect(await connect()).describe();
@@ -102,7 +108,7 @@ export async function askAbout({ address, connect }: Asking, around: Surrounding
     refused = error;
   }
   try {
-    const { url, services } = await readDebugPage(address, around);
+    const { url, services } = await readDebugPage(address, protocol, around);
     return { by: url, services };
   } catch (error) {
     throw new RpcError(

@@ -29,7 +29,7 @@ export async function methodsOfFleet(
   around: Surroundings,
 ): Promise<ReadonlyMap<string, MethodTexts>> {
   const outcomes = await askServers(servers, options, TIMEOUT_MS, around, (asking) => {
-    return askAbout(asking, around);
+    return askAbout(asking, options.protocol, around);
   });
   const methods = new Map<string, MethodTexts>();
   for (const outcome of outcomes) {

@@ -88,6 +88,16 @@ withGoServers("list and describe read the debug page of Go's net/rpc", async (go
   ]);
 });
 
+withGoServers("list and describe read the debug page of GeeRPC", async (go) => {
+  const { code, out, err } = await run("describe", go.http, "--protocol", "geerpc/gob");
+  assertEquals([code, err], [0, ""]);
+  assert(
+    steady(out).startsWith("http@127.0.0.1:PORT\n  told by http://127.0.0.1:PORT/debug/geerpc\n"),
+    out,
+  );
+  assert(/\n {2}Arith\n(?: {4}.*\n)* {4}Sum +main.Args -> int +0 calls\n/.test(out), out);
+});
+
 withGoServers(
   "a server that can't be described says what would help, and so does a wrong protocol",
   async (go) => {

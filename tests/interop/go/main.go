@@ -94,6 +94,7 @@ func serve() {
 	gob.HandleHTTP("/rpc", rpc.DefaultDebugPath)
 	mux.Handle(rpc.DefaultDebugPath, http.DefaultServeMux)
 	mux.HandleFunc("/_geeprc_", gee.serveHTTP)
+	mux.HandleFunc("/debug/geerpc", gee.serveDebug)
 	mux.HandleFunc("/_goRPC_json_", func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		check(err)
