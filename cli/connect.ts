@@ -49,6 +49,9 @@ export const REACH_OPTIONS: Options = {
 export const CALL_OPTIONS: Options = {
   timeout: { value: "DURATION", short: "t", text: "how long it may take; default 10s" },
   token: { value: "TOKEN", text: "send it as the metadata `token`, or @FILE; or XCLIENT_TOKEN" },
+  insecure: {
+    text: "send tokens without TLS to other machines too: everyone on the way can read them",
+  },
   meta: { value: "K=V", text: "send metadata", isMany: true, short: "m" },
 };
 
@@ -94,6 +97,17 @@ export function addressesIn(words: readonly string[]): Words {
   return { addresses, others };
 }
 
+/**
+ * Words that must all be addresses.
+ *
+ * @throws {UsageError} If one is none.
+ */
+export function onlyAddresses(words: readonly string[]): readonly string[] {
+  const { addresses, others } = addressesIn(words);
+  if (others.length === 0) return addresses;
+  throw new UsageError(`${quoted(others[0])} is no address: it looks like tcp@127.0.0.1:9001`);
+}
+
 /** The servers that were named, or where their list comes from. */
 export interface Source {
   getAll(): Promise<string[]>;
@@ -129,7 +143,8 @@ export async function sourceOf(
   switch (given[0]) {
     case "registry": {
       const token = await secretOf(input.text("registry-token"), files);
-      const own = { ...options, fetch, ...(token === undefined ? {} : { token }) };
+      const insecure = input.has("insecure");
+      const own = { ...options, fetch, insecure, ...(token === undefined ? {} : { token }) };
       return new RegistryDiscovery(input.texts("registry"), own);
     }
     case "dns": {
@@ -200,7 +215,9 @@ export async function reachOptions(input: Input, around: Surroundings): Promise<
     ...(protocol === undefined ? {} : { protocol }),
     ...(connectPath === undefined ? {} : { connectPath }),
     ...(Object.keys(tls).length === 0 ? {} : { tls }),
-    ...(token ? { interceptors: [credentials(() => ({ token }))] } : {}),
+    ...(token
+      ? { interceptors: [credentials(() => ({ token }), { insecure: input.has("insecure") })] }
+      : {}),
     ...(Object.keys(meta).length === 0 ? {} : { defaults: { meta } }),
   };
 }

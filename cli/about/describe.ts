@@ -6,14 +6,13 @@
 
 import { introspect } from "../../connection/introspection/view.ts";
 import { errorText, RpcError } from "../../errors.ts";
-import { type Command, EXIT, type Input } from "../command.ts";
+import type { Command, Input } from "../command.ts";
 import { FLEET_OPTIONS } from "../connect.ts";
-import { exitOf, failureText } from "../failures.ts";
-import { errorValue, jsonText } from "../json.ts";
+import { failureText } from "../failures.ts";
 import { duration, plain, type Style, styleOf, table } from "../style.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { type ListedService, readDebugPage } from "./debug_page.ts";
-import { askEach, type Asking, type Outcome } from "./each.ts";
+import { askEach, type Asking, exitOfAll, JSON_OPTION, outcomesJson } from "./each.ts";
 
 /** What a server is, as far as it tells. */
 export interface About {
@@ -26,7 +25,6 @@ export interface About {
   readonly services: readonly (ListedService & { readonly status?: string })[];
 }
 
-const JSON_OPTION = { json: { text: "print one JSON array: address, ok, and what it offers" } };
 const TEXT = "Servers of this library describe themselves, by default to their own machine only. " +
   "Those in Go do on their debug page, /debug/rpc or /debug/geerpc, if they have HTTP at the same port.";
 
@@ -69,14 +67,7 @@ async function run(
     return askAbout(asking, input.text("protocol"), around);
   });
   if (input.has("json")) {
-    terminal.write(`${
-      jsonText(outcomes.map((outcome) => {
-        const { address, ok } = outcome;
-        return ok
-          ? { address, ok, ...outcome.value }
-          : { address, ok, error: errorValue(outcome.error) };
-      }))
-    }\n`);
+    terminal.write(outcomesJson(outcomes));
   } else {
     for (const outcome of outcomes) {
       if (outcome.ok) {
@@ -85,12 +76,6 @@ async function run(
     }
   }
   return exitOfAll(outcomes);
-}
-
-/** How the command ends: as the failures do if all have failed alike, else with 1 if one has. */
-export function exitOfAll(outcomes: readonly Outcome<unknown>[]): number {
-  const exits = outcomes.map((outcome) => outcome.ok ? EXIT.ok : exitOf(outcome.error));
-  return exits.every((exit) => exit === exits[0]) ? exits[0] : EXIT.failed;
 }
 
 /** Asks the server itself and, if it does not know the question, its debug page. */

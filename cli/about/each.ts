@@ -8,15 +8,24 @@ import { type Client, dial } from "../../client.ts";
 import { TimeoutError } from "../../errors.ts";
 import { TimeLimit } from "../../internal/time.ts";
 import {
-  addressesIn,
   listedServers,
+  onlyAddresses,
   type ReachOptions,
   reachOptions,
   sourceOf,
   timeoutOf,
 } from "../connect.ts";
-import { type Input, quoted, UsageError } from "../command.ts";
+import { EXIT, type Input, type Options, UsageError } from "../command.ts";
+import { exitOf } from "../failures.ts";
+import { errorValue, jsonText } from "../json.ts";
 import type { Surroundings } from "../surroundings.ts";
+
+/** Of every subcommand that asks each server. */
+export const JSON_OPTION: Options = {
+  json: {
+    text: "print one JSON array: for each server address, ok, and what it tells or the error",
+  },
+};
 
 const AT_ONCE = 32;
 
@@ -46,10 +55,7 @@ export async function askEach<T>(
   around: Surroundings,
   ask: (asking: Asking) => Promise<T>,
 ): Promise<readonly Outcome<T>[]> {
-  const { addresses, others } = addressesIn(input.words);
-  if (others.length > 0) {
-    throw new UsageError(`${quoted(others[0])} is no address: it looks like tcp@127.0.0.1:9001`);
-  }
+  const addresses = onlyAddresses(input.words);
   const timeoutMs = timeoutOf(input);
   const options = await reachOptions(input, around);
   const source = await sourceOf(addresses, input, around);
@@ -101,4 +107,21 @@ export async function askServers<T>(
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, servers.length) }, work));
   interrupted.throwIfAborted();
   return outcomes;
+}
+
+/** The outcomes for scripts. */
+export function outcomesJson(outcomes: readonly Outcome<object>[]): string {
+  const all = outcomes.map((outcome) => {
+    const { address, ok } = outcome;
+    return ok
+      ? { address, ok, ...outcome.value }
+      : { address, ok, error: errorValue(outcome.error) };
+  });
+  return `${jsonText(all)}\n`;
+}
+
+/** How the command ends: as the failures do if all have failed alike, else with 1 if one has. */
+export function exitOfAll(outcomes: readonly Outcome<unknown>[]): number {
+  const exits = outcomes.map((outcome) => outcome.ok ? EXIT.ok : exitOf(outcome.error));
+  return exits.every((exit) => exit === exits[0]) ? exits[0] : EXIT.failed;
 }

@@ -10,13 +10,9 @@ import { sleep } from "../../internal/time.ts";
 import type { Client } from "../../client.ts";
 import { type Command, EXIT, type Input } from "../command.ts";
 import { FLEET_OPTIONS } from "../connect.ts";
-import { errorValue, jsonText } from "../json.ts";
 import { type Cell, duration, type Style, styleOf, table } from "../style.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { exitOfAll } from "./describe.ts";
-import { askEach, type Outcome } from "./each.ts";
-
-const JSON_OPTION = { json: { text: "print one JSON array, one object for each server" } };
+import { askEach, exitOfAll, JSON_OPTION, type Outcome, outcomesJson } from "./each.ts";
 
 interface Times {
   readonly connectMs: number;
@@ -123,14 +119,7 @@ function show<T extends object>(
 ): number {
   const style = styleOf(terminal.hasColours);
   if (input.has("json")) {
-    terminal.write(`${
-      jsonText(outcomes.map((outcome) => {
-        const { address, ok } = outcome;
-        return ok
-          ? { address, ok, ...outcome.value }
-          : { address, ok, error: errorValue(outcome.error) };
-      }))
-    }\n`);
+    terminal.write(outcomesJson(outcomes));
     return exitOfAll(outcomes);
   }
   const rows = outcomes.map((outcome): Cell[] => {

@@ -11,10 +11,10 @@ import { XClient } from "../../xclient.ts";
 import { methodsOfFleet } from "../about/methods.ts";
 import { type Command, quoted, UsageError } from "../command.ts";
 import {
-  addressesIn,
   FLEET_OPTIONS,
   fleetOptions,
   listedServers,
+  onlyAddresses,
   POLICY_OPTIONS,
   sourceOf,
 } from "../connect.ts";
@@ -50,8 +50,7 @@ export const proxy: Command = {
     ...POLICY_OPTIONS,
   },
   async run(input, around) {
-    const { addresses, others } = addressesIn(input.words);
-    if (others.length > 0) throw new UsageError(`${quoted(others[0])} is no address`);
+    const addresses = onlyAddresses(input.words);
     const options = await fleetOptions(input, around);
     const named = methodsNamed(input);
     const timeoutMs = input.durationMs("timeout");

@@ -5,11 +5,11 @@
  */
 
 import { sleep } from "../../internal/time.ts";
-import { type Command, EXIT, UsageError } from "../command.ts";
+import { type Command, EXIT } from "../command.ts";
 import {
-  addressesIn,
   FLEET_OPTIONS,
   listedServers,
+  onlyAddresses,
   reachOptions,
   sourceOf,
   timeoutOf,
@@ -54,8 +54,7 @@ export const top: Command = {
   },
   async run(input, around) {
     const { terminal, clock, interrupted } = around;
-    const { addresses, others } = addressesIn(input.words);
-    if (others.length > 0) throw new UsageError(`${JSON.stringify(others[0])} is no address`);
+    const addresses = onlyAddresses(input.words);
     const everyMs = input.durationMs("interval") ?? 1000;
     const asJson = input.has("json");
     const isLive = terminal.isTerminal && !asJson;

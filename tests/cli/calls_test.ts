@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { CallContext } from "../../server.ts";
-import { command, type CommandOptions, steady } from "../support/command.ts";
+import { command, type CommandOptions, CommandWorld, steady } from "../support/command.ts";
 import { inWorld, type World } from "../support/helpers.ts";
 
 const arith = {
@@ -130,6 +130,17 @@ Deno.test("the time is over after --timeout: exit code 4", async () => {
     assertEquals(code, 4);
     assert(err.startsWith("error: deadline_exceeded: "), err);
     assert(err.includes("give it more time with --timeout"), err);
+  });
+});
+
+Deno.test("Ctrl-C ends a call at once, and the server hears of it", async () => {
+  await inFleet(async (options, { sites }) => {
+    const terminal = new CommandWorld(options);
+    const ended = terminal.run("call", "memory@a", "Gate.Wait");
+    await sites[0].gate.untilBegun(1);
+    terminal.interrupt();
+    assertEquals(await ended, { code: 130, out: "", err: "" });
+    await sites[0].gate.untilAborted(1);
   });
 });
 
