@@ -6,6 +6,10 @@
 
 import { codeOf, errorText, RpcError } from "../errors.ts";
 
+/** What JSON may have as it is, and a terminal takes for commands, or for the end of a direction. */
+// deno-lint-ignore no-control-regex
+const UNSAFE = /[\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
+
 /**
  * A value as JSON. A `Map` becomes an object, bytes base64, a time ISO 8601, and an integer that
  * JSON's readers would round a text of digits.
@@ -14,7 +18,9 @@ import { codeOf, errorText, RpcError } from "../errors.ts";
  * @param indent By how many spaces; 0 for one line.
  */
 export function jsonText(value: unknown, indent = 0): string {
-  return JSON.stringify(jsonValue(value) ?? null, null, indent);
+  return JSON.stringify(jsonValue(value) ?? null, null, indent).replace(UNSAFE, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 function jsonValue(value: unknown): unknown {

@@ -10,7 +10,7 @@ import { sleep } from "../../internal/time.ts";
 import type { Client } from "../../client.ts";
 import { type Command, EXIT, type Input } from "../command.ts";
 import { FLEET_OPTIONS } from "../connect.ts";
-import { type Cell, duration, type Style, styleOf, table } from "../style.ts";
+import { type Cell, duration, plain, type Style, styleOf, table } from "../style.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { askEach, exitOfAll, JSON_OPTION, type Outcome, outcomesJson } from "./each.ts";
 
@@ -131,7 +131,9 @@ function show<T extends object>(
   });
   terminal.write(table(["ADDRESS", ...heads], rows, style));
   for (const outcome of outcomes) {
-    if (!outcome.ok) terminal.writeError(`${outcome.address}: ${errorText(outcome.error)}\n`);
+    if (!outcome.ok) {
+      terminal.writeError(`${plain(`${outcome.address}: ${errorText(outcome.error)}`)}\n`);
+    }
   }
   return exitOfAll(outcomes);
 }

@@ -203,7 +203,10 @@ Deno.test("what a server says can't take over the terminal", async () => {
     const evil = () => {
       throw new Error("\x1b]0;owned\x07\x1b[2Jgone\u202e");
     };
-    await world.serve("a", {}, { Evil: { Do: evil } });
+    const Say = () => "\x9b2J\u202e\x1b[2J";
+    await world.serve("a", {}, { Evil: { Do: evil, Say } });
+    const said = await command(world.options, "call", "memory@a", "Evil.Say");
+    assertEquals(said.out, '"\\u009b2J\\u202e\\u001b[2J"\n');
     for (const name of ["call", "inform"]) {
       const { out, err } = await command(world.options, name, "memory@a", "Evil.Do");
       // deno-lint-ignore no-control-regex

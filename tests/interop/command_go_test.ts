@@ -1,7 +1,7 @@
 /** The command at servers in Go: what a person sees. */
 
 import { assert, assertEquals } from "@std/assert";
-import { command, steady } from "../support/command.ts";
+import { command, CommandWorld, steady } from "../support/command.ts";
 import { withGoServers } from "./peer.ts";
 
 const options = { fetch: (url: string, init?: RequestInit) => fetch(url, init) };
@@ -115,7 +115,6 @@ withGoServers(
 withGoServers(
   "a proxy lets GeeRPC's and JSON's clients call a fleet of Go's net/rpc",
   async (go) => {
-    const { CommandWorld } = await import("../support/command.ts");
     const proxy = new CommandWorld(options);
     const running = proxy.run(
       ...["proxy", go.http, "--protocol", "netrpc/gob", "--listen", "tcp@127.0.0.1:0"],
