@@ -84,7 +84,10 @@ export const bench: Command = {
         results.push({ ...step, result });
       }
       if (results.length === 0) throw interrupted.reason;
-      const report: Report = { serviceMethod, servers, durationMs, steps: results };
+      const shares = xclient.endpoints().map(({ address, successes, failures }) => {
+        return { address, successes, failures };
+      });
+      const report: Report = { serviceMethod, servers, durationMs, steps: results, shares };
       if (input.has("svg")) await files.write(input.text("svg")!, picture(report));
       terminal.write(
         input.has("json") ? `${jsonText(reportValue(report))}\n` : reportText(report, style),

@@ -20,6 +20,15 @@ export interface Report {
   readonly servers: readonly string[];
   readonly durationMs: number;
   readonly steps: readonly Step[];
+  /** What each server had of all steps, warming up included. */
+  readonly shares: readonly Share[];
+}
+
+/** What one server had. */
+export interface Share {
+  readonly address: string;
+  readonly successes: number;
+  readonly failures: number;
 }
 
 /** The percentiles that reports have. */
@@ -58,7 +67,7 @@ export function reportText(report: Report, style: Style): string {
   const heads = ["LOAD", ">CALLS/S", ">MEAN", ">P50", ">P90", ">P99", ">P99.9", ">MAX", ">FAILED"];
   const last = steps.at(-1)!;
   return `${style.bold(serviceMethod)} at ${where}, ${duration(durationMs)} a step\n\n` +
-    table(heads, rows, style) + failures(steps) +
+    table(heads, rows, style) + failures(steps) + shareTable(report.shares, style) +
     `\nLatencies of ${stepName(last)}:\n${shape(last.result, style)}\n${isOpen ? OPEN : CLOSED}\n`;
 }
 
@@ -69,6 +78,19 @@ function failures(steps: readonly Step[]): string {
     if (unsent > 0) parts.push(`${digits(unsent)} were due and found no room before the end`);
     return parts.length === 0 ? [] : [`${stepName(step)}: ${parts.join(", ")}\n`];
   }).join("");
+}
+
+/** How the calls were spread, if there was more than one server to choose from. */
+function shareTable(shares: readonly Share[], style: Style): string {
+  if (shares.length < 2) return "";
+  const all = shares.reduce((sum, { successes }) => sum + successes, 0) || 1;
+  const rows = shares.map(({ address, successes, failures }) => [
+    address,
+    digits(successes),
+    `${digits(successes / all * 100)} %`,
+    digits(failures),
+  ]);
+  return `\n${table(["SERVER", ">CALLS", ">SHARE", ">FAILED"], rows, style)}`;
 }
 
 function shape({ latencies }: Result, style: Style): string {
@@ -82,11 +104,13 @@ function shape({ latencies }: Result, style: Style): string {
 }
 
 /** The report for scripts. */
-export function reportValue({ serviceMethod, servers, durationMs, steps }: Report): unknown {
+export function reportValue(report: Report): unknown {
+  const { serviceMethod, servers, durationMs, steps, shares } = report;
   return {
     serviceMethod,
     servers,
     durationMs,
+    shares,
     latencyFrom: steps.some(({ rate }) => rate !== undefined) ? "due" : "sent",
     steps: steps.map(({ concurrency, rate, result }) => {
       const { latencies, perSecond, elapsedMs, unsent, errors, failed } = result;

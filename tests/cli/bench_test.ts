@@ -172,6 +172,34 @@ Deno.test("the report as JSON and as a picture, with a rate", async () => {
   assert(!/NaN|Infinity|undefined/.test(svg), svg);
 });
 
+Deno.test("the report says how calls were spread over a fleet", async () => {
+  await inWorld(async (world) => {
+    const { clock, network } = world;
+    for (const name of ["a", "b"]) {
+      await world.serve(name, {}, { Slow: { Take: () => sleep(clock, 10).then(() => name) } });
+    }
+    const args = [
+      "--mode",
+      "round_robin",
+      "--concurrency",
+      "2",
+      "--duration",
+      "1s",
+      "--warm-up",
+      "10ms",
+    ];
+    const terminal = new CommandWorld({ clock, network });
+    const running = terminal.run("bench", "memory@a", "memory@b", "Slow.Take", ...args);
+    await clock.advance(5000);
+    const { code, out } = await running;
+    assertEquals(code, 0);
+    assert(
+      /\nSERVER +CALLS +SHARE +FAILED\nmemory@a +\d+ +(?:49|50)[.\d]* % +0\nmemory@b /.test(out),
+      out,
+    );
+  });
+});
+
 Deno.test("a person sees progress beside the report, and Ctrl-C reports what there is", async () => {
   const { code, out, err } = await benched({ isTerminal: true }, "--duration", "1s");
   assertEquals(code, 0);
