@@ -7,7 +7,6 @@
 import { codeOf, errorText, RpcError } from "../errors.ts";
 
 /** What JSON may have as it is, and a terminal takes for commands, or for the end of a direction. */
-// deno-lint-ignore no-control-regex
 const UNSAFE = /[\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
