@@ -25,7 +25,8 @@ export const SOURCE_OPTIONS: Options = {
   "registry-token": { value: "TOKEN", text: "token for the registry, or @FILE" },
   dns: {
     value: "NAME",
-    text: "take them from DNS: name:port asks for A and AAAA records, a bare name for SRV",
+    text: "take them from DNS: name:port asks for A and AAAA records, a bare name for SRV; " +
+      "tls@ or http@ in front is for the servers",
   },
   "name-server": { value: "HOST:PORT", text: "the DNS server to ask; default the system's" },
   etcd: { value: "URL=PREFIX", text: "take them from etcd: http://10.0.0.1:2379=arith/" },
@@ -148,10 +149,11 @@ export async function sourceOf(
       return new RegistryDiscovery(input.texts("registry"), own);
     }
     case "dns": {
-      const name = input.text("dns")!;
+      const [, scheme, name] = /^(?:(tcp|tls|http|dns)@)?(.*)$/.exec(input.text("dns")!)!;
       const nameServer = input.text("name-server");
-      return new DnsDiscovery(name.startsWith("dns@") ? name : `dns@${name}`, {
+      return new DnsDiscovery(`dns@${name}`, {
         ...options,
+        ...(scheme === "tls" || scheme === "http" ? { scheme } : {}),
         ...(nameServer === undefined ? {} : { nameServer }),
       });
     }

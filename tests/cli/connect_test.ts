@@ -36,7 +36,9 @@ Deno.test("servers come from DNS, and host:port is short for tcp@", async () => 
   server.register("Arith", { Sum });
   const { address } = await server.listen("tcp@127.0.0.1:0");
   const port = address.split(":").at(-1)!;
-  for (const from of [["--dns", `127.0.0.1:${port}`], [`:${port}`], [`127.0.0.1:${port}`]]) {
+  const dns = [`127.0.0.1:${port}`, `dns@127.0.0.1:${port}`, `http@127.0.0.1:${port}`];
+  const sources = [...dns.map((name) => ["--dns", name]), [`:${port}`], [`127.0.0.1:${port}`]];
+  for (const from of sources) {
     assertEquals(await command({}, "call", ...from, ...sum), { code: 0, out: "3\n", err: "" });
   }
   await server.close();
