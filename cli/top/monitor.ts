@@ -20,7 +20,7 @@ class Watch {
   readonly #around: Surroundings;
   #client: Client | undefined;
   #asking: Promise<void> | undefined;
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   constructor(address: string, options: ReachOptions, around: Surroundings) {
     this.history = new History(address);
@@ -36,15 +36,15 @@ class Watch {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort(new Error("closed")); // a dial is not waited for
     await this.#client?.close();
     await this.#asking;
   }
 
   async #sample(timeoutMs: number): Promise<Sample> {
-    const { clock, interrupted } = this.#around;
+    const { clock } = this.#around;
     const { address } = this.history;
-    const limit = new TimeLimit({ clock, signal: interrupted });
+    const limit = new TimeLimit({ clock, signal: this.#closing.signal });
     limit.set(timeoutMs, () => new TimeoutError("no answer in time", { address }));
     const { signal } = limit;
     try {
@@ -69,7 +69,7 @@ class Watch {
     client.closed.finally(() => {
       if (this.#client === client) this.#client = undefined; // the next question dials again
     });
-    if (this.#isClosed) await client.close();
+    if (this.#closing.signal.aborted) await client.close();
     return client;
   }
 

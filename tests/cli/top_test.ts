@@ -6,6 +6,8 @@ import { screen, type ScreenOptions } from "../../cli/top/screen.ts";
 import { styleOf, widthOf } from "../../cli/style.ts";
 import { LATENCY_BOUNDS_US } from "../../connection/latencies.ts";
 import type { ServerFigures } from "../../mod.ts";
+import { FakeClock } from "../../testing.ts";
+import type { Network } from "../../transport.ts";
 import { CommandWorld } from "../support/command.ts";
 import { inWorld, settled } from "../support/helpers.ts";
 
@@ -254,4 +256,22 @@ Deno.test("a server that comes back is dialled again, and Ctrl-C ends it all", a
     await clock.advance(0);
     assertEquals((await ended).code, 0);
   });
+});
+
+Deno.test("q does not wait for a server that can't be dialled", async () => {
+  const clock = new FakeClock();
+  const network: Network = {
+    connect: (_endpoint, { signal } = {}) =>
+      new Promise((_, reject) => {
+        signal?.addEventListener("abort", () => reject(signal.reason));
+      }),
+    listen: () => Promise.reject(new Error("nobody listens")),
+  };
+  const terminal = new CommandWorld({ clock, network, isTerminal: true });
+  const ended = terminal.run("top", "tcp@192.0.2.1:9");
+  await clock.advance(1000);
+  assert(terminal.out.includes("asking"), terminal.out);
+  terminal.press("q");
+  assertEquals((await ended).code, 0);
+  assertEquals(clock.timers, 0);
 });
