@@ -8,7 +8,7 @@ import { build, emptyDir } from "@deno/dnt";
 import config from "../../deno.json" with { type: "json" };
 import { ROOT } from "../javascript.ts";
 import { ENGINES } from "../runtimes.ts";
-import { tryPackage } from "./try.ts";
+import { COMMAND, tryPackage } from "./try.ts";
 
 /** What `./telemetry` needs, and nothing else: users bring it along. */
 const OPENTELEMETRY = "@opentelemetry/api";
@@ -25,8 +25,9 @@ const NEEDED_LIB = '/// <reference lib="esnext.disposable" />\n';
 Deno.chdir(ROOT);
 await emptyDir(OUT);
 await build({
-  entryPoints: Object.entries(config.exports)
-    .map(([name, path]) => ({ name, path })),
+  entryPoints: Object.entries(config.exports).map(([name, path]) =>
+    name === COMMAND ? { kind: "bin", name: "xclient", path } : { kind: "export", name, path }
+  ),
   outDir: OUT,
   mappings: {
     "./net/deno.ts": "./net/node.ts",

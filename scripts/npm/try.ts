@@ -5,6 +5,10 @@ import { exec, npmPath } from "../exec.ts";
 import { ROOT } from "../javascript.ts";
 import { programOf, RUNTIMES, TYPESCRIPTS } from "../runtimes.ts";
 
+/** The export that is a program: npm's users have it as `npx xclient`, and can't import it. */
+export const COMMAND = "./cli";
+const MODULES = Object.keys(config.exports).filter((name) => name !== COMMAND);
+
 const CONSUMER = `${import.meta.dirname}/consumer.ts`;
 const INSTALL = ["install", "--no-audit", "--no-fund"];
 
@@ -32,6 +36,7 @@ export async function tryPackage(folder: string): Promise<void> {
     checkNoPolyfills(`${user}/node_modules/${config.name}`);
     await checkLoads(user);
     for (const kind of ["mts", "cts"]) Deno.copyFileSync(CONSUMER, `${user}/consumer.${kind}`);
+    await tryCommand(user);
     await tryTypes(user);
     for (const runtime of Object.values(RUNTIMES)) {
       const program = await programOf(runtime);
@@ -84,12 +89,21 @@ function checkNoPolyfills(folder: string) {
 
 /** All but what needs an optional peer dependency loads without it. */
 async function checkLoads(user: string) {
-  const names = Object.keys(config.exports).filter((name) => name !== "./telemetry")
+  const names = MODULES.filter((name) => name !== "./telemetry")
     .map((name) => config.name + name.slice(1));
   for (const load of ["await import", "require"]) {
     const code = names.map((name) => `${load}(${JSON.stringify(name)})`).join(";");
     await run("node", ["-e", `(async () => { ${code} })()`], user);
   }
+}
+
+/** The command starts, as npm has installed it, and is of the package's version. */
+async function tryCommand(user: string) {
+  const { output } = await exec(`${user}/node_modules/.bin/xclient`, ["--version"], {
+    cwd: user,
+    capture: true,
+  });
+  if (output.trim() !== `xclient ${config.version}`) throw new Error(`xclient says ${output}`);
 }
 
 /** What the package lets its users bring along, with the versions that it admits. */
@@ -105,7 +119,7 @@ function optionalPeers(user: string): string[] {
 /** Every export of the package has a use in the consumer. */
 function checkConsumer() {
   const source = Deno.readTextFileSync(CONSUMER);
-  const missing = Object.keys(config.exports)
+  const missing = MODULES
     .map((name) => config.name + name.slice(1))
     .filter((name) => !source.includes(`from "${name}"`));
   if (missing.length > 0) throw new Error(`consumer.ts does not use ${missing}`);

@@ -15,7 +15,7 @@ const STAND_INS: Readonly<Record<string, string>> = imports.imports;
 
 /** The options we use of the real ones. */
 export interface BuildOptions {
-  entryPoints: { name: string; path: string }[];
+  entryPoints: EntryPoint[];
   outDir: string;
   shims: { deno?: { test: boolean | "dev" } };
   package: { name: string; version: string; [field: string]: unknown };
@@ -27,6 +27,13 @@ export interface BuildOptions {
   mappings?: Record<string, string | MappedPackage>;
   compilerOptions: { lib: ["ESNext"]; target: "ES2022" };
   postBuild?: () => void | Promise<void>;
+}
+
+/** What the package offers: a module, or a program. */
+export interface EntryPoint {
+  kind: "export" | "bin";
+  name: string;
+  path: string;
 }
 
 /** An npm package that users of the built one bring along. */
@@ -55,7 +62,9 @@ export async function build(options: BuildOptions): Promise<void> {
   const files = writeSources(entryPoints.map(({ path }) => resolve(path)), outDir, mappings);
   const peers = Object.values(mappings).filter((target) => typeof target !== "string");
 
-  const modules = entryPoints.map(({ name, path }) => ({ name, path: jsPath(path) }));
+  const points = entryPoints.map(({ kind, name, path }) => ({ kind, name, path: jsPath(path) }));
+  const modules = points.filter(({ kind }) => kind === "export");
+  const programs = points.filter(({ kind }) => kind === "bin");
   const both = (path: string) => ({ import: `./esm/${path}`, require: `./script/${path}` });
   const [main] = modules;
   writeJson(`${outDir}/package.json`, {
@@ -66,6 +75,7 @@ export async function build(options: BuildOptions): Promise<void> {
     main: `./script/${main.path}`,
     module: `./esm/${main.path}`,
     exports: Object.fromEntries(modules.map(({ name, path }) => [name, both(path)])),
+    bin: Object.fromEntries(programs.map(({ name, path }) => [name, `./esm/${path}`])),
   });
   Deno.writeTextFileSync(`${outDir}/.npmignore`, "/src/\n/node_modules/\n/package-lock.json\n");
   const install = ["install", "--no-audit", "--no-fund", "--silent"];
@@ -76,6 +86,10 @@ export async function build(options: BuildOptions): Promise<void> {
   writeJson(`${outDir}/esm/package.json`, { type: "module" });
   compile(files, outDir, "script");
   writeJson(`${outDir}/script/package.json`, { type: "commonjs" });
+  for (const { path } of programs) {
+    const file = `${outDir}/esm/${path}`;
+    Deno.writeTextFileSync(file, `#!/usr/bin/env node\n${Deno.readTextFileSync(file)}`);
+  }
   await postBuild?.();
 }
 

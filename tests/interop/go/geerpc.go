@@ -120,6 +120,20 @@ func (s *geeServer) serveHTTP(w http.ResponseWriter, request *http.Request) {
 	s.serveConn(conn)
 }
 
+// serveDebug lists the services, as GeeRPC's page at /debug/geerpc does.
+func (s *geeServer) serveDebug(w http.ResponseWriter, _ *http.Request) {
+	fmt.Fprint(w, "<html>\n<body>\n<title>GeeRPC Services</title>\n")
+	for name, methods := range s.services {
+		fmt.Fprintf(w, "<hr>\nService %s\n<hr>\n<table>\n<th align=center>Method</th><th align=center>Calls</th>\n", name)
+		for method, found := range methods {
+			fmt.Fprintf(w, "<tr>\n<td align=left font=fixed>%s(%s, %s) error</td>\n<td align=center>%d</td>\n</tr>\n",
+				method, found.method.Type.In(1), found.method.Type.In(2), 0)
+		}
+		fmt.Fprint(w, "</table>\n")
+	}
+	fmt.Fprint(w, "</body>\n</html>")
+}
+
 // serveConn has the habits that clients must know: the option's decoder reads ahead and is thrown
 // away, and an unknown method is answered without its body being read.
 func (s *geeServer) serveConn(conn net.Conn) {

@@ -91,7 +91,10 @@ func serve() {
 	mux := http.NewServeMux()
 	mux.Handle(rpc.DefaultRPCPath, gob)
 	mux.Handle("/orders", gob)
+	gob.HandleHTTP("/rpc", rpc.DefaultDebugPath)
+	mux.Handle(rpc.DefaultDebugPath, http.DefaultServeMux)
 	mux.HandleFunc("/_geeprc_", gee.serveHTTP)
+	mux.HandleFunc("/debug/geerpc", gee.serveDebug)
 	mux.HandleFunc("/_goRPC_json_", func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		check(err)
