@@ -32,7 +32,7 @@ import {
 } from "./connection/streams/stream.ts";
 import { checkCallOptions, NO_OPTIONS } from "./internal/call_options.ts";
 import type { CallsOf, ServiceSchema } from "./internal/schema.ts";
-import { type CallOptions, type Service, serviceView, type WithReply } from "./service.ts";
+import { type CallOptions, type Service, serviceView, type WithReply } from "./internal/service.ts";
 
 export type {
   CallDefaults,

@@ -126,7 +126,7 @@ export type {
   Service,
   ViewResult,
   WithReply,
-} from "./service.ts";
+} from "./internal/service.ts";
 export type {
   ConnectOptions,
   ListenOptions,

@@ -59,7 +59,7 @@ import {
   type StreamIterator,
   type StreamOptions,
   type WithReply,
-} from "./service.ts";
+} from "./internal/service.ts";
 
 const DISPOSE_GRACE_MS = 10_000;
 const HEDGE_BUDGET: RetryBudgetOptions = { ratio: 0.05, perSecond: 1 };

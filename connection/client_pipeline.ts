@@ -13,7 +13,7 @@ import { activityOf, type Layer, layersOf } from "../internal/layers.ts";
 import { sleep } from "../internal/time.ts";
 import { TurnClock } from "../internal/turn_clock.ts";
 import { nextTurn } from "../internal/platform.ts";
-import type { CallOptions, StreamIterator } from "../service.ts";
+import type { CallOptions, StreamIterator } from "../internal/service.ts";
 import { currentCall } from "./async_context.ts";
 import type { CallDefaults, ClientOptions, MethodDefaults } from "./client_options.ts";
 import {

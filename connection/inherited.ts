@@ -5,7 +5,7 @@
  */
 
 import { checkOptions, type Checks, number, texts } from "../internal/options.ts";
-import type { CallOptions } from "../service.ts";
+import type { CallOptions } from "../internal/service.ts";
 
 /** What a call takes over from the call that it is made for. */
 export interface InheritOptions {

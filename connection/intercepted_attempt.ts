@@ -9,7 +9,7 @@ import type { ClientAttempt } from "./interceptor.ts";
 import { checkCallValues } from "../internal/call_options.ts";
 import { runLayers } from "../internal/layers.ts";
 import { Repeats } from "../internal/repeats.ts";
-import type { CallOptions } from "../service.ts";
+import type { CallOptions } from "../internal/service.ts";
 import type { InterceptedCall } from "./intercepted_call.ts";
 import type { Settler } from "./pending_calls.ts";
 import { areItemsGone, itemsAreGone } from "./streams/once_args.ts";

@@ -14,7 +14,7 @@ import { checkCallValues, checkTime } from "../internal/call_options.ts";
 import type { Deadlines, Expiring } from "../internal/deadlines.ts";
 import { type Layer, runLayers } from "../internal/layers.ts";
 import { Repeats } from "../internal/repeats.ts";
-import type { CallOptions } from "../service.ts";
+import type { CallOptions } from "../internal/service.ts";
 import type { Settler } from "./pending_calls.ts";
 import { areItemsGone, endItems, itemsAreGone, sentOnce } from "./streams/once_args.ts";
 

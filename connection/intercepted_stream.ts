@@ -7,7 +7,7 @@
  */
 
 import { TimeoutError } from "../errors.ts";
-import type { StreamIterator, StreamOptions } from "../service.ts";
+import type { StreamIterator, StreamOptions } from "../internal/service.ts";
 import { type AnyCallOptions, InterceptedCall, type Interception } from "./intercepted_call.ts";
 import type { Settler } from "./pending_calls.ts";
 import { ItemReader } from "./streams/item_reader.ts";

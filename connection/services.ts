@@ -5,7 +5,7 @@
  */
 
 import type { RpcCode, RpcError } from "../errors.ts";
-import type { CallOptions } from "../service.ts";
+import type { CallOptions } from "../internal/service.ts";
 import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
 import { GOB_VENDOR, type MethodSchema, type ServiceSchema } from "../internal/schema.ts";
 import type { PeerCertificate } from "../transport.ts";

@@ -1,5 +1,5 @@
 /**
- * One attempt of a call at one endpoint, the dial included.
+ * This file is one attempt of a call at one endpoint, the dial included.
  *
  * @module
  */

@@ -6,7 +6,7 @@
 
 import { CALL_OPTIONS, checkCallNames, checkCallValues } from "../internal/call_options.ts";
 import { flag, name, number, text, whole } from "../internal/options.ts";
-import type { CallOptions } from "../service.ts";
+import type { CallOptions } from "../internal/service.ts";
 import { checkFailMode, type FailMode } from "./fail_mode.ts";
 
 /** What a caller may give along with one call of an `XClient`. */

@@ -17,7 +17,7 @@ import {
 } from "../internal/call_options.ts";
 import { whole } from "../internal/options.ts";
 import { TimeLimit } from "../internal/time.ts";
-import type { CallOptions } from "../service.ts";
+import type { CallOptions } from "../internal/service.ts";
 import type { InterceptedCall } from "../connection/intercepted_call.ts";
 import type { Settler } from "../connection/pending_calls.ts";
 import { Arrivals } from "./arrivals.ts";

@@ -6,7 +6,7 @@
 
 import { RpcError, TimeoutError } from "../errors.ts";
 import { TimeLimit } from "../internal/time.ts";
-import type { CallOptions } from "../service.ts";
+import type { CallOptions } from "../internal/service.ts";
 import type { FleetCallContext } from "./call.ts";
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CallOptions } from "../service.ts";
+import type { CallOptions } from "./service.ts";
 import { anObject, aSignal, flag, textByName, unknownOption, wrongType } from "./options.ts";
 
 /** What calls without options are given, so that there is nothing to check. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CallOptions } from "../../service.ts";
+import type { CallOptions } from "../../internal/service.ts";
 import {
   fromWire,
   INTROSPECTION_SERVICE,

@@ -5,7 +5,7 @@
  * @module
  */
 
-export type { StreamIterator, StreamOptions } from "../../service.ts";
+export type { StreamIterator, StreamOptions } from "../../internal/service.ts";
 
 /** Where items come from, and whom to tell that they were read. */
 export interface ItemSource {

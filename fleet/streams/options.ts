@@ -12,7 +12,7 @@ import {
 } from "../../connection/streams/options.ts";
 import { checkCallNames, checkCallValues, NO_OPTIONS } from "../../internal/call_options.ts";
 import { callback, flag } from "../../internal/options.ts";
-import type { StreamIterator, StreamOptions } from "../../service.ts";
+import type { StreamIterator, StreamOptions } from "../../internal/service.ts";
 import type { FleetCallContext } from "../call.ts";
 import type { Endpoint } from "../endpoint.ts";
 import {

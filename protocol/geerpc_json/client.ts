@@ -1,5 +1,6 @@
 /**
- * The client's half of `geerpc/json`: GeeRPC's header and body, each one line of JSON.
+ * This file is one class: the client's half of `geerpc/json`, GeeRPC's header and body, each one line
+ * of JSON.
  *
  * @module
  */

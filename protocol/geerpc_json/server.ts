@@ -1,5 +1,6 @@
 /**
- * The server's half of `geerpc/json`: GeeRPC's header and body, each one line of JSON.
+ * This file is one class: the server's half of `geerpc/json`, GeeRPC's header and body, each one line
+ * of JSON.
  *
  * @module
  */

@@ -161,6 +161,11 @@ function figures(
     accepted: 1,
     running: 0,
     waiting: 0,
+    maxConcurrent: 0,
+    kept: { running: 0, answers: 0, bytes: 0, recalled: 0, refused: 0, dropped: 0 },
+    streams: 0,
+    itemsSent: 0,
+    itemsReceived: 0,
     refused: { draining } as ServerFigures["refused"],
     latencies: [latency],
   };

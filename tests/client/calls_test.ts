@@ -5,7 +5,7 @@ import { type Client, dial } from "../../client.ts";
 import { RpcError } from "../../errors.ts";
 import { gob } from "../../gob.ts";
 import type { CallContext } from "../../server.ts";
-import type { CallOptions } from "../../service.ts";
+import type { CallOptions } from "../../internal/service.ts";
 import { seededRandom } from "../../testing.ts";
 import {
   assertFails,

@@ -6,7 +6,7 @@ import { RpcError } from "../../errors.ts";
 import { gob } from "../../gob.ts";
 import { method } from "../../connection/method.ts";
 import { Server } from "../../server.ts";
-import type { Service } from "../../service.ts";
+import type { Service } from "../../internal/service.ts";
 import { MemoryNetwork } from "../../testing.ts";
 import { XClient } from "../../xclient.ts";
 import { assertFails, failure } from "../support/helpers.ts";

@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { MethodSchema, Schema, ServiceSchema } from "./internal/schema.ts";
-import { ViewReply } from "./internal/view_reply.ts";
+import type { MethodSchema, Schema, ServiceSchema } from "./schema.ts";
+import { ViewReply } from "./view_reply.ts";
 
 /** What may go along with one call. */
 export interface CallOptions {

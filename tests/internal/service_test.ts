@@ -6,10 +6,10 @@ import {
   type StreamIterator,
   type StreamOptions,
   type ViewCalls,
-} from "../service.ts";
-import { RpcError } from "../errors.ts";
-import { watchErrors } from "../testing/explorer/unhandled.ts";
-import { settled } from "./support/async.ts";
+} from "../../internal/service.ts";
+import { RpcError } from "../../errors.ts";
+import { watchErrors } from "../../testing/explorer/unhandled.ts";
+import { settled } from "../support/async.ts";
 
 /** What makes calls, and no streams. */
 function callsOnly(call: ViewCalls<CallOptions>["call"]): ViewCalls<CallOptions> {
