@@ -248,3 +248,21 @@ Deno.test("an answer that is asked for in the grace of a close is not dialled fo
   });
   assert(/20[12] c1: call 3 fails: canceled, unknown: .*; the client was closed/.test(text), text);
 });
+
+Deno.test("a certain call on a connection whose process is long gone, which nobody has heard of", async () => {
+  const call = { do: "call", client: "c1", kind: "call", method: 0, workMs: 0 } as const;
+  const text = await held({
+    ...PLAN,
+    servers: [{ name: "s1", protocol: "geerpc/json" }],
+    steps: [
+      { ...call, atMs: 0, id: 3 },
+      { atMs: 1952, do: "stall", server: "s1", forMs: 9472 },
+      { atMs: 2037, do: "drain", server: "s1", graceMs: 0, forMs: 1 },
+      { ...call, atMs: 10_827, id: 13, certain: true },
+    ],
+  });
+  assert(
+    /call 13 fails: unavailable, unknown: .*; another process answers there now/.test(text),
+    text,
+  );
+});
