@@ -1,7 +1,7 @@
 /**
- * Large messages beside the raw echo: texts and bytes of 64 KiB, as a share of what a socket does
- * with as many bytes in the same run, and the memory that both ends take meanwhile; the task
- * `bench:large`. The share of calls a second is what counts on a quiet machine; the share by the
+ * Large messages beside the raw echo: texts and bytes of 64 KiB, and one call that streams chunks of
+ * 64 KiB, as a share of what a socket does with as many bytes in the same run, and the memory that
+ * both ends take meanwhile, above what they take at rest; the task `bench:large`. The share of calls a second is what counts on a quiet machine; the share by the
  * time that the processors worked for both ends says as much on a busy one.
  */
 
@@ -31,8 +31,8 @@ const TITLES = [
   "MiB",
 ];
 const IN_FLIGHT = [1, 64, 256];
-const WORKS = ["echo64k", "bytes64k"] as const;
-const NAMES = { echo64k: "64 KiB text", bytes64k: "64 KiB bytes" };
+const WORKS = ["echo64k", "bytes64k", "chunks"] as const;
+const NAMES = { echo64k: "64 KiB text", bytes64k: "64 KiB bytes", chunks: "64 KiB streamed" };
 
 const { runtime, rounds, ms, inFlight } = options();
 await using stage = new Stage();
@@ -45,7 +45,7 @@ const client = await launch("peers/client.ts", "client", "geerpc/json", server.f
 
 const rows: string[][] = [];
 for (const work of WORKS) {
-  for (const count of inFlight) rows.push(await row(work, count));
+  for (const count of work === "chunks" ? [1] : inFlight) rows.push(await row(work, count));
 }
 console.log(table(TITLES, rows));
 
@@ -53,10 +53,12 @@ async function row(work: typeof WORKS[number], count: number): Promise<string[]>
   const figures: number[][] = [];
   let peaks = [0, 0];
   for (let round = 0; round <= rounds; round++) {
-    const raw = await measure([rawClient, rawServer], "echo64k", count);
+    const rawWork = work === "chunks" ? work : "echo64k";
+    const raw = await measure([rawClient, rawServer], rawWork, count);
+    const atRest = residentBytes([client, server]);
     const watch = watchMemory([client, server]);
     const ours = await measure([client, server], work, count);
-    peaks = watch.stop();
+    peaks = watch.stop().map((bytes, place) => bytes - atRest[place]);
     if (round === 0) continue; // the engine compiles
     figures.push([raw.rate, ours.rate, ours.rate / raw.rate, raw.us, ours.us, raw.us / ours.us]);
   }
@@ -89,14 +91,18 @@ function cpuMs(programs: readonly Program[]): number {
   }, 0);
 }
 
+/** The resident memory of processes, in bytes. */
+function residentBytes(programs: readonly Program[]): number[] {
+  return programs.map(({ pid }) => {
+    return Number(Deno.readTextFileSync(`/proc/${pid}/statm`).split(" ")[1]) * 4096;
+  });
+}
+
 /** Looks at the resident memory of processes from time to time, and keeps the most. */
 function watchMemory(programs: readonly Program[]): { stop(): number[] } {
   const most = programs.map(() => 0);
   const look = () =>
-    programs.forEach(({ pid }, place) => {
-      const pages = Number(Deno.readTextFileSync(`/proc/${pid}/statm`).split(" ")[1]);
-      most[place] = Math.max(most[place], pages * 4096);
-    });
+    residentBytes(programs).forEach((bytes, place) => most[place] = Math.max(most[place], bytes));
   const timer = setInterval(look, 50);
   return {
     stop() {

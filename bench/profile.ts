@@ -10,7 +10,7 @@ import { Stage } from "./stage.ts";
 import { table } from "./table.ts";
 
 const USAGE = `Usage: deno task bench:profile WORK IN_FLIGHT [options]
-  WORK         add, echo1k, echo64k or bytes64k
+  WORK         add, echo1k, echo64k, bytes64k, items or chunks
   IN_FLIGHT    how many calls in flight
   --servers N  an XClient of so many servers; default: a Client of one
   --node       on Node instead of Deno`;
@@ -75,7 +75,7 @@ function options() {
   const [work, inFlight] = positionals;
   const servers = values.servers === undefined ? undefined : Number(values.servers);
   const right = positionals.length === 2 &&
-    ["add", "echo1k", "echo64k", "bytes64k"].includes(work) &&
+    ["add", "echo1k", "echo64k", "bytes64k", "items", "chunks"].includes(work) &&
     Number(inFlight) >= 1 && (servers === undefined || servers >= 1);
   if (values.help || !right) {
     console.log(USAGE);
