@@ -7,6 +7,7 @@
  */
 
 import type { RpcCode, RpcError } from "../errors.ts";
+import { splitName } from "../internal/method_name.ts";
 import { PING_METHOD } from "../protocol/unknown_method.ts";
 
 /** The part of a call's context that is needed here. */
@@ -74,9 +75,8 @@ export function missingMethod<C extends Rejecting>(
   why: string,
 ): { serviceMethod: string; handle: Handle<C> } | undefined {
   if (serviceMethod === PING_METHOD || serviceMethod.startsWith(RESERVED)) return undefined;
-  const dot = serviceMethod.lastIndexOf(".");
-  const service = serviceMethod.slice(0, Math.max(dot, 0));
-  const handle = guarded(around, service, serviceMethod.slice(dot + 1), (_args, context: C) => {
+  const { service, method } = splitName(serviceMethod);
+  const handle = guarded(around, service, method, (_args, context: C) => {
     throw context.reject(why, "unimplemented");
   });
   return { serviceMethod, handle };

@@ -13,6 +13,7 @@ import { type Abortable, abortWith, releaseFrom } from "../internal/abort.ts";
 import { checkCallValues, checkTime } from "../internal/call_options.ts";
 import type { Deadlines, Expiring } from "../internal/deadlines.ts";
 import { type Layer, runLayers } from "../internal/layers.ts";
+import { splitName } from "../internal/method_name.ts";
 import { Repeats } from "../internal/repeats.ts";
 import type { CallOptions } from "../internal/service.ts";
 import type { Settler } from "./pending_calls.ts";
@@ -101,11 +102,11 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
   }
 
   get service(): string {
-    return this.serviceMethod.slice(0, Math.max(this.#dot, 0));
+    return splitName(this.serviceMethod).service;
   }
 
   get method(): string {
-    return this.serviceMethod.slice(this.#dot + 1);
+    return splitName(this.serviceMethod).method;
   }
 
   get signal(): AbortSignal | undefined {
@@ -264,10 +265,6 @@ export class InterceptedCall implements ClientCall, Expiring, Abortable {
     if (error instanceof TimeoutError) return this.fail(error);
     const what = `an interceptor kept the call for longer than ${this.#timeoutMs} ms`;
     this.fail(new TimeoutError(`${this.serviceMethod}: ${what}`, this.#details));
-  }
-
-  get #dot(): number {
-    return this.serviceMethod.lastIndexOf(".");
   }
 
   get #details() {

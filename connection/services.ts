@@ -6,6 +6,7 @@
 
 import type { RpcCode, RpcError } from "../errors.ts";
 import type { CallOptions } from "../internal/service.ts";
+import { splitName } from "../internal/method_name.ts";
 import type { StandardSchemaV1 } from "../internal/standard_schema.ts";
 import { GOB_VENDOR, type MethodSchema, type ServiceSchema } from "../internal/schema.ts";
 import type { PeerCertificate } from "../transport.ts";
@@ -189,8 +190,8 @@ export class Services {
   names(): Map<string, string[]> {
     const found = new Map([...this.#names].map((name) => [name, [] as string[]]));
     for (const serviceMethod of this.#methods.keys()) {
-      const dot = serviceMethod.lastIndexOf(".");
-      found.get(serviceMethod.slice(0, dot))?.push(serviceMethod.slice(dot + 1));
+      const { service, method } = splitName(serviceMethod);
+      found.get(service)?.push(method);
     }
     return found;
   }
@@ -202,11 +203,12 @@ export class Services {
    * @returns The message.
    */
   explainMissing(serviceMethod: string): string {
-    const dot = serviceMethod.lastIndexOf(".");
-    if (dot < 0) return `rpc server: service/method request ill-formed: ${serviceMethod}`;
-    const service = serviceMethod.slice(0, dot);
+    if (!serviceMethod.includes(".")) {
+      return `rpc server: service/method request ill-formed: ${serviceMethod}`;
+    }
+    const { service, method } = splitName(serviceMethod);
     if (!this.#names.has(service)) return `rpc server: can't find service ${service}`;
-    return `rpc server: can't find method ${serviceMethod.slice(dot + 1)}`;
+    return `rpc server: can't find method ${method}`;
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { ServerCall } from "../connection/interceptor.ts";
+import { splitName } from "../internal/method_name.ts";
 import { wrongType } from "../internal/options.ts";
 
 /**
@@ -70,9 +71,8 @@ export class RuleTable<P> {
    * @returns The most specific rule; `"nobody"` if none matches.
    */
   of(serviceMethod: string): Rule<P> {
-    const dot = serviceMethod.lastIndexOf(".");
     return this.#exact(serviceMethod) ??
-      (dot < 0 ? undefined : this.#rules.get(`${serviceMethod.slice(0, dot)}.*`)) ??
+      this.#rules.get(`${splitName(serviceMethod).service}.*`) ??
       this.#rules.get("*") ?? "nobody";
   }
 

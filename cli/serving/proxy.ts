@@ -5,6 +5,7 @@
  */
 
 import { RpcError } from "../../errors.ts";
+import { splitName } from "../../internal/method_name.ts";
 import type { MethodSchema } from "../../internal/schema.ts";
 import { type CallContext, type IntrospectionMode, Server } from "../../server.ts";
 import { XClient } from "../../xclient.ts";
@@ -121,10 +122,8 @@ function offer(
 ): void {
   const services = new Map<string, [method: string, schema: MethodSchema][]>();
   for (const [serviceMethod, schema] of methods) {
-    const dot = serviceMethod.lastIndexOf(".");
-    const service = serviceMethod.slice(0, dot);
-    const all = services.get(service) ?? [];
-    services.set(service, [...all, [serviceMethod.slice(dot + 1), schema]]);
+    const { service, method } = splitName(serviceMethod);
+    services.set(service, [...services.get(service) ?? [], [method, schema]]);
   }
   for (const [service, all] of services) {
     const handlers = all.map(([method, schema]) => {
