@@ -312,17 +312,20 @@ function streamsOf({ streams, servers }: Run, client: string): number {
   return calls;
 }
 
+/** What is certain of a try that came to a server, or to a connection, that drains. */
+const TURNED_AWAY: ReadonlySet<string | undefined> = new Set(["rejected", "not_sent"]);
+
 /**
  * How many tries were sent on a connection, as far as it was seen; at least 1.
- * One that a draining server turned away costs nothing, nor does one that met a
- * queue that nobody expected.
+ * One that a draining server turned away costs nothing, nor does one that found its
+ * connection drained, or met a queue that nobody expected.
  */
 function triesSeen({ plan }: Run, { runs, outcome }: CallRecord): number {
   const error = outcome?.ok === false ? outcome.error : undefined;
   const attempts = error instanceof RpcError || error instanceof TimeoutError
     ? error.attempts.filter(({ phase, address, error }) =>
       phase === "call" && !isUnexpected(error) &&
-      !(executionOf(error) === "rejected" && drains(plan, address))
+      !(TURNED_AWAY.has(executionOf(error)) && drains(plan, address))
     ).length
     : 0;
   return Math.max(1, runs.length, attempts);

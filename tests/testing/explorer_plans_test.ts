@@ -266,3 +266,22 @@ Deno.test("a certain call on a connection whose process is long gone, which nobo
     text,
   );
 });
+
+Deno.test("a call whose connection has drained before it could be sent costs no retry budget", async () => {
+  const call = { do: "call", client: "c1", kind: "call", method: 0, workMs: 0 } as const;
+  const text = await held({
+    ...PLAN,
+    seed: 89090,
+    delayMs: 40,
+    servers: [{ name: "s4", protocol: "geerpc/json" }],
+    clients: [{ ...PLAN.clients[0], mode: "round_robin", retryBudget: { ratio: 0, perSecond: 1 } }],
+    steps: [
+      { ...call, atMs: 0, id: 25, argument: "at_limit", length: 4084 },
+      { ...call, atMs: 0, id: 6, workMs: 39, timeoutMs: 600, failMode: "failtry" },
+      { atMs: 0, do: "point", point: "dial_shared", times: 1, waitMs: 300 },
+      { ...call, atMs: 45, id: 12, kind: "fork" },
+      { atMs: 153, do: "drain", server: "s4", graceMs: 0, forMs: 1 },
+    ],
+  });
+  assert(/call 25 fails: .*2 attempts[^]*call 6 fails: .*2 attempts/.test(text), text);
+});
