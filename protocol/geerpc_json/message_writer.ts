@@ -91,9 +91,9 @@ export class MessageWriter {
       this.#addEnd(headerEnd, last, start);
       const bodyStart = writer.length;
       if (!this.#fast.write(body, writer)) {
+        // No closure over these: it would cost every call a context of its own.
         if (this.#reads === "values") {
-          const addEnd = () => this.#addEnd(headerEnd, last, start);
-          return this.#addValue(body, role, endStart, addEnd);
+          return this.#addValue(body, role, endStart, headerEnd, last, start);
         }
         writer.append(this.#json(body));
       }
@@ -172,7 +172,14 @@ export class MessageWriter {
   }
 
   /** Adds a body as one of our own ends reads it, behind a header without its end. */
-  #addValue(body: unknown, role: ValueRole, endStart: number, addEnd: () => void): number {
+  #addValue(
+    body: unknown,
+    role: ValueRole,
+    endStart: number,
+    headerEnd: Uint8Array | string,
+    last: number | undefined,
+    start: number,
+  ): number {
     // A handler gets an absent argument as `undefined`, however it was sent.
     const isAbsent = body === undefined && role === "args";
     const { text, parts } = encodeBody(isAbsent ? null : body, role);
@@ -193,7 +200,7 @@ export class MessageWriter {
       return writer.appendRoom();
     });
     writer.append("]");
-    addEnd();
+    this.#addEnd(headerEnd, last, start);
     const bodyStart = writer.length;
     writer.append(text);
     writer.append("\n");
