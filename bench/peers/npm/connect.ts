@@ -12,7 +12,15 @@ import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { connectNodeAdapter, createConnectTransport } from "@connectrpc/connect-node";
-import { answerLines, answerWith, CHUNK_SIZE, chunksOf, numbers, worksOf } from "../measured.ts";
+import {
+  answerLines,
+  answerWith,
+  CHUNK_SIZE,
+  chunksOf,
+  inTurns,
+  numbers,
+  worksOf,
+} from "../measured.ts";
 import { definition } from "./definition.ts";
 
 // The same descriptors as Connect's code generator writes.
@@ -30,7 +38,7 @@ if (command === "serve") {
         echo: ({ text }: { text: string }) => ({ text }),
         echoBytes: ({ bytes }: { bytes: Uint8Array }) => ({ bytes }),
         async *items() {
-          for await (const sum of numbers()) yield { sum };
+          for await (const sum of inTurns(numbers())) yield { sum };
         },
         async *chunks() {
           for await (const bytes of chunksOf(CHUNK_SIZE)) yield { bytes };
