@@ -16,6 +16,7 @@ import { PROTOCOLS } from "../protocol/protocols.ts";
 import { RegistryDiscovery } from "../registry.ts";
 import { SelectMode } from "../selector.ts";
 import type { TlsOptions } from "../transport.ts";
+import { XClient } from "../xclient.ts";
 import { type Input, type Options, quoted, UsageError } from "./command.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -255,6 +256,17 @@ export async function fleetOptions(input: Input, around: Surroundings): Promise<
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(input.has("idempotent") ? { idempotent: () => true } : {}),
   };
+}
+
+/** An `XClient` of the fleet that the options name, and where its list comes from. */
+export async function openFleet(
+  addresses: readonly string[],
+  input: Input,
+  around: Surroundings,
+): Promise<{ xclient: XClient; source: Source }> {
+  const options = await fleetOptions(input, around);
+  const source = await sourceOf(addresses, input, around);
+  return { xclient: new XClient(source, options), source };
 }
 
 /** The addresses of all servers now, within the time. */

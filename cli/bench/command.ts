@@ -4,17 +4,9 @@
  * @module
  */
 
-import { XClient } from "../../xclient.ts";
 import { METHOD_OPTIONS, methodCall } from "../argument.ts";
 import { type Command, EXIT, type Input, quoted, UsageError } from "../command.ts";
-import {
-  FLEET_OPTIONS,
-  fleetOptions,
-  listedServers,
-  POLICY_OPTIONS,
-  sourceOf,
-  timeoutOf,
-} from "../connect.ts";
+import { FLEET_OPTIONS, listedServers, openFleet, POLICY_OPTIONS, timeoutOf } from "../connect.ts";
 import { exitOf, failureText } from "../failures.ts";
 import { jsonText } from "../json.ts";
 import { digits, duration, styleOf } from "../style.ts";
@@ -65,9 +57,7 @@ export const bench: Command = {
     const warmUpMs = input.durationMs("warm-up") ?? WARM_UP_MS;
     const timeoutMs = timeoutOf(input);
     const { addresses, serviceMethod, args, schema } = await methodCall(input, files);
-    const clientOptions = await fleetOptions(input, around);
-    const source = await sourceOf(addresses, input, around);
-    const xclient = new XClient(source, clientOptions);
+    const { xclient, source } = await openFleet(addresses, input, around);
     const options = { timeoutMs, signal: interrupted, ...(schema === undefined ? {} : { schema }) };
     const call = () => xclient.call(serviceMethod, args, options);
     const style = styleOf(terminal.hasColours);

@@ -5,10 +5,11 @@
  */
 
 import type { FanOutOptions } from "../../fleet/fan_out.ts";
-import { XClient } from "../../xclient.ts";
+import type { MethodSchema } from "../../internal/schema.ts";
+import type { XClient } from "../../xclient.ts";
 import { METHOD_OPTIONS, methodCall } from "../argument.ts";
 import { type Command, EXIT, type Input, type Options } from "../command.ts";
-import { FLEET_OPTIONS, fleetOptions, POLICY_OPTIONS, sourceOf, timeoutOf } from "../connect.ts";
+import { FLEET_OPTIONS, openFleet, POLICY_OPTIONS, timeoutOf } from "../connect.ts";
 import { exitOf, failureText } from "../failures.ts";
 import { errorValue, jsonText } from "../json.ts";
 import { styleOf } from "../style.ts";
@@ -27,8 +28,12 @@ export const FAN_OUT_OPTIONS: Options = {
   "server-timeout": { value: "DURATION", text: "how long each server may take" },
 };
 
-/** What {@linkcode FAN_OUT_OPTIONS} say. */
-export function fanOutOptions(input: Input): FanOutOptions {
+/** What {@linkcode FAN_OUT_OPTIONS} say, with time, signal and types of a call. */
+export function fanOutOptions(
+  input: Input,
+  signal: AbortSignal,
+  schema: MethodSchema | undefined,
+): FanOutOptions {
   const quorum = input.number("quorum", 1);
   const concurrency = input.number("concurrency", 1);
   const serverTimeoutMs = input.durationMs("server-timeout");
@@ -36,6 +41,9 @@ export function fanOutOptions(input: Input): FanOutOptions {
     ...(quorum === undefined ? {} : { quorum }),
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(serverTimeoutMs === undefined ? {} : { serverTimeoutMs }),
+    timeoutMs: timeoutOf(input),
+    signal,
+    ...(schema === undefined ? {} : { schema }),
   };
 }
 
@@ -95,15 +103,8 @@ type Ask = (
 async function oneReply(input: Input, around: Surroundings, ask: Ask): Promise<number> {
   const { terminal, clock, interrupted: signal } = around;
   const { addresses, serviceMethod, args, schema } = await methodCall(input, around.files);
-  const options: FanOutOptions = {
-    ...fanOutOptions(input),
-    timeoutMs: timeoutOf(input),
-    signal,
-    ...(schema === undefined ? {} : { schema }),
-  };
-  const clientOptions = await fleetOptions(input, around);
-  const source = await sourceOf(addresses, input, around);
-  const xclient = new XClient(source, clientOptions);
+  const options = fanOutOptions(input, signal, schema);
+  const { xclient, source } = await openFleet(addresses, input, around);
   const startedAtMs = clock.now();
   const asJson = input.has("json");
   const print = (outcome: object) => {

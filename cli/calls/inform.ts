@@ -6,10 +6,9 @@
 
 import { codeOf, errorText } from "../../errors.ts";
 import type { Receipt } from "../../fleet/fan_out.ts";
-import { XClient } from "../../xclient.ts";
 import { METHOD_OPTIONS, methodCall } from "../argument.ts";
 import { type Command, EXIT } from "../command.ts";
-import { FLEET_OPTIONS, fleetOptions, sourceOf, timeoutOf } from "../connect.ts";
+import { FLEET_OPTIONS, openFleet } from "../connect.ts";
 import { exitOf } from "../failures.ts";
 import { errorValue, jsonText } from "../json.ts";
 import { duration, type Style, styleOf, table } from "../style.ts";
@@ -35,15 +34,8 @@ export const inform: Command = {
   async run(input, around) {
     const { terminal, interrupted: signal } = around;
     const { addresses, serviceMethod, args, schema } = await methodCall(input, around.files);
-    const options = {
-      ...fanOutOptions(input),
-      timeoutMs: timeoutOf(input),
-      signal,
-      ...(schema === undefined ? {} : { schema }),
-    };
-    const clientOptions = await fleetOptions(input, around);
-    const source = await sourceOf(addresses, input, around);
-    const xclient = new XClient(source, clientOptions);
+    const options = fanOutOptions(input, signal, schema);
+    const { xclient, source } = await openFleet(addresses, input, around);
     const receipts: Receipt<unknown>[] = [];
     try {
       for await (const receipt of xclient.inform(serviceMethod, args, options)) {
